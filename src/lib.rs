@@ -1,0 +1,2 @@
+//! seine (draft map; rooms are announced as they are built)
+pub mod record;

@@ -1,0 +1,246 @@
+//! The nouns every room shares: URLs and their identity, hosts, outcomes, page records. No I/O.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Row number of one normalised URL in the store; given by the writer, never reused.
+pub type UrlId = i64;
+
+/// Longest URL accepted, in bytes after normalisation. Longer ones are rejected: no server of note
+/// accepts them (RFC 9110 §4.1 asks for 8000 at least).
+pub const MAX_URL_BYTES: usize = 16 * 1024;
+
+/// A URL as the crawl knows it: normalised text, the host whose pace it obeys, and the key under
+/// which duplicates meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrawlUrl {
+    /// Serialised per the WHATWG URL standard, without fragment.
+    pub url: String,
+    /// Host name or address as the URL standard writes it, without port: the unit of politeness.
+    pub host: String,
+    /// First 16 bytes of the BLAKE3 hash of the deduplication text.
+    pub key: UrlKey,
+}
+
+/// Deduplication key of a URL (or of the raw text of a rejected line).
+pub type UrlKey = [u8; 16];
+
+/// Key of `text` among keys of the same `kind`; accepted URLs and rejected lines never collide.
+pub fn url_key(kind: KeyKind, text: &[u8]) -> UrlKey {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind as u8]);
+    hasher.update(text);
+    let mut key = UrlKey::default();
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}
+
+/// What a [`UrlKey`] was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KeyKind {
+    /// A normalised URL.
+    Url = b'u',
+    /// The raw text of a line that is no acceptable URL.
+    Rejected = b'r',
+}
+
+/// Why a text is not a URL that can be crawled. The text is for people and lands in the record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// Not a URL by the WHATWG standard.
+    #[error("not a URL: {0}")]
+    Syntax(url::ParseError),
+    /// A scheme other than http and https.
+    #[error("not an http(s) URL: scheme {0:?}")]
+    Scheme(String),
+    /// No host to connect to.
+    #[error("URL without a host")]
+    NoHost,
+    /// User name or password inside the URL.
+    #[error("URL carries a user name or password; secrets do not belong in lists, send them with --header")]
+    Credentials,
+    /// Longer than [`MAX_URL_BYTES`].
+    #[error("URL of {0} bytes; the limit is {MAX_URL_BYTES}")]
+    TooLong(usize),
+}
+
+impl CrawlUrl {
+    /// Checks and normalises `raw_url` (WHATWG URL standard, fragment dropped).
+    ///
+    /// # Errors
+    /// [`BadUrl`] if it cannot be crawled.
+    pub fn parse(raw_url: &str) -> Result<Self, BadUrl> {
+        if raw_url.len() > MAX_URL_BYTES {
+            return Err(BadUrl::TooLong(raw_url.len()));
+        }
+        let url = url::Url::parse(raw_url).map_err(BadUrl::Syntax)?;
+        Self::try_from(url)
+    }
+}
+
+impl TryFrom<url::Url> for CrawlUrl {
+    type Error = BadUrl;
+
+    fn try_from(mut url: url::Url) -> Result<Self, BadUrl> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(BadUrl::Scheme(url.scheme().to_owned()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadUrl::Credentials);
+        }
+        url.set_fragment(None);
+        let host = url.host_str().ok_or(BadUrl::NoHost)?.to_owned();
+        let url = String::from(url);
+        if url.len() > MAX_URL_BYTES {
+            return Err(BadUrl::TooLong(url.len()));
+        }
+        let key = url_key(KeyKind::Url, url.as_bytes());
+        Ok(Self { url, host, key })
+    }
+}
+
+/// How one URL ended. Every URL ends in exactly one of these; until then it is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Outcome {
+    /// A response with a success status (2xx), whole.
+    Ok = 0,
+    /// A whole response with any other final status.
+    HttpError = 1,
+    /// No whole response; the [`ErrorClass`] says why.
+    Failed = 2,
+    /// Not a URL that can be crawled; never requested.
+    Rejected = 3,
+    /// Its processing killed a fetcher twice; not tried again.
+    Quarantined = 4,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Ok, Self::HttpError, Self::Failed, Self::Rejected, Self::Quarantined];
+
+    /// The name users see in views, summaries and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::HttpError => "http_error",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// The outcome of this number in the store.
+    pub fn from_number(number: i64) -> Option<Self> {
+        usize::try_from(number).ok().and_then(|n| Self::ALL.get(n)).copied()
+    }
+}
+
+/// What kept a URL from a whole response: a stable name for queries, never reworded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ErrorClass {
+    /// The host name did not resolve.
+    Dns,
+    /// No connection (refused, unreachable, no route).
+    Connect,
+    /// The TLS handshake or the certificate failed.
+    Tls,
+    /// A deadline passed: connect, answer or body.
+    Timeout,
+    /// The peer closed or reset the connection before a whole answer.
+    Reset,
+    /// The body ended before its announced or encoded end.
+    Truncated,
+    /// The decompressed body passed `--max-body`.
+    TooLarge,
+    /// A redirect led to a URL already in its chain.
+    RedirectLoop,
+    /// More redirects than `--max-redirects`.
+    TooManyRedirects,
+    /// Not HTTP as the standards have it, or a redirect nobody can follow.
+    Protocol,
+    /// The content encoding could not be undone.
+    Encoding,
+    /// The line is no URL that can be crawled.
+    Rejected,
+    /// Processing this page killed its fetcher.
+    Crash,
+}
+
+impl ErrorClass {
+    /// The stable name (column `error` of the view `pages`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::Truncated => "truncated",
+            Self::TooLarge => "too_large",
+            Self::RedirectLoop => "redirect_loop",
+            Self::TooManyRedirects => "too_many_redirects",
+            Self::Protocol => "protocol",
+            Self::Encoding => "encoding",
+            Self::Rejected => "rejected",
+            Self::Crash => "crash",
+        }
+    }
+
+    /// Whether the same request may well succeed later.
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Connect | Self::Timeout | Self::Reset | Self::Truncated)
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a URL has no whole response, for machines and for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The stable class.
+    pub class: ErrorClass,
+    /// A sentence for people; may contain text a site sent.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of `class` explained by `message`.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+/// One hyperlink of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Absolute http(s) URL, resolved against the document's base, without fragment.
+    pub url: String,
+    /// Anchor text, white space folded.
+    pub text: String,
+    /// The `rel` attribute as written; empty if absent.
+    pub rel: String,
+}
+
+/// The built-in fields of one HTML page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HtmlFields {
+    /// Text of the first `<title>`, white space folded.
+    pub title: Option<String>,
+    /// Text of the first `<h1>`, white space folded.
+    pub h1: Option<String>,
+    /// Content of the first `<meta name=description>`.
+    pub description: Option<String>,
+    /// Absolute URL of the first `<link rel=canonical>`.
+    pub canonical: Option<String>,
+    /// The `lang` attribute of `<html>`.
+    pub lang: Option<String>,
+    /// All links, each URL once, in document order.
+    pub links: Vec<Link>,
+}
