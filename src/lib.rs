@@ -1,2 +1,62 @@
-//! seine (draft map; rooms are announced as they are built)
+//! seine: files of URLs in, one SQLite file of scraped data out.
+//!
+//! ```text
+//!              URL files, stdin                                    Ctrl-C, SIGTERM
+//!                     │                                                  │
+//!           ┌─────────▼──────────────────────────────────────────────────▼──┐
+//!           │ S  supervisor: one thread, poll(2) + signalfd, no runtime     │──► progress line, exit code
+//!           │    reads lists · partitions by host · leases · reaps, respawns│
+//!           └──┬───────────────┬───────────────┬─────────────▲──────────────┘
+//!      Lease   │               │               │             │ Committed, Candidates (after COMMIT)
+//!           ┌──▼────┐      ┌───▼───┐       ┌───▼───┐     ┌───┴──────────────┐
+//!           │ F0    │      │ F1    │  ...  │ Fn    │     │ W  writer        │
+//!           │fetcher│      │fetcher│       │fetcher│     │ store lock held  │
+//!           └──┬────┘      └───┬───┘       └───┬───┘     │ the one SQLite   │
+//!              │  page queue (one framed Unix  │         │ connection that  │
+//!              └───────────────┴──── stream each) ──────►│ writes           │
+//!                                                        └──────┬───────────┘
+//!                                                           crawl.db (WAL) ◄── seine status / cat, any SQLite reader
+//! ```
+//!
+//! # The life of one URL
+//!
+//! 1. [`url_list`] reads its line, checks and normalises it; a bad line becomes a rejected record, never a silent skip.
+//! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
+//! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.
+//! 4. [`supervisor::partition`] names the slot its host lives in; [`supervisor::ledger`] notes the lease.
+//! 5. [`fetcher::hosts`] holds it until the host's pace and the places for requests permit.
+//! 6. [`fetcher::http`] requests it; a redirect to another host goes back to the supervisor, what is transient is
+//!    recorded as such and comes again later.
+//! 7. The status row names it while [`extract`] turns bytes into fields and links: should that kill the process, it is
+//!    known what did. Twice is enough for *quarantine*.
+//! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
+//! 9. [`writer`] adds it to a batch; page, links, body and the URL's outcome are committed in one transaction.
+//! 10. After COMMIT the supervisor hears of it: the lease is closed, the window opens, progress moves.
+//! 11. Nothing pending, nothing leased, lists read: fetchers drain, the writer sees every queue's end, closes the
+//!     store; the supervisor reaps all and prints the summary.
+//!
+//! # Who waits for whom
+//!
+//! Fetchers wait for the writer, the writer for the disk, and nobody else for anybody: so nothing can deadlock. The
+//! supervisor never blocks on a write and always reads. Nothing on disk is ever "leased": what has no outcome is
+//! pending, so after any crash there is nothing to repair.
+//!
+//! # Who may use whom
+//!
+//! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
+//! and commands only. The supervisor sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest
+//! or tokio; `extract` no network and no clock. `tests/architecture.rs` fails on a forbidden `use`.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod demo_site;
+pub mod extract;
+pub mod fetcher;
+pub mod process;
+pub mod protocol;
 pub mod record;
+pub mod store;
+pub mod supervisor;
+pub mod url_list;
+pub mod writer;

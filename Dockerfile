@@ -1,0 +1,44 @@
+# seine in a container: one command, one volume, no shell, no root.
+#
+#   docker build -t seine .
+#   docker run --rm -v "$PWD:/data" --user "$(id -u):$(id -g)" seine crawl urls.txt
+#
+# Paths on the command line are below /data. With a named volume instead of a folder of yours, leave --user out.
+# The image also runs with --read-only, --cap-drop ALL and --security-opt no-new-privileges.
+
+FROM rust:1-trixie AS build
+WORKDIR /src
+
+# The dependencies alone, in a layer that only a change of the manifest or the lock file makes anew.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+ && echo 'fn main() {}' >src/main.rs \
+ && touch src/lib.rs \
+ && cargo build --release --locked \
+ && rm -r src
+
+# Cargo goes by time stamps, and those of a checkout may be older than the placeholders just built.
+COPY . .
+RUN touch src/main.rs src/lib.rs \
+ && cargo build --release --locked \
+ && mkdir -p /image/data \
+ && mv target/release/seine /image/
+
+# glibc, libgcc, CA certificates, time zones and a user called nonroot; nothing else.
+FROM gcr.io/distroless/cc-debian13:nonroot
+LABEL org.opencontainers.image.title="seine" \
+      org.opencontainers.image.description="Web scraping orchestrator: files of URLs in, one SQLite file of scraped data out" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /image/seine /usr/local/bin/seine
+COPY --from=build --chown=65532:65532 /image/data /data
+
+# By number, so that Kubernetes' runAsNonRoot can see that it is not root.
+USER 65532:65532
+WORKDIR /data
+VOLUME /data
+
+# seine is PID 1 here. On SIGTERM it finishes what is in flight within its --grace (8 seconds unless set), commits and
+# exits; `docker stop` kills after 10, so give a longer grace a longer stop: `docker stop -t 70` for --grace 60s. A
+# killed crawl keeps every committed page too: the same command again goes on from there.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["seine"]

@@ -1,0 +1,22 @@
+//! `seine cat`: the stored body of a URL.
+
+use std::io::{self, BufWriter};
+
+use anyhow::Result;
+
+use crate::cli::CatArgs;
+use crate::store::{open_for_reading, read};
+
+/// Writes the body to standard output.
+///
+/// # Errors
+/// No such store, URL or body.
+pub fn run(args: &CatArgs) -> Result<i32> {
+    let db = open_for_reading(&args.db)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match read::cat(&db, &args.url, &mut out) {
+        // `seine cat … | head` has seen enough.
+        Err(read::CatError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        other => other.map(|()| 0).map_err(Into::into),
+    }
+}

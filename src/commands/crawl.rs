@@ -1,0 +1,199 @@
+//! `seine crawl`: the whole way from URL lists to an exit code.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::{Coded, DISK_FULL, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
+use crate::cli::CrawlArgs;
+use crate::config::{CrawlOptions, Settings};
+use crate::process::lock::{LockError, StoreLock};
+use crate::process::signals::Signals;
+use crate::process::{limits, title};
+use crate::protocol::EndedBy;
+use crate::record::Outcome;
+use crate::store::insert::{ListFile, Session};
+use crate::store::{open_for_reading, read};
+use crate::supervisor::progress::Progress;
+use crate::supervisor::{self, Report};
+use crate::url_list::{self, ListOptions, Source, UrlList};
+
+/// Descriptors a fetcher needs beside two for each request: channels, log, resolver, TLS roots.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// Crawls; returns the exit code.
+///
+/// # Errors
+/// Whatever keeps the crawl from starting.
+pub fn run(args: CrawlArgs) -> Result<i32> {
+    let settings = settings(args)?;
+    let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;
+    let sources: Vec<_> = settings.inputs.iter().cloned().map(Source::from).collect();
+    let options = ListOptions { url_column: settings.url_column.clone(), url_field: settings.url_field.clone() };
+    let lists = url_list::open(&sources, &options)?;
+    if lists.is_empty() && !settings.db.exists() {
+        anyhow::bail!("no URL list given, and no crawl to go on with at {}; name a file, or - for standard input",
+            settings.db.display());
+    }
+    let signals = Signals::new().context("cannot watch for signals")?;
+    let outcome = crawl(&settings, lists, signals, inherited)?;
+    finish(&settings, &outcome)
+}
+
+/// Flags over config file over defaults.
+fn settings(args: CrawlArgs) -> Result<Settings> {
+    let file = match &args.config {
+        Some(path) => CrawlOptions::load(path)?,
+        None => CrawlOptions::default(),
+    };
+    Ok(args.options.over(file).resolve(limits::available_cpus())?)
+}
+
+/// Takes the store and runs the crawl.
+///
+/// # Errors
+/// The store is held or no store, or the system refuses what every run needs.
+pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherited: Vec<RawFd>) -> Result<Report> {
+    let settings = &within_limits(settings)?;
+    let lock = lock(&settings.db)?;
+    let mut progress = Progress::new(settings.progress, settings.quiet);
+    if let Some(kind) = lock.network_file_system() {
+        progress.warn(&format!(
+            "{} lies on a network file system ({kind}), where SQLite's locks are not to be relied on; \
+             a local disk is safe",
+            settings.db.display()
+        ));
+    }
+    let session = Session {
+        pid: std::process::id(),
+        config: settings.to_json(),
+        lists: lists
+            .iter()
+            .map(|list| ListFile {
+                name: list.name().to_owned(),
+                fingerprint: list.fingerprint().map(|fingerprint| format!("{fingerprint:?}")),
+            })
+            .collect(),
+    };
+    progress.note(&format!(
+        "seine: crawling into {} with {} fetcher{}, {} requests in flight at most, {} between requests to a host",
+        settings.db.display(),
+        settings.fetchers,
+        if settings.fetchers == 1 { "" } else { "s" },
+        settings.concurrency,
+        if settings.delay.is_zero() { "no delay".to_owned() } else { humantime::format_duration(settings.delay).to_string() },
+    ));
+    let made_here = lock.created();
+    title::set(title::Role::Supervisor);
+    let start = supervisor::Start {
+        settings: settings.clone(),
+        lists,
+        session,
+        lock,
+        signals,
+        inherited,
+        progress,
+    };
+    let report = supervisor::run(start)?;
+    if made_here && fs::metadata(&settings.db).is_ok_and(|meta| meta.len() == 0) {
+        // Nothing was ever stored, not even the schema: leave no empty file behind.
+        let _ = fs::remove_file(&settings.db);
+    }
+    Ok(report)
+}
+
+/// Takes the lock of the store at `db`.
+///
+/// # Errors
+/// [`Coded`] with [`HELD`] if another run has it.
+pub fn lock(db: &Path) -> Result<StoreLock> {
+    StoreLock::acquire(db).map_err(|error| match error {
+        LockError::Held { .. } => anyhow::Error::new(Coded { code: HELD, message: error.to_string() }),
+        other => other.into(),
+    })
+}
+
+/// Lowers the concurrency to what the limit of open files allows.
+fn within_limits(settings: &Settings) -> Result<Settings> {
+    let mut settings = settings.clone();
+    let descriptors = limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
+    // A request may have a second connection beside it: the idle one of the host before.
+    let per_fetcher = usize::try_from(descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).unwrap_or(usize::MAX);
+    let most = per_fetcher.saturating_mul(settings.fetchers);
+    if most == 0 {
+        anyhow::bail!("the limit of {descriptors} open files is too low; {} are needed at least (ulimit -n)",
+            SPARE_DESCRIPTORS + 2);
+    }
+    if settings.concurrency > most {
+        eprintln!(
+            "seine: concurrency lowered from {} to {most}: the limit of open files is {descriptors} (ulimit -n)",
+            settings.concurrency
+        );
+        settings.concurrency = most;
+        settings.host_concurrency = settings.host_concurrency.min(most);
+    }
+    Ok(settings)
+}
+
+/// Prints the summary and finds the exit code.
+///
+/// # Errors
+/// The store cannot be read, or standard output not written.
+pub fn finish(settings: &Settings, report: &Report) -> Result<i32> {
+    let code = exit_code(report);
+    if let Some(fatal) = &report.tally.fatal {
+        eprintln!("seine: {fatal}");
+    }
+    match open_for_reading(&settings.db).and_then(|db| read::summary(&db)) {
+        Ok(found) => {
+            if settings.json {
+                writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)
+                    .or_else(ignore_broken_pipe)?;
+            }
+            if !settings.quiet {
+                eprint!("{}", summary::text(&found, &settings.db, None, Some(report)));
+                eprint!("{}", advice(settings, report, found.pending));
+            }
+        }
+        // The reason was given already.
+        Err(_) if report.tally.fatal.is_some() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(code)
+}
+
+fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+}
+
+fn advice(settings: &Settings, report: &Report, pending: u64) -> String {
+    let db = settings.db.display();
+    match report.ended_by {
+        EndedBy::Completed => format!("  results: sqlite3 {db} 'SELECT url, title FROM pages'\n"),
+        EndedBy::DiskFull => format!("  out of disk: make room, then run the same command again; {pending} to go\n"),
+        _ => "  run the same command again to go on\n".to_owned(),
+    }
+}
+
+/// See [`crate::cli`] for what the codes mean.
+fn exit_code(report: &Report) -> i32 {
+    match report.ended_by {
+        EndedBy::Completed if !report.list_failures.is_empty() => USAGE,
+        EndedBy::Completed => {
+            let outcomes = &report.tally.outcomes;
+            let none_ok = outcomes[Outcome::Ok as usize] == 0 && outcomes.iter().any(|count| *count > 0);
+            i32::from(none_ok)
+        }
+        EndedBy::Interrupted => INTERRUPTED,
+        EndedBy::Terminated => TERMINATED,
+        EndedBy::Limit | EndedBy::MaxWall => STOPPED,
+        EndedBy::DiskFull => DISK_FULL,
+        // A store that cannot be used is an input error; processes that keep failing are not.
+        EndedBy::Failure if report.tally.fetcher_crashes + report.tally.writer_crashes == 0 => USAGE,
+        EndedBy::Failure => STOPPED,
+    }
+}
+

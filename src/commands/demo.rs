@@ -1,0 +1,104 @@
+//! `seine demo`: a sample site on a loopback port, crawled for real.
+//!
+//! The site is a process of its own; the crawl takes the same way as `seine crawl`, from a URL list in a file.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{crawl, log};
+use crate::cli::DemoArgs;
+use crate::config::{CrawlOptions, Span};
+use crate::demo_site;
+use crate::process::fork::{Death, ForkSpec, fork};
+use crate::process::signals::{self, Signals};
+use crate::process::{limits, title};
+use crate::store::{StoreError, open_for_reading};
+use crate::url_list::{self, ListOptions, Source};
+
+/// Serves, crawls, sums up; returns the exit code of the crawl.
+///
+/// # Errors
+/// Whatever keeps the crawl from starting.
+pub fn run(args: &DemoArgs) -> Result<i32> {
+    let inherited = log::init(0, None)?;
+    let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
+    let origin = format!("http://{}", listener.local_addr()?);
+
+    // Its end closes when this process ends, however it ends; the site ends with it.
+    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
+    let signals = Signals::new().context("cannot watch for signals")?;
+    let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
+    let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
+    fork(spec, move || match demo_site::serve(listener, demo_site::closed(theirs)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("seine: the sample site failed: {error}");
+            1
+        }
+    })?;
+
+    start_afresh(&args.db)?;
+    let mut list = args.db.as_os_str().to_owned();
+    list.push(".urls.txt");
+    let list = PathBuf::from(list);
+    std::fs::File::create(&list)
+        .and_then(|mut file| file.write_all(demo_site::url_list(&origin).as_bytes()))
+        .with_context(|| format!("cannot write the URL list {}", list.display()))?;
+
+    let options = CrawlOptions {
+        inputs: vec![list.clone()],
+        db: Some(args.db.clone()),
+        // It is our own site.
+        delay: Some(Span(std::time::Duration::from_millis(20))),
+        json: args.json,
+        quiet: args.quiet,
+        ..CrawlOptions::default()
+    };
+    let settings = options.resolve(limits::available_cpus())?;
+    let lists = url_list::open(&[Source::Path(list.clone())], &ListOptions::default())?;
+    if !args.quiet {
+        eprintln!("seine: sample site at {origin}, its {} URLs in {}", demo_site::listed_urls(&origin).len(), list.display());
+    }
+    let report = crawl::crawl(&settings, lists, signals, inherited)?;
+    drop(ours);
+    let code = crawl::finish(&settings, &report)?;
+    let _ = signals::reap();
+    if !args.quiet {
+        let db = args.db.display();
+        eprint!(
+            "next:\n  \
+             seine status {db}\n  \
+             sqlite3 -box {db} 'SELECT outcome, count(*) FROM pages GROUP BY outcome'\n  \
+             sqlite3 -box {db} 'SELECT url, status, title FROM pages LIMIT 10'\n  \
+             seine cat {db} {origin}/ | head\n  \
+             seine crawl urls.txt --db crawl.db     (your own list: one URL a line)\n"
+        );
+    }
+    Ok(code)
+}
+
+/// Removes what an earlier demo left: its site had another port, so nothing of it could be gone on with. Only a crawl
+/// store is removed, and only under its lock.
+fn start_afresh(db: &Path) -> Result<()> {
+    match open_for_reading(db) {
+        Err(StoreError::Missing(_)) => return Ok(()),
+        opened => drop(opened?),
+    }
+    let _lock = crawl::lock(db)?;
+    for suffix in ["-wal", "-shm", ""] {
+        let mut path = db.as_os_str().to_owned();
+        path.push(suffix);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", Path::new(&path).display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Logs: `-v` to standard error, `--log-file` to a file; each line carries the process's role.
+//!
+//! One subscriber is made before the first fork and inherited. It starts no thread; every line is one `write` to a
+//! descriptor opened for appending, so lines of several processes never mix.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::process::title;
+
+/// Sets up logging; returns the descriptors that children must keep.
+///
+/// # Errors
+/// The log file cannot be opened.
+pub fn init(verbose: u8, log_file: Option<&Path>) -> Result<Vec<RawFd>> {
+    let level = match verbose {
+        0 => LevelFilter::OFF,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let mut inherited = Vec::new();
+    let file = match log_file {
+        None => None,
+        Some(path) => {
+            let file = File::options().create(true).append(true).open(path);
+            let file = Arc::new(file.with_context(|| format!("cannot open log file {}", path.display()))?);
+            inherited.push(file.as_raw_fd());
+            Some(file)
+        }
+    };
+    let file_level = level.max(LevelFilter::INFO);
+    let to_file = file.map(|file| {
+        fmt::layer().event_format(WithRole).with_writer(move || Lines(Arc::clone(&file))).with_filter(file_level)
+    });
+    let to_stderr = (level != LevelFilter::OFF)
+        .then(|| fmt::layer().event_format(WithRole).with_writer(io::stderr).with_filter(level));
+    if to_file.is_some() || to_stderr.is_some() {
+        // Set already only if the program does so twice.
+        let _ = tracing_subscriber::registry().with(to_file).with(to_stderr).try_init();
+    }
+    Ok(inherited)
+}
+
+struct Lines(Arc<File>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `2026-01-02T03:04:05.678Z WARN fetcher 2: message field=value`
+struct WithRole;
+
+impl<S, N> FormatEvent<S, N> for WithRole
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> std::fmt::Result {
+        let now = jiff::Timestamp::now();
+        write!(writer, "{now:.3} {} {}: ", event.metadata().level(), title::current())?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}

@@ -1,0 +1,48 @@
+//! What a user can ask for: one file per verb. Each takes its arguments and returns the exit code.
+
+pub mod cat;
+pub mod crawl;
+pub mod demo;
+pub mod log;
+pub mod status;
+pub mod summary;
+
+use anyhow::Result;
+
+use crate::cli::Command;
+
+/// Exit code: usage, config or input error.
+pub const USAGE: i32 = 2;
+/// Exit code: stopped by a budget or by failing processes, resumable.
+pub const STOPPED: i32 = 3;
+/// Exit code: the store is held by another run.
+pub const HELD: i32 = 4;
+/// Exit code: out of disk, resumable.
+pub const DISK_FULL: i32 = 5;
+/// Exit code: stopped by SIGINT, resumable.
+pub const INTERRUPTED: i32 = 130;
+/// Exit code: stopped by SIGTERM, resumable.
+pub const TERMINATED: i32 = 143;
+
+/// Does what was asked for.
+///
+/// # Errors
+/// Whatever keeps it from being done; the exit code is [`USAGE`] then, unless the error is a [`Coded`].
+pub fn run(command: Command) -> Result<i32> {
+    match command {
+        Command::Crawl(args) => crawl::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Cat(args) => cat::run(&args),
+    }
+}
+
+/// An error with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Coded {
+    /// The exit code.
+    pub code: i32,
+    /// The full sentence.
+    pub message: String,
+}

@@ -1,0 +1,29 @@
+//! `seine status`: what a crawl has come to.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+
+use crate::cli::StatusArgs;
+use crate::commands::summary;
+use crate::process::lock;
+use crate::store::{open_for_reading, read};
+
+/// Prints the summary of a finished, running or dead crawl.
+///
+/// # Errors
+/// No such store.
+pub fn run(args: &StatusArgs) -> Result<i32> {
+    let db = open_for_reading(&args.db)?;
+    let summary = read::summary(&db).with_context(|| format!("cannot read {}", args.db.display()))?;
+    let owner = lock::owner(&args.db);
+    let text = if args.json {
+        summary::json(&summary, &args.db, owner, None)?
+    } else {
+        summary::text(&summary, &args.db, owner, None)
+    };
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        other => other.map(|()| 0).context("cannot write to standard output"),
+    }
+}

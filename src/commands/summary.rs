@@ -1,0 +1,142 @@
+//! The summary of a crawl, for people and for programs. `crawl` ends with it, `status` shows it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::store::read::{HostLine, Summary};
+use crate::supervisor::Report;
+use crate::supervisor::progress::{grouped, printable, size};
+
+/// In which state the crawl is, in a word.
+fn state(summary: &Summary, owner: Option<u32>) -> &'static str {
+    match &summary.run {
+        _ if owner.is_some() => "running",
+        None => "empty",
+        Some(run) if run.ended_at.is_none() => "killed",
+        Some(_) if summary.pending > 0 => "unfinished",
+        Some(_) => "finished",
+    }
+}
+
+/// For people. `report` adds what only the invocation that just ended knows.
+pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Report>) -> String {
+    let mut text = String::new();
+    let state = state(summary, owner);
+    let _ = write!(text, "{}: {state}", db.display());
+    if let Some(owner) = owner {
+        let _ = write!(text, " (pid {owner})");
+    }
+    if let Some(run) = &summary.run {
+        let _ = write!(text, ", run {} since {}", run.run_id, run.started_at);
+        if let Some(ended_by) = run.ended_by.as_deref().filter(|by| *by != "completed") {
+            let _ = write!(text, ", stopped: {ended_by}");
+        }
+    }
+    text.push('\n');
+    let _ = write!(text, "  {} URLs", grouped(summary.urls));
+    for outcome in ["ok", "http_error", "failed", "rejected", "quarantined"] {
+        match summary.outcomes.get(outcome) {
+            Some(0) | None => {}
+            Some(count) => {
+                let _ = write!(text, ", {} {outcome}", grouped(*count));
+            }
+        }
+    }
+    if summary.pending > 0 {
+        let _ = write!(text, ", {} pending", grouped(summary.pending));
+    }
+    text.push('\n');
+    if !summary.errors.is_empty() {
+        let mut errors: Vec<_> = summary.errors.iter().collect();
+        errors.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
+        let errors: Vec<_> = errors.iter().map(|(class, count)| format!("{} {class}", grouped(**count))).collect();
+        let _ = writeln!(text, "  errors: {}", errors.join(", "));
+    }
+    let (fetched, elapsed, bytes) = pace(summary, report);
+    if fetched > 0 && !elapsed.is_zero() {
+        let _ = writeln!(
+            text,
+            "  {} in {} ({:.1} pages/s), {} of bodies",
+            grouped(fetched),
+            short(elapsed),
+            fetched as f64 / elapsed.as_secs_f64(),
+            size(bytes)
+        );
+    }
+    hosts(&mut text, "slowest", &summary.slowest_hosts, |host| format!("{} ms", grouped(host.mean_ms)));
+    hosts(&mut text, "most failing", &summary.failing_hosts, |host| {
+        format!("{} of {}", grouped(host.failed), grouped(host.failed + host.fetched))
+    });
+    if let Some(report) = report {
+        let tally = &report.tally;
+        let deaths = tally.fetcher_crashes + tally.writer_crashes;
+        if deaths > 0 {
+            let _ = writeln!(
+                text,
+                "  {} of its processes died and were replaced; {} URLs were leased again",
+                grouped(deaths),
+                grouped(tally.leased_again)
+            );
+        }
+    }
+    text
+}
+
+/// For programs: one object.
+///
+/// # Errors
+/// None in practice; plain values serialise.
+pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Report>) -> Result<String> {
+    let mut value = serde_json::to_value(summary)?;
+    let (fetched, elapsed, bytes) = pace(summary, report);
+    let seconds = elapsed.as_secs_f64();
+    value["db"] = json!(db.to_string_lossy());
+    value["state"] = json!(state(summary, owner));
+    value["pid"] = json!(owner);
+    value["fetched"] = json!(fetched);
+    value["elapsed_s"] = json!(seconds);
+    value["pages_per_s"] = json!(if seconds > 0.0 { fetched as f64 / seconds } else { 0.0 });
+    value["bytes"] = json!(bytes);
+    if let Some(report) = report {
+        value["ended_by"] = json!(report.ended_by.name());
+        value["resumed"] = json!(report.tally.resumed);
+        value["retries"] = json!(report.tally.retries);
+        value["lines"] = json!(report.tally.lines);
+        value["leased_again"] = json!(report.tally.leased_again);
+        value["stale_records"] = json!(report.tally.stale_records);
+        value["fetcher_crashes"] = json!(report.tally.fetcher_crashes);
+        value["writer_crashes"] = json!(report.tally.writer_crashes);
+        value["list_failures"] = json!(report.list_failures);
+    }
+    Ok(value.to_string())
+}
+
+/// URLs fetched, the time that took, and their bytes: of the invocation if there was one, else of the run.
+fn pace(summary: &Summary, report: Option<&Report>) -> (u64, Duration, u64) {
+    let requested = |outcomes: &[u64; 5]| outcomes[0] + outcomes[1] + outcomes[2] + outcomes[4];
+    match (report, &summary.run) {
+        (Some(report), _) => {
+            let fetched = requested(&report.tally.outcomes) - requested(&report.tally.outcomes_before);
+            (fetched, report.elapsed, report.tally.bytes)
+        }
+        (None, Some(run)) => (requested(&run.outcomes), Duration::from_millis(run.active_ms), run.bytes),
+        (None, None) => (0, Duration::ZERO, 0),
+    }
+}
+
+fn hosts(text: &mut String, label: &str, hosts: &[HostLine], show: impl Fn(&HostLine) -> String) {
+    if !hosts.is_empty() {
+        let hosts: Vec<_> = hosts.iter().map(|host| format!("{} {}", printable(&host.host), show(host))).collect();
+        let _ = writeln!(text, "  {label}: {}", hosts.join(", "));
+    }
+}
+
+fn short(elapsed: Duration) -> String {
+    let millis = elapsed.as_millis() as u64;
+    let rounded = if millis < 10_000 { millis / 10 * 10 } else { millis / 1000 * 1000 };
+    humantime::format_duration(Duration::from_millis(rounded)).to_string()
+}

@@ -1,0 +1,130 @@
+//! Texts being collected: one buffer that all open titles, headings and anchors share.
+//!
+//! Elements nest, so the text of an inner one lies inside that of the outer one: each capture is a place in
+//! the buffer where it starts. What no open capture still needs is not kept.
+
+use super::text::{Nul, boundary, cut, decode_into, fold_into};
+use super::{MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_TEXT_BYTES};
+
+/// Whose text is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The first `<title>`, where it is an element of SVG.
+    Title,
+    /// The first `<h1>`.
+    H1,
+    /// The link with this index.
+    Anchor(usize),
+}
+
+impl Owner {
+    fn max_bytes(self) -> usize {
+        match self {
+            Self::Title | Self::H1 => MAX_TEXT_BYTES,
+            Self::Anchor(_) => MAX_ANCHOR_BYTES,
+        }
+    }
+}
+
+/// A capture that was opened; [`CaptureId::NONE`] is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureId(u32);
+
+impl CaptureId {
+    /// No capture.
+    pub const NONE: Self = Self(0);
+}
+
+#[derive(Debug)]
+struct Capture {
+    id: CaptureId,
+    owner: Owner,
+    start: usize,
+}
+
+/// The open captures and the texts that are complete.
+#[derive(Debug, Default)]
+pub struct Captures {
+    buffer: String,
+    open: Vec<Capture>,
+    last_id: u32,
+    /// Length of the buffer at which every open capture has all that it may keep.
+    enough: usize,
+    anchors_total_bytes: usize,
+    /// Text of the first `<title>`.
+    pub title: Option<String>,
+    /// Text of the first `<h1>`.
+    pub h1: Option<String>,
+    /// Texts of the links, by their index.
+    pub anchors: Vec<String>,
+}
+
+impl Captures {
+    /// Forgets everything but the memory it holds.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.open.clear();
+        self.anchors.clear();
+        self.title = None;
+        self.h1 = None;
+        self.last_id = 0;
+        self.enough = 0;
+        self.anchors_total_bytes = 0;
+    }
+
+    /// Whether text that comes now belongs to anything.
+    #[inline]
+    pub fn want_text(&self) -> bool {
+        self.buffer.len() < self.enough
+    }
+
+    /// Adds text with character references.
+    pub fn push_encoded(&mut self, text: &str, nul: Nul) {
+        decode_into(&mut self.buffer, text, self.enough, nul);
+    }
+
+    /// Adds text without character references.
+    pub fn push_plain(&mut self, text: &str, nul: Nul) {
+        fold_into(&mut self.buffer, text, self.enough, nul);
+    }
+
+    /// The place that text pushed now would have.
+    #[inline]
+    pub fn mark(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Starts to collect the text of `owner`.
+    pub fn open(&mut self, owner: Owner) -> CaptureId {
+        self.last_id += 1;
+        let id = CaptureId(self.last_id);
+        self.open.push(Capture { id, owner, start: self.buffer.len() });
+        self.enough = self.enough.max(self.buffer.len() + owner.max_bytes());
+        id
+    }
+
+    /// Ends the capture `id`, with the text up to `mark`.
+    pub fn close(&mut self, id: CaptureId, mark: usize) {
+        let Some(index) = self.open.iter().rposition(|capture| capture.id == id) else { return };
+        let Capture { owner, start, .. } = self.open.remove(index);
+        let end = boundary(&self.buffer, mark.max(start));
+        let text = self.buffer.get(start..end).unwrap_or_default();
+        // A space at the start counts as text until here, so the limit is applied to what remains.
+        let text = cut(text.trim(), owner.max_bytes()).trim_end();
+        match owner {
+            Owner::Title => self.title = Some(text.to_owned()),
+            Owner::H1 => self.h1 = Some(text.to_owned()),
+            Owner::Anchor(link) => {
+                self.anchors_total_bytes += text.len();
+                if self.anchors_total_bytes <= MAX_ANCHORS_TOTAL_BYTES {
+                    if self.anchors.len() <= link {
+                        self.anchors.resize(link + 1, String::new());
+                    }
+                    self.anchors[link] = text.to_owned();
+                }
+            }
+        }
+        self.enough = self.open.iter().map(|capture| capture.start + capture.owner.max_bytes()).max().unwrap_or(0);
+        self.buffer.truncate(boundary(&self.buffer, self.enough));
+    }
+}

@@ -1,0 +1,242 @@
+//! The built-in fields of a page, gathered while its tokens go by.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use super::captures::Owner;
+use super::resolve::{Resolver, is_http};
+use super::seen::Seen;
+use super::tags::{DECODED_TEXT, Tag};
+use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
+use super::tokenize::{Token, Tokenizer};
+use super::tree::{Insertion, Tree};
+use super::{MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
+use crate::record::{HtmlFields, Link, MAX_URL_BYTES};
+
+/// Buffers that serve one page after the other.
+pub struct Scratch {
+    tree: Tree,
+    seen: Seen,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { tree: Tree::new(), seen: Seen::default() }
+    }
+}
+
+/// A link as the page writes it; the base may come later.
+struct Anchor<'d> {
+    /// Without fragment.
+    href: Cow<'d, str>,
+    rel: &'d str,
+}
+
+struct Page<'d, 's> {
+    tokens: Tokenizer<'d>,
+    tree: &'s mut Tree,
+    seen: &'s mut Seen,
+    has_title: bool,
+    has_h1: bool,
+    lang: Option<String>,
+    description: Option<String>,
+    base: Option<&'d str>,
+    canonical: Option<&'d str>,
+    anchors: Vec<Anchor<'d>>,
+}
+
+/// The fields of `document`, whose links are relative to `url` unless it says otherwise.
+pub fn extract(scratch: &mut Scratch, document: &str, url: &Url) -> HtmlFields {
+    scratch.tree.clear();
+    scratch.seen.clear();
+    let mut page = Page {
+        tokens: Tokenizer::new(document),
+        tree: &mut scratch.tree,
+        seen: &mut scratch.seen,
+        has_title: false,
+        has_h1: false,
+        lang: None,
+        description: None,
+        base: None,
+        canonical: None,
+        anchors: Vec::new(),
+    };
+    page.read();
+    page.finish(url)
+}
+
+impl<'d> Page<'d, '_> {
+    fn read(&mut self) {
+        loop {
+            match self.tokens.next(self.tree.wants_text(), self.tree.in_foreign()) {
+                Token::Text(text) => self.tree.text(text, true),
+                Token::Cdata(text) => self.tree.text(text, false),
+                Token::Start { name, self_closing } => {
+                    let tag = name.tag();
+                    if tag == Tag::Html && self.lang.is_none() && !self.tree.in_template() && !self.tree.in_foreign() {
+                        self.lang = self
+                            .tokens
+                            .attribute("lang")
+                            .map(|lang| cut(&attribute_value(lang), MAX_TOKEN_BYTES).to_owned());
+                    }
+                    let tokens = &self.tokens;
+                    let insertion = self.tree.start(name, self_closing, |name| tokens.attribute(name));
+                    match insertion {
+                        Insertion::Ignored => {}
+                        Insertion::Text => self.text_element(tag),
+                        Insertion::Plaintext => {
+                            let text = self.tokens.rest();
+                            self.tree.text(text, false);
+                        }
+                        Insertion::Opened | Insertion::Empty => self.element(tag, insertion == Insertion::Opened),
+                    }
+                }
+                Token::End(name) => self.tree.end(name),
+                Token::Doctype(rest) => self.tree.doctype(rest),
+                Token::EndOfDocument => return self.tree.finish(),
+            }
+        }
+    }
+
+    #[inline]
+    fn element(&mut self, tag: Tag, is_open: bool) {
+        match tag {
+            Tag::A => self.anchor(is_open),
+            Tag::H1 if !self.has_h1 => {
+                self.has_h1 = true;
+                self.tree.capture(Owner::H1);
+            }
+            // Of SVG; the title of the document is a text element.
+            Tag::Title if !self.has_title => {
+                self.has_title = true;
+                if is_open {
+                    self.tree.capture(Owner::Title);
+                } else {
+                    self.tree.captures.title = Some(String::new());
+                }
+            }
+            Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
+            Tag::Link if self.canonical.is_none() => self.canonical = self.canonical_href(),
+            Tag::Meta if self.description.is_none() => self.description = self.description_content(),
+            _ => {}
+        }
+    }
+
+    fn text_element(&mut self, tag: Tag) {
+        let text = self.tokens.raw_text(tag);
+        let is_encoded = tag.is(DECODED_TEXT);
+        if tag == Tag::Title && !self.has_title {
+            self.has_title = true;
+            let mut title = String::new();
+            decode_into(&mut title, text, MAX_TEXT_BYTES, Nul::Replaced);
+            title.truncate(title.trim_end().len());
+            self.tree.captures.title = Some(title);
+        }
+        // Part of the text of the elements around it, whatever it holds: so the DOM's `textContent` has it.
+        if self.tree.captures.want_text() {
+            if is_encoded {
+                self.tree.captures.push_encoded(text, Nul::Replaced);
+            } else {
+                self.tree.captures.push_plain(text, Nul::Replaced);
+            }
+        }
+    }
+
+    fn anchor(&mut self, is_open: bool) {
+        let Some(href) = self.tokens.attribute("href") else { return };
+        if self.anchors.len() == MAX_LINKS || href.len() > MAX_URL_BYTES {
+            return;
+        }
+        let href = match attribute_value(href) {
+            Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
+            Cow::Owned(href) => Cow::Owned(without_fragment(&href).to_owned()),
+        };
+        if has_other_scheme(&href) {
+            return;
+        }
+        let anchors = &self.anchors;
+        if self.seen.is_new(&href, |number| anchors[number].href.as_ref()) {
+            let number = self.anchors.len();
+            self.anchors.push(Anchor { href, rel: self.tokens.attribute("rel").unwrap_or_default() });
+            if is_open {
+                self.tree.capture(Owner::Anchor(number));
+            }
+        }
+    }
+
+    fn canonical_href(&self) -> Option<&'d str> {
+        let rel = attribute_value(self.tokens.attribute("rel")?);
+        let is_canonical = rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("canonical"));
+        if is_canonical { self.tokens.attribute("href") } else { None }
+    }
+
+    fn description_content(&self) -> Option<String> {
+        if !attribute_value(self.tokens.attribute("name")?).eq_ignore_ascii_case("description") {
+            return None;
+        }
+        let mut description = String::new();
+        let content = attribute_value(self.tokens.attribute("content")?);
+        fold_into(&mut description, &content, MAX_TEXT_BYTES, Nul::Replaced);
+        description.truncate(description.trim_end().len());
+        Some(description)
+    }
+
+    fn finish(self, url: &Url) -> HtmlFields {
+        let base = self.base.and_then(|href| url.join(&attribute_value(href)).ok());
+        let base = base.as_ref().unwrap_or(url);
+        let canonical = self.canonical.and_then(|href| base.join(&attribute_value(href)).ok()).filter(is_http);
+        let canonical = canonical.map(String::from).filter(|url| url.len() <= MAX_URL_BYTES);
+
+        let mut links: Vec<Link> = Vec::with_capacity(self.anchors.len());
+        let mut texts = self.tree.captures.anchors.iter_mut();
+        let mut resolver = Resolver::new(base);
+        let mut total_bytes = 0;
+        self.seen.clear();
+        for anchor in &self.anchors {
+            let text = texts.next().map(std::mem::take).unwrap_or_default();
+            let Some(url) = resolver.resolve(&anchor.href) else { continue };
+            if !self.seen.is_new(&url, |number| links[number].url.as_str()) {
+                continue;
+            }
+            let rel = cut(&attribute_value(anchor.rel), MAX_TOKEN_BYTES).to_owned();
+            total_bytes += url.len() + rel.len();
+            if total_bytes > MAX_LINKS_TOTAL_BYTES {
+                break;
+            }
+            links.push(Link { url, text, rel });
+        }
+        let captures = &mut self.tree.captures;
+        HtmlFields {
+            title: captures.title.take(),
+            h1: captures.h1.take(),
+            description: self.description,
+            canonical,
+            lang: self.lang,
+            links,
+        }
+    }
+}
+
+/// `href` without what the URL standard strips and without its fragment, so that more repetitions are seen.
+fn without_fragment(href: &str) -> &str {
+    let href = href.trim_matches(|char| char <= ' ');
+    match memchr::memchr(b'#', href.as_bytes()) {
+        // A space before the fragment belongs to the URL; at the end it would not.
+        Some(at) if at > 0 && href.as_bytes()[at - 1] <= b' ' => &href[..=at],
+        Some(at) => &href[..at],
+        None => href,
+    }
+}
+
+/// Whether `href` starts with a scheme other than http and https. Errs on the side of no.
+fn has_other_scheme(href: &str) -> bool {
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let end = href.bytes().position(|byte| !is_scheme(byte));
+    match end {
+        Some(end) if href.as_bytes()[end] == b':' && href.as_bytes()[0].is_ascii_alphabetic() => {
+            !href[..end].eq_ignore_ascii_case("http") && !href[..end].eq_ignore_ascii_case("https")
+        }
+        _ => false,
+    }
+}

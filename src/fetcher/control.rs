@@ -1,0 +1,159 @@
+//! The channel to the supervisor: orders in, redirects and holdings out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::hosts::Hosts;
+use super::outbox::Outbox;
+use crate::process::channel::{Channel, ChannelError};
+use crate::protocol::{FromFetcher, Generation, Hello, Job, Lease, PROTOCOL_VERSION, ToFetcher};
+use crate::record::UrlId;
+
+/// Leases come in bounded batches; nothing legitimate is near this.
+const CEILING: usize = 64 << 20;
+
+/// What the supervisor wants.
+#[derive(Debug)]
+pub enum Order {
+    /// Use this page queue from now on.
+    Queue(OwnedFd),
+    /// Fetch these.
+    Lease(Lease),
+    /// Start nothing new, finish, exit.
+    Drain,
+    /// Give up what is in flight, exit.
+    Cancel,
+    /// It closed its end: it is dead.
+    SupervisorGone,
+}
+
+/// A way to tell the supervisor something from anywhere in the fetcher.
+#[derive(Clone, Debug)]
+pub struct Speaker(mpsc::UnboundedSender<FromFetcher>);
+
+impl Speaker {
+    /// The URL goes on at another host.
+    ///
+    /// Bounded by the leases: each URL can be redirected away once.
+    pub fn redirected(&self, host: String, job: Job) {
+        // The receiver lives as long as the process.
+        let _ = self.0.send(FromFetcher::Redirected { host, job });
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Control {
+    channel: Channel,
+    /// A second descriptor of the channel's socket, for the reactor.
+    readiness: Rc<UnixStream>,
+    speaker: Speaker,
+    spoken: mpsc::UnboundedReceiver<FromFetcher>,
+    ready: VecDeque<Order>,
+}
+
+impl Control {
+    /// Takes over a nonblocking socket and introduces this fetcher.
+    ///
+    /// # Errors
+    /// The reactor or the socket refuses.
+    pub fn new(socket: OwnedFd, generation: Generation) -> Result<Self, ChannelError> {
+        let readiness = UnixStream::from_std(socket.try_clone()?.into())?;
+        let mut channel = Channel::new(socket, CEILING);
+        channel.send(&FromFetcher::Hello(Hello { version: PROTOCOL_VERSION, generation }), None)?;
+        channel.flush()?;
+        let (sender, spoken) = mpsc::unbounded_channel();
+        Ok(Self { channel, readiness: Rc::new(readiness), speaker: Speaker(sender), spoken, ready: VecDeque::new() })
+    }
+
+    /// For those who have something to say.
+    pub fn speaker(&self) -> Speaker {
+        self.speaker.clone()
+    }
+
+    /// Answers a new queue.
+    pub fn holding(&self, url_ids: Vec<UrlId>) {
+        let _ = self.speaker.0.send(FromFetcher::Holding(url_ids));
+    }
+
+    /// The next order. Meanwhile sends what was spoken. Cancel-safe.
+    ///
+    /// # Errors
+    /// The channel is broken.
+    pub async fn next(&mut self) -> Result<Order, ChannelError> {
+        loop {
+            if let Some(order) = self.ready.pop_front() {
+                return Ok(order);
+            }
+            let wants_write = !self.channel.flush()?;
+            let interest = if wants_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let readiness = Rc::clone(&self.readiness);
+            tokio::select! {
+                biased;
+                Some(message) = self.spoken.recv() => self.channel.send(&message, None)?,
+                ready = readiness.ready(interest) => {
+                    let ready = ready?;
+                    if ready.is_writable() && wants_write {
+                        let flushed = self.channel.flush()?;
+                        exhausted_unless(&readiness, Interest::WRITABLE, flushed);
+                    }
+                    if ready.is_readable() {
+                        // Reads until nothing is left, or a turn's worth: then the readiness must stay.
+                        let emptied = self.channel.receive()?;
+                        exhausted_unless(&readiness, Interest::READABLE, !emptied);
+                        self.take_orders()?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_orders(&mut self) -> Result<(), ChannelError> {
+        while let Some(message) = self.channel.next::<ToFetcher>()? {
+            self.ready.push_back(match message {
+                ToFetcher::Queue => match self.channel.take_fd() {
+                    Some(fd) => Order::Queue(fd),
+                    None => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+                },
+                ToFetcher::Lease(lease) => Order::Lease(lease),
+                ToFetcher::Drain => Order::Drain,
+                ToFetcher::Cancel => Order::Cancel,
+            });
+        }
+        if self.channel.has_ended() {
+            self.ready.push_back(Order::SupervisorGone);
+        }
+        Ok(())
+    }
+
+    /// Ends when the supervisor is gone; until then serves new queues to the closing outbox.
+    pub async fn gone(&mut self, outbox: &Outbox, hosts: &Hosts) {
+        loop {
+            match self.next().await {
+                Ok(Order::Queue(socket)) => {
+                    let mut holding = hosts.holding();
+                    holding.extend(outbox.holding());
+                    if outbox.connect(socket).is_err() {
+                        return;
+                    }
+                    self.holding(holding);
+                }
+                Ok(Order::SupervisorGone) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// Tells the reactor that the socket would block, unless `more` can be done with it at once.
+fn exhausted_unless(socket: &UnixStream, interest: Interest, more: bool) {
+    if !more {
+        let _ = socket.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+}

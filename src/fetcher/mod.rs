@@ -1,0 +1,173 @@
+//! A fetcher process: requests pages at each host's pace, extracts, and hands records to the writer.
+//!
+//! One small async runtime on one thread. The fetcher opens no database, decides nothing about the frontier and keeps
+//! nothing that must survive it.
+//!
+//! - [`hosts`]: one queue per host; politeness: who may start a request when.
+//! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
+//! - [`http`]: one request.
+//! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
+//! - [`control`]: the channel to the supervisor.
+
+pub mod control;
+pub mod hosts;
+pub mod http;
+pub mod outbox;
+pub mod visit;
+
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::LocalSet;
+
+use crate::config::Settings;
+use crate::process::status::Row;
+use crate::protocol::Generation;
+use control::{Control, Order};
+use hosts::Hosts;
+use http::{Http, HttpOptions};
+use outbox::Outbox;
+use visit::Visitor;
+
+/// How often the status row shows that the runtime turns.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// Memory for large bodies per fetcher. At least one body of `--max-body` bytes always fits.
+const LARGE_BODY_BYTES: u64 = 32 << 20;
+
+/// Everything a fetcher is given at its birth.
+#[derive(Debug)]
+pub struct Start {
+    /// Its seat.
+    pub slot: u16,
+    /// Which occupant of the seat it is.
+    pub generation: Generation,
+    /// Channel to the supervisor.
+    pub control: OwnedFd,
+    /// Requests it may have in flight: its share of the total.
+    pub concurrency: usize,
+    /// The configuration.
+    pub settings: Settings,
+}
+
+/// Bodies beyond the small size that one fetcher may hold at a time.
+pub fn large_bodies(max_body: u64) -> usize {
+    (LARGE_BODY_BYTES / max_body.max(1)).clamp(1, 64) as usize
+}
+
+/// Runs the fetcher to its end; the return value is the exit code.
+pub fn run(start: Start, row: &'static Row) -> i32 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
+            return 1;
+        }
+    };
+    let local = LocalSet::new();
+    let code = local.block_on(&runtime, fetch(start, row));
+    // What is still in flight was given up on purpose.
+    runtime.shutdown_background();
+    code
+}
+
+async fn fetch(start: Start, row: &'static Row) -> i32 {
+    let Start { slot, generation, control, concurrency, settings } = start;
+    let options = HttpOptions {
+        user_agent: settings.user_agent.clone(),
+        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        max_body_bytes: settings.max_body,
+        host_concurrency: settings.host_concurrency,
+        large_bodies: large_bodies(settings.max_body),
+    };
+    let http = match Http::new(&options) {
+        Ok(http) => http,
+        Err(error) => {
+            eprintln!("seine: fetcher {}: {error}", slot);
+            return 1;
+        }
+    };
+    let mut control = match Control::new(control, generation) {
+        Ok(control) => control,
+        Err(error) => {
+            eprintln!("seine: fetcher {}: control channel: {error}", slot);
+            return 1;
+        }
+    };
+    let outbox = Outbox::new(generation, row);
+    let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, &settings, row);
+    let requests = std::sync::Arc::new(Semaphore::new(concurrency));
+    let hosts = Hosts::new(Rc::new(visitor), requests, settings.delay, settings.host_concurrency, row);
+
+    tokio::task::spawn_local(async move {
+        let mut interval = tokio::time::interval(HEARTBEAT);
+        loop {
+            interval.tick().await;
+            row.beat();
+        }
+    });
+    let sender = tokio::task::spawn_local(outbox.clone().send_all());
+
+    loop {
+        match control.next().await {
+            Ok(Order::Queue(socket)) => {
+                // Whole records that were not sent yet go to the new queue; the rest of an interrupted one too.
+                let mut holding = hosts.holding();
+                holding.extend(outbox.holding());
+                if let Err(error) = outbox.connect(socket) {
+                    tracing::warn!(%error, "cannot use the new page queue");
+                    return 1;
+                }
+                control.holding(holding);
+            }
+            Ok(Order::Lease(lease)) => hosts.lease(lease),
+            Ok(Order::Drain) => {
+                hosts.drain();
+                break;
+            }
+            Ok(Order::Cancel) => {
+                hosts.cancel();
+                break;
+            }
+            Ok(Order::SupervisorGone) => return 0,
+            Err(error) => {
+                tracing::warn!(%error, "control channel lost");
+                return 1;
+            }
+        }
+    }
+
+    // Draining: what is in flight ends, or is cancelled; then everything finished is sent. New queues are still
+    // taken, since the writer may die in the meantime.
+    loop {
+        tokio::select! {
+            () = hosts.idle() => break,
+            order = control.next() => match order {
+                Ok(Order::Queue(socket)) => {
+                    let mut holding = hosts.holding();
+                    holding.extend(outbox.holding());
+                    if outbox.connect(socket).is_err() {
+                        return 1;
+                    }
+                    control.holding(holding);
+                }
+                Ok(Order::Cancel) => {
+                    hosts.cancel();
+                    break;
+                }
+                Ok(Order::Lease(_) | Order::Drain) => {}
+                Ok(Order::SupervisorGone) | Err(_) => return 0,
+            }
+        }
+    }
+    outbox.close();
+    tokio::select! {
+        _ = sender => 0,
+        // Nobody will commit what is left.
+        () = control.gone(&outbox, &hosts) => 0,
+    }
+}

@@ -1,0 +1,211 @@
+//! Finished records on their way to the writer.
+//!
+//! Bounded in bytes: a record waits for room before it is queued, and since its request keeps its place until then,
+//! a slow writer slows the requests down. When the writer dies, records that were not sent whole stay here for the
+//! queue to its successor.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+
+use crate::process::pair::send_vectored;
+use crate::process::status::Row;
+use crate::protocol::frame::encode_head;
+use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, PageHead, encode};
+use crate::record::UrlId;
+
+/// Records wait for room beyond this. One record of any size is always taken.
+pub const ROOM_BYTES: usize = 4 << 20;
+
+/// See the module. Clones are the same outbox.
+#[derive(Clone, Debug)]
+pub struct Outbox(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    generation: Generation,
+    row: &'static Row,
+    state: RefCell<State>,
+    /// A record was added, a queue connected, or the end declared.
+    news: Notify,
+    /// There is room, or more than before.
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: VecDeque<Record>,
+    bytes: usize,
+    /// Bytes of the first record that are sent.
+    sent: usize,
+    queue: Option<Rc<UnixStream>>,
+    /// Raised with every new queue.
+    epoch: u64,
+    hello: Option<Vec<u8>>,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Record {
+    url_id: UrlId,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Outbox {
+    /// An empty outbox without a queue.
+    pub fn new(generation: Generation, row: &'static Row) -> Self {
+        Self(Rc::new(Inner {
+            generation,
+            row,
+            state: RefCell::default(),
+            news: Notify::new(),
+            room: Notify::new(),
+        }))
+    }
+
+    /// Queues a record once there is room for it.
+    ///
+    /// # Errors
+    /// [`FrameError`] if the record is beyond what a frame can hold.
+    pub async fn put(&self, head: &PageHead, tail: Vec<u8>) -> Result<(), FrameError> {
+        let record = Record { url_id: head.url_id, head: encode_head(head, tail.len())?, tail };
+        loop {
+            let room = self.0.room.notified();
+            {
+                let mut state = self.0.state.borrow_mut();
+                if state.records.is_empty() || state.bytes + record.len() <= ROOM_BYTES {
+                    state.bytes += record.len();
+                    state.records.push_back(record);
+                    self.show(&state);
+                    self.0.news.notify_one();
+                    return Ok(());
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// URLs whose records are here, whole or begun.
+    pub fn holding(&self) -> Vec<UrlId> {
+        self.0.state.borrow().records.iter().map(|record| record.url_id).collect()
+    }
+
+    /// Sends over `socket` from now on; a record that was begun on the old queue is sent whole again.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    pub fn connect(&self, socket: OwnedFd) -> io::Result<()> {
+        let socket = StdUnixStream::from(socket);
+        socket.set_nonblocking(true)?;
+        let hello = Hello { version: PROTOCOL_VERSION, generation: self.0.generation };
+        let hello = encode(&hello).map_err(io::Error::other)?;
+        let mut state = self.0.state.borrow_mut();
+        state.queue = Some(Rc::new(UnixStream::from_std(socket)?));
+        state.epoch += 1;
+        state.sent = 0;
+        state.hello = Some(hello);
+        self.0.news.notify_one();
+        Ok(())
+    }
+
+    /// Nothing more will be put; [`Self::send_all`] returns when all is sent.
+    pub fn close(&self) {
+        self.0.state.borrow_mut().closing = true;
+        self.0.news.notify_one();
+    }
+
+    /// Sends records as they come, over whatever queue there is, until closed and empty.
+    pub async fn send_all(self) {
+        loop {
+            let news = self.0.news.notified();
+            let (queue, epoch) = {
+                let state = self.0.state.borrow();
+                if state.closing && state.records.is_empty() {
+                    return;
+                }
+                (state.queue.clone().filter(|_| state.hello.is_some() || !state.records.is_empty()), state.epoch)
+            };
+            let Some(queue) = queue else {
+                news.await;
+                continue;
+            };
+            tokio::select! {
+                ready = queue.ready(Interest::WRITABLE) => {
+                    let sent = ready.and_then(|_| queue.try_io(Interest::WRITABLE, || self.send_some(&queue, epoch)));
+                    match sent {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => {
+                            tracing::warn!(%error, "page queue broke; waiting for a new one");
+                            let mut state = self.0.state.borrow_mut();
+                            if state.epoch == epoch {
+                                state.queue = None;
+                                state.sent = 0;
+                            }
+                        }
+                    }
+                }
+                // Perhaps a new queue.
+                () = news => {}
+            }
+        }
+    }
+
+    /// One send of as much as fits.
+    fn send_some(&self, queue: &UnixStream, epoch: u64) -> io::Result<()> {
+        let mut state = self.0.state.borrow_mut();
+        if state.epoch != epoch {
+            return Ok(());
+        }
+        if let Some(hello) = &state.hello {
+            let n = send_vectored(queue.as_fd(), &[IoSlice::new(hello)])?;
+            // A dozen bytes on a fresh socket; anything but all of them means it is of no use.
+            if n != hello.len() {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            state.hello = None;
+        }
+        // The first record may be partly sent.
+        let mut skip = state.sent;
+        let mut slices = Vec::with_capacity(32);
+        for part in state.records.iter().take(16).flat_map(|record| [&record.head, &record.tail]) {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            if skipped < part.len() {
+                slices.push(IoSlice::new(&part[skipped..]));
+            }
+        }
+        if slices.is_empty() {
+            return Ok(());
+        }
+        let mut n = send_vectored(queue.as_fd(), &slices)? + state.sent;
+        while let Some(first) = state.records.front().filter(|first| first.len() <= n) {
+            n -= first.len();
+            state.bytes -= first.len();
+            state.records.pop_front();
+        }
+        state.sent = n;
+        self.show(&state);
+        self.0.room.notify_waiters();
+        Ok(())
+    }
+
+    fn show(&self, state: &State) {
+        self.0.row.outbox_bytes.store(state.bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Record {
+    fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+}

@@ -1,0 +1,46 @@
+//! Everything Unix, and every `unsafe` line of the project.
+//!
+//! - [`fork`]: makes a child process, the only place that does.
+//! - `fds`: closes every file descriptor that was not asked for.
+//! - [`title`]: what `ps` shows for each role.
+//! - [`signals`]: signals as readable events; reaping, exit reasons, `kill`.
+//! - [`pair`]: connected stream sockets: bytes, and descriptors passed along with them.
+//! - [`channel`]: messages over a nonblocking stream socket, both ways.
+//! - [`poll`]: waits for any of several descriptors, with a deadline.
+//! - [`status`]: live numbers of every slot in shared memory.
+//! - [`lock`]: the one-writer lock on the store's file, and who holds it.
+//! - [`limits`]: descriptors, core files, CPUs, memory.
+//! - `procfs`: what `/proc` tells about processes.
+//! - [`clock`]: one monotonic clock for all processes.
+//!
+//! # The laws of the room
+//!
+//! 1. **Only the supervisor forks, and only while it has one thread.** A forked copy of a threaded
+//!    process holds locks whose owners do not exist in it. [`fork::fork`] counts the threads and
+//!    refuses. Hence nothing that starts threads, seeds a random generator, opens a TLS session or
+//!    an SQLite connection may run in the supervisor.
+//! 2. **A child touches only what its body was given**: plain values, and the descriptors named in
+//!    [`fork::ForkSpec::keep`]. All others are closed, so that the end of a process is always seen
+//!    as end of file by whoever held the other end.
+//! 3. **A child never returns** into the supervisor's frames: nothing the supervisor owns is
+//!    dropped twice. A panic in a child ends the process.
+//! 4. **The supervisor directs, the children obey it alone**: terminal and service-manager signals
+//!    are ignored there. When the supervisor dies the children die too, see [`fork::Death`].
+//! 5. **Shared memory is for eyes** ([`status`]): no lease, acknowledgement or exit code rests on it.
+//! 6. **Titles overwrite the argument strings**: arguments are read before [`title::set`], never after.
+
+pub mod channel;
+pub mod clock;
+mod fds;
+pub mod fork;
+pub mod limits;
+pub mod lock;
+pub mod pair;
+pub mod poll;
+mod procfs;
+pub mod signals;
+pub mod status;
+pub mod title;
+
+pub use nix::sys::signal::Signal;
+pub use nix::unistd::Pid;

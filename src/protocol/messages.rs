@@ -1,0 +1,455 @@
+//! What each edge of the process graph may say; one type per direction.
+//!
+//! ```text
+//! supervisor ── ToWriter ──► writer     supervisor ── ToFetcher ──► fetcher
+//! supervisor ◄─ FromWriter ─ writer     supervisor ◄─ FromFetcher ─ fetcher
+//! fetcher ── PageHead + compressed body ──► writer      (the page queue)
+//! ```
+//!
+//! Times are milliseconds: of the Unix epoch when the name ends in `_at`, a span when it ends in `_ms`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{ErrorClass, Failure, Outcome, UrlId, UrlKey};
+
+/// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// A fetcher's seat, from 0.
+pub type Slot = u16;
+/// Counts the occupants of a slot (and the writers); a message of an earlier occupant is stale.
+pub type Generation = u64;
+/// Row number of a host in the store.
+pub type HostId = i64;
+
+/// First frame on every channel, from the child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`] of the sender.
+    pub version: u16,
+    /// The sender's generation.
+    pub generation: Generation,
+}
+
+/// Supervisor to writer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToWriter {
+    /// A page queue of this fetcher comes along as a file descriptor.
+    Attach {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+    },
+    /// This fetcher has been given up: read no more from it, then report it drained.
+    Fence {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+    },
+    /// Lines of the URL list `file` (index into the lists of this run).
+    Import {
+        /// Index of the list.
+        file: u32,
+        /// The lines, in order.
+        entries: Vec<ImportEntry>,
+    },
+    /// The list `file` ended; it had its last entry on line `lines`.
+    ImportEnd {
+        /// Index of the list.
+        file: u32,
+        /// Number of the last line that held an entry.
+        lines: u64,
+    },
+    /// Asks for pending URLs.
+    Pull(Pull),
+    /// Asks which of these URLs still have no outcome (leases whose acknowledgement was lost with a writer).
+    Recheck(Vec<UrlId>),
+    /// This URL ends as quarantined.
+    Quarantine {
+        /// The URL.
+        url_id: UrlId,
+        /// Which signal ended its fetchers.
+        message: String,
+    },
+    /// All fetchers are gone: read every queue to its end, commit, close the store and exit.
+    Stop {
+        /// How the run ended, for the `runs` view.
+        ended_by: EndedBy,
+        /// Whether un-committed records are dropped (no room on disk) instead of waited for.
+        abandon: bool,
+    },
+}
+
+/// One line of a URL list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportEntry {
+    /// Physical line, from 1.
+    pub line: u64,
+    /// The text as given, if it differs from the normalised URL.
+    pub raw_url: Option<String>,
+    /// The other columns of the line as a JSON object.
+    pub columns: Option<String>,
+    /// The URL, or why there is none.
+    pub url: ImportUrl,
+}
+
+/// What a line of a list names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportUrl {
+    /// A URL to crawl.
+    Accepted {
+        /// Normalised URL.
+        url: String,
+        /// Byte range of the host in `url`.
+        host: (u32, u32),
+        /// Deduplication key.
+        key: UrlKey,
+    },
+    /// No URL that can be crawled.
+    Rejected {
+        /// Deduplication key of the raw text.
+        key: UrlKey,
+        /// The reason, for people.
+        reason: String,
+    },
+}
+
+/// A request for pending URLs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pull {
+    /// More URLs of these hosts: after the given id, at most so many.
+    pub refills: Vec<(HostId, UrlId, u32)>,
+    /// The next hosts with pending URLs.
+    pub sweep: Option<Sweep>,
+    /// At most so many URLs of each host of the sweep.
+    pub per_host: u32,
+}
+
+/// A walk over the hosts that have pending URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Hosts with a greater id only.
+    pub after: HostId,
+    /// At most so many hosts.
+    pub hosts: u32,
+}
+
+/// Writer to supervisor. What it says of URLs it says after COMMIT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromWriter {
+    /// First frame.
+    Hello(Hello),
+    /// The store is open.
+    Ready(Ready),
+    /// Answer to [`ToWriter::Pull`].
+    Candidates {
+        /// The URLs, host by host.
+        hosts: Vec<HostCandidates>,
+        /// Where the sweep got to; `None` if it reached the last host.
+        sweep_after: Option<HostId>,
+        /// URLs without outcome.
+        pending: u64,
+    },
+    /// Lines of lists were committed.
+    Imported(Imported),
+    /// Records were committed.
+    Committed {
+        /// One for each URL.
+        done: Vec<Done>,
+        /// URLs without outcome.
+        pending: u64,
+    },
+    /// Answer to [`ToWriter::Recheck`]: these are still pending; the others were reported as committed just before.
+    StillPending(Vec<UrlId>),
+    /// All that this fetcher sent has been read and committed.
+    Drained {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+    },
+    /// A queue carried something that is no record: the fetcher is broken.
+    Broken {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+        /// What was wrong.
+        message: String,
+    },
+    /// The store cannot grow; nothing is lost, the writer tries again every second.
+    Full {
+        /// The system's words.
+        message: String,
+    },
+    /// After [`FromWriter::Full`]: writing works again.
+    Room,
+    /// Worth knowing.
+    Warning(String),
+    /// The store cannot be used; the writer exits.
+    Fatal {
+        /// Full sentence for people.
+        message: String,
+    },
+}
+
+/// The state of the store at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// URLs without outcome.
+    pub pending: u64,
+    /// Counts by outcome of the run that goes on (zero for a new one), in the order of [`Outcome::ALL`].
+    pub done: [u64; 5],
+    /// Whether an unfinished run goes on.
+    pub resumed: bool,
+    /// When the store last recorded anything; 0 if never. Hosts are given their distance from it.
+    pub last_activity_at: u64,
+    /// For each list: whether it was read to its end before and has not changed since.
+    pub lists_known: Vec<bool>,
+}
+
+/// Pending URLs of one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostCandidates {
+    /// The host's row.
+    pub host_id: HostId,
+    /// Its name.
+    pub host: String,
+    /// Its URLs, ids ascending.
+    pub urls: Vec<Candidate>,
+    /// Whether it has more after these.
+    pub more: bool,
+}
+
+/// One pending URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The URL's row.
+    pub url_id: UrlId,
+    /// The URL itself.
+    pub url: String,
+    /// Attempts made so far.
+    pub attempts: u16,
+    /// Not to be tried before this time.
+    pub due_at: u64,
+}
+
+/// Counts of committed lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Lines in this message's batch.
+    pub lines: u64,
+    /// URLs not known before, rejected ones included.
+    pub new: u64,
+    /// New rejected texts.
+    pub rejected: u64,
+    /// Lines that named a URL known before.
+    pub duplicates: u64,
+    /// URLs without outcome.
+    pub pending: u64,
+    /// Whether this acknowledges the end of a list.
+    pub end_of_list: bool,
+}
+
+/// How the store took one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The URL.
+    pub url_id: UrlId,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Decompressed body bytes.
+    pub bytes: u64,
+    /// From the start of the request to its last byte.
+    pub elapsed_ms: u32,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The URL has this outcome now.
+    Ended(Outcome, Option<ErrorClass>),
+    /// It stays pending and may be tried again at this time.
+    Again {
+        /// Earliest time.
+        due_at: u64,
+        /// Why the attempt failed.
+        class: Option<ErrorClass>,
+    },
+    /// It had an outcome already; the record was dropped.
+    Known,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EndedBy {
+    /// Every URL has an outcome.
+    Completed,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM or SIGHUP.
+    Terminated,
+    /// `--limit`.
+    Limit,
+    /// `--max-wall`.
+    MaxWall,
+    /// No room on disk.
+    DiskFull,
+    /// A process of the crawl failed too often.
+    Failure,
+}
+
+impl EndedBy {
+    /// Name in the `runs` view.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+            Self::Limit => "limit",
+            Self::MaxWall => "max_wall",
+            Self::DiskFull => "disk_full",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// Supervisor to fetcher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToFetcher {
+    /// The page queue to use from now on comes along as a file descriptor. Answered by [`FromFetcher::Holding`].
+    Queue,
+    /// URLs of one host, entrusted to this fetcher.
+    Lease(Lease),
+    /// Start no more requests, finish those in flight, send everything, exit.
+    Drain,
+    /// Give up what is in flight, send what is finished, exit.
+    Cancel,
+}
+
+/// URLs of one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Whose pace they obey.
+    pub host: String,
+    /// No request to the host may start within this span (its earlier fetcher's last start is not known).
+    pub hold_ms: u32,
+    /// The URLs, in order.
+    pub jobs: Vec<Job>,
+}
+
+/// One URL to fetch, at whatever hop of its redirects it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The URL's row.
+    pub url_id: UrlId,
+    /// What to request now: the URL of the list, or where its redirects led.
+    pub url: String,
+    /// Attempts made before this one.
+    pub attempts: u16,
+    /// The redirects followed so far.
+    pub hops: Vec<Hop>,
+    /// Start of the first request of this attempt; 0 before it.
+    pub started_at: u64,
+}
+
+/// One redirect that was followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// The URL that redirected.
+    pub url: String,
+    /// With which status.
+    pub status: u16,
+}
+
+/// Fetcher to supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromFetcher {
+    /// First frame.
+    Hello(Hello),
+    /// Answer to [`ToFetcher::Queue`]: every URL this fetcher still has, whole, before its new queue.
+    Holding(Vec<UrlId>),
+    /// The URL goes on at another host, which may live in another fetcher.
+    Redirected {
+        /// The other host.
+        host: String,
+        /// The URL, with the new hop.
+        job: Job,
+    },
+}
+
+/// The head of a page record; the tail is the zstd-compressed body, empty if there is none to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageHead {
+    /// The URL.
+    pub url_id: UrlId,
+    /// The sender's generation: a record of a fetcher that was given up is refused.
+    pub generation: Generation,
+    /// How the URL ended, or when it may be tried again.
+    pub ending: Ending,
+    /// Where the redirects led, if anywhere else.
+    pub final_url: Option<String>,
+    /// The redirects followed.
+    pub hops: Vec<Hop>,
+    /// Status of the last response.
+    pub status: Option<u16>,
+    /// Start of the first request of this attempt.
+    pub started_at: u64,
+    /// From the start of the last request to its last byte.
+    pub elapsed_ms: u32,
+    /// `Content-Type` as received.
+    pub content_type: Option<String>,
+    /// Encoding the page was read in (WHATWG name).
+    pub charset: Option<String>,
+    /// Size and hash of the decompressed body.
+    pub body: Option<BodyHead>,
+    /// Fields of an HTML page.
+    pub page: Option<PageFields>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// For good.
+    Final {
+        /// The outcome.
+        outcome: Outcome,
+        /// What failed, unless the outcome says it all.
+        failure: Option<Failure>,
+    },
+    /// Transient: the URL stays pending.
+    Retry {
+        /// Earliest time of the next attempt.
+        due_at: u64,
+        /// What failed.
+        failure: Option<Failure>,
+    },
+}
+
+/// Identity of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyHead {
+    /// Decompressed size in bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the decompressed bytes.
+    pub hash: [u8; 32],
+}
+
+/// The built-in fields of one HTML page, links as the store keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageFields {
+    /// See [`crate::record::HtmlFields`].
+    pub title: Option<String>,
+    /// See [`crate::record::HtmlFields`].
+    pub h1: Option<String>,
+    /// See [`crate::record::HtmlFields`].
+    pub description: Option<String>,
+    /// See [`crate::record::HtmlFields`].
+    pub canonical: Option<String>,
+    /// See [`crate::record::HtmlFields`].
+    pub lang: Option<String>,
+    /// JSON array of `[url, text, rel]`; `None` without links.
+    pub links: Option<String>,
+}

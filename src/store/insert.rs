@@ -1,0 +1,623 @@
+//! Everything that writes to the store. For the writer process only, and only inside [`Store::transaction`].
+//!
+//! Every method here may be repeated with the same arguments: a line imported twice, a record received twice or a
+//! message sent again after a crash changes nothing the second time.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::StoreError;
+use crate::protocol::{
+    Candidate, Done, EndedBy, Ending, HostCandidates, HostId, ImportEntry, ImportUrl, Imported, PageHead, Pull, Ready,
+    Verdict,
+};
+use crate::record::{ErrorClass, Outcome, UrlId};
+
+/// Host ids kept at hand while importing; past it the cache starts anew.
+const CACHED_HOSTS: usize = 50_000;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// A URL list as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFile {
+    /// As given on the command line; `-` for standard input.
+    pub name: String,
+    /// Changes whenever the file does; `None` for streams.
+    pub fingerprint: Option<String>,
+}
+
+/// Who is running.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Pid of the supervisor.
+    pub pid: u32,
+    /// Resolved configuration as JSON, without secrets.
+    pub config: String,
+    /// The lists of this run.
+    pub lists: Vec<ListFile>,
+}
+
+/// The open store, its present run and the counts that go with it.
+pub struct Store {
+    db: Connection,
+    run_id: i64,
+    lists: Vec<(i64, ListFile)>,
+    opened: Instant,
+    /// As of the last commit.
+    counts: Counts,
+    /// What the open transaction adds.
+    change: Change,
+    host_ids: HashMap<String, HostId>,
+    /// Lists with lines that differ from an earlier reading.
+    relisted: Vec<bool>,
+    inserted_at: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    pending: u64,
+    urls: u64,
+    outcomes: [u64; Outcome::ALL.len()],
+    bytes: u64,
+    active_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Change {
+    pending: i64,
+    urls: u64,
+    outcomes: [u64; Outcome::ALL.len()],
+    bytes: u64,
+    hosts: HashMap<HostId, HostChange>,
+}
+
+#[derive(Debug, Default)]
+struct HostChange {
+    fetched: u64,
+    failed: u64,
+    elapsed_ms: u64,
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn epoch_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
+impl Store {
+    /// Opens the store and the run: an unfinished one goes on, otherwise a new one starts.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn open(path: &Path, session: &Session) -> Result<(Self, Ready)> {
+        let mut db = super::open_for_writing(path)?;
+        let transaction = db.transaction()?;
+        let now = epoch_ms();
+        let last = transaction
+            .query_row(
+                "SELECT run_id, ended_by IS NOT 'completed', urls, ok, http_error, failed, rejected, quarantined, \
+                        bytes, active_ms, last_at FROM run ORDER BY run_id DESC LIMIT 1",
+                [],
+                |row| {
+                    let mut outcomes = [0; Outcome::ALL.len()];
+                    for (i, count) in outcomes.iter_mut().enumerate() {
+                        *count = row.get(3 + i)?;
+                    }
+                    let counts = Counts {
+                        pending: 0,
+                        urls: row.get(2)?,
+                        outcomes,
+                        bytes: row.get(8)?,
+                        active_ms: row.get(9)?,
+                    };
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, counts, row.get::<_, u64>(10)?))
+                },
+            )
+            .optional()?;
+        let last_activity_at = last.as_ref().map_or(0, |last| last.3);
+        let (run_id, resumed, mut counts) = match last {
+            Some((run_id, true, counts, _)) => {
+                transaction.execute(
+                    "UPDATE run SET ended_at = NULL, ended_by = NULL, pid = ?2, config = ?3 WHERE run_id = ?1",
+                    params![run_id, session.pid, session.config],
+                )?;
+                (run_id, true, counts)
+            }
+            _ => {
+                transaction.execute(
+                    "INSERT INTO run(started_at, pid, last_at, seine_version, config) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![now, session.pid, last_activity_at, env!("CARGO_PKG_VERSION"), session.config],
+                )?;
+                (transaction.last_insert_rowid(), false, Counts::default())
+            }
+        };
+        counts.pending =
+            transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
+        let mut lists = Vec::new();
+        let mut lists_known = Vec::new();
+        for list in &session.lists {
+            transaction.execute("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING", [&list.name])?;
+            let (file_id, complete) = transaction.query_row(
+                "SELECT file_id, complete FROM file WHERE name = ?1",
+                [&list.name],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)),
+            )?;
+            lists_known.push(complete.is_some() && complete == list.fingerprint);
+            lists.push((file_id, list.clone()));
+        }
+        transaction.commit()?;
+        let ready =
+            Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
+        let store = Self {
+            db,
+            run_id,
+            relisted: vec![false; lists.len()],
+            lists,
+            opened: Instant::now(),
+            counts,
+            change: Change::default(),
+            host_ids: HashMap::new(),
+            inserted_at: now,
+        };
+        Ok((store, ready))
+    }
+
+    /// URLs without outcome, as of the last commit.
+    pub fn pending(&self) -> u64 {
+        self.counts.pending
+    }
+
+    /// Runs `work` in one transaction, all or nothing.
+    ///
+    /// # Errors
+    /// Whatever `work` or the commit reports; nothing has changed then.
+    pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.inserted_at = epoch_ms();
+        let result = work(self).and_then(|value| self.write_counts().map(|()| value)).and_then(|value| {
+            self.db.execute_batch("COMMIT")?;
+            Ok(value)
+        });
+        let change = std::mem::take(&mut self.change);
+        match &result {
+            Ok(_) => self.counts.add(&change),
+            Err(_) => {
+                // The failed statement may have rolled back already; then this one fails, and that is fine.
+                let _ = self.db.execute_batch("ROLLBACK");
+                self.host_ids.clear();
+            }
+        }
+        result
+    }
+
+    fn write_counts(&mut self) -> Result<()> {
+        let mut now = self.counts;
+        now.add(&self.change);
+        let [ok, http_error, failed, rejected, quarantined] = now.outcomes;
+        self.db
+            .prepare_cached(
+                "UPDATE run SET last_at = ?2, active_ms = ?3, urls = ?4, ok = ?5, http_error = ?6, failed = ?7, \
+                                rejected = ?8, quarantined = ?9, bytes = ?10 WHERE run_id = ?1",
+            )?
+            .execute(params![
+                self.run_id,
+                self.inserted_at,
+                self.active_ms(),
+                now.urls,
+                ok,
+                http_error,
+                failed,
+                rejected,
+                quarantined,
+                now.bytes
+            ])?;
+        let mut update = self.db.prepare_cached(
+            "UPDATE host SET fetched = fetched + ?2, failed = failed + ?3, elapsed_ms = elapsed_ms + ?4 \
+             WHERE host_id = ?1",
+        )?;
+        for (host_id, host) in &self.change.hosts {
+            update.execute(params![host_id, host.fetched, host.failed, host.elapsed_ms])?;
+        }
+        Ok(())
+    }
+
+    fn active_ms(&self) -> u64 {
+        self.counts.active_ms + self.opened.elapsed().as_millis() as u64
+    }
+
+    /// Takes lines of list `file`. Counts in the answer are of this batch; `pending` is left to the caller.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
+        let file_id = self.lists[file].0;
+        let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
+        for entry in entries {
+            let (key, url, host_id, outcome) = match &entry.url {
+                ImportUrl::Accepted { url, host, key } => {
+                    let host = url.get(host.0 as usize..host.1 as usize).unwrap_or_default();
+                    (key, url.as_str(), Some(self.host_id(host)?), None)
+                }
+                ImportUrl::Rejected { key, .. } => {
+                    (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
+                }
+            };
+            let new = self
+                .statement(
+                    "INSERT INTO url(key, url, host_id, outcome, file_id, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                     ON CONFLICT(key) DO NOTHING",
+                )?
+                .execute(params![key, url, host_id, outcome.map(|o| o as i64), file_id, entry.line])?
+                == 1;
+            let url_id = if new {
+                self.db.last_insert_rowid()
+            } else {
+                self.statement("SELECT url_id FROM url WHERE key = ?1")?.query_row([key], |row| row.get(0))?
+            };
+            let known_line = self.input(file_id, entry, url_id, file)?;
+            report.duplicates += u64::from(!new && !known_line);
+            if new {
+                self.change.urls += 1;
+                report.new += 1;
+                if let ImportUrl::Rejected { reason, .. } = &entry.url {
+                    report.rejected += 1;
+                    self.rejected_page(url_id, reason)?;
+                    self.change.outcomes[Outcome::Rejected as usize] += 1;
+                } else {
+                    self.change.pending += 1;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Records that a line names `url_id`; says whether the line was there already.
+    fn input(&mut self, file_id: i64, entry: &ImportEntry, url_id: UrlId, file: usize) -> Result<bool> {
+        let row = params![file_id, entry.line, entry.raw_url, entry.columns, url_id];
+        let inserted = self
+            .statement(
+                "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(row)?;
+        if inserted == 1 {
+            return Ok(false);
+        }
+        // Read before: either the same line again, or the file has changed since.
+        let earlier: UrlId = self
+            .statement("SELECT url_id FROM input WHERE file_id = ?1 AND line = ?2")?
+            .query_row(params![file_id, entry.line], |row| row.get(0))?;
+        self.statement(
+            "UPDATE input SET raw_url = ?3, columns = ?4, url_id = ?5 WHERE file_id = ?1 AND line = ?2 \
+             AND (url_id, raw_url, columns) IS NOT (?5, ?3, ?4)",
+        )?
+        .execute(row)?;
+        self.relisted[file] |= earlier != url_id;
+        Ok(true)
+    }
+
+    fn rejected_page(&mut self, url_id: UrlId, reason: &str) -> Result<()> {
+        let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
+        self.statement(
+            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(row)?;
+        Ok(())
+    }
+
+    /// Notes that list `file` was read to its end, and forgets what an edited list no longer names: its old lines,
+    /// and URLs that no line names any more and that were never fetched.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn import_end(&mut self, file: usize, lines: u64) -> Result<()> {
+        let (file_id, list) = &self.lists[file];
+        let cut = self.db.execute("DELETE FROM input WHERE file_id = ?1 AND line > ?2", params![file_id, lines])?;
+        if cut > 0 || self.relisted[file] {
+            let gone = self.db.execute(
+                "DELETE FROM url WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)",
+                [],
+            )?;
+            self.change.pending -= gone as i64;
+            self.db.execute_batch(
+                "CREATE TEMP TABLE first AS
+                   SELECT url_id, file_id, min(line) AS line FROM input GROUP BY url_id;
+                 CREATE UNIQUE INDEX temp.first_url ON first(url_id);
+                 UPDATE url SET file_id = first.file_id, line = first.line FROM temp.first
+                   WHERE first.url_id = url.url_id AND NOT EXISTS (
+                     SELECT 1 FROM input i WHERE i.file_id = url.file_id AND i.line = url.line AND i.url_id = url.url_id);
+                 DROP TABLE temp.first;",
+            )?;
+        }
+        self.db.execute(
+            "UPDATE file SET complete = ?2, lines = ?3 WHERE file_id = ?1",
+            params![file_id, list.fingerprint, lines],
+        )?;
+        self.relisted[file] = false;
+        Ok(())
+    }
+
+    /// Takes one record: the page, its links, its body and the state of its URL.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
+        let mut done = Done {
+            url_id: head.url_id,
+            verdict: Verdict::Known,
+            bytes: head.body.map_or(0, |body| body.bytes),
+            elapsed_ms: head.elapsed_ms,
+        };
+        let (outcome, failure) = match &head.ending {
+            Ending::Final { outcome, failure } => (*outcome, failure),
+            Ending::Retry { due_at, failure } => {
+                let updated = self
+                    .statement(
+                        "UPDATE url SET attempts = attempts + 1, due_at = ?2 WHERE url_id = ?1 AND outcome IS NULL",
+                    )?
+                    .execute(params![head.url_id, due_at])?;
+                if updated == 1 {
+                    done.verdict = Verdict::Again { due_at: *due_at, class: failure.as_ref().map(|f| f.class) };
+                }
+                return Ok(done);
+            }
+        };
+        let Some(host_id) = self.end_url(head.url_id, outcome, 1)? else { return Ok(done) };
+        done.verdict = Verdict::Ended(outcome, failure.as_ref().map(|f| f.class));
+        let body_id = match &head.body {
+            Some(body) => Some(self.body_id(&body.hash, body.bytes, zstd)?),
+            None => None,
+        };
+        let fields = head.page.as_ref();
+        let redirects = (!head.hops.is_empty()).then(|| {
+            let hops: Vec<_> = head.hops.iter().map(|hop| (&hop.url, hop.status)).collect();
+            serde_json::to_string(&hops).unwrap_or_default()
+        });
+        let row = params![
+            head.url_id,
+            self.run_id,
+            head.final_url,
+            redirects,
+            head.status,
+            failure.as_ref().map(|f| f.class.name()),
+            failure.as_ref().map(|f| &f.message),
+            fields.map(|p| &p.title),
+            fields.map(|p| &p.h1),
+            fields.map(|p| &p.description),
+            fields.map(|p| &p.canonical),
+            fields.map(|p| &p.lang),
+            head.content_type,
+            head.charset,
+            body_id,
+            head.started_at,
+            head.elapsed_ms,
+        ];
+        self.statement(
+            "INSERT INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, description, \
+               canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(row)?;
+        if let Some(links) = fields.and_then(|p| p.links.as_ref()) {
+            self.statement("INSERT INTO page_link(url_id, links) VALUES (?1, ?2)")?
+                .execute(params![head.url_id, links])?;
+        }
+        self.change.bytes += done.bytes;
+        self.count_host(host_id, outcome, head.elapsed_ms);
+        Ok(done)
+    }
+
+    /// Ends a URL whose processing killed its fetchers.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn quarantine(&mut self, url_id: UrlId, message: &str) -> Result<Done> {
+        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, elapsed_ms: 0 };
+        if let Some(host_id) = self.end_url(url_id, Outcome::Quarantined, 1)? {
+            done.verdict = Verdict::Ended(Outcome::Quarantined, Some(ErrorClass::Crash));
+            let row = params![url_id, self.run_id, ErrorClass::Crash.name(), message, self.inserted_at];
+            self.statement("INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(row)?;
+            self.count_host(host_id, Outcome::Quarantined, 0);
+        }
+        Ok(done)
+    }
+
+    /// Gives a pending URL its outcome; `None` if it has one already (or is not known).
+    fn end_url(&mut self, url_id: UrlId, outcome: Outcome, attempts: u32) -> Result<Option<HostId>> {
+        let host_id = self
+            .statement(
+                "UPDATE url SET outcome = ?2, attempts = attempts + ?3 WHERE url_id = ?1 AND outcome IS NULL \
+                 RETURNING host_id",
+            )?
+            .query_row(params![url_id, outcome as i64, attempts], |row| row.get::<_, Option<HostId>>(0))
+            .optional()?
+            .map(|host_id| host_id.unwrap_or_default());
+        if host_id.is_some() {
+            self.change.pending -= 1;
+            self.change.outcomes[outcome as usize] += 1;
+        }
+        Ok(host_id)
+    }
+
+    fn count_host(&mut self, host_id: HostId, outcome: Outcome, elapsed_ms: u32) {
+        let host = self.change.hosts.entry(host_id).or_default();
+        match outcome {
+            Outcome::Ok | Outcome::HttpError => host.fetched += 1,
+            _ => host.failed += 1,
+        }
+        host.elapsed_ms += u64::from(elapsed_ms);
+    }
+
+    fn body_id(&mut self, hash: &[u8; 32], bytes: u64, zstd: &[u8]) -> Result<i64> {
+        let zstd = (!zstd.is_empty()).then_some(zstd);
+        let inserted = self
+            .statement("INSERT INTO body(hash, bytes, zstd) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .execute(params![hash, bytes, zstd])?;
+        if inserted == 1 {
+            return Ok(self.db.last_insert_rowid());
+        }
+        if zstd.is_some() {
+            // Known so far by its hash only, from a run that kept no bodies.
+            self.statement("UPDATE body SET zstd = ?2 WHERE hash = ?1 AND zstd IS NULL")?.execute(params![hash, zstd])?;
+        }
+        Ok(self.statement("SELECT body_id FROM body WHERE hash = ?1")?.query_row([hash], |row| row.get(0))?)
+    }
+
+    fn host_id(&mut self, name: &str) -> Result<HostId> {
+        if let Some(&host_id) = self.host_ids.get(name) {
+            return Ok(host_id);
+        }
+        let known = self
+            .statement("SELECT host_id FROM host WHERE name = ?1")?
+            .query_row([name], |row| row.get::<_, HostId>(0))
+            .optional()?;
+        let host_id = match known {
+            Some(host_id) => host_id,
+            None => {
+                self.statement("INSERT INTO host(name) VALUES (?1)")?.execute([name])?;
+                self.db.last_insert_rowid()
+            }
+        };
+        if self.host_ids.len() >= CACHED_HOSTS {
+            self.host_ids.clear();
+        }
+        self.host_ids.insert(name.to_owned(), host_id);
+        Ok(host_id)
+    }
+
+    /// Pending URLs, as the supervisor asks for them; and where the sweep got to, `None` at its end.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn pull(&mut self, pull: &Pull) -> Result<(Vec<HostCandidates>, Option<HostId>)> {
+        let mut hosts = Vec::new();
+        for &(host_id, after, limit) in &pull.refills {
+            hosts.push(self.candidates(host_id, after, limit)?);
+        }
+        let mut reached = None;
+        if let Some(sweep) = pull.sweep {
+            let mut after = sweep.after;
+            for _ in 0..sweep.hosts {
+                let next = self
+                    .statement(
+                        "SELECT host_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id > ?1 \
+                         ORDER BY host_id LIMIT 1",
+                    )?
+                    .query_row([after], |row| row.get::<_, HostId>(0))
+                    .optional()?;
+                let Some(host_id) = next else { return Ok((hosts, None)) };
+                hosts.push(self.candidates(host_id, 0, pull.per_host)?);
+                after = host_id;
+            }
+            reached = Some(after);
+        }
+        Ok((hosts, reached))
+    }
+
+    fn candidates(&mut self, host_id: HostId, after: UrlId, limit: u32) -> Result<HostCandidates> {
+        let host = self
+            .statement("SELECT name FROM host WHERE host_id = ?1")?
+            .query_row([host_id], |row| row.get::<_, String>(0))?;
+        let mut urls = self
+            .statement(
+                "SELECT url_id, url, attempts, due_at FROM url INDEXED BY frontier \
+                 WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3",
+            )?
+            .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
+                Ok(Candidate { url_id: row.get(0)?, url: row.get(1)?, attempts: row.get(2)?, due_at: row.get(3)? })
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        let more = urls.len() > limit as usize;
+        urls.truncate(limit as usize);
+        Ok(HostCandidates { host_id, host, urls, more })
+    }
+
+    /// Splits `urls` into those that have an outcome and those still pending.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<UrlId>)> {
+        let (mut done, mut pending) = (Vec::new(), Vec::new());
+        for &url_id in urls {
+            let outcome = self
+                .statement("SELECT outcome FROM url WHERE url_id = ?1")?
+                .query_row([url_id], |row| row.get::<_, Option<i64>>(0))
+                .optional()?
+                .flatten()
+                .and_then(Outcome::from_number);
+            match outcome {
+                Some(outcome) => {
+                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0, elapsed_ms: 0 });
+                }
+                None => pending.push(url_id),
+            }
+        }
+        Ok((done, pending))
+    }
+
+    /// Ends the run and leaves one tidy file. A run that found nothing to do leaves no row.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn end(mut self, ended_by: EndedBy) -> Result<()> {
+        let idle = ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; 5];
+        let now = epoch_ms();
+        self.transaction(|store| {
+            if idle {
+                store.db.execute("DELETE FROM run WHERE run_id = ?1", [store.run_id])?;
+            } else {
+                store.db.execute(
+                    "UPDATE run SET ended_at = ?2, ended_by = ?3 WHERE run_id = ?1",
+                    params![store.run_id, now, ended_by.name()],
+                )?;
+            }
+            Ok(())
+        })?;
+        self.close();
+        Ok(())
+    }
+
+    /// Closes without a word on how the run ended; the next crawl goes on with it.
+    pub fn close(self) {
+        // The last connection to leave checkpoints and removes the WAL; with readers around it stays for them.
+        let _ = self.db.execute_batch("PRAGMA optimize");
+        let _ = self.db.close();
+    }
+
+    /// Bytes of the write-ahead log now, and whether it could be emptied: `None` if it was small anyway.
+    ///
+    /// A reader that stays in one transaction keeps the log from being reused; short readers only delay it. So past
+    /// `limit_bytes` the log is emptied with a short wait for readers, as often as this is called.
+    pub fn bound_wal(&mut self, path: &Path, limit_bytes: u64) -> Option<(u64, bool)> {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        let bytes = std::fs::metadata(wal).map_or(0, |meta| meta.len());
+        if bytes <= limit_bytes {
+            return None;
+        }
+        let _ = self.db.busy_timeout(std::time::Duration::from_millis(50));
+        let busy = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let _ = self.db.busy_timeout(super::BUSY_TIMEOUT);
+        Some((bytes, matches!(busy, Ok(0))))
+    }
+
+    fn statement(&self, sql: &str) -> Result<CachedStatement<'_>> {
+        Ok(self.db.prepare_cached(sql)?)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, change: &Change) {
+        self.pending = self.pending.saturating_add_signed(change.pending);
+        self.urls += change.urls;
+        self.bytes += change.bytes;
+        for (count, more) in self.outcomes.iter_mut().zip(change.outcomes) {
+            *count += more;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Everything that reads the store: for every process but the writer, on a read-only connection.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use super::StoreError;
+use crate::record::{CrawlUrl, Outcome};
+
+/// Hosts named in a summary, of each kind.
+const HOSTS_NAMED: usize = 5;
+
+/// What a crawl has come to: of a running, finished or dead one.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// The latest run; `None` if there was none.
+    pub run: Option<Run>,
+    /// URLs in the store, rejected texts included.
+    pub urls: u64,
+    /// URLs without outcome.
+    pub pending: u64,
+    /// URLs of the store by outcome.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Failures of the run by class, HTTP errors by status (`http_404`).
+    pub errors: BTreeMap<String, u64>,
+    /// Hosts with the longest mean time per URL.
+    pub slowest_hosts: Vec<HostLine>,
+    /// Hosts with the most failures.
+    pub failing_hosts: Vec<HostLine>,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct Run {
+    /// Its number.
+    pub run_id: i64,
+    /// ISO 8601, UTC.
+    pub started_at: String,
+    /// The same; `None` while it runs, or if its processes were killed.
+    pub ended_at: Option<String>,
+    /// How it ended.
+    pub ended_by: Option<String>,
+    /// Time spent, over all resumptions.
+    pub active_ms: u64,
+    /// URLs it fetched, by outcome as in [`Outcome::ALL`].
+    #[serde(skip)]
+    pub outcomes: [u64; 5],
+    /// Decompressed bytes.
+    pub bytes: u64,
+}
+
+/// One host.
+#[derive(Debug, Serialize)]
+pub struct HostLine {
+    /// Its name.
+    pub host: String,
+    /// URLs with a whole answer.
+    pub fetched: u64,
+    /// URLs without.
+    pub failed: u64,
+    /// Mean time of a URL's last request.
+    pub mean_ms: u64,
+}
+
+/// Sums up the store.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
+    // One snapshot, so that the numbers agree with each other.
+    let db = db.unchecked_transaction()?;
+    let mut summary = Summary::default();
+    summary.run = db
+        .query_row(
+            "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.ok, r.http_error, r.failed, \
+                    r.rejected, r.quarantined, r.bytes \
+             FROM run r JOIN runs v USING(run_id) ORDER BY r.run_id DESC LIMIT 1",
+            [],
+            |row| {
+                Ok(Run {
+                    run_id: row.get(0)?,
+                    started_at: row.get(1)?,
+                    ended_at: row.get(2)?,
+                    ended_by: row.get(3)?,
+                    active_ms: row.get(4)?,
+                    outcomes: [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?],
+                    bytes: row.get(10)?,
+                })
+            },
+        )
+        .optional()?;
+    let totals: [u64; 5] = db.query_row(
+        "SELECT coalesce(sum(ok), 0), coalesce(sum(http_error), 0), coalesce(sum(failed), 0), \
+                coalesce(sum(rejected), 0), coalesce(sum(quarantined), 0) FROM run",
+        [],
+        |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
+    )?;
+    summary.pending =
+        db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
+    summary.urls = summary.pending + totals.iter().sum::<u64>();
+    summary.outcomes = Outcome::ALL.iter().map(|outcome| (outcome.name(), totals[*outcome as usize])).collect();
+    if let Some(run) = &summary.run {
+        let mut errors = db.prepare(
+            "SELECT coalesce(error, 'http_' || status), count(*) FROM page \
+             WHERE run_id = ?1 AND (error IS NOT NULL OR status NOT BETWEEN 200 AND 299) GROUP BY 1",
+        )?;
+        summary.errors = errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    }
+    summary.slowest_hosts = hosts(
+        &db,
+        "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name",
+    )?;
+    summary.failing_hosts = hosts(&db, "failed > 0 ORDER BY failed DESC, name")?;
+    Ok(summary)
+}
+
+fn hosts(db: &Connection, which: &str) -> Result<Vec<HostLine>, StoreError> {
+    let sql = format!("SELECT name, fetched, failed, elapsed_ms / (fetched + failed) FROM host WHERE {which} LIMIT ?1");
+    let mut statement = db.prepare(&sql)?;
+    let lines = statement.query_map([HOSTS_NAMED], |row| {
+        Ok(HostLine { host: row.get(0)?, fetched: row.get(1)?, failed: row.get(2)?, mean_ms: row.get(3)? })
+    })?;
+    Ok(lines.collect::<Result<_, _>>()?)
+}
+
+/// Why a body cannot be given back.
+#[derive(Debug, thiserror::Error)]
+pub enum CatError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No such URL in the store.
+    #[error("{0} is not in this store; `SELECT url FROM pages` lists what is")]
+    Unknown(String),
+    /// The URL has no body.
+    #[error("{url} has no stored body: {why}")]
+    NoBody {
+        /// The URL.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// The stored bytes are not what was stored.
+    #[error("the stored body of {0} is damaged")]
+    Damaged(String),
+    /// The output.
+    #[error("cannot write the body")]
+    Output(#[from] io::Error),
+}
+
+/// Writes the body stored for `raw_url` to `out`, byte for byte as it was received and decompressed.
+///
+/// # Errors
+/// [`CatError`]
+pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), CatError> {
+    let unknown = || CatError::Unknown(raw_url.to_owned());
+    let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
+    type Row = (Option<i64>, Option<String>, Option<u64>, Option<Vec<u8>>, Option<Vec<u8>>);
+    let row: Row = db
+        .query_row(
+            "SELECT u.outcome, p.error_message, b.bytes, b.hash, b.zstd FROM url u \
+             LEFT JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) WHERE u.key = ?1",
+            params![url.key],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
+        .optional()
+        .map_err(StoreError::from)?
+        .ok_or_else(unknown)?;
+    let no_body = |why: &str| CatError::NoBody { url: url.url.clone(), why: why.to_owned() };
+    let (bytes, hash, zstd) = match row {
+        (None, ..) => return Err(no_body("it is still pending")),
+        (_, Some(error), None, ..) => return Err(no_body(&error)),
+        (_, None, None, ..) => return Err(no_body("the answer was empty")),
+        (_, _, Some(_), _, None) => return Err(no_body("it was crawled with --no-store-bodies")),
+        (_, _, Some(bytes), hash, Some(zstd)) => (bytes, hash, zstd),
+    };
+    let damaged = || CatError::Damaged(url.url.clone());
+    let capacity = usize::try_from(bytes).map_err(|_| damaged())?;
+    let body = zstd::bulk::decompress(&zstd, capacity).map_err(|_| damaged())?;
+    if hash.as_deref() != Some(blake3::hash(&body).as_bytes().as_slice()) {
+        return Err(damaged());
+    }
+    out.write_all(&body)?;
+    out.flush()?;
+    Ok(())
+}
+

@@ -1,0 +1,46 @@
+-- The stable SQL surface: columns are added, never renamed or removed without a note and a migration.
+DROP VIEW IF EXISTS pages;
+DROP VIEW IF EXISTS inputs;
+DROP VIEW IF EXISTS links;
+DROP VIEW IF EXISTS runs;
+
+CREATE VIEW pages AS
+SELECT u.url_id, u.url,
+       f.name AS input_file, u.line AS input_line, i.columns AS input_columns,
+       CASE WHEN u.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url,
+       CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
+                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined' END AS outcome,
+       p.status, p.error, p.error_message,
+       p.title, p.h1, p.description, p.canonical, p.lang,
+       p.content_type, p.charset, b.bytes AS body_bytes, lower(hex(b.hash)) AS body_hash,
+       strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
+       p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects
+FROM url u
+JOIN page p ON p.url_id = u.url_id
+LEFT JOIN file f ON f.file_id = u.file_id
+LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
+LEFT JOIN body b ON b.body_id = p.body_id
+WHERE u.outcome IS NOT NULL;
+
+CREATE VIEW inputs AS
+SELECT f.name AS file, i.line, coalesce(i.raw_url, u.url) AS raw_url, i.columns, i.url_id,
+       CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
+                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined' ELSE 'pending' END AS outcome,
+       CASE WHEN u.outcome = 3 THEN p.error_message END AS reason
+FROM input i
+JOIN file f ON f.file_id = i.file_id
+JOIN url u ON u.url_id = i.url_id
+LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
+
+CREATE VIEW links AS
+SELECT u.url AS from_url, l.value ->> 0 AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel
+FROM page_link k
+JOIN url u ON u.url_id = k.url_id
+JOIN json_each(k.links) l;
+
+CREATE VIEW runs AS
+SELECT run_id,
+       strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000, 'unixepoch') || printf('.%03dZ', started_at % 1000) AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch') || printf('.%03dZ', ended_at % 1000) AS ended_at,
+       ended_by, urls, ok, http_error, failed, rejected, quarantined, bytes, seine_version, config
+FROM run;

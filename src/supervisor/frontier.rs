@@ -1,0 +1,491 @@
+//! What is still to do, host by host: the part of it that is in memory.
+//!
+//! The store holds the whole frontier; this holds a bounded window of it, refilled from the store before it runs low.
+//! A host with queued or leased URLs is *active* and lives in one slot; after its last URL it *rests* for one delay,
+//! so that whatever fetcher gets it next cannot come too early, and is then forgotten.
+//!
+//! Pure: no clock, no I/O; callers pass `now` (milliseconds of the monotonic clock).
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+
+use super::partition::Partition;
+use crate::protocol::{HostCandidates, HostId, Job, Lease, Pull, Slot, Sweep};
+use crate::record::UrlId;
+
+/// URLs held in memory at most, whatever the length of the lists.
+pub const MAX_URLS: usize = 65_536;
+/// Hosts active at once at most. Each may start a request every delay, so this is no brake on the pace.
+pub const MAX_HOSTS: usize = 8_192;
+/// Hosts asked for in one pull.
+const HOSTS_PER_PULL: usize = 128;
+/// URLs of one host in one lease message, so that hosts take turns.
+const JOBS_PER_LEASE: usize = 32;
+/// URLs of a host in its first pull. A host that works them off quickly gets twice as many each time, so that slow
+/// hosts cannot fill the memory that fast ones need.
+const FIRST_DEPTH: u32 = 16;
+/// URLs of a host in one pull at most.
+const MAX_DEPTH: u32 = 1024;
+/// Pause after a sweep that found nothing new.
+const SWEEP_PAUSE_MS: u64 = 200;
+
+/// Index of a host in memory; valid while it is active or resting.
+pub type HostRef = usize;
+
+/// What the pace of hosts means for leases.
+#[derive(Clone, Copy, Debug)]
+pub struct HostLimits {
+    /// Smallest gap between request starts.
+    pub delay_ms: u64,
+    /// URLs of one host that may be leased and not committed.
+    pub window: u32,
+}
+
+#[derive(Debug)]
+struct Host {
+    name: Box<str>,
+    /// Its row; `None` while only a redirect has named it.
+    id: Option<HostId>,
+    slot: Slot,
+    queue: VecDeque<Queued>,
+    leased: u32,
+    /// Ids up to here have been pulled.
+    cursor: UrlId,
+    /// The store may have more after the cursor.
+    more: bool,
+    refilling: bool,
+    /// URLs asked for at a time.
+    depth: u32,
+    /// URLs of it among the delayed ones.
+    delayed: u32,
+    in_ring: bool,
+    resting: bool,
+    /// Its last activity: no other fetcher may start a request within a delay of it.
+    active_at: u64,
+    /// Set when its fetcher died: requests may have started up to that time.
+    hold_until: u64,
+    /// Waits for its last lease to close before it moves to another slot.
+    moving: Option<Slot>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    job: Job,
+    /// Leased before in this run, so it does not count against `--limit` again.
+    counted: bool,
+}
+
+/// The window of the frontier that is in memory.
+#[derive(Debug)]
+pub struct Frontier {
+    limits: HostLimits,
+    partition: Partition,
+    hosts: Vec<Option<Host>>,
+    free: Vec<HostRef>,
+    by_name: HashMap<Box<str>, HostRef>,
+    /// For each slot, the hosts that could be leased from, in turn.
+    rings: Vec<VecDeque<HostRef>>,
+    /// URLs that wait for a time of the wall clock: (due, tie-break).
+    delayed: BinaryHeap<Reverse<(u64, UrlId)>>,
+    delayed_jobs: HashMap<UrlId, (HostRef, Job)>,
+    /// (until, host), in order of time since all rest equally long.
+    resting: VecDeque<(u64, HostRef)>,
+    refills: VecDeque<HostRef>,
+    /// URLs queued or delayed here.
+    held: HashSet<UrlId>,
+    active: usize,
+    /// Queued URLs that were leased before.
+    counted: usize,
+    /// For each slot, whether a host is on its way there.
+    invited: Vec<bool>,
+    sweep_after: HostId,
+    /// Something the present sweep may have missed.
+    sweep_again: bool,
+    sweep_found: bool,
+    sweep_pause_until: u64,
+    pulling: bool,
+}
+
+impl Frontier {
+    /// An empty frontier for `slots` fetchers.
+    pub fn new(slots: usize, limits: HostLimits) -> Self {
+        Self {
+            limits,
+            partition: Partition::new(slots),
+            hosts: Vec::new(),
+            free: Vec::new(),
+            by_name: HashMap::new(),
+            rings: vec![VecDeque::new(); slots],
+            delayed: BinaryHeap::new(),
+            delayed_jobs: HashMap::new(),
+            resting: VecDeque::new(),
+            refills: VecDeque::new(),
+            held: HashSet::new(),
+            active: 0,
+            counted: 0,
+            invited: vec![false; slots],
+            sweep_after: 0,
+            sweep_again: true,
+            sweep_found: false,
+            sweep_pause_until: 0,
+            pulling: false,
+        }
+    }
+
+    /// URLs queued or delayed.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Hosts with queued or leased URLs.
+    pub fn active_hosts(&self) -> usize {
+        self.active
+    }
+
+    /// Whether a URL is queued (delayed ones aside) that was leased before in this run.
+    pub fn has_counted(&self) -> bool {
+        self.counted > 0
+    }
+
+    /// New URLs have reached the store.
+    pub fn store_grew(&mut self) {
+        self.sweep_again = true;
+    }
+
+    /// What to ask the store for, if anything: `unknown` is how many pending URLs it has that are neither here nor
+    /// leased. At most one pull is under way at a time.
+    pub fn pull(&mut self, unknown: u64, now: u64) -> Option<Pull> {
+        if self.pulling || unknown == 0 || self.held.len() >= MAX_URLS {
+            return None;
+        }
+        let mut pull = Pull { per_host: FIRST_DEPTH, ..Pull::default() };
+        while pull.refills.len() < HOSTS_PER_PULL {
+            let Some(at) = self.refills.pop_front() else { break };
+            if let Some(Host { id: Some(id), cursor, depth, .. }) = self.hosts[at].as_ref().filter(|host| host.more) {
+                pull.refills.push((*id, *cursor, *depth));
+            }
+        }
+        let idle = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
+        if self.active < MAX_HOSTS && (self.sweep_again || idle) && (now >= self.sweep_pause_until) {
+            if self.sweep_after == 0 {
+                (self.sweep_again, self.sweep_found) = (false, false);
+            }
+            let hosts = HOSTS_PER_PULL.min(MAX_HOSTS - self.active) as u32;
+            pull.sweep = Some(Sweep { after: self.sweep_after, hosts });
+        }
+        let asks = !pull.refills.is_empty() || pull.sweep.is_some();
+        self.pulling = asks;
+        asks.then_some(pull)
+    }
+
+    /// The answer to a pull; `swept` says where its sweep got to, if it had one. URLs for which `is_leased` holds, and
+    /// those already here, are passed over: pulling may always be repeated.
+    pub fn pulled(
+        &mut self,
+        hosts: Vec<HostCandidates>,
+        swept: Option<Option<HostId>>,
+        is_leased: impl Fn(UrlId) -> bool,
+        now: u64,
+        now_at: u64,
+    ) {
+        self.pulling = false;
+        for candidates in hosts {
+            let at = self.host(&candidates.host, now);
+            if let Some(host) = self.hosts[at].as_mut() {
+                host.id = Some(candidates.host_id);
+                if host.refilling && self.limits.delay_ms == 0 {
+                    host.depth = (host.depth * 2).min(MAX_DEPTH);
+                }
+                host.refilling = false;
+                host.more = candidates.more;
+                host.cursor = host.cursor.max(candidates.urls.last().map_or(0, |last| last.url_id));
+            }
+            for candidate in candidates.urls {
+                if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
+                    continue;
+                }
+                self.sweep_found = true;
+                let job = Job {
+                    url_id: candidate.url_id,
+                    url: candidate.url,
+                    attempts: candidate.attempts,
+                    hops: Vec::new(),
+                    started_at: 0,
+                };
+                if candidate.due_at > now_at {
+                    self.delay(at, job, candidate.due_at);
+                } else {
+                    self.enqueue(at, job, false, false);
+                }
+            }
+            self.refresh(at, now);
+        }
+        if let Some(reached) = swept {
+            self.sweep_after = reached.unwrap_or(0);
+            if reached.is_none() {
+                // A whole round: go on at once only if it was worth it.
+                self.sweep_again |= self.sweep_found;
+                self.sweep_pause_until = if self.sweep_found { now } else { now + SWEEP_PAUSE_MS };
+            } else {
+                self.sweep_again = true;
+            }
+        }
+    }
+
+    /// The answer to a pull will never come (the writer died).
+    pub fn pull_lost(&mut self) {
+        self.pulling = false;
+        self.sweep_after = 0;
+        self.sweep_again = true;
+        self.refills.clear();
+        for at in 0..self.hosts.len() {
+            if let Some(host) = self.hosts[at].as_mut() {
+                host.refilling = false;
+                if host.wants_more() {
+                    host.refilling = true;
+                    self.refills.push_back(at);
+                }
+            }
+        }
+    }
+
+    /// Puts a URL at the front of the queue of `host`: it was leased before, or a redirect led it here.
+    pub fn put_back(&mut self, host: &str, job: Job, now: u64) {
+        let at = self.host(host, now);
+        self.enqueue(at, job, true, true);
+        self.refresh(at, now);
+    }
+
+    /// Keeps a URL until the wall clock reads `due_at`; if memory is full, leaves it to the store.
+    pub fn put_off(&mut self, host: HostRef, job: Job, due_at: u64) {
+        if self.held.len() < 2 * MAX_URLS {
+            self.delay(host, job, due_at);
+        }
+    }
+
+    /// Moves URLs whose time has come to their hosts' queues, forgets hosts that have rested enough.
+    pub fn tick(&mut self, now: u64, now_at: u64) {
+        while let Some(&Reverse((due_at, url_id))) = self.delayed.peek() {
+            if due_at > now_at {
+                break;
+            }
+            self.delayed.pop();
+            if let Some((at, job)) = self.delayed_jobs.remove(&url_id) {
+                self.held.remove(&url_id);
+                if let Some(host) = self.hosts[at].as_mut() {
+                    host.delayed -= 1;
+                }
+                self.enqueue(at, job, false, true);
+                self.refresh(at, now);
+            }
+        }
+        while let Some(&(until, at)) = self.resting.front() {
+            if until > now {
+                break;
+            }
+            self.resting.pop_front();
+            let Some(host) = self.hosts[at].as_mut() else { continue };
+            host.resting = false;
+            if !host.is_idle() {
+                continue;
+            }
+            let until = host.rest_until(&self.limits);
+            if until <= now {
+                self.forget(at);
+            } else {
+                // It was active again for a while.
+                host.resting = true;
+                self.resting.push_back((until, at));
+            }
+        }
+    }
+
+    /// The next time of the wall clock at which [`Self::tick`] has a delayed URL.
+    pub fn next_due_at(&self) -> Option<u64> {
+        self.delayed.peek().map(|Reverse((due_at, _))| *due_at)
+    }
+
+    /// Takes up to `room` URLs for `slot`, a few of each host in turn. `allowance` is how many URLs may still be
+    /// leased for the first time; it is lowered.
+    pub fn lease(&mut self, slot: Slot, room: usize, allowance: &mut u64, now: u64) -> Vec<(HostRef, Lease)> {
+        let mut leases = Vec::new();
+        let mut room = room;
+        while room > 0 {
+            let Some(at) = self.rings[usize::from(slot)].pop_front() else { break };
+            let Some(host) = self.hosts[at].as_mut() else { continue };
+            host.in_ring = false;
+            if host.slot != slot || host.moving.is_some() {
+                continue;
+            }
+            let most = room.min(JOBS_PER_LEASE).min((self.limits.window.saturating_sub(host.leased)) as usize);
+            let mut jobs = Vec::new();
+            while jobs.len() < most {
+                let Some(queued) = host.queue.front() else { break };
+                if !queued.counted {
+                    if *allowance == 0 {
+                        break;
+                    }
+                    *allowance -= 1;
+                }
+                let Some(queued) = host.queue.pop_front() else { break };
+                self.held.remove(&queued.job.url_id);
+                self.counted -= usize::from(queued.counted);
+                jobs.push(queued.job);
+            }
+            let spent = jobs.is_empty();
+            if !spent {
+                host.leased += jobs.len() as u32;
+                host.active_at = now;
+                room -= jobs.len();
+                let hold_ms = host.hold_until.saturating_sub(now).min(u64::from(u32::MAX)) as u32;
+                leases.push((at, Lease { host: host.name.to_string(), hold_ms, jobs }));
+            }
+            if !spent || *allowance > 0 {
+                self.refresh(at, now);
+            }
+        }
+        leases
+    }
+
+    /// A leased URL of `host` was committed or came back.
+    pub fn closed(&mut self, host: HostRef, now: u64) {
+        if let Some(entry) = self.hosts[host].as_mut() {
+            entry.leased = entry.leased.saturating_sub(1);
+            entry.active_at = now;
+        }
+        self.refresh(host, now);
+    }
+
+    /// The fetcher of `slot` is gone and with it the knowledge of its last requests.
+    pub fn slot_lost(&mut self, slot: Slot, now: u64) {
+        let until = now + self.limits.delay_ms;
+        for host in self.hosts.iter_mut().flatten().filter(|host| host.slot == slot) {
+            host.hold_until = until;
+            host.active_at = now;
+        }
+    }
+
+    /// Name of an active host.
+    pub fn name(&self, host: HostRef) -> &str {
+        self.hosts[host].as_ref().map_or("", |host| &host.name)
+    }
+
+    /// The entry of the host called `name`, made if need be.
+    fn host(&mut self, name: &str, now: u64) -> HostRef {
+        if let Some(&at) = self.by_name.get(name) {
+            return at;
+        }
+        let host = Host {
+            name: name.into(),
+            id: None,
+            slot: self.partition.settle(),
+            queue: VecDeque::new(),
+            leased: 0,
+            cursor: 0,
+            more: false,
+            refilling: false,
+            depth: FIRST_DEPTH,
+            delayed: 0,
+            in_ring: false,
+            resting: false,
+            active_at: now,
+            hold_until: 0,
+            moving: None,
+        };
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.hosts.push(None);
+            self.hosts.len() - 1
+        });
+        self.hosts[at] = Some(host);
+        self.by_name.insert(name.into(), at);
+        self.active += 1;
+        at
+    }
+
+    fn enqueue(&mut self, at: HostRef, job: Job, front: bool, counted: bool) {
+        self.held.insert(job.url_id);
+        let Some(host) = self.hosts[at].as_mut() else { return };
+        self.counted += usize::from(counted);
+        let queued = Queued { job, counted };
+        if front {
+            host.queue.push_front(queued);
+        } else {
+            host.queue.push_back(queued);
+        }
+    }
+
+    fn delay(&mut self, at: HostRef, job: Job, due_at: u64) {
+        self.held.insert(job.url_id);
+        if let Some(host) = self.hosts[at].as_mut() {
+            host.delayed += 1;
+        }
+        self.delayed.push(Reverse((due_at, job.url_id)));
+        self.delayed_jobs.insert(job.url_id, (at, job));
+    }
+
+    /// Puts the host where its state belongs: the ring of its slot, the refill list, another slot, or to rest.
+    fn refresh(&mut self, at: HostRef, now: u64) {
+        let Some(host) = self.hosts[at].as_mut() else { return };
+        if let (Some(slot), 0) = (host.moving, host.leased) {
+            self.partition.moved(host.slot, slot);
+            self.invited[usize::from(slot)] = false;
+            host.slot = slot;
+            host.moving = None;
+            host.hold_until = host.hold_until.max(host.active_at + self.limits.delay_ms);
+        }
+        if !host.in_ring && host.moving.is_none() && !host.queue.is_empty() && host.leased < self.limits.window {
+            host.in_ring = true;
+            self.rings[usize::from(host.slot)].push_back(at);
+        }
+        if !host.refilling && host.wants_more() {
+            host.refilling = true;
+            self.refills.push_back(at);
+        }
+        if !host.resting && host.is_idle() {
+            host.resting = true;
+            self.resting.push_back((host.rest_until(&self.limits).max(now), at));
+        }
+    }
+
+    fn forget(&mut self, at: HostRef) {
+        if let Some(host) = self.hosts[at].take() {
+            self.by_name.remove(&host.name);
+            self.partition.left(host.slot);
+            self.free.push(at);
+            self.active -= 1;
+        }
+    }
+
+    /// Gives `slot`, which has run dry, a host of the busiest slot. The host moves once its leases are closed, so that it
+    /// is never in two fetchers at once.
+    pub fn invite(&mut self, slot: Slot, now: u64) {
+        let to = usize::from(slot);
+        let busiest = (0..self.rings.len()).max_by_key(|&other| self.rings[other].len());
+        let Some(from) = busiest.filter(|&other| other != to && self.rings[other].len() >= 2) else { return };
+        if self.invited[to] || !self.rings[to].is_empty() {
+            return;
+        }
+        if let Some(at) = self.rings[from].pop_back()
+            && let Some(host) = self.hosts[at].as_mut()
+        {
+            host.in_ring = false;
+            host.moving = Some(slot);
+            self.invited[to] = true;
+            self.refresh(at, now);
+        }
+    }
+}
+
+impl Host {
+    fn wants_more(&self) -> bool {
+        self.more && self.id.is_some() && self.queue.len() < self.depth as usize / 2
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.leased == 0 && self.delayed == 0 && !self.more
+    }
+
+    fn rest_until(&self, limits: &HostLimits) -> u64 {
+        self.active_at.max(self.hold_until) + limits.delay_ms
+    }
+}

@@ -1,0 +1,560 @@
+//! The supervisor: decides who fetches what and when to stop.
+//!
+//! One thread, no runtime, no database, no HTTP. Its loop turns signals, messages and time into events for a pure
+//! [`plan`] and carries out the plan's actions; it never blocks on a write and always reads.
+//!
+//! - [`plan`]: the decisions, a state machine without I/O.
+//! - [`frontier`], [`partition`], [`ledger`], [`children`]: its parts, as pure.
+//! - [`feed`]: URL lists on their way to the writer.
+//! - [`progress`]: what a person sees.
+
+pub mod children;
+pub mod feed;
+pub mod frontier;
+pub mod ledger;
+pub mod partition;
+pub mod plan;
+pub mod progress;
+
+#[cfg(test)]
+mod simulation;
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::config::Settings;
+use crate::process::channel::{Channel, ChannelError};
+use crate::process::clock::monotonic_ms;
+use crate::process::fork::{Death, ForkSpec, fork};
+use crate::process::lock::StoreLock;
+use crate::process::pair::{Mode, stream_pair};
+use crate::process::poll::{Interest, PollSet};
+use crate::process::signals::{self, Signals};
+use crate::process::status::StatusBoard;
+use crate::process::title::Role;
+use crate::process::{Pid, Signal};
+use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Slot, ToFetcher, ToWriter};
+use crate::store::insert::Session;
+use crate::url_list::UrlList;
+use crate::{fetcher, writer};
+use feed::Feed;
+use frontier::HostLimits;
+use plan::{Action, Event, Phase, Plan, PlanConfig, Tally, Who};
+use progress::{Live, Progress};
+
+/// A fetcher that has not shown for so long that its runtime turns is killed.
+const FETCHER_STALL_MS: u64 = 10_000;
+/// The same for the writer, which may have to wait for a slow disk.
+const WRITER_STALL_MS: u64 = 120_000;
+/// If the loop itself was late by this much, everyone was stopped (a suspended machine, a paused container).
+const PAUSE_MS: u64 = 2_000;
+/// The writer's worst batch, see [`writer::batch`], waits at most this long for its parent's death to be noticed.
+const WRITER_GRACE: Duration = Duration::from_secs(1);
+/// Besides the place for requests, every host may have this many URLs leased ahead when there is no delay.
+const LEASED_AHEAD: u32 = 256;
+/// Leases a fetcher may have beside those in flight.
+const SLOT_AHEAD: usize = 4096;
+
+/// Everything a run needs.
+pub struct Start {
+    /// The configuration.
+    pub settings: Settings,
+    /// The lists, open.
+    pub lists: Vec<UrlList>,
+    /// The run, for the store.
+    pub session: Session,
+    /// The store's lock; inherited by every writer.
+    pub lock: StoreLock,
+    /// Signals, blocked already.
+    pub signals: Signals,
+    /// Descriptors that all children keep (the log file).
+    pub inherited: Vec<RawFd>,
+    /// What a person sees.
+    pub progress: Progress,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Report {
+    /// Why.
+    pub ended_by: EndedBy,
+    /// Numbers.
+    pub tally: Tally,
+    /// Lists that could not be read to their ends.
+    pub list_failures: Vec<String>,
+    /// Time of this invocation.
+    pub elapsed: Duration,
+}
+
+/// Why there was no run.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// The system refused something every run needs.
+    #[error("cannot {0}")]
+    System(&'static str, #[source] std::io::Error),
+    /// A message could not be sent.
+    #[error("cannot send to the {0}")]
+    Channel(&'static str, #[source] ChannelError),
+}
+
+/// Runs a crawl to its end.
+///
+/// # Errors
+/// [`SupervisorError`]; what is committed stays.
+pub fn run(start: Start) -> Result<Report, SupervisorError> {
+    Supervisor::new(start)?.run()
+}
+
+struct Child {
+    pid: Pid,
+    generation: Generation,
+    channel: Channel,
+}
+
+struct Supervisor {
+    settings: Settings,
+    session: Session,
+    lock: StoreLock,
+    signals: Signals,
+    inherited: Vec<RawFd>,
+    progress: Progress,
+    /// Lives as long as the process: children use their rows until they end.
+    board: &'static StatusBoard,
+    plan: Plan,
+    feed: Feed,
+    lists_done: bool,
+    writer: Option<Child>,
+    fetchers: Vec<Option<Child>>,
+    actions: VecDeque<Action>,
+    started: Instant,
+    /// Silence before this does not count.
+    stalls_since: u64,
+    last_turn: u64,
+}
+
+impl Supervisor {
+    fn new(start: Start) -> Result<Self, SupervisorError> {
+        let settings = start.settings;
+        let board = StatusBoard::new(settings.fetchers + 1)
+            .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
+        let delay_ms = settings.delay.as_millis() as u64;
+        let host_concurrency = settings.host_concurrency as u32;
+        let window = if delay_ms == 0 {
+            host_concurrency.saturating_add(LEASED_AHEAD)
+        } else {
+            // Enough for a second of requests, so that a commit is never waited for.
+            host_concurrency.saturating_mul(2).saturating_add((1000 / delay_ms).min(u64::from(LEASED_AHEAD)) as u32)
+        };
+        let now = monotonic_ms();
+        let config = PlanConfig {
+            slots: settings.fetchers,
+            host: HostLimits { delay_ms, window },
+            slot_window: settings.concurrency.div_ceil(settings.fetchers) * 2 + SLOT_AHEAD,
+            limit: settings.limit,
+            grace_ms: settings.grace.as_millis() as u64,
+            disk_wait_ms: settings.disk_wait.as_millis() as u64,
+            seed: u64::from(std::process::id()) ^ now,
+        };
+        let (plan, actions) = Plan::new(config, now);
+        Ok(Self {
+            fetchers: (0..settings.fetchers).map(|_| None).collect(),
+            settings,
+            session: start.session,
+            lock: start.lock,
+            signals: start.signals,
+            inherited: start.inherited,
+            progress: start.progress,
+            board: Box::leak(Box::new(board)),
+            plan,
+            feed: Feed::new(start.lists),
+            lists_done: false,
+            writer: None,
+            actions: actions.into(),
+            started: Instant::now(),
+            stalls_since: now,
+            last_turn: now,
+        })
+    }
+
+    fn run(mut self) -> Result<Report, SupervisorError> {
+        loop {
+            while let Some(action) = self.actions.pop_front() {
+                if action == Action::Finish {
+                    return Ok(self.report());
+                }
+                self.act(action)?;
+            }
+            self.feed_writer()?;
+            self.flush();
+            self.wait()?;
+            self.read_signals();
+            self.read_channels();
+            self.watch();
+            self.on(Event::Tick);
+            self.show();
+        }
+    }
+
+    fn report(mut self) -> Report {
+        self.progress.clear();
+        let ended_by = match self.plan.phase() {
+            Phase::Over { ended_by } => ended_by,
+            _ => EndedBy::Failure,
+        };
+        Report {
+            ended_by,
+            tally: self.plan.tally().clone(),
+            list_failures: self.feed.failures().to_vec(),
+            elapsed: self.started.elapsed(),
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        let actions = self.plan.on(event, monotonic_ms(), now_at);
+        self.actions.extend(actions);
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), SupervisorError> {
+        match action {
+            Action::Spawn(who, generation) => self.spawn(who, generation)?,
+            Action::Attach(slot, generation) => self.attach(slot, generation)?,
+            Action::Lease(slot, lease) => {
+                tracing::debug!(slot, host = lease.host, urls = lease.jobs.len(), "lease");
+                self.tell_fetcher(slot, &ToFetcher::Lease(lease), None)?;
+            }
+            Action::Pull(pull) => self.tell_writer(&ToWriter::Pull(pull), None)?,
+            Action::Recheck(url_ids) => self.tell_writer(&ToWriter::Recheck(url_ids), None)?,
+            Action::Quarantine(url_id, message) => {
+                self.progress.warn(&format!("url {url_id} is quarantined: {message}"));
+                self.tell_writer(&ToWriter::Quarantine { url_id, message }, None)?;
+            }
+            Action::ResendLists(known) => {
+                for frame in self.feed.writer_is_up(known) {
+                    if let Some(writer) = &mut self.writer {
+                        writer.channel.send_frame(frame, None);
+                    }
+                }
+            }
+            Action::Drain(slot) => self.tell_fetcher(slot, &ToFetcher::Drain, None)?,
+            Action::Cancel(slot) => self.tell_fetcher(slot, &ToFetcher::Cancel, None)?,
+            Action::Kill(who) => {
+                if let Some(child) = self.child(who) {
+                    let _ = signals::kill(child.pid, Signal::SIGKILL);
+                }
+            }
+            Action::StopWriter { ended_by, abandon } => {
+                self.tell_writer(&ToWriter::Stop { ended_by, abandon }, None)?;
+            }
+            Action::Warn(message) => {
+                tracing::warn!("{message}");
+                self.progress.warn(&message);
+            }
+            // Handled by the loop.
+            Action::Finish => {}
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, who: Who, generation: Generation) -> Result<(), SupervisorError> {
+        let (ours, theirs) = stream_pair(Mode::Nonblocking, Mode::Nonblocking)
+            .map_err(|error| SupervisorError::System("make a socket pair", error))?;
+        let row_at = match who {
+            Who::Writer => self.fetchers.len(),
+            Who::Fetcher(slot) => usize::from(slot),
+        };
+        let row = self.board.row(row_at);
+        row.start(generation);
+        let mut keep = self.inherited.clone();
+        keep.push(theirs.as_raw_fd());
+        let forked = match who {
+            Who::Writer => {
+                keep.push(self.lock.fd().as_raw_fd());
+                let start = writer::Start {
+                    path: self.lock.path().to_owned(),
+                    session: self.session.clone(),
+                    control: theirs,
+                    generation,
+                    frame_ceiling: frame_ceiling(self.settings.max_body),
+                };
+                let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Grace(WRITER_GRACE) };
+                fork(spec, || writer::run(start, row))
+            }
+            Who::Fetcher(slot) => {
+                let start = fetcher::Start {
+                    slot,
+                    generation,
+                    control: theirs,
+                    concurrency: share(self.settings.concurrency, self.fetchers.len(), usize::from(slot)),
+                    settings: self.settings.clone(),
+                };
+                let spec = ForkSpec { role: Role::Fetcher(usize::from(slot)), keep: &keep, death: Death::Kill };
+                fork(spec, || fetcher::run(start, row))
+            }
+        };
+        match forked {
+            Ok(pid) => {
+                tracing::info!(?who, generation, pid = pid.as_raw(), "started");
+                let child = Child { pid, generation, channel: Channel::new(ours, usize::MAX >> 1) };
+                match who {
+                    Who::Writer => self.writer = Some(child),
+                    Who::Fetcher(slot) => self.fetchers[usize::from(slot)] = Some(child),
+                }
+            }
+            // Too many processes or no memory may pass; the budget of crashes decides when it is enough.
+            Err(error) => {
+                let how = format!("could not be started ({:#})", anyhow::Error::new(error));
+                self.on(Event::Exited { who, generation, clean: false, how, working_on: None });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a fetcher and the writer the two ends of a new page queue.
+    fn attach(&mut self, slot: Slot, generation: Generation) -> Result<(), SupervisorError> {
+        let (read, write) = stream_pair(Mode::Nonblocking, Mode::Nonblocking)
+            .map_err(|error| SupervisorError::System("make a page queue", error))?;
+        self.tell_writer(&ToWriter::Attach { slot, generation }, Some(read))?;
+        self.tell_fetcher(slot, &ToFetcher::Queue, Some(write))
+    }
+
+    fn tell_writer(&mut self, message: &ToWriter, fd: Option<OwnedFd>) -> Result<(), SupervisorError> {
+        // A dead writer is noticed by its exit; what it did not hear is sent again to the next.
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.channel.send(message, fd).map_err(|error| SupervisorError::Channel("writer", error))
+    }
+
+    fn tell_fetcher(&mut self, slot: Slot, message: &ToFetcher, fd: Option<OwnedFd>) -> Result<(), SupervisorError> {
+        let Some(fetcher) = &mut self.fetchers[usize::from(slot)] else { return Ok(()) };
+        fetcher.channel.send(message, fd).map_err(|error| SupervisorError::Channel("fetcher", error))
+    }
+
+    fn child(&mut self, who: Who) -> Option<&mut Child> {
+        match who {
+            Who::Writer => self.writer.as_mut(),
+            Who::Fetcher(slot) => self.fetchers[usize::from(slot)].as_mut(),
+        }
+    }
+
+    fn everyone(&self) -> Vec<Who> {
+        let fetchers = (0..self.fetchers.len() as Slot).map(Who::Fetcher);
+        [Who::Writer].into_iter().chain(fetchers).collect()
+    }
+
+    fn feed_writer(&mut self) -> Result<(), SupervisorError> {
+        if !self.lists_done && self.feed.is_done() {
+            self.lists_done = true;
+            self.on(Event::ListsDone);
+        }
+        if !self.plan.takes_lines() || !self.feed.is_ready() {
+            return Ok(());
+        }
+        let turn = self.feed.turn().map_err(|error| SupervisorError::Channel("writer", error.into()))?;
+        let (frames, failure) = turn;
+        if let Some(failure) = failure {
+            self.progress.warn(&failure);
+        }
+        if let Some(writer) = &mut self.writer {
+            frames.into_iter().for_each(|frame| writer.channel.send_frame(frame, None));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        for who in self.everyone() {
+            if let Some(child) = self.child(who) {
+                // A broken pipe means that it has died; SIGCHLD says the rest.
+                let _ = child.channel.flush();
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), SupervisorError> {
+        let now = monotonic_ms();
+        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        let mut timeout = Duration::from_millis(self.plan.next_tick(now, now_at).saturating_sub(now));
+        if let Some(due) = self.progress.due() {
+            timeout = timeout.min(due.saturating_duration_since(Instant::now()));
+        }
+        let may_feed = self.plan.takes_lines();
+        if !self.actions.is_empty() || (may_feed && self.feed.is_ready()) {
+            timeout = Duration::ZERO;
+        }
+        let mut set = PollSet::new();
+        set.add(self.signals.fd(), Interest::Read);
+        let children = self.writer.iter().chain(self.fetchers.iter().flatten());
+        for child in children.filter(|child| !child.channel.has_ended()) {
+            set.add(child.channel.fd(), child.channel.interest());
+        }
+        let input = self.feed.waits_for().filter(|_| may_feed).map(|fd| set.add(fd, Interest::Read));
+        set.wait(Some(timeout)).map_err(|error| SupervisorError::System("wait for events", error))?;
+        let wake = input.is_some_and(|place| set.ready(place).readable);
+        drop(set);
+        if wake {
+            self.feed.wake();
+        }
+        Ok(())
+    }
+
+    fn read_signals(&mut self) {
+        let arrived: Vec<Signal> = self.signals.read().collect();
+        let mut stop = None;
+        for signal in arrived {
+            match signal {
+                Signal::SIGINT => stop = Some((EndedBy::Interrupted, "interrupted")),
+                Signal::SIGTERM | Signal::SIGHUP => stop = Some((EndedBy::Terminated, "asked to stop")),
+                _ => {}
+            }
+        }
+        if let Some((ended_by, word)) = stop {
+            let again = if self.plan.phase() == Phase::Running { "; once more to cancel" } else { "" };
+            self.progress.note(&format!("seine: {word}: finishing what is in flight{again}"));
+            self.on(Event::Stop(ended_by));
+        }
+        // Also without a signal: as PID 1 strangers' children are ours to reap, and one SIGCHLD may stand for many.
+        for (pid, exit) in signals::reap() {
+            let Some(who) = self.everyone().into_iter().find(|who| self.child(*who).is_some_and(|child| child.pid == pid))
+            else {
+                continue;
+            };
+            // What it said before it died comes first.
+            self.read_channel(who);
+            let taken = match who {
+                Who::Writer => self.writer.take(),
+                Who::Fetcher(slot) => self.fetchers[usize::from(slot)].take(),
+            };
+            let Some(child) = taken else { continue };
+            let working_on = match who {
+                Who::Writer => None,
+                Who::Fetcher(slot) => self.board.row(usize::from(slot)).work().map(|(url_id, _)| url_id),
+            };
+            tracing::info!(?who, %exit, "ended");
+            self.on(Event::Exited {
+                who,
+                generation: child.generation,
+                clean: exit.is_success(),
+                how: exit.to_string(),
+                working_on,
+            });
+        }
+    }
+
+    fn read_channels(&mut self) {
+        for who in self.everyone() {
+            self.read_channel(who);
+        }
+    }
+
+    fn read_channel(&mut self, who: Who) {
+        let Some(child) = self.child(who) else { return };
+        if child.channel.has_ended() {
+            return;
+        }
+        let generation = child.generation;
+        let mut broken = child.channel.receive().err();
+        let mut events = Vec::new();
+        while broken.is_none() {
+            let event = match who {
+                Who::Writer => child.channel.next::<FromWriter>().map(|m| m.map(|m| Event::Writer(generation, m))),
+                Who::Fetcher(slot) => {
+                    child.channel.next::<FromFetcher>().map(|m| m.map(|m| Event::Fetcher(slot, generation, m)))
+                }
+            };
+            match event {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(error) => broken = Some(error),
+            }
+        }
+        if let Some(error) = broken {
+            tracing::warn!(?who, %error, "a child's channel is broken; it is killed");
+            let _ = signals::kill(child.pid, Signal::SIGKILL);
+        }
+        for event in events {
+            if let Event::Writer(_, FromWriter::Imported(_)) = &event {
+                self.feed.acknowledged();
+            }
+            self.on(event);
+        }
+    }
+
+    /// Kills children whose loops have stopped turning, and watches the wall clock budget.
+    fn watch(&mut self) {
+        let now = monotonic_ms();
+        if now.saturating_sub(self.last_turn) > PAUSE_MS {
+            self.stalls_since = now;
+        }
+        self.last_turn = now;
+        for who in self.everyone() {
+            let (row_at, limit) = match who {
+                Who::Writer => (self.fetchers.len(), WRITER_STALL_MS),
+                Who::Fetcher(slot) => (usize::from(slot), FETCHER_STALL_MS),
+            };
+            let row = self.board.row(row_at);
+            let silent = row.silent_ms().min(now.saturating_sub(self.stalls_since));
+            if silent < limit {
+                continue;
+            }
+            let Some(pid) = self.child(who).map(|child| child.pid) else { continue };
+            self.progress.warn(&format!("{who} (pid {pid}) has not moved for {} s; it is killed", silent / 1000));
+            let _ = signals::kill(pid, Signal::SIGKILL);
+            row.beat();
+        }
+        if let Some(max_wall) = self.settings.max_wall
+            && self.plan.phase() == Phase::Running
+            && self.started.elapsed() >= max_wall
+        {
+            self.progress.note("seine: the time of --max-wall is up: finishing what is in flight");
+            self.on(Event::Stop(EndedBy::MaxWall));
+        }
+    }
+
+    fn show(&mut self) {
+        let rows = &self.board.rows()[..self.fetchers.len()];
+        let sum = |number: fn(&crate::process::status::Row) -> u64| rows.iter().map(number).sum();
+        let live = Live {
+            in_flight: sum(|row| row.in_flight.load(std::sync::atomic::Ordering::Relaxed)),
+            queue_bytes: sum(|row| row.outbox_bytes.load(std::sync::atomic::Ordering::Relaxed)),
+            hosts: self.plan.active_hosts(),
+            reading_lists: !self.feed.is_read(),
+            draining: self.plan.phase() != Phase::Running,
+        };
+        self.progress.update(self.plan.tally(), &live);
+    }
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Writer => f.write_str("the writer"),
+            Self::Fetcher(slot) => write!(f, "fetcher {slot}"),
+        }
+    }
+}
+
+/// Requests in flight for one of `slots` fetchers; the sum is exactly `total`.
+fn share(total: usize, slots: usize, slot: usize) -> usize {
+    total / slots + usize::from(slot < total % slots)
+}
+
+/// Largest frame of a page queue: a body that does not compress, and its fields.
+fn frame_ceiling(max_body: u64) -> usize {
+    let body = usize::try_from(max_body).unwrap_or(usize::MAX);
+    body.saturating_add(body / 64).saturating_add(crate::protocol::frame::MAX_HEAD_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up_exactly() {
+        for total in 1..200 {
+            for slots in 1..=total.min(17) {
+                assert_eq!((0..slots).map(|slot| share(total, slots, slot)).sum::<usize>(), total);
+                assert!((0..slots).all(|slot| share(total, slots, slot) > 0));
+            }
+        }
+    }
+}

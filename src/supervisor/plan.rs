@@ -1,0 +1,784 @@
+//! What the supervisor decides: a pure state machine, `on(event, now) -> actions`.
+//!
+//! It holds the frontier's window, the leases, the table of children and the phase of the run. It opens nothing, reads
+//! no clock and never blocks; the loop around it turns the world into [`Event`]s and [`Action`]s into the world.
+//!
+//! The laws it keeps, whatever dies when (and the simulation in its tests checks):
+//!
+//! - a URL is in at most one fetcher at a time, and a host in at most one slot;
+//! - a lease ends only by a commit the writer has reported, or by proof that its record cannot arrive any more: the
+//!   fetcher's queue was read to its end, or the writer was asked;
+//! - the run has completed when nothing is pending in the store, nothing is leased and the lists are read: a count.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::children::{Backoff, CrashBudget};
+use super::frontier::{Frontier, HostLimits};
+use super::ledger::{Ledger, Place};
+use crate::protocol::{
+    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Lease, Pull, Ready, Slot,
+    Verdict,
+};
+use crate::record::{ErrorClass, Outcome, UrlId};
+
+/// Deaths of a fetcher while working on the same URL after which it is quarantined.
+const DEATHS_PER_URL: u8 = 2;
+/// URLs remembered as having killed a fetcher once.
+const MAX_BLAMED: usize = 10_000;
+/// After the grace period fetchers are cancelled; after this much more they are killed.
+const CANCEL_MS: u64 = 1_500;
+
+/// What the plan needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct PlanConfig {
+    /// Fetcher slots.
+    pub slots: usize,
+    /// Leases per host.
+    pub host: HostLimits,
+    /// Leases per slot.
+    pub slot_window: usize,
+    /// URLs to fetch at most in this invocation.
+    pub limit: Option<u64>,
+    /// Time for requests in flight when the run is stopped.
+    pub grace_ms: u64,
+    /// How long a full disk is waited for.
+    pub disk_wait_ms: u64,
+    /// Spreads the pauses of respawns.
+    pub seed: u64,
+}
+
+/// A child of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The writer.
+    Writer,
+    /// The fetcher in this slot.
+    Fetcher(Slot),
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The writer spoke.
+    Writer(Generation, FromWriter),
+    /// A fetcher spoke.
+    Fetcher(Slot, Generation, FromFetcher),
+    /// A child is gone.
+    Exited {
+        /// Which.
+        who: Who,
+        /// Its generation.
+        generation: Generation,
+        /// Exit status 0.
+        clean: bool,
+        /// How, for people.
+        how: String,
+        /// The URL its status row named last.
+        working_on: Option<UrlId>,
+    },
+    /// All lists are read and every line is committed.
+    ListsDone,
+    /// The run shall end: a signal or a budget. A second one while draining cancels.
+    Stop(EndedBy),
+    /// Time has passed.
+    Tick,
+}
+
+/// What shall be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Fork this child.
+    Spawn(Who, Generation),
+    /// Give writer and fetcher the two ends of a new page queue.
+    Attach(Slot, Generation),
+    /// Send URLs to a fetcher.
+    Lease(Slot, Lease),
+    /// Ask the store for URLs.
+    Pull(Pull),
+    /// Ask the store what became of these.
+    Recheck(Vec<UrlId>),
+    /// Record this URL as quarantined.
+    Quarantine(UrlId, String),
+    /// The writer came up (again): send what it has not acknowledged of the lists.
+    ResendLists(Vec<bool>),
+    /// Tell a fetcher to finish.
+    Drain(Slot),
+    /// Tell a fetcher to give up what is in flight.
+    Cancel(Slot),
+    /// SIGKILL.
+    Kill(Who),
+    /// Tell the writer to close the store and exit.
+    StopWriter {
+        /// How the run ended.
+        ended_by: EndedBy,
+        /// Drop what cannot be written.
+        abandon: bool,
+    },
+    /// Tell the user.
+    Warn(String),
+    /// All children are gone; the run is over.
+    Finish,
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Fetching.
+    Running,
+    /// Fetchers finish.
+    Draining {
+        /// Why.
+        ended_by: EndedBy,
+        /// When they are cancelled.
+        cancel_at: u64,
+        /// When they are killed.
+        kill_at: Option<u64>,
+    },
+    /// The writer finishes.
+    Closing {
+        /// Why.
+        ended_by: EndedBy,
+    },
+    /// Nothing is left.
+    Over {
+        /// Why.
+        ended_by: EndedBy,
+    },
+}
+
+/// Numbers of the run, for progress and exit code.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Ends by outcome, earlier invocations of the run included.
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// The same when this invocation began.
+    pub outcomes_before: [u64; Outcome::ALL.len()],
+    /// Failures of this invocation by class.
+    pub errors: HashMap<ErrorClass, u64>,
+    /// URLs without outcome.
+    pub pending: u64,
+    /// Decompressed bytes of this invocation.
+    pub bytes: u64,
+    /// Attempts that will be repeated.
+    pub retries: u64,
+    /// Lines of lists committed by this invocation.
+    pub lines: u64,
+    /// Records of URLs that had an outcome already, or of fetchers that were given up.
+    pub stale_records: u64,
+    /// Fetchers that died.
+    pub fetcher_crashes: u64,
+    /// Writers that died.
+    pub writer_crashes: u64,
+    /// URLs leased again because a process died while they were in flight.
+    pub leased_again: u64,
+    /// Why the store cannot grow at the moment.
+    pub disk_full: Option<String>,
+    /// The store was found unusable.
+    pub fatal: Option<String>,
+    /// Whether an unfinished run went on.
+    pub resumed: bool,
+}
+
+#[derive(Debug)]
+enum Child {
+    Down { respawn_at: Option<u64> },
+    Up { generation: Generation, attached: bool, stopping: bool },
+}
+
+#[derive(Debug)]
+struct Seat {
+    child: Child,
+    backoff: Backoff,
+    /// Latest lease sent before each `Attach` that has not been answered by `Holding`.
+    marks: VecDeque<u64>,
+    /// The generation whose queue the writer has read to its end.
+    drained: Option<Generation>,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Plan {
+    config: PlanConfig,
+    frontier: Frontier,
+    ledger: Ledger,
+    writer: Child,
+    writer_ready: bool,
+    writer_backoff: Backoff,
+    writer_budget: CrashBudget,
+    fetcher_budget: CrashBudget,
+    seats: Vec<Seat>,
+    generations: Generation,
+    phase: Phase,
+    lists_done: bool,
+    allowance: u64,
+    /// URLs at work when a fetcher died.
+    blamed: HashMap<UrlId, (u8, String)>,
+    /// No host is asked before this (monotonic): an earlier run was there a moment ago.
+    quiet_until: u64,
+    full_since: Option<u64>,
+    sweeping: bool,
+    tally: Tally,
+}
+
+impl Plan {
+    /// A run about to start, and its first actions.
+    pub fn new(config: PlanConfig, now: u64) -> (Self, Vec<Action>) {
+        let seats = (0..config.slots)
+            .map(|_| Seat {
+                child: Child::Down { respawn_at: Some(now) },
+                backoff: Backoff::default(),
+                marks: VecDeque::new(),
+                drained: None,
+            })
+            .collect();
+        let mut plan = Self {
+            frontier: Frontier::new(config.slots, config.host),
+            ledger: Ledger::new(config.slots),
+            writer: Child::Down { respawn_at: Some(now) },
+            writer_ready: false,
+            writer_backoff: Backoff::default(),
+            writer_budget: CrashBudget::default(),
+            fetcher_budget: CrashBudget::default(),
+            seats,
+            generations: 0,
+            phase: Phase::Running,
+            lists_done: false,
+            allowance: config.limit.unwrap_or(u64::MAX),
+            blamed: HashMap::new(),
+            quiet_until: 0,
+            full_since: None,
+            sweeping: false,
+            tally: Tally::default(),
+            config,
+        };
+        let mut actions = Vec::new();
+        plan.respawn(now, &mut actions);
+        (plan, actions)
+    }
+
+    /// Numbers so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How far the run is.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// URLs on their way.
+    pub fn leased(&self) -> usize {
+        self.ledger.len()
+    }
+
+    /// Hosts with URLs in memory.
+    pub fn active_hosts(&self) -> usize {
+        self.frontier.active_hosts()
+    }
+
+    /// Whether lines of lists may be sent to the writer.
+    pub fn takes_lines(&self) -> bool {
+        self.writer_ready && self.phase == Phase::Running && self.full_since.is_none()
+    }
+
+    /// Generation of the living child, if it is up.
+    pub fn generation(&self, who: Who) -> Option<Generation> {
+        let child = match who {
+            Who::Writer => &self.writer,
+            Who::Fetcher(slot) => &self.seats.get(usize::from(slot))?.child,
+        };
+        match child {
+            Child::Up { generation, .. } => Some(*generation),
+            Child::Down { .. } => None,
+        }
+    }
+
+    /// Takes an event; `now` is monotonic, `now_at` the wall clock, both in milliseconds.
+    pub fn on(&mut self, event: Event, now: u64, now_at: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Writer(generation, message) => {
+                if self.generation(Who::Writer) == Some(generation) {
+                    self.on_writer(message, now, now_at, &mut actions);
+                }
+            }
+            Event::Fetcher(slot, generation, message) => {
+                if self.generation(Who::Fetcher(slot)) == Some(generation) {
+                    self.on_fetcher(slot, generation, message, now, &mut actions);
+                }
+            }
+            Event::Exited { who, generation, clean, how, working_on } => {
+                if self.generation(who) == Some(generation) {
+                    match who {
+                        Who::Writer => self.on_writer_exit(clean, &how, now, &mut actions),
+                        Who::Fetcher(slot) => {
+                            self.on_fetcher_exit(slot, generation, clean, &how, working_on, now, &mut actions);
+                        }
+                    }
+                }
+            }
+            Event::ListsDone => self.lists_done = true,
+            Event::Stop(ended_by) => self.stop(ended_by, now, &mut actions),
+            Event::Tick => {}
+        }
+        self.frontier.tick(now, now_at);
+        self.advance(now, &mut actions);
+        actions
+    }
+
+    fn on_writer(&mut self, message: FromWriter, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+        match message {
+            FromWriter::Hello(_) => {}
+            FromWriter::Ready(ready) => self.on_ready(&ready, now, now_at, actions),
+            FromWriter::Candidates { hosts, sweep_after, pending } => {
+                self.on_candidates(hosts, sweep_after, now, now_at);
+                self.tally.pending = pending;
+            }
+            FromWriter::Imported(imported) => self.on_imported(&imported),
+            FromWriter::Committed { done, pending } => {
+                for done in done {
+                    self.on_done(&done, now);
+                }
+                self.tally.pending = pending;
+            }
+            FromWriter::StillPending(url_ids) => {
+                for url_id in url_ids {
+                    if self.ledger.place(url_id) == Some(Place::Asked) {
+                        self.lease_again(url_id, now, actions);
+                    }
+                }
+            }
+            FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, now, actions),
+            FromWriter::Broken { slot, generation, message } => {
+                if self.generation(Who::Fetcher(slot)) == Some(generation) {
+                    actions.push(Action::Warn(format!("fetcher {slot} sent what is no record ({message}); it is killed")));
+                    actions.push(Action::Kill(Who::Fetcher(slot)));
+                }
+            }
+            FromWriter::Full { message } => {
+                if self.full_since.is_none() {
+                    self.full_since = Some(now);
+                    actions.push(Action::Warn(format!(
+                        "{message}; fetching pauses and goes on by itself when there is room; nothing is lost"
+                    )));
+                    self.tally.disk_full = Some(message);
+                }
+            }
+            FromWriter::Room => {
+                self.full_since = None;
+                self.tally.disk_full = None;
+                actions.push(Action::Warn("there is room on disk again; fetching goes on".into()));
+            }
+            FromWriter::Warning(message) => actions.push(Action::Warn(message)),
+            FromWriter::Fatal { message } => {
+                self.tally.fatal = Some(message);
+                self.stop(EndedBy::Failure, now, actions);
+            }
+        }
+    }
+
+    fn on_ready(&mut self, ready: &Ready, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+        if self.tally.writer_crashes == 0 {
+            self.tally.outcomes = ready.done;
+            self.tally.outcomes_before = ready.done;
+            self.tally.resumed = ready.resumed && ready.done.iter().any(|count| *count > 0);
+            // What the earlier invocation asked of the hosts last is not known better than this.
+            let quiet_until_at = ready.last_activity_at + self.config.host.delay_ms;
+            self.quiet_until = now + quiet_until_at.saturating_sub(now_at).min(self.config.host.delay_ms);
+        }
+        self.writer_ready = true;
+        self.tally.pending = ready.pending;
+        actions.push(Action::ResendLists(ready.lists_known.clone()));
+        for slot in 0..self.seats.len() {
+            self.attach(slot as Slot, actions);
+        }
+        // Fetchers that are up say what they hold; what others had can only be in the store, or nowhere.
+        let (seats, ledger) = (&self.seats, &self.ledger);
+        let lost = ledger.select(|entry| match entry.place {
+            Place::Asked => true,
+            Place::Fetcher(slot, generation) => {
+                !matches!(seats[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
+            }
+        });
+        self.ask(lost, actions);
+        if let Phase::Closing { ended_by } = self.phase {
+            actions.push(Action::StopWriter { ended_by, abandon: false });
+        }
+    }
+
+    fn on_candidates(&mut self, hosts: Vec<HostCandidates>, sweep_after: Option<HostId>, now: u64, now_at: u64) {
+        let swept = std::mem::take(&mut self.sweeping).then_some(sweep_after);
+        let ledger = &self.ledger;
+        self.frontier.pulled(hosts, swept, |url_id| ledger.has(url_id), now, now_at);
+    }
+
+    fn on_imported(&mut self, imported: &Imported) {
+        self.tally.lines += imported.lines;
+        self.tally.pending = imported.pending;
+        self.tally.outcomes[Outcome::Rejected as usize] += imported.rejected;
+        if imported.new > imported.rejected {
+            self.frontier.store_grew();
+        }
+    }
+
+    fn on_done(&mut self, done: &Done, now: u64) {
+        match done.verdict {
+            Verdict::Ended(outcome, class) => {
+                self.tally.outcomes[outcome as usize] += 1;
+                self.tally.bytes += done.bytes;
+                if let Some(class) = class {
+                    *self.tally.errors.entry(class).or_default() += 1;
+                }
+                self.blamed.remove(&done.url_id);
+            }
+            Verdict::Again { .. } => self.tally.retries += 1,
+            Verdict::Known => self.tally.stale_records += 1,
+        }
+        let Some(entry) = self.ledger.close(done.url_id) else { return };
+        if let Verdict::Again { due_at, .. } = done.verdict {
+            let mut job = entry.job;
+            job.attempts += 1;
+            job.hops.clear();
+            job.started_at = 0;
+            self.frontier.put_off(entry.host, job, due_at);
+        }
+        self.frontier.closed(entry.host, now);
+    }
+
+    fn on_drained(&mut self, slot: Slot, generation: Generation, now: u64, actions: &mut Vec<Action>) {
+        if self.generation(Who::Fetcher(slot)) == Some(generation) {
+            // The writer saw its end before we did; its leases are settled when it is known to be gone.
+            self.seats[usize::from(slot)].drained = Some(generation);
+            return;
+        }
+        for url_id in self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)) {
+            self.lease_again(url_id, now, actions);
+        }
+    }
+
+    fn on_fetcher(
+        &mut self,
+        slot: Slot,
+        generation: Generation,
+        message: FromFetcher,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        match message {
+            FromFetcher::Hello(_) => {}
+            FromFetcher::Holding(mut held) => {
+                held.sort_unstable();
+                let Some(mark) = self.seats[usize::from(slot)].marks.pop_front() else { return };
+                let lost = self.ledger.select(|entry| {
+                    entry.place == Place::Fetcher(slot, generation)
+                        && entry.sent <= mark
+                        && held.binary_search(&entry.job.url_id).is_err()
+                });
+                self.ask(lost, actions);
+            }
+            FromFetcher::Redirected { host, job } => {
+                if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                    && let Some(entry) = self.ledger.close(job.url_id)
+                {
+                    self.frontier.closed(entry.host, now);
+                    self.frontier.put_back(&host, job, now);
+                }
+            }
+        }
+    }
+
+    fn on_writer_exit(&mut self, clean: bool, how: &str, now: u64, actions: &mut Vec<Action>) {
+        self.writer = Child::Down { respawn_at: None };
+        self.writer_ready = false;
+        for seat in &mut self.seats {
+            if let Child::Up { attached, .. } = &mut seat.child {
+                *attached = false;
+            }
+        }
+        if let Phase::Closing { ended_by } = self.phase
+            && (clean || ended_by == EndedBy::DiskFull)
+        {
+            self.phase = Phase::Over { ended_by };
+            actions.push(Action::Finish);
+            return;
+        }
+        if self.tally.fatal.is_some() {
+            return;
+        }
+        self.tally.writer_crashes += 1;
+        self.frontier.pull_lost();
+        self.sweeping = false;
+        self.full_since = None;
+        self.tally.disk_full = None;
+        actions.push(Action::Warn(format!("the writer {how}; it is started again, nothing committed is lost")));
+        if self.writer_budget.crashed(now) {
+            self.tally.fatal = Some(format!("the writer failed more than five times in ten seconds; the last one {how}"));
+            self.stop(EndedBy::Failure, now, actions);
+        } else {
+            let pause = self.writer_backoff.crashed(now, self.config.seed);
+            self.writer = Child::Down { respawn_at: Some(now + pause) };
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one event")]
+    fn on_fetcher_exit(
+        &mut self,
+        slot: Slot,
+        generation: Generation,
+        clean: bool,
+        how: &str,
+        working_on: Option<UrlId>,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let running = self.phase == Phase::Running;
+        let seat = &mut self.seats[usize::from(slot)];
+        let asked_to = matches!(seat.child, Child::Up { stopping: true, .. });
+        seat.child = Child::Down { respawn_at: None };
+        seat.marks.clear();
+        self.frontier.slot_lost(slot, now);
+        if clean && asked_to {
+            return;
+        }
+        self.tally.fetcher_crashes += 1;
+        let leased = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)).len();
+        let blame = working_on.filter(|url_id| self.ledger.place(*url_id) == Some(Place::Fetcher(slot, generation)));
+        let mut at_work = String::new();
+        if let Some(url_id) = blame {
+            at_work = format!(" while working on url {url_id}");
+            if self.blamed.len() < MAX_BLAMED || self.blamed.contains_key(&url_id) {
+                let (deaths, last) = self.blamed.entry(url_id).or_default();
+                *deaths = deaths.saturating_add(1);
+                *last = format!("its fetcher {how} while working on it, {deaths} times");
+            }
+        }
+        actions.push(Action::Warn(format!(
+            "fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier"
+        )));
+        if self.seats[usize::from(slot)].drained == Some(generation) {
+            self.on_drained(slot, generation, now, actions);
+        }
+        if !running {
+            return;
+        }
+        if self.fetcher_budget.crashed(now) {
+            self.tally.fatal = Some(format!("fetchers failed more than five times in ten seconds; the last one {how}"));
+            self.stop(EndedBy::Failure, now, actions);
+        } else {
+            let seat = &mut self.seats[usize::from(slot)];
+            let pause = seat.backoff.crashed(now, self.config.seed.wrapping_add(u64::from(slot)));
+            seat.child = Child::Down { respawn_at: Some(now + pause) };
+        }
+    }
+
+    /// Asks the writer about leases whose acknowledgement may have been lost.
+    fn ask(&mut self, url_ids: Vec<UrlId>, actions: &mut Vec<Action>) {
+        if url_ids.is_empty() {
+            return;
+        }
+        for &url_id in &url_ids {
+            self.ledger.ask(url_id);
+        }
+        actions.push(Action::Recheck(url_ids));
+    }
+
+    /// A lease whose record cannot arrive any more goes back to the frontier, or to quarantine.
+    fn lease_again(&mut self, url_id: UrlId, now: u64, actions: &mut Vec<Action>) {
+        if let Some((deaths, how)) = self.blamed.get(&url_id)
+            && *deaths >= DEATHS_PER_URL
+        {
+            let how = how.clone();
+            self.ledger.ask(url_id);
+            actions.push(Action::Quarantine(url_id, how));
+            return;
+        }
+        let Some(entry) = self.ledger.close(url_id) else { return };
+        self.tally.leased_again += 1;
+        self.frontier.closed(entry.host, now);
+        let host = self.frontier.name(entry.host).to_owned();
+        self.frontier.put_back(&host, entry.job, now);
+    }
+
+    fn stop(&mut self, ended_by: EndedBy, now: u64, actions: &mut Vec<Action>) {
+        match &mut self.phase {
+            Phase::Running => {
+                let at_once = matches!(ended_by, EndedBy::DiskFull | EndedBy::Failure);
+                let grace = if at_once { 0 } else { self.config.grace_ms };
+                self.phase = Phase::Draining { ended_by, cancel_at: now + grace, kill_at: None };
+                for slot in 0..self.seats.len() {
+                    let seat = &mut self.seats[slot];
+                    match &mut seat.child {
+                        Child::Down { respawn_at } => *respawn_at = None,
+                        Child::Up { stopping, .. } => {
+                            *stopping = true;
+                            actions.push(Action::Drain(slot as Slot));
+                        }
+                    }
+                }
+            }
+            Phase::Draining { cancel_at, .. } => *cancel_at = now,
+            Phase::Closing { .. } | Phase::Over { .. } => {}
+        }
+    }
+
+    /// Does what the present state allows: respawns, pulls, leases, steps to the next phase.
+    fn advance(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Running {
+            self.check_end(now, actions);
+        }
+        self.respawn(now, actions);
+        match self.phase {
+            Phase::Running => {
+                self.pull(now, actions);
+                self.fill_windows(now, actions);
+            }
+            Phase::Draining { ended_by, cancel_at, kill_at } => self.drain(ended_by, cancel_at, kill_at, now, actions),
+            Phase::Closing { .. } | Phase::Over { .. } => {}
+        }
+    }
+
+    fn check_end(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if let Some(since) = self.full_since
+            && now.saturating_sub(since) >= self.config.disk_wait_ms
+        {
+            self.stop(EndedBy::DiskFull, now, actions);
+            return;
+        }
+        if !self.writer_ready || self.ledger.len() > 0 {
+            return;
+        }
+        if self.lists_done && self.tally.pending == 0 {
+            self.stop(EndedBy::Completed, now, actions);
+        } else if self.allowance == 0 && !self.frontier.has_counted() {
+            self.stop(EndedBy::Limit, now, actions);
+        }
+    }
+
+    fn respawn(&mut self, now: u64, actions: &mut Vec<Action>) {
+        // The writer first: it answers the earliest question, whether the store can be used at all. It is needed
+        // until the end of draining, since fetchers still hold finished pages.
+        if let Child::Down { respawn_at: Some(at) } = self.writer
+            && at <= now
+        {
+            self.generations += 1;
+            self.writer = Child::Up { generation: self.generations, attached: true, stopping: false };
+            actions.push(Action::Spawn(Who::Writer, self.generations));
+        }
+        for slot in 0..self.seats.len() {
+            if let Child::Down { respawn_at: Some(at) } = self.seats[slot].child
+                && at <= now
+            {
+                self.generations += 1;
+                let generation = self.generations;
+                self.seats[slot].child = Child::Up { generation, attached: false, stopping: false };
+                actions.push(Action::Spawn(Who::Fetcher(slot as Slot), generation));
+                if self.writer_ready {
+                    self.attach(slot as Slot, actions);
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        let seat = &mut self.seats[usize::from(slot)];
+        if let Child::Up { generation, attached, .. } = &mut seat.child {
+            *attached = true;
+            seat.marks.push_back(self.ledger.sent());
+            actions.push(Action::Attach(slot, *generation));
+        }
+    }
+
+    fn pull(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if !self.writer_ready || self.full_since.is_some() {
+            return;
+        }
+        let here = (self.frontier.len() + self.ledger.len()) as u64;
+        if let Some(pull) = self.frontier.pull(self.tally.pending.saturating_sub(here), now) {
+            self.sweeping = pull.sweep.is_some();
+            actions.push(Action::Pull(pull));
+        }
+    }
+
+    fn fill_windows(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if self.full_since.is_some() {
+            return;
+        }
+        for slot in 0..self.seats.len() as Slot {
+            let Child::Up { generation, attached: true, .. } = self.seats[usize::from(slot)].child else { continue };
+            let in_slot = self.ledger.in_slot(slot);
+            let room = self.config.slot_window.saturating_sub(in_slot);
+            if room == 0 {
+                continue;
+            }
+            for (host, mut lease) in self.frontier.lease(slot, room, &mut self.allowance, now) {
+                let quiet_ms = self.quiet_until.saturating_sub(now).min(u64::from(u32::MAX)) as u32;
+                lease.hold_ms = lease.hold_ms.max(quiet_ms);
+                for job in &lease.jobs {
+                    self.ledger.lease(job.clone(), host, slot, generation);
+                }
+                actions.push(Action::Lease(slot, lease));
+            }
+            if self.ledger.in_slot(slot) < self.config.slot_window / 64 {
+                self.frontier.invite(slot, now);
+            }
+        }
+    }
+
+    fn drain(
+        &mut self,
+        ended_by: EndedBy,
+        cancel_at: u64,
+        kill_at: Option<u64>,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let up: Vec<Slot> = (0..self.seats.len() as Slot)
+            .filter(|slot| matches!(self.seats[usize::from(*slot)].child, Child::Up { .. }))
+            .collect();
+        if up.is_empty() {
+            // The writer reads the queues of the dead to their ends before it stops.
+            if self.writer_ready {
+                let abandon = ended_by == EndedBy::DiskFull || self.full_since.is_some();
+                self.phase = Phase::Closing { ended_by };
+                if let Child::Up { stopping, .. } = &mut self.writer {
+                    *stopping = true;
+                }
+                actions.push(Action::StopWriter { ended_by, abandon });
+            } else if matches!(self.writer, Child::Down { respawn_at: None }) {
+                self.phase = Phase::Over { ended_by };
+                actions.push(Action::Finish);
+            }
+            return;
+        }
+        match kill_at {
+            None if now >= cancel_at => {
+                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
+                actions.extend(up.into_iter().map(Action::Cancel));
+            }
+            Some(kill_at) if now >= kill_at => {
+                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
+                actions.extend(up.into_iter().map(|slot| Action::Kill(Who::Fetcher(slot))));
+            }
+            _ => {}
+        }
+    }
+
+    /// When [`Event::Tick`] is due at the latest: respawns and deadlines, monotonic; `wall` turns times of the wall
+    /// clock into monotonic ones.
+    pub fn next_tick(&self, now: u64, now_at: u64) -> u64 {
+        let mut next = now + 250;
+        let mut sooner = |at: u64| next = next.min(at.max(now));
+        for child in self.seats.iter().map(|seat| &seat.child).chain([&self.writer]) {
+            if let Child::Down { respawn_at: Some(at) } = child {
+                sooner(*at);
+            }
+        }
+        if let Phase::Draining { cancel_at, kill_at, .. } = self.phase {
+            sooner(kill_at.unwrap_or(cancel_at));
+        }
+        if let Some(due_at) = self.frontier.next_due_at() {
+            sooner(now + due_at.saturating_sub(now_at));
+        }
+        next
+    }
+}

@@ -1,0 +1,193 @@
+//! What a person sees while the crawl runs: one line on a terminal, a line every 30 s elsewhere, and warnings.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+use super::plan::Tally;
+use crate::config::ProgressMode;
+use crate::record::Outcome;
+
+/// How often the line on a terminal changes.
+const LINE_EVERY: Duration = Duration::from_millis(200);
+/// How often a line is written where there is no terminal.
+const REPORT_EVERY: Duration = Duration::from_secs(30);
+/// The rate is that of this time.
+const RATE_OVER: Duration = Duration::from_secs(10);
+
+/// Numbers that are not in the tally.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Live {
+    /// Requests under way.
+    pub in_flight: u64,
+    /// Bytes of finished records not yet with the writer.
+    pub queue_bytes: u64,
+    /// Hosts with URLs in memory.
+    pub hosts: usize,
+    /// Whether lists are still being read.
+    pub reading_lists: bool,
+    /// Whether the run is ending.
+    pub draining: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Line,
+    Reports,
+    Silent,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Progress {
+    style: Style,
+    shown: bool,
+    due: Instant,
+    /// (when, URLs done) of late.
+    history: VecDeque<(Instant, u64)>,
+}
+
+impl Progress {
+    /// Progress on standard error as `mode` wants it.
+    pub fn new(mode: ProgressMode, quiet: bool) -> Self {
+        let style = match mode {
+            _ if quiet => Style::Silent,
+            ProgressMode::Never => Style::Silent,
+            ProgressMode::Always => Style::Line,
+            ProgressMode::Auto if stderr().is_terminal() => Style::Line,
+            ProgressMode::Auto => Style::Reports,
+        };
+        let due = Instant::now() + if style == Style::Reports { REPORT_EVERY } else { Duration::ZERO };
+        Self { style, shown: false, due, history: VecDeque::new() }
+    }
+
+    /// Says something that stays, unless progress is silent.
+    pub fn note(&mut self, text: &str) {
+        if self.style != Style::Silent {
+            self.say(text);
+        }
+    }
+
+    /// Says something that stays, whatever the mode.
+    pub fn warn(&mut self, text: &str) {
+        self.say(&format!("seine: {text}"));
+    }
+
+    fn say(&mut self, text: &str) {
+        self.clear();
+        // A closed standard error is no reason to stop crawling.
+        let _ = writeln!(stderr(), "{}", printable(text));
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+
+    /// When [`Self::update`] is due.
+    pub fn due(&self) -> Option<Instant> {
+        (self.style != Style::Silent).then_some(self.due)
+    }
+
+    /// Shows the present numbers if it is time.
+    pub fn update(&mut self, tally: &Tally, live: &Live) {
+        let now = Instant::now();
+        if self.style == Style::Silent || now < self.due {
+            return;
+        }
+        let done: u64 = tally.outcomes.iter().sum();
+        self.history.push_back((now, done));
+        while self.history.len() > 2 && now - self.history[0].0 > RATE_OVER {
+            self.history.pop_front();
+        }
+        let text = self.text(tally, live, done);
+        if self.style == Style::Line {
+            self.due = now + LINE_EVERY;
+            self.shown = true;
+            let width = terminal_size::terminal_size_of(stderr()).map_or(120, |(width, _)| usize::from(width.0));
+            let text: String = text.chars().take(width.saturating_sub(1)).collect();
+            let _ = write!(stderr(), "\r{text}\x1b[K");
+            let _ = stderr().flush();
+        } else {
+            self.due = now + REPORT_EVERY;
+            let _ = writeln!(stderr(), "{text}");
+        }
+    }
+
+    fn text(&self, tally: &Tally, live: &Live, done: u64) -> String {
+        let mut text = String::new();
+        let total = done + tally.pending;
+        let more = if live.reading_lists { "+" } else { "" };
+        let _ = write!(text, "{}/{}{more}", grouped(done), grouped(total));
+        let rate = self.rate();
+        let _ = write!(text, " | {rate:.0} pages/s | {} in flight", live.in_flight);
+        let errors = [Outcome::HttpError, Outcome::Failed, Outcome::Quarantined];
+        let errors: u64 = errors.iter().map(|outcome| tally.outcomes[*outcome as usize]).sum();
+        let _ = write!(text, " | {} errors | {}", grouped(errors), size(tally.bytes));
+        if live.queue_bytes > 0 {
+            let _ = write!(text, " | queue {}", size(live.queue_bytes));
+        }
+        if tally.disk_full.is_some() {
+            text.push_str(" | DISK FULL, waiting for room");
+        } else if live.draining {
+            text.push_str(" | finishing");
+        } else if rate > 0.1 && tally.pending > 0 {
+            let left = Duration::from_secs((tally.pending as f64 / rate) as u64);
+            let _ = write!(text, " | {} left", humantime::format_duration(left));
+        }
+        text
+    }
+
+    fn rate(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.history.front(), self.history.back()) else { return 0.0 };
+        let seconds = (last.0 - first.0).as_secs_f64();
+        if seconds > 0.0 { (last.1 - first.1) as f64 / seconds } else { 0.0 }
+    }
+}
+
+/// `12345` as `12,345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().iec().to_string()
+}
+
+/// `text` with what a site could do to a terminal made harmless: control and direction-changing characters.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn what_a_site_sends_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c\r\nd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd} d");
+    }
+}

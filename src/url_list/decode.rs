@@ -1,0 +1,313 @@
+//! Bytes of a list with its compression undone, in steps of bounded size.
+//!
+//! gzip and zstd are recognised by their first bytes, not by the name, so standard input and
+//! misnamed files work too. One step reads at most once and decodes into one buffer of fixed size:
+//! a decompression bomb costs time, never memory.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+use zstd::stream::raw::{Decoder as ZstdDecoder, Operation};
+
+use super::input::Input;
+
+/// Size of each of the two buffers (as read, as decoded).
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What one step achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// [`Decoded::chunk`] has bytes.
+    Data,
+    /// Progress, but no bytes yet: step again.
+    Again,
+    /// Nothing to read now.
+    Pending,
+    /// No byte will follow.
+    End,
+}
+
+/// Why the bytes end early.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The read failed.
+    Read(io::Error),
+    /// The compressed data stop before their end.
+    Truncated(&'static str),
+    /// The compressed data are damaged.
+    Corrupt(&'static str, io::Error),
+    /// Compressed in a way that is not read here; the second text is the command that undoes it.
+    Foreign(&'static str, &'static str),
+}
+
+/// The decoded bytes of one [`Input`].
+pub(super) struct Decoded {
+    input: Input,
+    /// The compression its name announces.
+    announced: Option<&'static str>,
+    stage: Stage,
+    /// Decoded bytes not yet consumed (compressed lists only).
+    out: Window,
+}
+
+enum Stage {
+    /// The first bytes, until they tell what they are.
+    Sniff(Window),
+    Plain(Window),
+    Gzip {
+        decoder: Box<GzDecoder<Window>>,
+        /// Between two members: padding with zeros is allowed here, and the end.
+        is_between: bool,
+    },
+    Zstd {
+        decoder: ZstdDecoder<'static>,
+        raw: Window,
+        /// Inside a frame: the end would be early here.
+        is_inside: bool,
+        /// The decoder may hold bytes that did not fit.
+        has_more: bool,
+    },
+}
+
+impl Decoded {
+    pub(super) fn new(input: Input, announced: Option<&'static str>) -> Self {
+        Self { input, announced, stage: Stage::Sniff(Window::default()), out: Window::default() }
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    pub(super) fn into_input(self) -> Input {
+        self.input
+    }
+
+    /// Bytes at hand.
+    pub(super) fn chunk(&self) -> &[u8] {
+        match &self.stage {
+            Stage::Sniff(_) => &[],
+            Stage::Plain(raw) => raw.unread(),
+            Stage::Gzip { .. } | Stage::Zstd { .. } => self.out.unread(),
+        }
+    }
+
+    /// Marks the first `n` bytes of the chunk as used.
+    pub(super) fn consume(&mut self, n: usize) {
+        match &mut self.stage {
+            Stage::Sniff(_) => {}
+            Stage::Plain(raw) => raw.consume(n),
+            Stage::Gzip { .. } | Stage::Zstd { .. } => self.out.consume(n),
+        }
+    }
+
+    /// One bounded step towards more bytes. Call it when the chunk is empty.
+    pub(super) fn fill(&mut self) -> Result<Fill, Fault> {
+        match &mut self.stage {
+            Stage::Sniff(raw) => {
+                let Some(kind) = sniff(raw.unread(), raw.is_last) else { return raw.fill(&mut self.input) };
+                let raw = std::mem::take(raw);
+                self.stage = match (kind, self.announced) {
+                    // Text under a name in .gz is fine (downloads get unpacked on the way), rubbish is not.
+                    (Kind::Plain, Some(format)) if raw.unread().iter().any(|&byte| is_binary(byte)) => {
+                        return Err(Fault::Corrupt(
+                            format,
+                            io::Error::other("the first bytes are not those of the format"),
+                        ));
+                    }
+                    (Kind::Plain, _) => Stage::Plain(raw),
+                    (Kind::Gzip, _) => Stage::Gzip { decoder: Box::new(GzDecoder::new(raw)), is_between: false },
+                    (Kind::Zstd, _) => Stage::Zstd {
+                        decoder: ZstdDecoder::new().map_err(Fault::Read)?,
+                        raw,
+                        is_inside: false,
+                        has_more: false,
+                    },
+                    (Kind::Foreign(what, command), _) => return Err(Fault::Foreign(what, command)),
+                };
+                Ok(if self.chunk().is_empty() { Fill::Again } else { Fill::Data })
+            }
+            // The end is asked for once: a terminal would want a second Ctrl-D.
+            Stage::Plain(raw) if raw.is_last => Ok(Fill::End),
+            Stage::Plain(raw) => match raw.fill(&mut self.input)? {
+                Fill::Again if raw.is_last => Ok(Fill::End),
+                Fill::Again => Ok(Fill::Data),
+                other => Ok(other),
+            },
+            Stage::Gzip { decoder, is_between } => {
+                if *is_between {
+                    let raw = decoder.get_mut();
+                    raw.skip_zeros();
+                    if raw.unread().is_empty() {
+                        return if raw.is_last { Ok(Fill::End) } else { raw.fill(&mut self.input) };
+                    }
+                    if raw.unread()[0] != 0x1f {
+                        return Err(Fault::Corrupt(
+                            "gzip",
+                            io::Error::other("something else follows the compressed data"),
+                        ));
+                    }
+                    let raw = std::mem::take(raw);
+                    decoder.reset(raw);
+                    *is_between = false;
+                }
+                match decoder.read(self.out.emptied()) {
+                    Ok(0) => {
+                        *is_between = true;
+                        Ok(Fill::Again)
+                    }
+                    Ok(n) => {
+                        self.out.end = n;
+                        Ok(Fill::Data)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => decoder.get_mut().fill(&mut self.input),
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Fault::Truncated("gzip")),
+                    Err(error) => Err(Fault::Corrupt("gzip", error)),
+                }
+            }
+            Stage::Zstd { decoder, raw, is_inside, has_more } => {
+                // The library counts calls without progress and fails after a few: none are made.
+                if raw.unread().is_empty() && !*has_more {
+                    return match (raw.is_last, *is_inside) {
+                        (false, _) => raw.fill(&mut self.input),
+                        (true, true) => Err(Fault::Truncated("zstd")),
+                        (true, false) => Ok(Fill::End),
+                    };
+                }
+                let out = self.out.emptied();
+                let capacity = out.len();
+                let status = decoder.run_on_buffers(raw.unread(), out).map_err(|e| Fault::Corrupt("zstd", e))?;
+                raw.consume(status.bytes_read);
+                self.out.end = status.bytes_written;
+                *has_more = status.remaining != 0 && status.bytes_written == capacity;
+                if status.bytes_read > 0 || status.bytes_written > 0 {
+                    *is_inside = status.remaining != 0;
+                }
+                Ok(if status.bytes_written > 0 { Fill::Data } else { Fill::Again })
+            }
+        }
+    }
+}
+
+/// A buffer and what of it is not used yet. As a reader it reports "would block" where more is to
+/// come: that is what lets a decoder stop in the middle of anything.
+#[derive(Default)]
+struct Window {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// No byte will be added.
+    is_last: bool,
+}
+
+impl Window {
+    fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// The whole buffer, for new content; allocated on first use, so that waiting lists are small.
+    fn emptied(&mut self) -> &mut [u8] {
+        self.buffer.resize(BUFFER_BYTES, 0);
+        (self.start, self.end) = (0, 0);
+        &mut self.buffer
+    }
+
+    fn skip_zeros(&mut self) {
+        self.start += self.unread().iter().take_while(|&&byte| byte == 0).count();
+    }
+
+    /// Reads once, behind what is still unread.
+    fn fill(&mut self, input: &mut Input) -> Result<Fill, Fault> {
+        if self.start == self.end {
+            self.emptied();
+        }
+        match input.read(&mut self.buffer[self.end..]).map_err(Fault::Read)? {
+            None => return Ok(Fill::Pending),
+            Some(0) => self.is_last = true,
+            Some(n) => self.end += n,
+        }
+        Ok(Fill::Again)
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(buffer)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Window {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end && !self.is_last {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(self.unread())
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.start = (self.start + n).min(self.end);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Gzip,
+    Zstd,
+    Foreign(&'static str, &'static str),
+}
+
+/// First bytes and what they announce. None of them can begin a list in text.
+const MAGIC: [(&[u8], Kind); 6] = [
+    (b"\x1f\x8b", Kind::Gzip),
+    (b"\x28\xb5\x2f\xfd", Kind::Zstd),
+    (b"\xfd7zXZ\0", Kind::Foreign("xz", "xz -dc")),
+    (b"BZh91AY&SY", Kind::Foreign("bzip2", "bzip2 -dc")),
+    (b"PK\x03\x04", Kind::Foreign("zip (or a spreadsheet)", "unzip -p")),
+    (b"SQLite format 3\0", Kind::Foreign("SQLite", "sqlite3 FILE 'SELECT url FROM …'")),
+];
+
+/// Bytes no text list has.
+fn is_binary(byte: u8) -> bool {
+    byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c)
+}
+
+/// What `head` begins; `None` if that takes more bytes than these, unless they are the whole list.
+fn sniff(head: &[u8], is_whole: bool) -> Option<Kind> {
+    // zstd's skippable frames (0x184D2A50 to 5F) may come first: pzstd writes them.
+    if let [0x50..=0x5f, b'*', b'M', 0x18, ..] = head {
+        return Some(Kind::Zstd);
+    }
+    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(*kind);
+    }
+    let is_skippable_so_far = matches!(head, [0x50..=0x5f] | [0x50..=0x5f, b'*'] | [0x50..=0x5f, b'*', b'M']);
+    let is_undecided = is_skippable_so_far || MAGIC.iter().any(|(magic, _)| magic.starts_with(head));
+    // A list that breaks off inside a gzip or zstd magic number is a truncated list, not text.
+    match head {
+        _ if is_undecided && !is_whole => None,
+        [0x1f] => Some(Kind::Gzip),
+        [0x28, 0xb5, ..] if is_undecided => Some(Kind::Zstd),
+        _ => Some(Kind::Plain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_named_as_soon_as_the_bytes_allow_and_not_before() {
+        assert_eq!(sniff(b"h", false), Some(Kind::Plain));
+        assert_eq!(sniff(b"\x1f", false), None);
+        assert_eq!(sniff(b"\x1f\x8b", false), Some(Kind::Gzip));
+        assert_eq!(sniff(b"P*M", false), None);
+        assert_eq!(sniff(b"P*M\x18", false), Some(Kind::Zstd));
+        assert_eq!(sniff(b"Pa", false), Some(Kind::Plain));
+        assert_eq!(sniff(b"", true), Some(Kind::Plain));
+        assert_eq!(sniff(b"P", true), Some(Kind::Plain));
+        assert_eq!(sniff(b"\x28\xb5\x2f", true), Some(Kind::Zstd));
+        assert!(matches!(sniff(b"PK\x03\x04rest", false), Some(Kind::Foreign(..))));
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a list cannot be read. What is wrong with one line is no error: it is an entry's reason.
+
+use std::io;
+
+use super::decode::Fault;
+
+/// Why a list cannot be read (on); the cause, if another layer knows it, is the source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListError {
+    /// It cannot be opened.
+    #[error("cannot open URL list {name}")]
+    Open {
+        /// The list.
+        name: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It is a directory.
+    #[error("cannot read URL list {name}: it is a directory; name the files in it")]
+    Directory {
+        /// The list.
+        name: String,
+    },
+    /// Nothing is in it.
+    #[error("URL list {name} is empty: it has no line that is more than blank, comment or header")]
+    Empty {
+        /// The list.
+        name: String,
+    },
+    /// Its name does not tell CSV from JSONL, and the options ask for both.
+    #[error(
+        "cannot tell the format of URL list {name}: --url-column says CSV, --url-field says JSONL; \
+         give only one of them or a name that ends in .csv, .tsv or .jsonl"
+    )]
+    Ambiguous {
+        /// The list.
+        name: String,
+    },
+    /// A read failed.
+    #[error("cannot read URL list {name} at line {line}")]
+    Read {
+        /// The list.
+        name: String,
+        /// The line that could not be completed.
+        line: u64,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Compressed data that stop early.
+    #[error("cannot read URL list {name} at line {line}: its {format} data end early; fetch or compress it again")]
+    Truncated {
+        /// The list.
+        name: String,
+        /// The line that could not be completed.
+        line: u64,
+        /// gzip or zstd.
+        format: &'static str,
+    },
+    /// Damaged compressed data.
+    #[error("cannot read URL list {name} at line {line}: its {format} data are damaged; fetch or compress it again")]
+    Corrupt {
+        /// The list.
+        name: String,
+        /// The line that could not be completed.
+        line: u64,
+        /// gzip or zstd.
+        format: &'static str,
+        /// What the decoder says.
+        source: io::Error,
+    },
+    /// A format that is not read here.
+    #[error(
+        "cannot read URL list {name}: its format is {format}; unpack it and send the text: {command} … | seine … -"
+    )]
+    Foreign {
+        /// The list.
+        name: String,
+        /// The format found.
+        format: &'static str,
+        /// The command that unpacks it.
+        command: &'static str,
+    },
+    /// Text in UTF-16.
+    #[error("cannot read URL list {name}: it is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8")]
+    Utf16 {
+        /// The list.
+        name: String,
+    },
+    /// A CSV header that is no row.
+    #[error("cannot read the CSV header of URL list {name}: {reason}")]
+    Header {
+        /// The list.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The CSV column asked for is not there.
+    #[error("URL list {name} has no column {wanted:?}; {advice}")]
+    NoSuchColumn {
+        /// The list.
+        name: String,
+        /// Text of `--url-column`.
+        wanted: String,
+        /// The nearest name, and all names.
+        advice: String,
+    },
+    /// Several CSV columns, none of them called `url`.
+    #[error("URL list {name} has no column \"url\"; {advice}")]
+    WhichColumn {
+        /// The list.
+        name: String,
+        /// What to do, and all names.
+        advice: String,
+    },
+}
+
+impl ListError {
+    /// `fault` of the list `name` while its line `line` was read.
+    pub(super) fn at(name: &str, line: u64, fault: Fault) -> Self {
+        let name = name.to_owned();
+        match fault {
+            Fault::Read(source) => Self::Read { name, line, source },
+            Fault::Truncated(format) => Self::Truncated { name, line, format },
+            Fault::Corrupt(format, source) => Self::Corrupt { name, line, format, source },
+            Fault::Foreign(format, command) => Self::Foreign { name, format, command },
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! JSON text in and out: one field of an object apart from the others, which stay as they were written.
+//!
+//! Values are never parsed into numbers and back: an identifier of thirty digits leaves as it came.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Deepest nesting that readers of JSON agree on (serde_json's own limit; SQLite allows 1000).
+const MAX_DEPTH: usize = 128;
+
+/// An object apart: the text of the field asked for, and the object without it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Parted<'a> {
+    /// JSON text of the field's value, if it is there.
+    pub field: Option<&'a str>,
+    /// The object without the field; `None` if nothing is left.
+    pub rest: Option<String>,
+}
+
+/// Parts the object in `text` at `field`: the name of a field, or a path with dots.
+///
+/// # Errors
+/// The reason why `text` is no JSON object.
+pub(super) fn part<'a>(text: &'a str, field: &str) -> Result<Parted<'a>, String> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err("not a JSON object; one object per line is expected".to_owned());
+    }
+    // Raw values are checked without recursion, and so to any depth; only what may be deep is looked at twice.
+    if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(MAX_DEPTH - 1).is_some() {
+        serde_json::from_str::<serde_json::Value>(text).map_err(|e| malformed(&e))?;
+    }
+    let pairs = serde_json::from_str(text).map_err(|e| malformed(&e))?;
+    let (field, rest) = part_pairs(&pairs, field);
+    Ok(Parted { field, rest: (rest != "{}").then_some(rest) })
+}
+
+/// Names of the fields of the object in `text`, for a message.
+pub(super) fn field_names(text: &str) -> Vec<String> {
+    let pairs = serde_json::from_str::<Pairs<'_>>(text).map_or_else(|_| Vec::new(), |pairs| pairs.0);
+    pairs.into_iter().map(|(name, _)| name.into_owned()).collect()
+}
+
+/// The string in the JSON `value`, or what else it is.
+pub(super) fn string(value: &str) -> Result<Cow<'_, str>, &'static str> {
+    match value.as_bytes().first() {
+        Some(b'"') => {
+            let inner = &value[1..value.len() - 1];
+            if !inner.contains('\\') {
+                return Ok(inner.into());
+            }
+            serde_json::from_str::<String>(value).map(Cow::Owned).map_err(|_| "not text in Unicode")
+        }
+        Some(b'{') => Err("an object"),
+        Some(b'[') => Err("an array"),
+        Some(b'n') => Err("null"),
+        Some(b't' | b'f') => Err("true or false"),
+        _ => Err("a number"),
+    }
+}
+
+/// Appends `text` to `json` as a JSON string.
+pub(super) fn push_string(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    } else {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    }
+}
+
+/// The value at `path` and the text of the object without it. Of a name given twice the last value counts, as for
+/// most readers of JSON.
+fn part_pairs<'a>(pairs: &Pairs<'a>, path: &str) -> (Option<&'a str>, String) {
+    // A field that is called "page.url" comes before a field "url" in an object "page".
+    let is_one_name = pairs.0.iter().any(|(name, _)| name == path);
+    let nested = path.split_once('.').filter(|_| !is_one_name);
+    let mut found = None;
+    let mut rest = String::from("{");
+    for (name, value) in &pairs.0 {
+        let value: &'a RawValue = value;
+        if name == path {
+            found = Some(value.get());
+            continue;
+        }
+        let mut kept = Cow::Borrowed(value.get());
+        if let Some((outer, inner)) = nested
+            && name == outer
+            && let Ok(inner_pairs) = serde_json::from_str(value.get())
+        {
+            let (inner_found, inner_rest) = part_pairs(&inner_pairs, inner);
+            found = inner_found.or(found);
+            kept = inner_rest.into();
+        }
+        if rest.len() > 1 {
+            rest.push(',');
+        }
+        push_string(&mut rest, name);
+        rest.push(':');
+        rest.push_str(&kept);
+    }
+    rest.push('}');
+    (found, rest)
+}
+
+fn malformed(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    format!("malformed JSON at column {}: {what}", error.column())
+}
+
+/// The fields of an object in their order, values as text.
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::with_capacity(8);
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A field's name, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parted(text: &str, field: &str) -> (Option<String>, Option<String>) {
+        let Parted { field, rest } = part(text, field).expect(text);
+        (field.map(str::to_owned), rest)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn the_other_fields_stay_as_they_were_written() {
+        let text =
+            r#"{ "z": 1.0e5, "url": "u", "id": 123456789012345678901234567890, "n\u00e4me": [1, {"b":2, "a":1}]}"#;
+        let rest = r#"{"z":1.0e5,"id":123456789012345678901234567890,"näme":[1, {"b":2, "a":1}]}"#;
+        assert_eq!(parted(text, "url"), (some("\"u\""), some(rest)));
+    }
+
+    #[test]
+    fn a_path_leads_into_nested_objects() {
+        let text = r#"{"a":{"b":{"url":"u","x":1}},"url":2}"#;
+        assert_eq!(parted(text, "a.b.url"), (some("\"u\""), some(r#"{"a":{"b":{"x":1}},"url":2}"#)));
+        assert_eq!(parted(text, "a.c.url").0, None);
+        assert_eq!(parted(text, "url.x").0, None);
+        assert_eq!(parted(r#"{"a.b":"u","a":{"b":"v"}}"#, "a.b"), (some("\"u\""), some(r#"{"a":{"b":"v"}}"#)));
+    }
+
+    #[test]
+    fn nothing_but_the_url_leaves_nothing_and_the_last_of_two_counts() {
+        assert_eq!(parted(r#"{"url":"u"}"#, "url"), (some("\"u\""), None));
+        assert_eq!(parted(r#"{"url":"u","url":"v","a":1}"#, "url"), (some("\"v\""), some(r#"{"a":1}"#)));
+        assert_eq!(parted("{}", "url"), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_object_is_named_with_its_column() {
+        assert_eq!(
+            part(r#"{"url":"u" "a":1}"#, "url").expect_err("bad"),
+            "malformed JSON at column 12: expected `,` or `}`"
+        );
+        assert!(part(r#"{"url":"u"} x"#, "url").expect_err("bad").contains("trailing characters"));
+        assert!(part(r#"{"url":"u""#, "url").expect_err("bad").contains("EOF"));
+        assert!(part(r#"["u"]"#, "url").expect_err("bad").contains("one object per line"));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_before_a_reader_of_the_store_would_refuse_it() {
+        let deep = |n: usize| format!(r#"{{"url":"u","a":{}{}}}"#, "[".repeat(n), "]".repeat(n));
+        assert!(part(&deep(100), "url").is_ok());
+        assert!(part(&deep(200), "url").expect_err("deep").contains("recursion limit"));
+        let wide = format!(r#"{{"url":"u","a":[{}[]]}}"#, "[],".repeat(5000));
+        assert!(part(&wide, "url").is_ok());
+    }
+
+    #[test]
+    fn a_value_is_text_or_is_called_by_its_kind() {
+        assert_eq!(string(r#""a\u002fb""#).as_deref(), Ok("a/b"));
+        assert_eq!(string(r#""a""#).as_deref(), Ok("a"));
+        let kinds = ["null", "1", "true", "[]", "{}", r#""\ud800""#].map(|value| string(value).expect_err(value));
+        assert_eq!(kinds, ["null", "a number", "true or false", "an array", "an object", "not text in Unicode"]);
+    }
+
+    #[test]
+    fn a_written_string_reads_back() {
+        for text in ["", "plain", "\"quoted\" \\ \n\u{1}\0", "ünï"] {
+            let mut json = String::new();
+            push_string(&mut json, text);
+            assert_eq!(serde_json::from_str::<String>(&json).expect("valid"), text);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! JSONL lists: one object a line, one field with the URL, the others kept.
+
+use super::entry::{Entry, not_utf8};
+use super::json::{Parted, field_names, part, string};
+use super::lines::{Advance, Lines};
+use super::{ListError, Step};
+
+/// Field names a reason lists at most.
+const MAX_NAMES: usize = 8;
+
+/// The objects of one list.
+pub(super) struct Objects {
+    /// Name of the URL's field, or path to it.
+    field: String,
+}
+
+impl Objects {
+    pub(super) fn new(field: Option<String>) -> Self {
+        Self { field: field.unwrap_or_else(|| "url".to_owned()) }
+    }
+
+    /// The next object's entry.
+    pub(super) fn next(&mut self, lines: &mut Lines) -> Result<Step, ListError> {
+        loop {
+            match lines.advance()? {
+                Advance::Line => {}
+                Advance::Pending => return Ok(Step::Pending),
+                Advance::Skipping => return Ok(Step::Skipping),
+                Advance::End => return Ok(Step::End),
+            }
+            if lines.is_overlong() {
+                return Ok(Step::Entry(Entry::overlong(lines.number(), lines.line())));
+            }
+            let record = lines.line().trim_ascii_end();
+            if !record.trim_ascii_start().is_empty() {
+                return Ok(Step::Entry(self.entry(lines.number(), record)));
+            }
+        }
+    }
+
+    fn entry(&self, line: u64, record: &[u8]) -> Entry {
+        let text = match std::str::from_utf8(record) {
+            Ok(text) => text,
+            Err(error) => return Entry::unusable(line, record, not_utf8(&error)),
+        };
+        let Parted { field, rest } = match part(text, &self.field) {
+            Ok(parted) => parted,
+            Err(reason) => return Entry::unusable(line, record, reason),
+        };
+        let reason = match field.map(string) {
+            Some(Ok(raw_url)) if !raw_url.trim().is_empty() => return Entry::new(line, raw_url.trim(), rest),
+            Some(Ok(_)) => format!("no URL in field {:?}", self.field),
+            Some(Err(kind)) => format!("field {:?} is {kind}, not text", self.field),
+            None => {
+                let names: Vec<String> = field_names(text).iter().take(MAX_NAMES).map(|n| format!("{n:?}")).collect();
+                format!("no field {:?} among {}; name the URL's field with --url-field", self.field, names.join(", "))
+            }
+        };
+        Entry { columns: rest, ..Entry::unusable(line, record, reason) }
+    }
+}

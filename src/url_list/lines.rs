@@ -1,0 +1,187 @@
+//! Decoded bytes as physical lines, with their numbers.
+//!
+//! A line that lies whole in the buffer is lent from there; only one that crosses buffers is copied.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use super::ListError;
+use super::decode::{Decoded, Fill};
+use super::input::Input;
+
+/// Longest line, and longest CSV record, that is looked at. Longer ones are rejected: the room they
+/// would take in memory and messages is not theirs to choose.
+pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// Steps of [`Decoded::fill`] one call may take before the caller gets its turn.
+const FILLS_PER_TURN: u32 = 16;
+
+/// What [`Lines::advance`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advance {
+    /// [`Lines::line`] is the next one.
+    Line,
+    /// Nothing to read now.
+    Pending,
+    /// The turn is over, more is at hand.
+    Skipping,
+    /// No line is left.
+    End,
+}
+
+/// The lines of one list.
+pub(super) struct Lines {
+    name: Arc<str>,
+    bytes: Decoded,
+    /// Beginning of a line whose end is in a later buffer, cut at [`MAX_RECORD_BYTES`].
+    carry: Vec<u8>,
+    /// Bytes of that line so far, if it has begun.
+    carried_bytes: Option<usize>,
+    current: Current,
+    number: u64,
+    is_overlong: bool,
+    fills_left: u32,
+}
+
+/// Where the current line is.
+enum Current {
+    Carry(usize),
+    /// In the chunk, which the next advance consumes up to `next`.
+    Chunk {
+        line: Range<usize>,
+        next: usize,
+    },
+}
+
+impl Lines {
+    /// The lines of `input`; `announced` is the compression the name speaks of.
+    pub(super) fn new(name: Arc<str>, input: Input, announced: Option<&'static str>) -> Self {
+        Self {
+            name,
+            bytes: Decoded::new(input, announced),
+            carry: Vec::new(),
+            carried_bytes: None,
+            current: Current::Carry(0),
+            number: 0,
+            is_overlong: false,
+            fills_left: FILLS_PER_TURN,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        self.bytes.input()
+    }
+
+    pub(super) fn into_input(self) -> Input {
+        self.bytes.into_input()
+    }
+
+    /// Memory held for the current line, for tests.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.carry.capacity()
+    }
+
+    /// Starts a turn: [`Self::advance`] may again work for a while.
+    pub(super) fn start_turn(&mut self) {
+        self.fills_left = FILLS_PER_TURN;
+    }
+
+    /// The line [`Self::advance`] found, without its `\n` (a `\r` before it is kept), without a
+    /// byte order mark, cut at [`MAX_RECORD_BYTES`].
+    #[inline]
+    pub(super) fn line(&self) -> &[u8] {
+        match &self.current {
+            Current::Carry(start) => &self.carry[*start..],
+            Current::Chunk { line, .. } => &self.bytes.chunk()[line.clone()],
+        }
+    }
+
+    /// Its number, from 1.
+    #[inline]
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether [`Self::line`] is only its beginning.
+    #[inline]
+    pub(super) fn is_overlong(&self) -> bool {
+        self.is_overlong
+    }
+
+    /// Goes to the next line.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Result<Advance, ListError> {
+        if let Current::Chunk { next, .. } = self.current {
+            self.bytes.consume(next);
+            self.current = Current::Carry(self.carry.len());
+        }
+        loop {
+            let chunk = self.bytes.chunk();
+            if chunk.is_empty() {
+                if self.fills_left == 0 {
+                    return Ok(Advance::Skipping);
+                }
+                self.fills_left -= 1;
+                match self.bytes.fill().map_err(|fault| ListError::at(&self.name, self.number + 1, fault))? {
+                    Fill::Data | Fill::Again => continue,
+                    Fill::Pending => return Ok(Advance::Pending),
+                    Fill::End if self.carried_bytes.is_some() => return self.end_carried_line(),
+                    Fill::End => return Ok(Advance::End),
+                }
+            }
+            match (memchr(b'\n', chunk), self.carried_bytes) {
+                (Some(end), None) => {
+                    self.number += 1;
+                    self.is_overlong = false;
+                    let start = if self.number == 1 { self.after_bom(&chunk[..end])? } else { 0 };
+                    self.current = Current::Chunk { line: start..end, next: end + 1 };
+                    return Ok(Advance::Line);
+                }
+                (Some(end), Some(_)) => {
+                    self.carry_over(end);
+                    self.bytes.consume(end + 1);
+                    return self.end_carried_line();
+                }
+                (None, _) => {
+                    let all = chunk.len();
+                    self.carry_over(all);
+                    self.bytes.consume(all);
+                }
+            }
+        }
+    }
+
+    /// Copies the first `n` bytes of the chunk behind the line that has begun, or begins it.
+    fn carry_over(&mut self, n: usize) {
+        let before = self.carried_bytes.unwrap_or_else(|| {
+            self.carry.clear();
+            0
+        });
+        let room = MAX_RECORD_BYTES - self.carry.len();
+        self.carry.extend_from_slice(&self.bytes.chunk()[..n.min(room)]);
+        self.carried_bytes = Some(before.saturating_add(n));
+    }
+
+    fn end_carried_line(&mut self) -> Result<Advance, ListError> {
+        self.number += 1;
+        self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > MAX_RECORD_BYTES);
+        self.current = Current::Carry(if self.number == 1 { self.after_bom(&self.carry)? } else { 0 });
+        Ok(Advance::Line)
+    }
+
+    /// Where the text of the first line starts.
+    fn after_bom(&self, line: &[u8]) -> Result<usize, ListError> {
+        match line {
+            [0xef, 0xbb, 0xbf, ..] => Ok(3),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(ListError::Utf16 { name: self.name.to_string() }),
+            _ => Ok(0),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Records collected for one transaction.
+//!
+//! A batch is kept until its COMMIT has succeeded, so a full disk loses nothing, and is bounded in rows, bytes and
+//! age: what a killed writer takes along has to be fetched again.
+
+use std::time::{Duration, Instant};
+
+use crate::protocol::{Done, ImportEntry, Imported, PageHead};
+use crate::record::UrlId;
+use crate::store::StoreError;
+use crate::store::insert::Store;
+
+/// Commit when so many rows have been collected ...
+const ROWS: usize = 512;
+/// ... or so many bytes of pages ...
+pub const BYTES: usize = 4 << 20;
+/// ... or when the oldest has waited so long.
+const AGE: Duration = Duration::from_millis(30);
+
+/// One thing to write.
+#[derive(Debug)]
+pub enum Item {
+    /// A fetcher's record.
+    Page {
+        /// The fields.
+        head: Box<PageHead>,
+        /// The compressed body.
+        zstd: Vec<u8>,
+    },
+    /// Lines of a list.
+    Import {
+        /// Index of the list.
+        file: usize,
+        /// Its lines.
+        entries: Vec<ImportEntry>,
+    },
+    /// The end of a list.
+    ImportEnd {
+        /// Index of the list.
+        file: usize,
+        /// Line of its last entry.
+        lines: u64,
+    },
+    /// A URL to put away.
+    Quarantine {
+        /// The URL.
+        url_id: UrlId,
+        /// Why.
+        message: String,
+    },
+}
+
+/// What a commit did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The records, in order.
+    pub done: Vec<Done>,
+    /// The imports, in order.
+    pub imported: Vec<Imported>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Batch {
+    items: Vec<Item>,
+    rows: usize,
+    bytes: usize,
+    oldest: Option<Instant>,
+    urgent: bool,
+}
+
+impl Batch {
+    /// Adds `item`.
+    pub fn push(&mut self, item: Item) {
+        let (rows, bytes) = match &item {
+            Item::Page { head, zstd } => {
+                (1, zstd.len() + head.page.as_ref().and_then(|page| page.links.as_ref()).map_or(0, String::len))
+            }
+            // A chunk already, so there is nothing to wait for: the first request starts sooner.
+            Item::Import { .. } | Item::ImportEnd { .. } => {
+                self.urgent = true;
+                (0, 0)
+            }
+            Item::Quarantine { .. } => (1, 0),
+        };
+        self.rows += rows;
+        self.bytes += bytes;
+        self.oldest.get_or_insert_with(Instant::now);
+        self.items.push(item);
+    }
+
+    /// Whether nothing is collected.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether more may be added before the next commit.
+    pub fn has_room(&self) -> bool {
+        self.rows < ROWS && self.bytes < BYTES
+    }
+
+    /// When it is to be committed at the latest.
+    pub fn due_at(&self) -> Option<Instant> {
+        self.oldest.map(|oldest| if self.has_room() && !self.urgent { oldest + AGE } else { oldest })
+    }
+
+    /// Whether it is to be committed now.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.due_at().is_some_and(|at| at <= now)
+    }
+
+    /// Writes everything in one transaction and empties the batch; after an error it is as before.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn commit(&mut self, store: &mut Store) -> Result<Report, StoreError> {
+        let items = &self.items;
+        let report = store.transaction(|store| {
+            let mut report = Report::default();
+            for item in items {
+                match item {
+                    Item::Page { head, zstd } => report.done.push(store.page(head, zstd)?),
+                    Item::Import { file, entries } => report.imported.push(store.import(*file, entries)?),
+                    Item::ImportEnd { file, lines } => {
+                        store.import_end(*file, *lines)?;
+                        report.imported.push(Imported { end_of_list: true, ..Imported::default() });
+                    }
+                    Item::Quarantine { url_id, message } => report.done.push(store.quarantine(*url_id, message)?),
+                }
+            }
+            Ok(report)
+        })?;
+        *self = Self::default();
+        Ok(report)
+    }
+}

@@ -1,0 +1,359 @@
+//! The writer process: the only one that opens the store for writing.
+//!
+//! It drains all page queues fairly, commits in batches, and only then acknowledges, to the supervisor. It makes no
+//! network request. While the disk is full it holds its batch, reads nothing and tries again; everyone upstream waits.
+//!
+//! - [`queue`]: one fetcher's page queue, read to its end.
+//! - [`batch`]: records collected for one transaction.
+
+pub mod batch;
+pub mod queue;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::process::channel::{Channel, ChannelError};
+use crate::process::poll::{Interest, PollSet};
+use crate::process::status::Row;
+use crate::protocol::{EndedBy, FromWriter, Generation, Hello, PROTOCOL_VERSION, Slot, ToWriter};
+use crate::store::StoreError;
+use crate::store::insert::{Session, Store};
+use batch::{Batch, Item};
+use queue::{Queue, QueueState};
+
+/// Exit code after a [`FromWriter::Fatal`]: starting again would not help.
+pub const FATAL: i32 = 2;
+
+/// Pause between attempts while the disk is full.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+/// Past this size the write-ahead log is emptied, readers permitting.
+const WAL_LIMIT_BYTES: u64 = 64 << 20;
+/// Past this size a reader that never ends its transaction is worth a warning.
+const WAL_ALARM_BYTES: u64 = 1 << 30;
+/// How often the size of the log is looked at.
+const WAL_CHECK: Duration = Duration::from_secs(2);
+/// The supervisor always reads; if it does not for this long it is as good as dead.
+const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everything the writer is given at its birth.
+#[derive(Debug)]
+pub struct Start {
+    /// The store.
+    pub path: PathBuf,
+    /// The run.
+    pub session: Session,
+    /// Channel to the supervisor.
+    pub control: OwnedFd,
+    /// Which writer this is.
+    pub generation: Generation,
+    /// Largest frame a fetcher may send.
+    pub frame_ceiling: usize,
+}
+
+/// Runs the writer to its end; the return value is the exit code.
+pub fn run(start: Start, row: &Row) -> i32 {
+    let mut control = Channel::new(start.control, start.frame_ceiling);
+    let hello = Hello { version: PROTOCOL_VERSION, generation: start.generation };
+    let opened = control.send(&FromWriter::Hello(hello), None).map(|()| Store::open(&start.path, &start.session));
+    let (store, ready) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return refuse(&mut control, &start.path, &error),
+        Err(_) => return FATAL,
+    };
+    tracing::info!(pending = ready.pending, resumed = ready.resumed, "store open");
+    let mut writer = Writer {
+        store: Some(store),
+        path: start.path,
+        control,
+        queues: Vec::new(),
+        batch: Batch::default(),
+        frame_ceiling: start.frame_ceiling,
+        full_since: None,
+        retry_at: None,
+        stop: None,
+        wal_checked: Instant::now(),
+        wal_warned: false,
+        first_queue: 0,
+    };
+    match writer.say(&FromWriter::Ready(ready)).and_then(|()| writer.work(row)) {
+        Ok(()) => 0,
+        Err(WriterError::Store(error)) => refuse(&mut writer.control, &writer.path, &error),
+        Err(WriterError::Control(error)) => {
+            // The supervisor is gone or beyond talking to; what is committed stays.
+            tracing::warn!(%error, "control channel lost");
+            1
+        }
+    }
+}
+
+fn refuse(control: &mut Channel, path: &std::path::Path, error: &StoreError) -> i32 {
+    let message = match error {
+        StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) => error.to_string(),
+        _ => format!("cannot write the store {}: {error}", path.display()),
+    };
+    let _ = control.send(&FromWriter::Fatal { message }, None);
+    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    FATAL
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriterError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Control(#[from] ChannelError),
+}
+
+type Result<T> = std::result::Result<T, WriterError>;
+
+/// How the writer shall end.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// As told.
+    Told { ended_by: EndedBy, abandon: bool },
+    /// The supervisor is gone: commit what has arrived, say nothing of how the run ended.
+    Orphaned,
+}
+
+struct Writer {
+    /// `None` once closed.
+    store: Option<Store>,
+    path: PathBuf,
+    control: Channel,
+    queues: Vec<Queue>,
+    batch: Batch,
+    frame_ceiling: usize,
+    full_since: Option<Instant>,
+    retry_at: Option<Instant>,
+    stop: Option<Stop>,
+    wal_checked: Instant,
+    wal_warned: bool,
+    /// Where the next turn begins, so that no queue is always first.
+    first_queue: usize,
+}
+
+impl Writer {
+    fn work(&mut self, row: &Row) -> Result<()> {
+        loop {
+            row.beat();
+            self.wait()?;
+            row.beat();
+            self.listen()?;
+            if self.takes_records() {
+                self.read_queues();
+            }
+            if self.batch.is_due(Instant::now()) || self.is_last_batch() {
+                self.commit()?;
+            }
+            self.report_ended_queues()?;
+            self.watch_wal()?;
+            if let Some(stop) = self.stop
+                && self.close(stop)?
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    fn takes_records(&self) -> bool {
+        self.full_since.is_none() && self.batch.has_room()
+    }
+
+    /// Nothing more can come, so there is no reason to let the batch grow.
+    fn is_last_batch(&self) -> bool {
+        !self.batch.is_empty() && self.queues.iter().all(Queue::has_ended)
+            && (self.stop.is_some() || !self.queues.is_empty())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let deadline = if let Some(retry_at) = self.retry_at { Some(retry_at) } else { self.batch.due_at() };
+        let mut timeout = deadline.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
+        if self.stop.is_some() && self.queues.iter().all(Queue::has_ended) && self.full_since.is_none() {
+            timeout = Duration::ZERO;
+        }
+        let mut set = PollSet::new();
+        if !matches!(self.stop, Some(Stop::Orphaned)) {
+            set.add(self.control.fd(), self.control.interest());
+        }
+        if self.takes_records() {
+            for queue in self.queues.iter().filter(|queue| !queue.has_ended()) {
+                set.add(queue.fd(), Interest::Read);
+            }
+        }
+        set.wait(Some(timeout)).map_err(ChannelError::from)?;
+        Ok(())
+    }
+
+    /// Takes what the supervisor said.
+    fn listen(&mut self) -> Result<()> {
+        if matches!(self.stop, Some(Stop::Orphaned)) {
+            return Ok(());
+        }
+        self.control.receive()?;
+        while let Some(message) = self.control.next::<ToWriter>()? {
+            match message {
+                ToWriter::Attach { slot, generation } => {
+                    let Some(fd) = self.control.take_fd() else { continue };
+                    // A slot has one fetcher: a newer one takes over, the older is only read to its end.
+                    self.queues.push(Queue::new(fd, slot, generation, self.frame_ceiling));
+                }
+                ToWriter::Fence { slot, generation } => {
+                    for queue in self.queues.iter_mut().filter(|queue| queue.is_of(slot, generation)) {
+                        queue.fence();
+                    }
+                }
+                ToWriter::Import { file, entries } => self.batch.push(Item::Import { file: file as usize, entries }),
+                ToWriter::ImportEnd { file, lines } => {
+                    self.batch.push(Item::ImportEnd { file: file as usize, lines });
+                }
+                ToWriter::Quarantine { url_id, message } => self.batch.push(Item::Quarantine { url_id, message }),
+                ToWriter::Pull(pull) => {
+                    if let Some(store) = &mut self.store {
+                        let (hosts, sweep_after) = store.pull(&pull)?;
+                        let pending = store.pending();
+                        self.say(&FromWriter::Candidates { hosts, sweep_after, pending })?;
+                    }
+                }
+                ToWriter::Recheck(url_ids) => {
+                    // What is in the batch will be reported when it is committed, but the question is about now.
+                    self.commit()?;
+                    if let Some(store) = &mut self.store {
+                        let (done, still) = store.recheck(&url_ids)?;
+                        let pending = store.pending();
+                        self.say(&FromWriter::Committed { done, pending })?;
+                        self.say(&FromWriter::StillPending(still))?;
+                    }
+                }
+                ToWriter::Stop { ended_by, abandon } => self.stop = Some(Stop::Told { ended_by, abandon }),
+            }
+        }
+        if self.control.has_ended() && self.stop.is_none() {
+            tracing::warn!("supervisor gone; committing what has arrived");
+            self.stop = Some(Stop::Orphaned);
+        }
+        Ok(())
+    }
+
+    fn read_queues(&mut self) {
+        let count = self.queues.len();
+        self.first_queue = (self.first_queue + 1) % count.max(1);
+        for turn in 0..count {
+            if !self.batch.has_room() {
+                return;
+            }
+            let at = (self.first_queue + turn) % count;
+            self.queues[at].read(&mut self.batch);
+        }
+    }
+
+    /// Commits the batch and acknowledges it; without room on disk keeps it for later.
+    fn commit(&mut self) -> Result<()> {
+        if self.batch.is_empty() || self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(());
+        }
+        let Some(store) = &mut self.store else { return Ok(()) };
+        match self.batch.commit(store) {
+            Ok(report) => {
+                let pending = store.pending();
+                if self.full_since.take().is_some() {
+                    self.retry_at = None;
+                    self.say(&FromWriter::Room)?;
+                }
+                for mut imported in report.imported {
+                    imported.pending = pending;
+                    self.say(&FromWriter::Imported(imported))?;
+                }
+                if !report.done.is_empty() {
+                    self.say(&FromWriter::Committed { done: report.done, pending })?;
+                }
+                Ok(())
+            }
+            Err(StoreError::Full(message)) => {
+                self.retry_at = Some(Instant::now() + FULL_PAUSE);
+                if self.full_since.is_none() {
+                    self.full_since = Some(Instant::now());
+                    let message = format!("no room on disk for {}: {message}", self.path.display());
+                    self.say(&FromWriter::Full { message })?;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the supervisor which queues have been read to their ends, once all that came from them is committed.
+    fn report_ended_queues(&mut self) -> Result<()> {
+        if !self.batch.is_empty() {
+            return Ok(());
+        }
+        let (ended, alive): (Vec<_>, Vec<_>) = self.queues.drain(..).partition(Queue::has_ended);
+        self.queues = alive;
+        for queue in ended {
+            let (slot, generation): (Slot, Generation) = queue.fetcher();
+            if let QueueState::Broken(message) = queue.state() {
+                let message = message.clone();
+                self.say(&FromWriter::Broken { slot, generation, message })?;
+            }
+            self.say(&FromWriter::Drained { slot, generation })?;
+        }
+        Ok(())
+    }
+
+    fn watch_wal(&mut self) -> Result<()> {
+        if self.wal_checked.elapsed() < WAL_CHECK {
+            return Ok(());
+        }
+        self.wal_checked = Instant::now();
+        let Some(store) = &mut self.store else { return Ok(()) };
+        if let Some((bytes, false)) = store.bound_wal(&self.path, WAL_LIMIT_BYTES)
+            && bytes > WAL_ALARM_BYTES
+            && !self.wal_warned
+        {
+            self.wal_warned = true;
+            let message = format!(
+                "{}-wal has grown to {} MiB because some program keeps one read transaction open; \
+                 end it and the file shrinks",
+                self.path.display(),
+                bytes >> 20
+            );
+            self.say(&FromWriter::Warning(message))?;
+        }
+        Ok(())
+    }
+
+    /// Closes the store when nothing is left to write; `true` if the writer may exit.
+    fn close(&mut self, stop: Stop) -> Result<bool> {
+        let abandon = matches!(stop, Stop::Told { abandon: true, .. }) && self.full_since.is_some();
+        let empty = self.batch.is_empty() && self.queues.is_empty();
+        let orphan_without_room = matches!(stop, Stop::Orphaned) && self.full_since.is_some();
+        if !(empty || abandon || orphan_without_room) {
+            return Ok(false);
+        }
+        let Some(store) = self.store.take() else { return Ok(true) };
+        match stop {
+            Stop::Told { ended_by, .. } => match store.end(ended_by) {
+                // Nobody can write down how the run ended then; it is resumable all the same.
+                Err(StoreError::Full(_)) if abandon => {}
+                ended => ended?,
+            },
+            Stop::Orphaned => store.close(),
+        }
+        Ok(true)
+    }
+
+    fn say(&mut self, message: &FromWriter) -> Result<()> {
+        if matches!(self.stop, Some(Stop::Orphaned)) {
+            return Ok(());
+        }
+        self.control.send(message, None)?;
+        match self.control.flush_all(SUPERVISOR_PATIENCE) {
+            Err(ChannelError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.stop = Some(Stop::Orphaned);
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+}
