@@ -169,7 +169,7 @@ docker_stop_in_the_middle_loses_nothing_and_the_next_run_goes_on() {
   crawl_to_the_middle "$run-stop-1" "$volume"
   docker top "$run-stop-1" -eo pid,stat,args >"$work/top"
   docker stop "$run-stop-1" >/dev/null
-  expect "exit code" 130 "$(docker inspect --format '{{.State.ExitCode}}' "$run-stop-1")"
+  expect "exit code" 143 "$(docker inspect --format '{{.State.ExitCode}}' "$run-stop-1")"
   if awk '$2 ~ /^Z/' "$work/top" | grep .; then echo "  a child was not reaped"; return 1; fi
   copy_out "$volume" "$work/stop"
   expect "integrity" ok "$(sql "$work/stop/crawl.db" 'PRAGMA integrity_check')"

@@ -50,8 +50,8 @@ const RESERVED: [&str; 10] = [
     "upgrade",
 ];
 
-/// How requests are made. Everything is fixed for the life of an [`Http`].
-#[derive(Clone, Debug)]
+/// How requests are made. Everything is fixed for the life of an [`Http`]. Not `Debug`: headers hold secrets.
+#[derive(Clone)]
 pub struct HttpOptions {
     /// The `User-Agent` header.
     pub user_agent: String,

@@ -34,6 +34,9 @@ use visit::Visitor;
 /// How often the status row shows that the runtime turns.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// Threads for name resolution, which blocks: a thousand names that do not answer must not mean a thousand threads.
+const RESOLVERS: usize = 32;
+
 /// Memory for large bodies per fetcher. At least one body of `--max-body` bytes always fits.
 const LARGE_BODY_BYTES: u64 = 32 << 20;
 
@@ -59,7 +62,7 @@ pub fn large_bodies(max_body: u64) -> usize {
 
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(start: Start, row: &'static Row) -> i32 {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVERS).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);

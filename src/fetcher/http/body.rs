@@ -140,10 +140,10 @@ impl<'a, 'b> Reader<'a, 'b> {
     /// The whole body, decoded.
     pub(super) async fn body(&mut self) -> Result<Body, Failure> {
         let codings = codings(self.response.headers()).map_err(|unknown| match unknown {
-            Unknown::Coding(name) => {
-                failure(ErrorClass::Encoding, format!("nobody here can undo the encoding {name:?}"))
+            Unknown::Coding(name) => failure(ErrorClass::Encoding, format!("unsupported content encoding {name:?}")),
+            Unknown::TooMany(count) => {
+                failure(ErrorClass::Encoding, format!("{count} content encodings stacked on one body"))
             }
-            Unknown::TooMany(count) => failure(ErrorClass::Encoding, format!("{count} encodings stacked on one body")),
         });
         match self.expected {
             Some(0) => Ok(Body::default()),
@@ -184,7 +184,8 @@ impl<'a, 'b> Reader<'a, 'b> {
             if needed > SMALL && body.permit.is_none() {
                 body.permit = Some(self.permit().await);
             }
-            grow(&mut body.bytes, chunk.len(), self.budget.max_body);
+            let ceiling = if body.permit.is_some() { self.budget.max_body } else { SMALL };
+            grow(&mut body.bytes, chunk.len(), ceiling);
             body.bytes.extend_from_slice(&chunk);
         }
         Ok(body)

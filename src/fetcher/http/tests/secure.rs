@@ -1,0 +1,220 @@
+//! TLS and HTTP/2.
+
+use super::*;
+
+struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    roots: Arc<rustls::RootCertStore>,
+}
+
+fn authority() -> &'static Authority {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| {
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
+        Authority { issuer: rcgen::Issuer::new(params, key), roots: Arc::new(roots) }
+    })
+}
+
+pub(super) fn authority_roots() -> Arc<rustls::RootCertStore> {
+    authority().roots.clone()
+}
+
+/// A TLS server with a certificate for `name` that ends in `year`.
+fn acceptor(name: &str, year: i32, protocols: &[&str]) -> tokio_rustls::TlsAcceptor {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let certificate = params.signed_by(&key, &authority().issuer).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Arc::new(config).into()
+}
+
+async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
+    let acceptor = acceptor(name, year, &["http/1.1"]);
+    let answer = Arc::new(answer.into());
+    Site::new(move |peer| {
+        let (acceptor, answer) = (acceptor.clone(), answer.clone());
+        async move {
+            let Ok(mut stream) = acceptor.accept(peer.stream).await else { return };
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await;
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.flush().await;
+            if notify {
+                let _ = stream.shutdown().await;
+            }
+            let (stream, _) = stream.into_inner();
+            Peer { stream, number: 0 }.close().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_trusted_site_answers_over_tls() {
+    let site = tls_site("127.0.0.1", 4000, "HTTP/1.1 200 OK\r\n\r\nsafe", true).await;
+    let answer = client(|_| ()).get(&site.tls_url("127.0.0.1")).await.unwrap();
+    assert_eq!((answer.http_version, &answer.body[..]), (HttpVersion::Http11, &b"safe"[..]));
+}
+
+#[tokio::test]
+async fn bad_certificates_are_tls() {
+    for (name, year, system, message) in [
+        ("127.0.0.1", 4000, true, "UnknownIssuer"),
+        ("127.0.0.1", 2001, false, "certificate expired"),
+        ("example.org", 4000, false, "certificate not valid for name \"127.0.0.1\""),
+    ] {
+        let site = tls_site(name, year, page(b"never"), true).await;
+        let http = if system { Http::new(&options()).unwrap() } else { client(|_| ()) };
+        let failure = failure_of(&http, &site.tls_url("127.0.0.1")).await;
+        assert_failure(&failure, ErrorClass::Tls, "TLS with 127.0.0.1 failed: invalid peer certificate: ");
+        assert_failure(&failure, ErrorClass::Tls, message);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_tls() {
+    let site = Site::new(|mut peer| async move {
+        peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        peer.close().await;
+    })
+    .await;
+    let failure = failure_of(&client(|_| ()), &site.tls_url("127.0.0.1")).await;
+    assert_failure(&failure, ErrorClass::Tls, "TLS with 127.0.0.1 failed: received corrupt message");
+}
+
+#[tokio::test]
+async fn a_handshake_cut_short_is_reset() {
+    for tear in [true, false] {
+        let site = Site::new(move |mut peer| async move {
+            let _ = peer.stream.read_u8().await;
+            if tear { peer.reset() } else { peer.close().await }
+        })
+        .await;
+        let failure = failure_of(&client(|_| ()), &site.tls_url("127.0.0.1")).await;
+        assert_failure(&failure, ErrorClass::Reset, "closed the connection during the TLS handshake");
+    }
+}
+
+#[tokio::test]
+async fn a_tls_stream_cut_without_its_end_mark_is_truncated() {
+    for answer in ["HTTP/1.1 200 OK\r\n\r\nhalf a pa", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf a pa"] {
+        let site = tls_site("127.0.0.1", 4000, answer, false).await;
+        let failure = failure_of(&client(|_| ()), &site.tls_url("127.0.0.1")).await;
+        assert_failure(&failure, ErrorClass::Truncated, "after 9 ");
+    }
+}
+
+/// What an HTTP/2 server does with a request.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Page(usize),
+    HeadFlood,
+    Refuse,
+    ResetInBody,
+    EndEarly,
+    GoAway,
+}
+
+async fn http2_site(deed: Deed) -> Site {
+    let acceptor = acceptor("127.0.0.1", 4000, &["h2", "http/1.1"]);
+    Site::new(move |peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            let stream = acceptor.accept(peer.stream).await.unwrap();
+            let mut connection = h2::server::Builder::new().handshake::<_, bytes::Bytes>(stream).await.unwrap();
+            let mut ping = connection.ping_pong();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                if let Deed::GoAway = deed {
+                    connection.abrupt_shutdown(h2::Reason::INADEQUATE_SECURITY);
+                    continue;
+                }
+                let ping = ping.take();
+                tokio::spawn(async move {
+                    let mut head = http::Response::builder();
+                    match deed {
+                        Deed::Refuse => return respond.send_reset(h2::Reason::INTERNAL_ERROR),
+                        Deed::ResetInBody | Deed::EndEarly => head = head.header("content-length", 100),
+                        Deed::HeadFlood => head = head.header("x-flood", "v".repeat(200_000)),
+                        Deed::Page(_) | Deed::GoAway => {}
+                    }
+                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                    let bytes = match deed {
+                        Deed::Page(length) => vec![7; length],
+                        _ => b"four".to_vec(),
+                    };
+                    let last = !matches!(deed, Deed::ResetInBody);
+                    body.send_data(bytes.into(), last).unwrap();
+                    if let (false, Some(mut ping)) = (last, ping) {
+                        // A reset throws away what has not been sent; the answer to a second ping says
+                        // that all before it has.
+                        for _ in 0..2 {
+                            ping.ping(h2::Ping::opaque()).await.unwrap();
+                        }
+                        body.send_reset(h2::Reason::CANCEL);
+                    }
+                });
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_offered() {
+    let site = http2_site(Deed::Page(5)).await;
+    let http = client(|_| ());
+    for _ in 0..3 {
+        let answer = http.get(&site.tls_url("127.0.0.1")).await.unwrap();
+        assert_eq!((answer.http_version.name(), answer.body.len()), ("HTTP/2", 5));
+    }
+    assert_eq!(site.connections(), 1);
+}
+
+#[tokio::test]
+async fn http2_takes_headers_as_large_as_http1_does() {
+    let site = http2_site(Deed::HeadFlood).await;
+    let answer = client(|_| ()).get(&site.tls_url("127.0.0.1")).await.unwrap();
+    assert_eq!(&answer.body[..], b"four");
+}
+
+#[tokio::test]
+async fn http2_failures_have_their_classes() {
+    for (deed, class, message) in [
+        (
+            Deed::Refuse,
+            ErrorClass::Reset,
+            "no answer from 127.0.0.1: HTTP/2: stream error received: unexpected internal",
+        ),
+        // The end of the connection may overtake its reason.
+        (Deed::GoAway, ErrorClass::Reset, "127.0.0.1"),
+        (Deed::ResetInBody, ErrorClass::Reset, "stream reset after 4 bytes of the body"),
+        (Deed::EndEarly, ErrorClass::Truncated, "after 0 of 100 bytes"),
+    ] {
+        let site = http2_site(deed).await;
+        let failure = failure_of(&client(|_| ()), &site.tls_url("127.0.0.1")).await;
+        assert_failure(&failure, class, message);
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_on_one_http2_connection_share_one_permit_without_deadlock() {
+    let site = http2_site(Deed::Page(2_000_000)).await;
+    let http = client(|options| options.large_bodies = 1);
+    let downloads = (0..8).map(|_| async {
+        assert_eq!(http.get(&site.tls_url("127.0.0.1")).await.unwrap().body.len(), 2_000_000);
+    });
+    futures_util::future::join_all(downloads).await;
+}
