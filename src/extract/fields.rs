@@ -10,7 +10,7 @@ use super::seen::Seen;
 use super::tags::{DECODED_TEXT, Tag};
 use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
-use super::tree::{Insertion, Tree};
+use super::tree::{Insertion, Tree, without_line_end};
 use super::{MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
 use crate::record::{HtmlFields, Link, MAX_URL_BYTES};
 
@@ -125,6 +125,7 @@ impl<'d> Page<'d, '_> {
 
     fn text_element(&mut self, tag: Tag) {
         let text = self.tokens.raw_text(tag);
+        let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
         let is_encoded = tag.is(DECODED_TEXT);
         if tag == Tag::Title && !self.has_title {
             self.has_title = true;

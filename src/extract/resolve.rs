@@ -239,7 +239,7 @@ mod tests {
             let mut resolver = Resolver::new(&base);
             for first in pieces {
                 for second in pieces {
-                    for third in pieces {
+                    for third in ["", "/", "..", "a", ":", "?", " ", "#", "%2e", "http://x.y"] {
                         let href = format!("{first}{second}{third}");
                         let expected = base.join(&href).ok().filter(is_http).map(|mut url| {
                             url.set_fragment(None);
@@ -251,7 +251,7 @@ mod tests {
                 }
             }
         }
-        assert!(compared > 1_000_000);
+        assert!(compared > 100_000);
     }
 
     #[test]

@@ -10,7 +10,7 @@ impl Name {
     /// The name at the start of `text`, which begins with a letter, and its length in bytes.
     #[inline]
     pub fn read(text: &[u8]) -> (Self, usize) {
-        let mut key = 0u128;
+        let mut halves = [0u64; 2];
         let mut len = 0;
         while let Some(&byte) = text.get(len) {
             if matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' ' | b'/' | b'>') {
@@ -21,9 +21,10 @@ impl Name {
             }
             // A NUL is a letter like others here, but must not look like the end of the name.
             let letter = if byte == 0 { 0xFF } else { byte.to_ascii_lowercase() };
-            key |= (letter as u128) << (8 * len);
+            halves[len / 8] |= u64::from(letter) << (8 * (len % 8));
             len += 1;
         }
+        let key = u128::from(halves[0]) | u128::from(halves[1]) << 64;
         let mut slot = slot_of(key);
         loop {
             let (found, tag) = BY_NAME[slot];

@@ -206,6 +206,11 @@ fn elements_end_where_the_dom_has_them_end() {
         "<p><a href=1>x<pre>y</a>z",
         "<address><a href=1>x<li>y<div><p><li>z",
         "<h1>a<svg><h2>b</h2></svg></h1>c",
+        "<a href=1>x<table><a href=2>y</table>z</a>w",
+        "<a href=1>x<table><a href=2>y</a><td>z<td><a href=3>w</table>v",
+        "<a href=1>x<select><a href=2>y</select>z</a>w",
+        "<h1>a<pre>\nb</pre><pre>\r\n\nc</pre><pre><b>\nd</b></pre><listing>\re</listing></h1>",
+        "<h1>a<textarea>\nb</textarea>c<pre></pre>\nd</h1>",
         "<center><a href=1>x</center>y<font><a href=2>z</font>w</a>v",
         "<a href=1><details><summary>x</a>y</summary>z",
     ]);
@@ -443,9 +448,9 @@ fn hostile_pages_take_linear_time() {
         "ä",
     ];
     for shape in shapes {
-        let page = shape.repeat(BYTES / shape.len());
-        for start in ["", "<h1>", "<a href=y>", "<svg>", "<div><p><a href=z><table>", "<a ", "<title>", "<script><!--"]
-        {
+        extract(shape.repeat(BYTES / shape.len()));
+        let page = shape.repeat(BYTES / 16 / shape.len());
+        for start in ["<h1>", "<a href=y>", "<svg>", "<div><p><a href=z><table>", "<a ", "<title>", "<script><!--"] {
             extract(format!("{start}{page}"));
         }
     }

@@ -64,6 +64,8 @@ pub struct Tree {
     frameset_possible: bool,
     is_frameset: bool,
     is_empty: bool,
+    /// Whether a line end that comes next is dropped: the first one in `<pre>`.
+    drops_line_end: bool,
 }
 
 impl Tree {
@@ -79,6 +81,7 @@ impl Tree {
             frameset_possible: true,
             is_frameset: false,
             is_empty: true,
+            drops_line_end: false,
         }
     }
 
@@ -93,6 +96,7 @@ impl Tree {
         self.frameset_possible = true;
         self.is_frameset = false;
         self.is_empty = true;
+        self.drops_line_end = false;
     }
 
     /// Whether the innermost open element belongs to SVG or MathML.
@@ -114,6 +118,7 @@ impl Tree {
 
     /// Takes text; `is_encoded` says whether it holds character references.
     pub fn text(&mut self, text: &str, is_encoded: bool) {
+        let text = if std::mem::take(&mut self.drops_line_end) { without_line_end(text) } else { text };
         if self.frameset_possible && text.bytes().any(|byte| !byte.is_ascii_whitespace() && byte != 0) {
             self.frameset_possible = false;
         }
@@ -153,6 +158,7 @@ impl Tree {
     ) -> Insertion {
         let tag = name.tag();
         self.is_empty = false;
+        self.drops_line_end = false;
         if self.is_frameset {
             return if tag == Tag::Noframes { Insertion::Text } else { Insertion::Ignored };
         }
@@ -171,6 +177,7 @@ impl Tree {
     #[inline]
     pub fn end(&mut self, name: Name) {
         let tag = name.tag();
+        self.drops_line_end = false;
         let Some((&number, element)) = self.numbers.last().zip(self.elements.last()) else { return };
         if number < SVG && element.name == name {
             if tag == Tag::Form && !self.in_template() {
@@ -344,6 +351,7 @@ impl Tree {
         } else if tag.is(VOID) {
             Insertion::Empty
         } else {
+            self.drops_line_end = matches!(tag, Tag::Pre | Tag::Listing);
             self.open(tag as u8, name)
         }
     }
@@ -432,7 +440,13 @@ impl Tree {
         if let Some(index) = anchor
             && !self.adopt(Tag::A)
         {
+            // A table or a list box lies between: the anchor is no longer open, but that one is still in it.
+            let capture = std::mem::replace(&mut self.elements[index].capture, CaptureId::NONE);
             self.remove(index, self.captures.mark());
+            match self.elements.get_mut(index) {
+                Some(inner) if inner.capture == CaptureId::NONE => inner.capture = capture,
+                _ => self.captures.close(capture, self.captures.mark()),
+            }
         }
     }
 
@@ -578,6 +592,12 @@ fn has(number: u8, traits: super::tags::Traits) -> bool {
         SVG_HTML | MATHML_TEXT => traits & SCOPE != 0,
         _ => traits_of(number) & traits != 0,
     }
+}
+
+/// `text` without the line end it starts with, if it does.
+pub fn without_line_end(text: &str) -> &str {
+    let rest = text.strip_prefix('\r').unwrap_or(text);
+    rest.strip_prefix('\n').unwrap_or(rest)
 }
 
 /// Whether a doctype asks for quirks mode, in which a table does not end a paragraph.

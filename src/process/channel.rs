@@ -14,6 +14,9 @@ use super::pair::{recv_with_fds, send_with_fd};
 use super::poll::{Interest, PollSet};
 use crate::protocol::{FrameBuffer, FrameError, encode};
 
+/// Received in one turn at most, so that the owner's loop sees its other descriptors too.
+const TURN_BYTES: usize = 4 << 20;
+
 /// Why a channel is of no more use.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
@@ -133,8 +136,7 @@ impl Channel {
                 Ok((n, fd)) => {
                     self.inbox.received(n);
                     self.passed.extend(fd);
-                    // Large backlogs are taken in turns, so that the owner's loop sees its other descriptors too.
-                    if self.inbox.torn_bytes() > 1 << 20 {
+                    if self.inbox.torn_bytes() > TURN_BYTES {
                         return Ok(false);
                     }
                 }

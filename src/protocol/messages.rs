@@ -192,6 +192,8 @@ pub enum FromWriter {
     Fatal {
         /// Full sentence for people.
         message: String,
+        /// Whether room on disk would cure it.
+        disk_full: bool,
     },
 }
 

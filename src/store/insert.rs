@@ -52,6 +52,8 @@ pub struct Store {
     /// What the open transaction adds.
     change: Change,
     host_ids: HashMap<String, HostId>,
+    /// Lists of which lines are in the store from an earlier reading.
+    reread: Vec<bool>,
     /// Lists with lines that differ from an earlier reading.
     relisted: Vec<bool>,
     inserted_at: u64,
@@ -138,6 +140,7 @@ impl Store {
             transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
         let mut lists = Vec::new();
         let mut lists_known = Vec::new();
+        let mut reread = Vec::new();
         for list in &session.lists {
             transaction.execute("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING", [&list.name])?;
             let (file_id, complete) = transaction.query_row(
@@ -145,6 +148,9 @@ impl Store {
                 [&list.name],
                 |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)),
             )?;
+            reread.push(transaction.query_row("SELECT EXISTS (SELECT 1 FROM input WHERE file_id = ?1)", [file_id], |row| {
+                row.get(0)
+            })?);
             lists_known.push(complete.is_some() && complete == list.fingerprint);
             lists.push((file_id, list.clone()));
         }
@@ -154,6 +160,7 @@ impl Store {
         let store = Self {
             db,
             run_id,
+            reread,
             relisted: vec![false; lists.len()],
             lists,
             opened: Instant::now(),
@@ -236,6 +243,9 @@ impl Store {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
         for entry in entries {
+            if self.reread[file] && self.is_unchanged(file_id, entry)? {
+                continue;
+            }
             let (key, url, host_id, outcome) = match &entry.url {
                 ImportUrl::Accepted { url, host, key } => {
                     let host = url.get(host.0 as usize..host.1 as usize).unwrap_or_default();
@@ -272,6 +282,18 @@ impl Store {
             }
         }
         Ok(report)
+    }
+
+    /// Whether the line was read before, just as it is now: most lines of a list that is read again are.
+    fn is_unchanged(&self, file_id: i64, entry: &ImportEntry) -> Result<bool> {
+        let (ImportUrl::Accepted { key, .. } | ImportUrl::Rejected { key, .. }) = &entry.url;
+        let found = self
+            .statement(
+                "SELECT 1 FROM input i JOIN url u ON u.url_id = i.url_id \
+                 WHERE i.file_id = ?1 AND i.line = ?2 AND u.key = ?3 AND i.raw_url IS ?4 AND i.columns IS ?5",
+            )?
+            .exists(params![file_id, entry.line, key, entry.raw_url, entry.columns])?;
+        Ok(found)
     }
 
     /// Records that a line names `url_id`; says whether the line was there already.

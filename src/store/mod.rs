@@ -11,6 +11,9 @@ pub mod insert;
 pub mod migrations;
 pub mod read;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +25,12 @@ const APPLICATION_ID: i32 = 0x5e1e_0001;
 /// Earlier versions can lose committed writes when two connections checkpoint at once
 /// (<https://sqlite.org/wal.html>, "the WAL-reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Size of a database page of new stores.
+const PAGE_BYTES: i64 = 4096;
+
+/// The write-ahead log is copied into the file when it has grown to this.
+pub const WAL_BYTES: i64 = 32 << 20;
 
 /// A reader or checkpoint waits this long for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,7 +91,7 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     if fresh {
-        db.pragma_update(None, "page_size", 8192)?;
+        db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
     } else {
         check_identity(&db, path)?;
@@ -90,7 +99,10 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.pragma_update(None, "journal_mode", "wal")?;
     // A killed process loses nothing committed; a power cut may undo the last commits, whose URLs are then pending.
     db.pragma_update(None, "synchronous", "normal")?;
-    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Pages are written again and again while they fill up; the more of that stays in the log, the less reaches the
+    // file. Past the limit the log starts anew, readers permitting (see `Store::bound_wal`).
+    db.pragma_update(None, "wal_autocheckpoint", WAL_BYTES / PAGE_BYTES)?;
+    db.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     db.pragma_update(None, "cache_size", -16 * 1024)?;
     db.pragma_update(None, "temp_store", "memory")?;
     db.set_prepared_statement_cache_capacity(64);

@@ -11,12 +11,13 @@ use crate::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
 use crate::record::{KeyKind, url_key};
 use crate::url_list::{Entry, Step, UrlList};
 
-/// Batches sent and not committed, at most.
-const WINDOW: usize = 4;
+/// Batches sent and not committed, at most. The writer commits together what has arrived: the more, the fewer times
+/// each page of the index of URLs is written, since their keys are spread over all of it.
+const WINDOW: usize = 32;
 /// Lines per batch, at most ...
 const LINES: usize = 1024;
 /// ... bytes of text ...
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = 128 * 1024;
 /// ... and time spent on reading them: the supervisor has other things to do.
 const TURN: Duration = Duration::from_millis(3);
 

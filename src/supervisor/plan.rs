@@ -370,9 +370,9 @@ impl Plan {
                 actions.push(Action::Warn("there is room on disk again; fetching goes on".into()));
             }
             FromWriter::Warning(message) => actions.push(Action::Warn(message)),
-            FromWriter::Fatal { message } => {
+            FromWriter::Fatal { message, disk_full } => {
                 self.tally.fatal = Some(message);
-                self.stop(EndedBy::Failure, now, actions);
+                self.stop(if disk_full { EndedBy::DiskFull } else { EndedBy::Failure }, now, actions);
             }
         }
     }

@@ -28,7 +28,7 @@ pub const FATAL: i32 = 2;
 /// Pause between attempts while the disk is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Past this size the write-ahead log is emptied, readers permitting.
-const WAL_LIMIT_BYTES: u64 = 64 << 20;
+const WAL_LIMIT_BYTES: u64 = 2 * crate::store::WAL_BYTES as u64;
 /// Past this size a reader that never ends its transaction is worth a warning.
 const WAL_ALARM_BYTES: u64 = 1 << 30;
 /// How often the size of the log is looked at.
@@ -92,7 +92,8 @@ fn refuse(control: &mut Channel, path: &std::path::Path, error: &StoreError) -> 
         StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) => error.to_string(),
         _ => format!("cannot write the store {}: {error}", path.display()),
     };
-    let _ = control.send(&FromWriter::Fatal { message }, None);
+    let disk_full = matches!(error, StoreError::Full(_));
+    let _ = control.send(&FromWriter::Fatal { message, disk_full }, None);
     let _ = control.flush_all(SUPERVISOR_PATIENCE);
     FATAL
 }

@@ -92,7 +92,11 @@ impl Place {
         if db.is_file() {
             let file = File::open(db).expect("the store can be opened");
             match file.try_lock() {
-                Ok(()) => {}
+                // Closing it would drop the locks of every SQLite connection this process has to the same file.
+                Ok(()) => {
+                    file.unlock().expect("a lock just taken can be given back");
+                    std::mem::forget(file);
+                }
                 Err(TryLockError::WouldBlock) => panic!("{} is still locked", db.display()),
                 Err(TryLockError::Error(error)) => panic!("{}: {error}", db.display()),
             }

@@ -59,9 +59,8 @@ impl Dice {
     /// Dice with a printed seed: that of `SEINE_TEST_SEED`, or the time.
     pub fn new() -> Self {
         let given = std::env::var("SEINE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| {
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64)
-        });
+        let seed = given
+            .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64));
         println!("SEINE_TEST_SEED={seed}");
         Self::of(seed)
     }

@@ -207,7 +207,8 @@ impl Site {
         let address = |listener: &TcpListener| listener.local_addr().expect("a bound socket has an address");
         let addresses: Vec<_> = listeners.iter().map(address).collect();
         let origins = Arc::new(addresses.iter().map(|address| format!("http://{address}")).collect());
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), origins, answer: Box::new(answer) });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), origins, answer: Box::new(answer) });
         let accept = |(host, listener)| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || accept_all(&shared, host, &listener))
@@ -289,7 +290,8 @@ impl Drop for Site {
         let deadline = Instant::now() + DEADLINE;
         let mut state = self.shared.state();
         while !state.connections.is_empty() && Instant::now() < deadline {
-            state = self.shared.changed.wait_timeout(state, Duration::from_secs(1)).unwrap_or_else(|e| e.into_inner()).0;
+            state =
+                self.shared.changed.wait_timeout(state, Duration::from_secs(1)).unwrap_or_else(|e| e.into_inner()).0;
         }
     }
 }

@@ -59,7 +59,12 @@ impl Store {
     pub fn assert_sound(&self) {
         assert_eq!(self.rows("PRAGMA integrity_check"), ["ok"]);
         assert_eq!(self.rows("PRAGMA foreign_key_check"), [""; 0]);
-        assert_eq!(self.number("SELECT count(*) FROM url WHERE outcome IS NOT NULL AND url_id NOT IN (SELECT url_id FROM page)"), 0);
+        assert_eq!(
+            self.number(
+                "SELECT count(*) FROM url WHERE outcome IS NOT NULL AND url_id NOT IN (SELECT url_id FROM page)"
+            ),
+            0
+        );
         assert_eq!(self.number("SELECT count(*) FROM page JOIN url USING(url_id) WHERE outcome IS NULL"), 0);
         assert_eq!(self.number("SELECT count(*) - count(DISTINCT url) FROM pages"), 0, "a URL has two rows");
         assert_eq!(

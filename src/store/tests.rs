@@ -1,0 +1,314 @@
+//! What the store promises, on real files.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::insert::{ListFile, Session, Store};
+use super::{StoreError, open_for_reading, open_for_writing, read};
+use crate::protocol::{
+    BodyHead, EndedBy, Ending, Hop, ImportEntry, ImportUrl, PageFields, PageHead, Pull, Sweep, Verdict,
+};
+use crate::record::{CrawlUrl, ErrorClass, Failure, KeyKind, Outcome, UrlId, url_key};
+
+struct Place {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("crawl.db");
+        Self { _folder: folder, path }
+    }
+
+    fn open(&self) -> Store {
+        self.open_lists(&[("urls.txt", None)]).0
+    }
+
+    fn open_lists(&self, lists: &[(&str, Option<&str>)]) -> (Store, crate::protocol::Ready) {
+        let lists = lists.iter().map(|(name, fingerprint)| ListFile {
+            name: (*name).to_owned(),
+            fingerprint: fingerprint.map(str::to_owned),
+        });
+        let session = Session { pid: 1, config: "{}".into(), lists: lists.collect() };
+        Store::open(&self.path, &session).expect("a store")
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let db = open_for_reading(&self.path).expect("a store");
+        let mut statement = db.prepare(sql).expect("a query");
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let cells = (0..columns).map(|at| {
+                Ok(match row.get_ref(at)? {
+                    rusqlite::types::ValueRef::Null => "-".to_owned(),
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    other => format!("{other:?}"),
+                })
+            });
+            Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
+        });
+        rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+}
+
+fn line(line: u64, raw_url: &str) -> ImportEntry {
+    match CrawlUrl::parse(raw_url) {
+        Ok(url) => {
+            let start = url.url.find("//").expect("a scheme") as u32 + 2;
+            let host = (start, start + url.host.len() as u32);
+            let raw_url = (raw_url != url.url).then(|| raw_url.to_owned());
+            ImportEntry { line, raw_url, columns: None, url: ImportUrl::Accepted { url: url.url, host, key: url.key } }
+        }
+        Err(error) => {
+            let key = url_key(KeyKind::Rejected, raw_url.as_bytes());
+            let url = ImportUrl::Rejected { key, reason: error.to_string() };
+            ImportEntry { line, raw_url: Some(raw_url.to_owned()), columns: None, url }
+        }
+    }
+}
+
+fn import(store: &mut Store, entries: &[ImportEntry]) -> crate::protocol::Imported {
+    store.transaction(|store| store.import(0, entries)).expect("an import")
+}
+
+fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
+    let head = PageHead {
+        url_id,
+        generation: 1,
+        ending: Ending::Final { outcome: Outcome::Ok, failure: None },
+        final_url: None,
+        hops: Vec::new(),
+        status: Some(200),
+        started_at: 1_700_000_000_123,
+        elapsed_ms: 7,
+        content_type: Some("text/html".into()),
+        charset: Some("UTF-8".into()),
+        body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),
+        page: Some(PageFields {
+            title: Some("t".into()),
+            links: Some(r#"[["https://b.example/","to b","nofollow"]]"#.into()),
+            ..PageFields::default()
+        }),
+    };
+    (head, zstd::bulk::compress(body, 1).expect("compression"))
+}
+
+fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) -> Verdict {
+    store.transaction(|store| store.page(head, zstd)).expect("a page").verdict
+}
+
+fn damage(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).expect("a file");
+}
+
+#[test]
+fn every_line_finds_its_outcome_and_duplicates_are_one_url() {
+    let place = Place::new();
+    let mut store = place.open();
+    let lines = [line(1, "https://a.example/x"), line(3, "https://A.example/x#frag"), line(4, "nonsense")];
+    let report = import(&mut store, &lines);
+    assert_eq!((report.lines, report.new, report.rejected, report.duplicates), (3, 2, 1, 1));
+    assert_eq!(store.pending(), 1);
+    put(&mut store, &page(1, b"<h1>hello</h1>"));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(
+        place.rows("SELECT file, line, raw_url, outcome FROM inputs ORDER BY line"),
+        [
+            "urls.txt|1|https://a.example/x|ok",
+            "urls.txt|3|https://A.example/x#frag|ok",
+            "urls.txt|4|nonsense|rejected"
+        ]
+    );
+    assert_eq!(
+        place.rows("SELECT url, input_line, outcome, status, fetched_at, attempts, run_id FROM pages WHERE outcome = 'ok'"),
+        ["https://a.example/x|1|ok|200|2023-11-14T22:13:20.123Z|1|1"]
+    );
+    assert_eq!(
+        place.rows("SELECT * FROM links"),
+        ["https://a.example/x|https://b.example/|to b|nofollow"]
+    );
+    let error = place.rows("SELECT error, error_message, final_url FROM pages WHERE outcome = 'rejected'");
+    assert_eq!(error, ["rejected|not a URL: relative URL without a base|-"]);
+}
+
+#[test]
+fn importing_and_recording_twice_changes_nothing() {
+    let place = Place::new();
+    let mut store = place.open();
+    let lines = [line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "bad")];
+    import(&mut store, &lines);
+    assert!(matches!(put(&mut store, &page(1, b"one")), Verdict::Ended(Outcome::Ok, None)));
+    assert_eq!(put(&mut store, &page(1, b"two")), Verdict::Known);
+    let again = import(&mut store, &lines);
+    assert_eq!((again.new, again.rejected, again.duplicates), (0, 0, 0));
+    assert_eq!(store.pending(), 1);
+    drop(store);
+    assert_eq!(place.rows("SELECT count(*) FROM inputs"), ["3"]);
+    assert_eq!(place.rows("SELECT count(*) FROM body"), ["1"]);
+    assert_eq!(place.rows("SELECT urls, ok, rejected FROM runs"), ["3|1|1"]);
+}
+
+#[test]
+fn an_edited_list_forgets_what_it_no_longer_names() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "https://a.example/3")]);
+    store.transaction(|store| store.import_end(0, 3)).expect("the end of the list");
+    put(&mut store, &page(1, b"one"));
+    drop(store);
+    // A line is inserted at the top, the former line 2 is gone, and the list is as long as before.
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/0"), line(2, "https://a.example/1"), line(3, "https://a.example/3")]);
+    store.transaction(|store| store.import_end(0, 3)).expect("the end of the list");
+    assert_eq!(store.pending(), 2);
+    drop(store);
+    assert_eq!(
+        place.rows("SELECT line, raw_url, outcome FROM inputs"),
+        ["1|https://a.example/0|pending", "2|https://a.example/1|ok", "3|https://a.example/3|pending"]
+    );
+    assert_eq!(place.rows("SELECT url, input_line FROM pages"), ["https://a.example/1|2"]);
+    assert_eq!(place.rows("SELECT count(*) FROM url WHERE url LIKE '%/2'"), ["0"]);
+}
+
+#[test]
+fn a_list_that_was_read_to_its_end_is_known_until_it_changes() {
+    let place = Place::new();
+    let (mut store, ready) = place.open_lists(&[("urls.txt", Some("v1"))]);
+    assert_eq!(ready.lists_known, [false]);
+    import(&mut store, &[line(1, "https://a.example/")]);
+    store.transaction(|store| store.import_end(0, 1)).expect("the end of the list");
+    drop(store);
+    assert_eq!(place.open_lists(&[("urls.txt", Some("v1"))]).1.lists_known, [true]);
+    assert_eq!(place.open_lists(&[("urls.txt", Some("v2"))]).1.lists_known, [false]);
+    assert_eq!(place.open_lists(&[("urls.txt", None)]).1.lists_known, [false]);
+}
+
+#[test]
+fn a_failed_transaction_leaves_no_trace_in_the_counts() {
+    let place = Place::new();
+    let mut store = place.open();
+    let failed: Result<(), StoreError> = store.transaction(|store| {
+        store.import(0, &[line(1, "https://a.example/")])?;
+        Err(StoreError::Full("made up".into()))
+    });
+    assert!(failed.is_err());
+    assert_eq!(store.pending(), 0);
+    import(&mut store, &[line(1, "https://a.example/")]);
+    assert_eq!(store.pending(), 1);
+}
+
+#[test]
+fn an_unfinished_run_goes_on_and_a_finished_one_is_followed_by_another() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/1")]);
+    drop(store);
+    let (mut store, ready) = place.open_lists(&[("urls.txt", None)]);
+    assert!(ready.resumed);
+    assert_eq!(ready.pending, 1);
+    put(&mut store, &page(1, b"x"));
+    store.end(EndedBy::Completed).expect("the end");
+    let store = place.open();
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows("SELECT run_id, ended_by, ok FROM runs"), ["1|completed|1"], "an idle run leaves no row");
+    let mut store = place.open();
+    import(&mut store, &[line(2, "https://a.example/2")]);
+    store.end(EndedBy::Interrupted).expect("the end");
+    assert_eq!(place.rows("SELECT run_id, ended_by, urls FROM runs"), ["1|completed|1", "2|interrupted|1"]);
+}
+
+#[test]
+fn pulls_go_host_by_host_and_can_be_repeated() {
+    let place = Place::new();
+    let mut store = place.open();
+    let urls: Vec<_> = (0..30).map(|n| line(n, &format!("https://h{}.example/{n}", n % 3))).collect();
+    import(&mut store, &urls);
+    let sweep = Pull { sweep: Some(Sweep { after: 0, hosts: 2 }), per_host: 4, ..Pull::default() };
+    let (hosts, reached) = store.pull(&sweep).expect("a pull");
+    assert_eq!(reached, Some(2));
+    let sizes: Vec<_> = hosts.iter().map(|host| (host.host.as_str(), host.urls.len(), host.more)).collect();
+    assert_eq!(sizes, [("h0.example", 4, true), ("h1.example", 4, true)]);
+    let last = hosts[0].urls[3].url_id;
+    let (more, _) = store.pull(&Pull { refills: vec![(1, last, 100)], ..Pull::default() }).expect("a pull");
+    assert_eq!((more[0].urls.len(), more[0].more), (6, false));
+    let rest = Pull { sweep: Some(Sweep { after: 2, hosts: 2 }), per_host: 4, ..Pull::default() };
+    assert_eq!(store.pull(&rest).expect("a pull").1, None);
+}
+
+#[test]
+fn a_retry_keeps_the_url_pending_with_its_attempts_and_due_time() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/")]);
+    let (mut head, _) = page(1, b"");
+    let failure = Some(Failure::new(ErrorClass::Timeout, "no answer within 30s"));
+    head.ending = Ending::Retry { due_at: 5000, failure };
+    let verdict = put(&mut store, &(head.clone(), Vec::new()));
+    assert_eq!(verdict, Verdict::Again { due_at: 5000, class: Some(ErrorClass::Timeout) });
+    let sweep = Pull { sweep: Some(Sweep { after: 0, hosts: 2 }), per_host: 4, ..Pull::default() };
+    let (hosts, _) = store.pull(&sweep).expect("a pull");
+    assert_eq!((hosts[0].urls[0].attempts, hosts[0].urls[0].due_at), (1, 5000));
+    head.ending = Ending::Final { outcome: Outcome::Failed, failure: Some(Failure::new(ErrorClass::Timeout, "again")) };
+    head.hops = vec![Hop { url: "https://a.example/".into(), status: 302 }];
+    put(&mut store, &(head, Vec::new()));
+    drop(store);
+    assert_eq!(
+        place.rows("SELECT outcome, error, error_message, attempts, redirects FROM pages"),
+        [r#"failed|timeout|again|2|[["https://a.example/",302]]"#]
+    );
+}
+
+#[test]
+fn a_body_comes_back_byte_for_byte_and_the_same_bytes_are_stored_once() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "https://a.example/3")]);
+    let body: Vec<u8> = (0..100_000_u32).flat_map(|n| (n * n).to_le_bytes()).collect();
+    // The first record of this body came from a run that kept none.
+    let (head, _) = page(1, &body);
+    put(&mut store, &(head, Vec::new()));
+    put(&mut store, &page(2, &body));
+    drop(store);
+    assert_eq!(place.rows("SELECT count(*) FROM body"), ["1"]);
+    let db = open_for_reading(&place.path).expect("a store");
+    for url in ["https://a.example/1", "https://a.example/2"] {
+        let mut out = Vec::new();
+        read::cat(&db, url, &mut out).expect("a body");
+        assert!(out == body);
+    }
+    let pending = read::cat(&db, "https://a.example/3", &mut Vec::new()).unwrap_err().to_string();
+    assert!(pending.contains("pending"), "{pending}");
+    let unknown = read::cat(&db, "https://a.example/4", &mut Vec::new()).unwrap_err().to_string();
+    assert!(unknown.contains("not in this store"), "{unknown}");
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    for bytes in [b"https://a.example/\n".to_vec(), vec![0; 5000], b"SQLite format 3\0garbage".to_vec()] {
+        damage(&place.path, &bytes);
+        assert!(open_for_writing(&place.path).is_err());
+        assert!(open_for_reading(&place.path).is_err());
+        assert!(std::fs::read(&place.path).expect("the file") == bytes, "a foreign file was changed");
+    }
+    std::fs::remove_file(&place.path).expect("the file");
+    Connection::open(&place.path).and_then(|db| db.execute_batch("CREATE TABLE t(x)")).expect("a database");
+    assert!(matches!(open_for_writing(&place.path), Err(StoreError::Foreign(..))));
+}
+
+#[test]
+fn a_store_of_a_later_version_is_refused() {
+    let place = Place::new();
+    drop(place.open());
+    Connection::open(&place.path).and_then(|db| db.pragma_update(None, "user_version", 99)).expect("a database");
+    assert!(matches!(open_for_writing(&place.path), Err(StoreError::Newer { found: 99, .. })));
+}
+
+#[test]
+fn the_linked_sqlite_keeps_what_it_committed() {
+    assert!(rusqlite::version_number() >= super::OLDEST_SQLITE, "{}", rusqlite::version());
+}
