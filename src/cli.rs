@@ -27,6 +27,7 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, for the life of the program")]
 pub enum Command {
     /// Fetch every URL of the lists once and store what was found; the same command again resumes
     #[command(after_help = EXIT_CODES)]

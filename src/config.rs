@@ -414,9 +414,11 @@ impl CrawlOptions {
             return Err(ConfigError::Value { name: "max_body", value, problem: "must be from 1 B to 2 GiB" });
         }
         let span = |name, value: Option<Span>, default: Duration| match value.map_or(default, |span| span.0) {
-            zero if zero.is_zero() => {
-                Err(ConfigError::Value { name, value: "0".into(), problem: "must be longer; nothing would ever finish" })
-            }
+            zero if zero.is_zero() => Err(ConfigError::Value {
+                name,
+                value: "0".into(),
+                problem: "must be longer; nothing would ever finish",
+            }),
             span => Ok(span),
         };
         if self.limit == Some(0) {
@@ -503,8 +505,11 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_file() {
         let file: CrawlOptions = toml::from_str("delay = '2s'\nretries = 7\nheader = ['A: file']").unwrap();
-        let flags =
-            CrawlOptions { delay: Some(Span(Duration::ZERO)), header: vec!["A: flag".parse().unwrap()], ..Default::default() };
+        let flags = CrawlOptions {
+            delay: Some(Span(Duration::ZERO)),
+            header: vec!["A: flag".parse().unwrap()],
+            ..Default::default()
+        };
         let settings = flags.over(file).resolve(2).unwrap();
         assert_eq!((settings.delay, settings.retries), (Duration::ZERO, 7));
         assert_eq!(settings.header.last().unwrap().value, "flag");

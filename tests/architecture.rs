@@ -183,7 +183,6 @@ const RULES: &[(&str, &[&str])] = &[
     (
         "demo_site",
         &[
-            "tokio",
             "reqwest",
             "hyper",
             "rusqlite",
@@ -290,8 +289,10 @@ fn paths(code: &str) -> BTreeSet<String> {
     }
     // Paths in the code itself.
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    for word in code.split(|c: char| !is_part(c)).filter(|word| word.contains("::")) {
-        paths.insert(word.trim_matches(':').to_owned());
+    for word in code.split(|c: char| !is_part(c)).map(|word| word.trim_matches(':')) {
+        if word.contains("::") {
+            paths.insert(word.to_owned());
+        }
     }
     paths
 }

@@ -228,6 +228,42 @@ fn a_pause_of_all_processes_is_no_stall() {
 }
 
 #[test]
+fn a_page_that_kills_its_fetcher_twice_is_put_away_and_the_others_are_fetched() {
+    // It takes long enough to read that a kill can meet it.
+    let paragraph = "<p><b>x</b><a href='/p?q=1&amp;r=2'>a link</a> some text here</p>\n";
+    let large = format!("<title>large</title>{}", paragraph.repeat((16 << 20) / paragraph.len()));
+    let site = Site::new(move |request| {
+        if request.path == "/large" { Reply::html(large.clone()) } else { Reply::page(&request.path).held() }
+    });
+    let place = Place::new();
+    place.list("urls.txt", ["/large", "/1", "/2"].map(|path| site.url(path)));
+    let arguments = ["urls.txt", "--fetchers", "1", "--max-body", "32MiB", "--json"];
+    let running = place.crawl(&arguments).start();
+    // More kills would be taken for a fault of the machine; some may come before the page is being read.
+    for kills in 1..=5 {
+        eventually("the large page is sent", || site.sent() >= kills);
+        thread::sleep(Duration::from_millis(20));
+        let fetcher = running.the("fetcher 0");
+        fetcher.signal(Signal::SIGKILL);
+        eventually("its end is noticed", || running.stderr().matches("killed by signal 9").count() == kills);
+        if running.stderr().matches("while working on url 1").count() == 2 {
+            break;
+        }
+    }
+    site.release();
+    let ended = running.wait().expect(0).says("url 1 is quarantined");
+    assert_eq!(ended.json()["outcomes"]["quarantined"], 1);
+    let store = place.store();
+    assert_eq!(
+        store.rows("SELECT outcome, error, status FROM pages ORDER BY input_line"),
+        ["quarantined|crash|-", "ok|-|200", "ok|-|200"]
+    );
+    let message = store.row("SELECT error_message FROM pages WHERE outcome = 'quarantined'");
+    assert!(message.contains("signal 9") && message.contains("2 times"), "{message}");
+    store.assert_sound();
+}
+
+#[test]
 fn fetchers_that_die_again_and_again_end_the_run_resumable() {
     let (site, place) = (Site::with_hosts(HOSTS, |request| Reply::page(&request.path).held()), Place::new());
     place.list("urls.txt", site.urls(50));

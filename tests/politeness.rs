@@ -126,7 +126,7 @@ fn a_slow_host_does_not_hold_up_the_others() {
     };
     let (site, place) = (Site::with_hosts(4, answer), Place::new());
     place.list("urls.txt", site.urls(80));
-    let running = place.crawl(&["urls.txt", "--concurrency", "8"]).start();
+    let running = place.crawl(&["urls.txt", "--concurrency", "16"]).start();
     eventually("the other hosts are done", || site.hits().iter().filter(|hit| hit.host > 0).count() == 60);
     assert_eq!(site.hits().iter().filter(|hit| hit.host == 0).count(), 4);
     site.release();

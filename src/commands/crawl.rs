@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -24,6 +25,9 @@ use crate::url_list::{self, ListOptions, Source, UrlList};
 /// Descriptors a fetcher needs beside two for each request: channels, log, resolver, TLS roots.
 const SPARE_DESCRIPTORS: u64 = 64;
 
+/// An orphaned writer is gone within its grace of one second.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Crawls; returns the exit code.
 ///
 /// # Errors
@@ -35,8 +39,10 @@ pub fn run(args: CrawlArgs) -> Result<i32> {
     let options = ListOptions { url_column: settings.url_column.clone(), url_field: settings.url_field.clone() };
     let lists = url_list::open(&sources, &options)?;
     if lists.is_empty() && !settings.db.exists() {
-        anyhow::bail!("no URL list given, and no crawl to go on with at {}; name a file, or - for standard input",
-            settings.db.display());
+        anyhow::bail!(
+            "no URL list given, and no crawl to go on with at {}; name a file, or - for standard input",
+            settings.db.display()
+        );
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let outcome = crawl(&settings, lists, signals, inherited)?;
@@ -84,19 +90,15 @@ pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherit
         settings.fetchers,
         if settings.fetchers == 1 { "" } else { "s" },
         settings.concurrency,
-        if settings.delay.is_zero() { "no delay".to_owned() } else { humantime::format_duration(settings.delay).to_string() },
+        if settings.delay.is_zero() {
+            "no delay".to_owned()
+        } else {
+            humantime::format_duration(settings.delay).to_string()
+        },
     ));
     let made_here = lock.created();
     title::set(title::Role::Supervisor);
-    let start = supervisor::Start {
-        settings: settings.clone(),
-        lists,
-        session,
-        lock,
-        signals,
-        inherited,
-        progress,
-    };
+    let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };
     let report = supervisor::run(start)?;
     if made_here && fs::metadata(&settings.db).is_ok_and(|meta| meta.len() == 0) {
         // Nothing was ever stored, not even the schema: leave no empty file behind.
@@ -105,15 +107,26 @@ pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherit
     Ok(report)
 }
 
-/// Takes the lock of the store at `db`.
+/// Takes the lock of the store at `db`. A writer whose supervisor was killed is still committing what it had; it is
+/// waited for, since it ends within a second. A running crawl is not.
 ///
 /// # Errors
 /// [`Coded`] with [`HELD`] if another run has it.
 pub fn lock(db: &Path) -> Result<StoreLock> {
-    StoreLock::acquire(db).map_err(|error| match error {
-        LockError::Held { .. } => anyhow::Error::new(Coded { code: HELD, message: error.to_string() }),
-        other => other.into(),
-    })
+    let deadline = Instant::now() + ORPHAN_PATIENCE;
+    loop {
+        match StoreLock::acquire(db) {
+            Err(LockError::Held { owner: Some(owner), .. })
+                if title::role_of(owner) == Some(title::Role::Writer) && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error @ LockError::Held { .. }) => {
+                return Err(Coded { code: HELD, message: error.to_string() }.into());
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// Lowers the concurrency to what the limit of open files allows.
@@ -124,8 +137,10 @@ fn within_limits(settings: &Settings) -> Result<Settings> {
     let per_fetcher = usize::try_from(descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).unwrap_or(usize::MAX);
     let most = per_fetcher.saturating_mul(settings.fetchers);
     if most == 0 {
-        anyhow::bail!("the limit of {descriptors} open files is too low; {} are needed at least (ulimit -n)",
-            SPARE_DESCRIPTORS + 2);
+        anyhow::bail!(
+            "the limit of {descriptors} open files is too low; {} are needed at least (ulimit -n)",
+            SPARE_DESCRIPTORS + 2
+        );
     }
     if settings.concurrency > most {
         eprintln!(
@@ -196,4 +211,3 @@ fn exit_code(report: &Report) -> i32 {
         EndedBy::Failure => STOPPED,
     }
 }
-

@@ -62,7 +62,11 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let settings = options.resolve(limits::available_cpus())?;
     let lists = url_list::open(&[Source::Path(list.clone())], &ListOptions::default())?;
     if !args.quiet {
-        eprintln!("seine: sample site at {origin}, its {} URLs in {}", demo_site::listed_urls(&origin).len(), list.display());
+        eprintln!(
+            "seine: sample site at {origin}, its {} URLs in {}",
+            demo_site::listed_urls(&origin).len(),
+            list.display()
+        );
     }
     let report = crawl::crawl(&settings, lists, signals, inherited)?;
     drop(ours);

@@ -15,15 +15,10 @@ use super::{MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
 use crate::record::{HtmlFields, Link, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
+#[derive(Default)]
 pub struct Scratch {
     tree: Tree,
     seen: Seen,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { tree: Tree::new(), seen: Seen::default() }
-    }
 }
 
 /// A link as the page writes it; the base may come later.
@@ -69,12 +64,16 @@ pub fn extract(scratch: &mut Scratch, document: &str, url: &Url) -> HtmlFields {
 impl<'d> Page<'d, '_> {
     fn read(&mut self) {
         loop {
-            match self.tokens.next(self.tree.wants_text(), self.tree.in_foreign()) {
+            match self.tokens.next(self.tree.wants_text(), self.tree.stack.in_foreign()) {
                 Token::Text(text) => self.tree.text(text, true),
                 Token::Cdata(text) => self.tree.text(text, false),
                 Token::Start { name, self_closing } => {
                     let tag = name.tag();
-                    if tag == Tag::Html && self.lang.is_none() && !self.tree.in_template() && !self.tree.in_foreign() {
+                    if tag == Tag::Html
+                        && self.lang.is_none()
+                        && !self.tree.in_template()
+                        && !self.tree.stack.in_foreign()
+                    {
                         self.lang = self
                             .tokens
                             .attribute("lang")
@@ -113,7 +112,7 @@ impl<'d> Page<'d, '_> {
                 if is_open {
                     self.tree.capture(Owner::Title);
                 } else {
-                    self.tree.captures.title = Some(String::new());
+                    self.tree.stack.captures.title = Some(String::new());
                 }
             }
             Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
@@ -132,14 +131,14 @@ impl<'d> Page<'d, '_> {
             let mut title = String::new();
             decode_into(&mut title, text, MAX_TEXT_BYTES, Nul::Replaced);
             title.truncate(title.trim_end().len());
-            self.tree.captures.title = Some(title);
+            self.tree.stack.captures.title = Some(title);
         }
         // Part of the text of the elements around it, whatever it holds: so the DOM's `textContent` has it.
-        if self.tree.captures.want_text() {
+        if self.tree.stack.captures.want_text() {
             if is_encoded {
-                self.tree.captures.push_encoded(text, Nul::Replaced);
+                self.tree.stack.captures.push_encoded(text, Nul::Replaced);
             } else {
-                self.tree.captures.push_plain(text, Nul::Replaced);
+                self.tree.stack.captures.push_plain(text, Nul::Replaced);
             }
         }
     }
@@ -190,7 +189,7 @@ impl<'d> Page<'d, '_> {
         let canonical = canonical.map(String::from).filter(|url| url.len() <= MAX_URL_BYTES);
 
         let mut links: Vec<Link> = Vec::with_capacity(self.anchors.len());
-        let mut texts = self.tree.captures.anchors.iter_mut();
+        let mut texts = self.tree.stack.captures.anchors.iter_mut();
         let mut resolver = Resolver::new(base);
         let mut total_bytes = 0;
         self.seen.clear();
@@ -207,7 +206,7 @@ impl<'d> Page<'d, '_> {
             }
             links.push(Link { url, text, rel });
         }
-        let captures = &mut self.tree.captures;
+        let captures = &mut self.tree.stack.captures;
         HtmlFields {
             title: captures.title.take(),
             h1: captures.h1.take(),

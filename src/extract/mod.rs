@@ -6,7 +6,9 @@
 //! - [`charset`]: which charset the bytes are in
 //! - [`tokenize`]: text to tokens
 //! - [`tags`]: tag names and what the standard says of them
-//! - [`tree`]: which elements are open, so where an element ends
+//! - [`tree`]: what tags do to the open elements, so where an element ends
+//! - [`stack`]: the open elements
+//! - [`doctype`]: which doctypes change that
 //! - [`captures`]: the texts of open elements
 //! - [`text`]: character references, white space
 //! - [`resolve`]: relative URL to absolute URL
@@ -15,9 +17,11 @@
 
 pub mod captures;
 pub mod charset;
+pub mod doctype;
 pub mod fields;
 pub mod resolve;
 pub mod seen;
+pub mod stack;
 pub mod tags;
 pub mod text;
 pub mod tokenize;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 const FEWEST_SLOTS: usize = 256;
 /// A table that grew beyond this is given back after the page.
-const KEPT_SLOTS: usize = 16 * 1024;
+const KEPT_SLOTS: usize = 4 * 1024;
 
 /// An open-addressed table of numbers; the strings themselves stay with the caller. The hash is keyed at
 /// random, so that no page can choose strings that collide.

@@ -1,11 +1,11 @@
 //! Tag names as numbers, and what the HTML standard says of each.
 
-/// A tag name: the number of a known one, or a hash above [`Name::KNOWN`] of any other.
+/// A tag name: the number of a known one, or a hash, above all those numbers, of any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name(u32);
 
 impl Name {
-    const KNOWN: u32 = 0x8000_0000;
+    const UNKNOWN_BIT: u32 = 0x8000_0000;
 
     /// The name at the start of `text`, which begins with a letter, and its length in bytes.
     #[inline]
@@ -59,7 +59,7 @@ impl Name {
     }
 
     fn unknown(hash: u64) -> Self {
-        Self((hash.wrapping_mul(MULTIPLIER) >> 33) as u32 | Self::KNOWN)
+        Self((hash.wrapping_mul(MULTIPLIER) >> 33) as u32 | Self::UNKNOWN_BIT)
     }
 
     /// The tag of this name.

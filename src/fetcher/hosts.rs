@@ -132,7 +132,8 @@ impl Hosts {
         if let Some(host) = self.0.hosts.borrow().get(name) {
             return Rc::clone(host);
         }
-        let pace = Quota::with_period(self.0.delay).map(|quota| RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)));
+        let pace =
+            Quota::with_period(self.0.delay).map(|quota| RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)));
         let host = Rc::new(Host {
             queue: RefCell::default(),
             news: Notify::new(),

@@ -62,13 +62,14 @@ pub fn large_bodies(max_body: u64) -> usize {
 
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(start: Start, row: &'static Row) -> i32 {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVERS).build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
-            return 1;
-        }
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVERS).build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
+                return 1;
+            }
+        };
     let local = LocalSet::new();
     let code = local.block_on(&runtime, fetch(start, row));
     // What is still in flight was given up on purpose.

@@ -63,13 +63,7 @@ struct Record {
 impl Outbox {
     /// An empty outbox without a queue.
     pub fn new(generation: Generation, row: &'static Row) -> Self {
-        Self(Rc::new(Inner {
-            generation,
-            row,
-            state: RefCell::default(),
-            news: Notify::new(),
-            room: Notify::new(),
-        }))
+        Self(Rc::new(Inner { generation, row, state: RefCell::default(), news: Notify::new(), room: Notify::new() }))
     }
 
     /// Queues a record once there is room for it.

@@ -150,7 +150,7 @@ impl Visitor {
     }
 
     /// Records an answer that is not a redirect.
-    async fn record(&self, job: &Job, url: &Url, answer: Answer, elapsed_ms: u32, now_at: u64) {
+    async fn record(&self, job: &Job, url: &Url, mut answer: Answer, elapsed_ms: u32, now_at: u64) {
         let outcome = if (200..300).contains(&answer.status) { Outcome::Ok } else { Outcome::HttpError };
         let ending = match self.retry_at(job, is_transient(answer.status), answer.retry_after.as_deref(), now_at) {
             Some(due_at) => Ending::Retry { due_at, failure: None },
@@ -165,10 +165,11 @@ impl Visitor {
             self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
             self.row.end_work();
         }
-        head.content_type = answer.content_type;
-        // The body's place is free for others from here on; its compressed form waits for room.
-        drop(answer.body);
+        head.content_type = answer.content_type.take();
+        // A large body's place is kept until its compressed form is in the outbox: else many could wait for room there.
+        answer.body.clear();
         self.put(head, tail).await;
+        drop(answer);
     }
 
     /// Hash, fields and compressed body of a page.

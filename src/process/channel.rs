@@ -154,6 +154,7 @@ impl Channel {
     ///
     /// # Errors
     /// [`ChannelError::Frame`]
+    #[allow(clippy::should_implement_trait, reason = "what comes next depends on the type that is asked for")]
     pub fn next<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>, ChannelError> {
         Ok(match self.inbox.next()? {
             Some(frame) => Some(frame.message()?),

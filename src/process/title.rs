@@ -99,6 +99,12 @@ pub fn current() -> Role {
     }
 }
 
+/// What the process `pid` is here for, if it is one of ours and its title could be set.
+pub fn role_of(pid: u32) -> Option<Role> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    [Role::Supervisor, Role::Writer, Role::DemoSite].into_iter().find(|role| role.short_name() == name.trim_end())
+}
+
 /// Shows `role` as this process's title, as far as [`init`] found room.
 ///
 /// Overwrites the argument strings: `std::env::args` yields nonsense afterwards.

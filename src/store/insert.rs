@@ -108,13 +108,8 @@ impl Store {
                     for (i, count) in outcomes.iter_mut().enumerate() {
                         *count = row.get(3 + i)?;
                     }
-                    let counts = Counts {
-                        pending: 0,
-                        urls: row.get(2)?,
-                        outcomes,
-                        bytes: row.get(8)?,
-                        active_ms: row.get(9)?,
-                    };
+                    let counts =
+                        Counts { pending: 0, urls: row.get(2)?, outcomes, bytes: row.get(8)?, active_ms: row.get(9)? };
                     Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, counts, row.get::<_, u64>(10)?))
                 },
             )
@@ -137,26 +132,28 @@ impl Store {
             }
         };
         counts.pending =
-            transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
+            transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| {
+                row.get(0)
+            })?;
         let mut lists = Vec::new();
         let mut lists_known = Vec::new();
         let mut reread = Vec::new();
         for list in &session.lists {
             transaction.execute("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING", [&list.name])?;
-            let (file_id, complete) = transaction.query_row(
-                "SELECT file_id, complete FROM file WHERE name = ?1",
-                [&list.name],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)),
-            )?;
-            reread.push(transaction.query_row("SELECT EXISTS (SELECT 1 FROM input WHERE file_id = ?1)", [file_id], |row| {
-                row.get(0)
-            })?);
+            let (file_id, complete) =
+                transaction.query_row("SELECT file_id, complete FROM file WHERE name = ?1", [&list.name], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?))
+                })?;
+            reread.push(transaction.query_row(
+                "SELECT EXISTS (SELECT 1 FROM input WHERE file_id = ?1)",
+                [file_id],
+                |row| row.get(0),
+            )?);
             lists_known.push(complete.is_some() && complete == list.fingerprint);
             lists.push((file_id, list.clone()));
         }
         transaction.commit()?;
-        let ready =
-            Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
+        let ready = Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
         let store = Self {
             db,
             run_id,
@@ -442,8 +439,10 @@ impl Store {
         if let Some(host_id) = self.end_url(url_id, Outcome::Quarantined, 1)? {
             done.verdict = Verdict::Ended(Outcome::Quarantined, Some(ErrorClass::Crash));
             let row = params![url_id, self.run_id, ErrorClass::Crash.name(), message, self.inserted_at];
-            self.statement("INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(row)?;
+            self.statement(
+                "INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(row)?;
             self.count_host(host_id, Outcome::Quarantined, 0);
         }
         Ok(done)
@@ -485,7 +484,8 @@ impl Store {
         }
         if zstd.is_some() {
             // Known so far by its hash only, from a run that kept no bodies.
-            self.statement("UPDATE body SET zstd = ?2 WHERE hash = ?1 AND zstd IS NULL")?.execute(params![hash, zstd])?;
+            self.statement("UPDATE body SET zstd = ?2 WHERE hash = ?1 AND zstd IS NULL")?
+                .execute(params![hash, zstd])?;
         }
         Ok(self.statement("SELECT body_id FROM body WHERE hash = ?1")?.query_row([hash], |row| row.get(0))?)
     }

@@ -71,8 +71,7 @@ pub struct HostLine {
 pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     // One snapshot, so that the numbers agree with each other.
     let db = db.unchecked_transaction()?;
-    let mut summary = Summary::default();
-    summary.run = db
+    let run = db
         .query_row(
             "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.ok, r.http_error, r.failed, \
                     r.rejected, r.quarantined, r.bytes \
@@ -91,6 +90,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
             },
         )
         .optional()?;
+    let mut summary = Summary { run, ..Summary::default() };
     let totals: [u64; 5] = db.query_row(
         "SELECT coalesce(sum(ok), 0), coalesce(sum(http_error), 0), coalesce(sum(failed), 0), \
                 coalesce(sum(rejected), 0), coalesce(sum(quarantined), 0) FROM run",
@@ -106,12 +106,11 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
             "SELECT coalesce(error, 'http_' || status), count(*) FROM page \
              WHERE run_id = ?1 AND (error IS NOT NULL OR status NOT BETWEEN 200 AND 299) GROUP BY 1",
         )?;
-        summary.errors = errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        summary.errors =
+            errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     }
-    summary.slowest_hosts = hosts(
-        &db,
-        "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name",
-    )?;
+    summary.slowest_hosts =
+        hosts(&db, "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name")?;
     summary.failing_hosts = hosts(&db, "failed > 0 ORDER BY failed DESC, name")?;
     Ok(summary)
 }
@@ -186,4 +185,3 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
     out.flush()?;
     Ok(())
 }
-

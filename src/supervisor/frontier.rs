@@ -133,7 +133,7 @@ impl Frontier {
     }
 
     /// URLs queued or delayed.
-    pub fn len(&self) -> usize {
+    pub fn urls(&self) -> usize {
         self.held.len()
     }
 

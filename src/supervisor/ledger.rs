@@ -51,7 +51,7 @@ impl Ledger {
     }
 
     /// URLs on their way.
-    pub fn len(&self) -> usize {
+    pub fn urls(&self) -> usize {
         self.entries.len()
     }
 

@@ -140,11 +140,10 @@ impl Supervisor {
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
         let delay_ms = settings.delay.as_millis() as u64;
         let host_concurrency = settings.host_concurrency as u32;
-        let window = if delay_ms == 0 {
-            host_concurrency.saturating_add(LEASED_AHEAD)
-        } else {
+        let window = match 1000_u64.checked_div(delay_ms) {
+            None => host_concurrency.saturating_add(LEASED_AHEAD),
             // Enough for a second of requests, so that a commit is never waited for.
-            host_concurrency.saturating_mul(2).saturating_add((1000 / delay_ms).min(u64::from(LEASED_AHEAD)) as u32)
+            Some(starts) => host_concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
         };
         let now = monotonic_ms();
         let config = PlanConfig {
@@ -414,7 +413,8 @@ impl Supervisor {
         }
         // Also without a signal: as PID 1 strangers' children are ours to reap, and one SIGCHLD may stand for many.
         for (pid, exit) in signals::reap() {
-            let Some(who) = self.everyone().into_iter().find(|who| self.child(*who).is_some_and(|child| child.pid == pid))
+            let Some(who) =
+                self.everyone().into_iter().find(|who| self.child(*who).is_some_and(|child| child.pid == pid))
             else {
                 continue;
             };

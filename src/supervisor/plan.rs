@@ -268,7 +268,7 @@ impl Plan {
 
     /// URLs on their way.
     pub fn leased(&self) -> usize {
-        self.ledger.len()
+        self.ledger.urls()
     }
 
     /// Hosts with URLs in memory.
@@ -351,7 +351,8 @@ impl Plan {
             FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, now, actions),
             FromWriter::Broken { slot, generation, message } => {
                 if self.generation(Who::Fetcher(slot)) == Some(generation) {
-                    actions.push(Action::Warn(format!("fetcher {slot} sent what is no record ({message}); it is killed")));
+                    actions
+                        .push(Action::Warn(format!("fetcher {slot} sent what is no record ({message}); it is killed")));
                     actions.push(Action::Kill(Who::Fetcher(slot)));
                 }
             }
@@ -512,7 +513,8 @@ impl Plan {
         self.tally.disk_full = None;
         actions.push(Action::Warn(format!("the writer {how}; it is started again, nothing committed is lost")));
         if self.writer_budget.crashed(now) {
-            self.tally.fatal = Some(format!("the writer failed more than five times in ten seconds; the last one {how}"));
+            self.tally.fatal =
+                Some(format!("the writer failed more than five times in ten seconds; the last one {how}"));
             self.stop(EndedBy::Failure, now, actions);
         } else {
             let pause = self.writer_backoff.crashed(now, self.config.seed);
@@ -552,9 +554,8 @@ impl Plan {
                 *last = format!("its fetcher {how} while working on it, {deaths} times");
             }
         }
-        actions.push(Action::Warn(format!(
-            "fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier"
-        )));
+        actions
+            .push(Action::Warn(format!("fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier")));
         if self.seats[usize::from(slot)].drained == Some(generation) {
             self.on_drained(slot, generation, now, actions);
         }
@@ -644,7 +645,7 @@ impl Plan {
             self.stop(EndedBy::DiskFull, now, actions);
             return;
         }
-        if !self.writer_ready || self.ledger.len() > 0 {
+        if !self.writer_ready || self.ledger.urls() > 0 {
             return;
         }
         if self.lists_done && self.tally.pending == 0 {
@@ -692,7 +693,7 @@ impl Plan {
         if !self.writer_ready || self.full_since.is_some() {
             return;
         }
-        let here = (self.frontier.len() + self.ledger.len()) as u64;
+        let here = (self.frontier.urls() + self.ledger.urls()) as u64;
         if let Some(pull) = self.frontier.pull(self.tally.pending.saturating_sub(here), now) {
             self.sweeping = pull.sweep.is_some();
             actions.push(Action::Pull(pull));
@@ -724,14 +725,7 @@ impl Plan {
         }
     }
 
-    fn drain(
-        &mut self,
-        ended_by: EndedBy,
-        cancel_at: u64,
-        kill_at: Option<u64>,
-        now: u64,
-        actions: &mut Vec<Action>,
-    ) {
+    fn drain(&mut self, ended_by: EndedBy, cancel_at: u64, kill_at: Option<u64>, now: u64, actions: &mut Vec<Action>) {
         let up: Vec<Slot> = (0..self.seats.len() as Slot)
             .filter(|slot| matches!(self.seats[usize::from(*slot)].child, Child::Up { .. }))
             .collect();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::frontier::HostLimits;
 use super::plan::{Action, Event, Phase, Plan, PlanConfig, Who};
 use crate::protocol::{
-    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, Hop, Imported, Job, Pull, Ready,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, Pull, Ready,
     Slot, Verdict,
 };
 use crate::record::{Outcome, UrlId};
@@ -75,6 +75,7 @@ struct FetcherModel {
     draining: bool,
     orders: VecDeque<Order>,
     working_on: Option<UrlId>,
+    last_start: HashMap<usize, u64>,
 }
 
 enum Order {
@@ -126,7 +127,7 @@ struct World {
     poison: BTreeSet<UrlId>,
     hosts_now: HashMap<String, Slot>,
     delay_ms: u64,
-    last_start: HashMap<usize, u64>,
+    last_start: HashMap<usize, (u64, Generation)>,
     hold_until: HashMap<(Slot, Generation, String), u64>,
     kills: u64,
     over: Option<EndedBy>,
@@ -212,6 +213,7 @@ impl World {
                         draining: false,
                         orders: VecDeque::new(),
                         working_on: None,
+                        last_start: HashMap::new(),
                     });
                 }
                 Action::Attach(slot, generation) => {
@@ -422,9 +424,8 @@ impl World {
             ToWriterModel::Stop => writer.stop = true,
             ToWriterModel::Recheck(ids) => {
                 self.commit();
-                let (done, still): (Vec<_>, Vec<_>) = ids
-                    .into_iter()
-                    .partition(|id| self.disk.urls.get(id).is_some_and(|url| url.outcome.is_some()));
+                let (done, still): (Vec<_>, Vec<_>) =
+                    ids.into_iter().partition(|id| self.disk.urls.get(id).is_some_and(|url| url.outcome.is_some()));
                 let done = done.into_iter().map(|id| self.done(id, self.disk.urls[&id].outcome)).collect();
                 let pending = self.disk.pending();
                 self.say(FromWriter::Committed { done, pending });
@@ -439,9 +440,7 @@ impl World {
                 if let Some(sweep) = pull.sweep {
                     let next: Vec<usize> = (1..=HOSTS)
                         .filter(|host| *host as i64 > sweep.after)
-                        .filter(|host| {
-                            self.disk.urls.values().any(|url| url.outcome.is_none() && url.host == *host)
-                        })
+                        .filter(|host| self.disk.urls.values().any(|url| url.outcome.is_none() && url.host == *host))
                         .take(sweep.hosts as usize)
                         .collect();
                     if next.len() == sweep.hosts as usize {
@@ -488,8 +487,7 @@ impl World {
         );
         let mut done = Vec::new();
         for at in &imports {
-            let url =
-                StoredUrl { host: self.list[*at] + 1, outcome: None, attempts: 0, due_at: 0 };
+            let url = StoredUrl { host: self.list[*at] + 1, outcome: None, attempts: 0, due_at: 0 };
             self.disk.urls.entry(*at as UrlId + 1).or_insert(url);
         }
         let ends = quarantines.into_iter().map(|id| Record::End(id, Outcome::Quarantined));
@@ -601,16 +599,19 @@ impl World {
         let Some(mut job) = fetcher.jobs.pop_front() else { return };
         let host = host_of(&job.url);
         let hold = self.hold_until.get(&(slot, generation, format!("h{host}"))).copied().unwrap_or(0);
-        let earliest = self.last_start.get(&host).map_or(0, |last| last + self.delay_ms);
-        // The fetcher keeps the pace against its own starts; across fetchers the plan must have seen to it.
-        if hold > now || (earliest > now && self.requests.contains_key(&job.url_id)) || earliest > now {
-            let known_here = self.last_start.contains_key(&host);
-            if hold > now || known_here {
-                fetcher.jobs.push_front(job);
-                return;
-            }
+        let next_own = fetcher.last_start.get(&host).map_or(0, |last| last + self.delay_ms);
+        if now < hold.max(next_own) {
+            fetcher.jobs.push_back(job);
+            return;
         }
-        self.last_start.insert(host, now);
+        fetcher.last_start.insert(host, now);
+        // Law: the pace holds over all fetchers, though each keeps it against its own starts only.
+        if let Some((last, by)) = self.last_start.insert(host, (now, generation)) {
+            assert!(
+                now >= last + self.delay_ms,
+                "host h{host} was asked at {last} by generation {by} and at {now} by {generation}"
+            );
+        }
         *self.requests.entry(job.url_id).or_default() += 1;
         if self.poison.contains(&job.url_id) {
             let id = job.url_id;

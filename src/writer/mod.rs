@@ -163,7 +163,8 @@ impl Writer {
 
     /// Nothing more can come, so there is no reason to let the batch grow.
     fn is_last_batch(&self) -> bool {
-        !self.batch.is_empty() && self.queues.iter().all(Queue::has_ended)
+        !self.batch.is_empty()
+            && self.queues.iter().all(Queue::has_ended)
             && (self.stop.is_some() || !self.queues.is_empty())
     }
 

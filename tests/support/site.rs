@@ -168,6 +168,7 @@ struct State {
     most_at_once_of_host: usize,
     connections: HashMap<u64, TcpStream>,
     connected: u64,
+    sent: usize,
     is_released: bool,
     is_stopping: bool,
 }
@@ -246,6 +247,11 @@ impl Site {
     /// How often any host was asked for `path`.
     pub fn hits_of(&self, path: &str) -> usize {
         self.shared.state().hits.iter().filter(|hit| hit.path == path).count()
+    }
+
+    /// How many answers were sent to their last byte.
+    pub fn sent(&self) -> usize {
+        self.shared.state().sent
     }
 
     /// Waits until so many requests have come.
@@ -346,7 +352,9 @@ fn serve(shared: &Shared, host: usize, stream: TcpStream) -> io::Result<()> {
         if let Some(count) = shared.state().at_once.get_mut(&host) {
             *count -= 1;
         }
-        if !send(&stream, &reply)? {
+        let goes_on = send(&stream, &reply)?;
+        shared.state().sent += 1;
+        if !goes_on {
             break;
         }
     }
