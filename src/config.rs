@@ -194,7 +194,7 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "N")]
     pub max_redirects: Option<usize>,
 
-    /// Further attempts after a transient failure (connect, timeout, reset, truncated, 408, 425, 429, 5xx) [default: 2]
+    /// Further attempts after a transient failure (connect, timeout, reset, truncated, 408, 425, 429, 500, 502-504) [default: 2]
     #[arg(long, value_name = "N")]
     pub retries: Option<u16>,
 

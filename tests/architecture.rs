@@ -265,11 +265,7 @@ fn skip_string(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, hashes: usi
             '\\' if !is_raw => {
                 chars.next();
             }
-            '"' => {
-                if !is_raw || chars.clone().take(hashes).filter(|&c| c == '#').count() == hashes {
-                    return;
-                }
-            }
+            '"' if !is_raw || chars.clone().take(hashes).filter(|&c| c == '#').count() == hashes => return,
             _ => {}
         }
     }

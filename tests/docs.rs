@@ -235,7 +235,9 @@ fn every_way_a_run_can_end_is_in_the_readme() {
 fn every_field_of_the_json_summary_is_in_the_readme() {
     let readme = readme();
     let section = section(&readme, "### Summary as JSON");
+    let folder = tempfile::tempdir().expect("a folder");
     let report = Report {
+        lock: seine::process::lock::StoreLock::acquire(&folder.path().join("crawl.db")).expect("a lock"),
         ended_by: EndedBy::Completed,
         tally: seine::supervisor::plan::Tally::default(),
         list_failures: Vec::new(),

@@ -17,7 +17,7 @@ use crate::process::{limits, title};
 use crate::protocol::EndedBy;
 use crate::record::Outcome;
 use crate::store::insert::{ListFile, Session};
-use crate::store::{open_for_reading, read};
+use crate::store::{open_at_rest, read};
 use crate::supervisor::progress::Progress;
 use crate::supervisor::{self, Report};
 use crate::url_list::{self, ListOptions, Source, UrlList};
@@ -96,11 +96,10 @@ pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherit
             humantime::format_duration(settings.delay).to_string()
         },
     ));
-    let made_here = lock.created();
     title::set(title::Role::Supervisor);
     let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };
     let report = supervisor::run(start)?;
-    if made_here && fs::metadata(&settings.db).is_ok_and(|meta| meta.len() == 0) {
+    if report.lock.created() && fs::metadata(&settings.db).is_ok_and(|meta| meta.len() == 0) {
         // Nothing was ever stored, not even the schema: leave no empty file behind.
         let _ = fs::remove_file(&settings.db);
     }
@@ -162,7 +161,7 @@ pub fn finish(settings: &Settings, report: &Report) -> Result<i32> {
     if let Some(fatal) = &report.tally.fatal {
         eprintln!("seine: {fatal}");
     }
-    match open_for_reading(&settings.db).and_then(|db| read::summary(&db)) {
+    match open_at_rest(report.lock.path()).and_then(|db| read::summary(&db)) {
         Ok(found) => {
             if settings.json {
                 writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
-    RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Client, Method, Request, Response, StatusCode, Version};
 use url::Url;
@@ -200,10 +200,27 @@ impl Http {
     /// # Errors
     /// The [`Failure`] that kept the URL from a whole answer.
     pub async fn get(&self, url: &Url) -> Result<Answer, Failure> {
+        self.request(url, self.headers.clone()).await
+    }
+
+    /// Requests `url`, to which the site of another origin has led: what identifies the user to that one
+    /// (RFC 9110 §15.4, `Authorization`, `Cookie` and their like) is not sent.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_elsewhere(&self, url: &Url) -> Result<Answer, Failure> {
+        let mut headers = self.headers.clone();
+        for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            headers.remove(secret);
+        }
+        self.request(url, headers).await
+    }
+
+    async fn request(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
         let mut request = Request::new(Method::GET, url.clone());
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers;
         let response = match deadline.bound(self.client.execute(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure::before_answer(&error, url, self.connect_timeout)),

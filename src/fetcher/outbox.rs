@@ -1,7 +1,7 @@
 //! Finished records on their way to the writer.
 //!
-//! Bounded in bytes: a record waits for room before it is queued, and since its request keeps its place until then,
-//! a slow writer slows the requests down. When the writer dies, records that were not sent whole stay here for the
+//! Bounded in bytes: a page waits for room before it is made into a record, and since its request keeps its place until
+//! then, a slow writer slows the requests down. When the writer dies, records that were not sent whole stay here for the
 //! queue to its successor.
 
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ use crate::protocol::frame::encode_head;
 use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, PageHead, encode};
 use crate::record::UrlId;
 
-/// Records wait for room beyond this. One record of any size is always taken.
+/// No record is made while this much waits.
 pub const ROOM_BYTES: usize = 4 << 20;
 
 /// See the module. Clones are the same outbox.
@@ -66,26 +66,30 @@ impl Outbox {
         Self(Rc::new(Inner { generation, row, state: RefCell::default(), news: Notify::new(), room: Notify::new() }))
     }
 
-    /// Queues a record once there is room for it.
-    ///
-    /// # Errors
-    /// [`FrameError`] if the record is beyond what a frame can hold.
-    pub async fn put(&self, head: &PageHead, tail: Vec<u8>) -> Result<(), FrameError> {
-        let record = Record { url_id: head.url_id, head: encode_head(head, tail.len())?, tail };
+    /// Waits until a record may be put. What is put at once, without another wait in between, is the only record beyond
+    /// [`ROOM_BYTES`].
+    pub async fn room(&self) {
         loop {
             let room = self.0.room.notified();
-            {
-                let mut state = self.0.state.borrow_mut();
-                if state.records.is_empty() || state.bytes + record.len() <= ROOM_BYTES {
-                    state.bytes += record.len();
-                    state.records.push_back(record);
-                    self.show(&state);
-                    self.0.news.notify_one();
-                    return Ok(());
-                }
+            if self.0.state.borrow().bytes < ROOM_BYTES {
+                return;
             }
             room.await;
         }
+    }
+
+    /// Queues a record.
+    ///
+    /// # Errors
+    /// [`FrameError`] if the record is beyond what a frame can hold.
+    pub fn put(&self, head: &PageHead, tail: Vec<u8>) -> Result<(), FrameError> {
+        let record = Record { url_id: head.url_id, head: encode_head(head, tail.len())?, tail };
+        let mut state = self.0.state.borrow_mut();
+        state.bytes += record.len();
+        state.records.push_back(record);
+        self.show(&state);
+        self.0.news.notify_one();
+        Ok(())
     }
 
     /// URLs whose records are here, whole or begun.

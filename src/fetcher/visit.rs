@@ -97,7 +97,8 @@ impl Visitor {
             }
         };
         tracing::trace!(url_id = job.url_id, %url, "request");
-        let answer = self.http.get(&url).await;
+        let answer =
+            if is_elsewhere(&job, &url) { self.http.get_elsewhere(&url).await } else { self.http.get(&url).await };
         let elapsed_ms = started.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;
         let answer = match answer {
             Ok(answer) => answer,
@@ -159,6 +160,8 @@ impl Visitor {
         let mut head = self.head(job, ending, Some(answer.status), elapsed_ms);
         let mut tail = Vec::new();
         if matches!(head.ending, Ending::Final { .. }) {
+            // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
+            self.outbox.room().await;
             self.row.begin_work(job.url_id);
             let begun = Instant::now();
             tail = self.process(&mut head, url, &answer);
@@ -166,10 +169,7 @@ impl Visitor {
             self.row.end_work();
         }
         head.content_type = answer.content_type.take();
-        // A large body's place is kept until its compressed form is in the outbox: else many could wait for room there.
-        answer.body.clear();
-        self.put(head, tail).await;
-        drop(answer);
+        self.put(head, tail);
     }
 
     /// Hash, fields and compressed body of a page.
@@ -199,7 +199,8 @@ impl Visitor {
             None => Ending::Final { outcome: Outcome::Failed, failure: Some(failure) },
         };
         let head = self.head(job, ending, status, elapsed_ms);
-        self.put(head, Vec::new()).await;
+        self.outbox.room().await;
+        self.put(head, Vec::new());
         Visit::Over
     }
 
@@ -229,8 +230,8 @@ impl Visitor {
         }
     }
 
-    async fn put(&self, head: PageHead, tail: Vec<u8>) {
-        if let Err(error) = self.outbox.put(&head, tail).await {
+    fn put(&self, head: PageHead, tail: Vec<u8>) {
+        if let Err(error) = self.outbox.put(&head, tail) {
             // A page whose fields do not fit a frame still ends, by name.
             let failure = Failure::new(ErrorClass::TooLarge, format!("its record is too large: {error}"));
             let head = PageHead {
@@ -239,9 +240,14 @@ impl Visitor {
                 body: None,
                 ..head
             };
-            self.outbox.put(&head, Vec::new()).await.expect("a record without page and body fits a frame");
+            self.outbox.put(&head, Vec::new()).expect("a record without page and body fits a frame");
         }
     }
+}
+
+/// Whether redirects have led to an origin other than the listed one.
+fn is_elsewhere(job: &Job, url: &Url) -> bool {
+    job.hops.first().is_some_and(|hop| Url::parse(&hop.url).is_ok_and(|listed| listed.origin() != url.origin()))
 }
 
 /// Statuses that a later attempt may well not meet again.

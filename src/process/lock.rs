@@ -38,7 +38,7 @@ pub struct StoreLock {
 pub enum LockError {
     /// Another run has it.
     #[error(
-        "cannot open store {}: writer lock is held by {}; wait for that run or choose another file with --store",
+        "cannot open store {}: writer lock is held by {}; wait for that run or choose another file with --db",
         path.display(),
         holder_name(*.owner, *.since)
     )]
@@ -51,7 +51,7 @@ pub enum LockError {
         since: Option<SystemTime>,
     },
     /// A folder, a pipe, a device.
-    #[error("cannot open store {}: not a regular file; choose another with --store", path.display())]
+    #[error("cannot open store {}: not a regular file; choose another with --db", path.display())]
     NotAFile {
         /// The store.
         path: PathBuf,

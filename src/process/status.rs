@@ -80,12 +80,15 @@ impl Row {
 
     /// Names the URL to blame should the process die or stall from here on.
     pub fn begin_work(&self, url_id: UrlId) {
+        self.beat();
         self.working_since_ms.store(monotonic_ms(), Ordering::Relaxed);
         self.working_on.store(url_id, Ordering::Relaxed);
     }
 
     /// The page is done; nothing is to blame.
     pub fn end_work(&self) {
+        // Page after page may keep the process from the timer that shows it is alive.
+        self.beat();
         self.working_on.store(0, Ordering::Relaxed);
     }
 

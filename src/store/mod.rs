@@ -14,6 +14,7 @@ pub mod read;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +31,11 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const PAGE_BYTES: i64 = 4096;
 
 /// The write-ahead log is copied into the file when it has grown to this.
-pub const WAL_BYTES: i64 = 32 << 20;
+pub const WAL_BYTES: i64 = 64 << 20;
+
+/// Pages the writer may keep at hand, in KiB. The index of a million URLs fits; a transaction that outgrows it is
+/// slower, not wrong.
+const CACHE_KIB: i64 = 64 * 1024;
 
 /// A reader or checkpoint waits this long for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -103,7 +108,7 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     // file. Past the limit the log starts anew, readers permitting (see `Store::bound_wal`).
     db.pragma_update(None, "wal_autocheckpoint", WAL_BYTES / PAGE_BYTES)?;
     db.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
-    db.pragma_update(None, "cache_size", -16 * 1024)?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "temp_store", "memory")?;
     db.set_prepared_statement_cache_capacity(64);
     migrations::migrate(&mut db, path)?;
@@ -122,6 +127,33 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     }
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
+    check_identity(&db, path)?;
+    Ok(db)
+}
+
+/// Opens the store at `path`, of which the caller holds the lock and no writer is left, for reading.
+///
+/// A read-only connection would lay the log's files anew and could not take them away again.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn open_at_rest(path: &Path) -> Result<Connection, StoreError> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if Path::new(&wal).exists() {
+        // Some reader kept the writer from tidying up; what it reads from is needed here too.
+        return open_for_reading(path);
+    }
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(uri, flags)?;
     check_identity(&db, path)?;
     Ok(db)
 }

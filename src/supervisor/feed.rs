@@ -13,7 +13,7 @@ use crate::url_list::{Entry, Step, UrlList};
 
 /// Batches sent and not committed, at most. The writer commits together what has arrived: the more, the fewer times
 /// each page of the index of URLs is written, since their keys are spread over all of it.
-const WINDOW: usize = 32;
+const WINDOW: usize = 64;
 /// Lines per batch, at most ...
 const LINES: usize = 1024;
 /// ... bytes of text ...

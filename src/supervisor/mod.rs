@@ -85,6 +85,8 @@ pub struct Report {
     pub list_failures: Vec<String>,
     /// Time of this invocation.
     pub elapsed: Duration,
+    /// The store is nobody else's until this is dropped.
+    pub lock: StoreLock,
 }
 
 /// Why there was no run.
@@ -206,6 +208,7 @@ impl Supervisor {
             tally: self.plan.tally().clone(),
             list_failures: self.feed.failures().to_vec(),
             elapsed: self.started.elapsed(),
+            lock: self.lock,
         }
     }
 

@@ -76,6 +76,9 @@ impl Place {
                 crawl.arguments.extend([name.to_owned(), value.to_owned()]);
             }
         }
+        if let Some(at) = arguments.iter().position(|&argument| argument == "--db") {
+            crawl.db = self.path(arguments[at + 1]);
+        }
         crawl.args(arguments)
     }
 

@@ -41,11 +41,6 @@ pub struct Body {
 }
 
 impl Body {
-    /// Frees the bytes and keeps the place: what was made of them may be as large and has to be held somewhere too.
-    pub fn clear(&mut self) {
-        self.bytes = Vec::new();
-    }
-
     /// Whether this body holds one of the large-body permits.
     pub fn is_large(&self) -> bool {
         self.permit.is_some()
