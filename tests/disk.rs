@@ -11,8 +11,13 @@ use std::process::Command;
 use support::crawl::is_permitted;
 use support::{Dice, Place, Reply, Site, Store, eventually};
 
-const PAGES: usize = 120;
-const PAGE_BYTES: usize = 32 * 1024;
+/// Far more than fits the small disk, the batch of the writer and the outboxes of the fetchers together.
+const PAGES: usize = 240;
+const PAGE_BYTES: usize = 100 * 1024;
+const SMALL: &str = "4m";
+const LARGE: &str = "size=96m";
+/// A pace at which a batch of pages is small beside the small disk.
+const PACE: [&str; 2] = ["--delay", "10ms"];
 
 /// A small file system; taken away when dropped.
 struct Disk(PathBuf);
@@ -64,9 +69,9 @@ fn assert_complete(db: &Path) {
 #[test]
 fn a_full_disk_ends_the_crawl_resumable_if_no_room_comes() {
     let (place, site) = (Place::new(), large_pages());
-    let Some(disk) = Disk::new(&place, "2m") else { return };
+    let Some(disk) = Disk::new(&place, SMALL) else { return };
     place.list("urls.txt", site.urls(PAGES));
-    let crawl = || place.crawl(&["urls.txt", "--disk-wait", "2s", "--json"]).db(&disk.db());
+    let crawl = || place.crawl(&PACE).args(&["urls.txt", "--disk-wait", "2s", "--json"]).db(&disk.db());
     let ended = crawl().run().expect(5).says("no room on disk").says("fetching pauses").says("out of disk: make room");
     assert_eq!(ended.json()["ended_by"], "disk_full");
     assert_eq!(ended.stderr.matches("no room on disk").count(), 1, "it is said once:\n{}", ended.stderr);
@@ -76,7 +81,7 @@ fn a_full_disk_ends_the_crawl_resumable_if_no_room_comes() {
 
     // Still no room: the same again, and nothing is worse.
     crawl().run().expect(5);
-    disk.remount("size=64m");
+    disk.remount(LARGE);
     crawl().run().expect(0);
     let now = Store::open(&disk.db()).rows("SELECT url, body_hash FROM pages ORDER BY url");
     assert!(kept.iter().all(|row| now.contains(row)), "a page that was stored has changed");
@@ -87,14 +92,14 @@ fn a_full_disk_ends_the_crawl_resumable_if_no_room_comes() {
 #[test]
 fn a_full_disk_is_waited_for_and_the_crawl_goes_on_when_there_is_room() {
     let (place, site) = (Place::new(), large_pages());
-    let Some(disk) = Disk::new(&place, "2m") else { return };
+    let Some(disk) = Disk::new(&place, SMALL) else { return };
     place.list("urls.txt", site.urls(PAGES));
-    let mut running = place.crawl(&["urls.txt", "--disk-wait", "50s", "--json"]).db(&disk.db()).start();
+    let mut running = place.crawl(&PACE).args(&["urls.txt", "--disk-wait", "50s", "--json"]).db(&disk.db()).start();
     running.wait_to_hear("no room on disk");
     let mut before = site.count();
     eventually("fetching pauses", || std::mem::replace(&mut before, site.count()) == site.count());
     assert!(site.count() < PAGES);
-    disk.remount("size=64m");
+    disk.remount(LARGE);
     running.wait_to_hear("there is room on disk again");
     let json = running.wait().expect(0).json();
     assert_eq!((json["leased_again"].as_i64(), json["writer_crashes"].as_i64()), (Some(0), Some(0)));
@@ -105,14 +110,14 @@ fn a_full_disk_is_waited_for_and_the_crawl_goes_on_when_there_is_room() {
 #[test]
 fn an_interrupt_while_the_disk_is_full_is_obeyed() {
     let (place, site) = (Place::new(), large_pages());
-    let Some(disk) = Disk::new(&place, "2m") else { return };
+    let Some(disk) = Disk::new(&place, SMALL) else { return };
     place.list("urls.txt", site.urls(PAGES));
     let arguments = ["urls.txt", "--disk-wait", "50s", "--grace", "1s"];
-    let mut running = place.crawl(&arguments).db(&disk.db()).start();
+    let mut running = place.crawl(&PACE).args(&arguments).db(&disk.db()).start();
     running.wait_to_hear("no room on disk");
     running.signal(support::Signal::SIGINT);
     running.wait_within(std::time::Duration::from_secs(20)).expect(130);
-    disk.remount("size=64m");
+    disk.remount(LARGE);
     place.crawl(&["urls.txt"]).db(&disk.db()).run().expect(0);
     assert_complete(&disk.db());
 }
@@ -126,7 +131,7 @@ fn a_disk_without_room_for_an_empty_store_is_named_and_left_clean() {
     assert!(ended.stderr.contains("no room on disk"), "{}", ended.stderr);
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert_eq!(site.count(), 0);
-    disk.remount("size=64m");
+    disk.remount(LARGE);
     place.crawl(&["urls.txt"]).db(&disk.db()).run().expect(0);
     assert_complete(&disk.db());
 }
@@ -134,8 +139,8 @@ fn a_disk_without_room_for_an_empty_store_is_named_and_left_clean() {
 #[test]
 fn a_finished_store_can_be_read_from_a_disk_that_cannot_be_written() {
     let (place, site) = (Place::new(), large_pages());
-    let Some(disk) = Disk::new(&place, "64m") else { return };
-    place.list("urls.txt", site.urls(PAGES));
+    let Some(disk) = Disk::new(&place, "96m") else { return };
+    place.list("urls.txt", site.urls(5));
     place.crawl(&["urls.txt"]).db(&disk.db()).run().expect(0);
     // Only the one file, as it would be copied.
     for suffix in ["-wal", "-shm"] {

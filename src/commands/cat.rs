@@ -5,14 +5,14 @@ use std::io::{self, BufWriter};
 use anyhow::Result;
 
 use crate::cli::CatArgs;
-use crate::store::{open_for_reading, read};
+use crate::store::read;
 
 /// Writes the body to standard output.
 ///
 /// # Errors
 /// No such store, URL or body.
 pub fn run(args: &CatArgs) -> Result<i32> {
-    let db = open_for_reading(&args.db)?;
+    let db = super::open_store(&args.db)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match read::cat(&db, &args.url, &mut out) {
         // `seine cat … | head` has seen enough.

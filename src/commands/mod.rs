@@ -7,9 +7,13 @@ pub mod log;
 pub mod status;
 pub mod summary;
 
+use std::path::Path;
+
 use anyhow::Result;
+use rusqlite::Connection;
 
 use crate::cli::Command;
+use crate::store::{StoreError, open_for_reading};
 
 /// Exit code: usage, config or input error.
 pub const USAGE: i32 = 2;
@@ -35,6 +39,14 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),
     }
+}
+
+/// Opens a store for reading; what SQLite says of it comes with its name.
+fn open_store(path: &Path) -> Result<Connection> {
+    open_for_reading(path).map_err(|error| match error {
+        StoreError::Sqlite(_) => anyhow::Error::new(error).context(format!("cannot open store {}", path.display())),
+        other => other.into(),
+    })
 }
 
 /// An error with an exit code of its own.

@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use crate::cli::StatusArgs;
 use crate::commands::summary;
 use crate::process::lock;
-use crate::store::{open_for_reading, read};
+use crate::store::read;
 
 /// Prints the summary of a finished, running or dead crawl.
 ///
 /// # Errors
 /// No such store.
 pub fn run(args: &StatusArgs) -> Result<i32> {
-    let db = open_for_reading(&args.db)?;
+    let db = super::open_store(&args.db)?;
     let summary = read::summary(&db).with_context(|| format!("cannot read {}", args.db.display()))?;
     let owner = lock::owner(&args.db);
     let text = if args.json {

@@ -616,9 +616,7 @@ impl Store {
     /// A reader that stays in one transaction keeps the log from being reused; short readers only delay it. So past
     /// `limit_bytes` the log is emptied with a short wait for readers, as often as this is called.
     pub fn bound_wal(&mut self, path: &Path, limit_bytes: u64) -> Option<(u64, bool)> {
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        let bytes = std::fs::metadata(wal).map_or(0, |meta| meta.len());
+        let bytes = std::fs::metadata(super::wal_of(path)).map_or(0, |meta| meta.len());
         if bytes <= limit_bytes {
             return None;
         }

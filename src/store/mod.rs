@@ -14,6 +14,7 @@ pub mod read;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,14 +93,18 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldLibrary(rusqlite::version()));
     }
-    let fresh = std::fs::metadata(path).map(|m| m.len() == 0).unwrap_or(true);
+    // Looked at before SQLite opens it: even closing a connection can write to a file that is not ours.
+    let fresh = std::fs::metadata(path).map(|meta| meta.len() == 0).unwrap_or(true);
+    if !fresh {
+        check_header(path)?;
+    }
     let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     if fresh {
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
     } else {
-        check_identity(&db, path)?;
+        check_version(&db, path)?;
     }
     db.pragma_update(None, "journal_mode", "wal")?;
     // A killed process loses nothing committed; a power cut may undo the last commits, whose URLs are then pending.
@@ -125,25 +130,37 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
         Ok(meta) if !meta.is_file() => return Err(StoreError::Foreign(path.into(), "not a file".into())),
         _ => return Err(StoreError::Missing(path.into())),
     }
+    check_header(path)?;
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    check_identity(&db, path)?;
-    Ok(db)
+    match check_version(&db, path) {
+        // Where nothing can be written, the log's files cannot be made; of a store at rest nobody needs them.
+        Err(StoreError::Sqlite(error))
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+                && !wal_of(path).exists() =>
+        {
+            open_immutable(path)
+        }
+        checked => checked.map(|()| db),
+    }
 }
 
 /// Opens the store at `path`, of which the caller holds the lock and no writer is left, for reading.
 ///
-/// A read-only connection would lay the log's files anew and could not take them away again.
+/// An ordinary read-only connection would lay the log's files anew and could not take them away again.
 ///
 /// # Errors
 /// [`StoreError`]
 pub fn open_at_rest(path: &Path) -> Result<Connection, StoreError> {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    if Path::new(&wal).exists() {
+    if wal_of(path).exists() {
         // Some reader kept the writer from tidying up; what it reads from is needed here too.
         return open_for_reading(path);
     }
+    check_header(path)?;
+    open_immutable(path)
+}
+
+fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
     let mut uri = String::from("file:");
     for &byte in path.as_os_str().as_bytes() {
         match byte {
@@ -152,26 +169,45 @@ pub fn open_at_rest(path: &Path) -> Result<Connection, StoreError> {
         }
     }
     uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(uri, flags)?;
-    check_identity(&db, path)?;
+    let db = Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+    check_version(&db, path)?;
     Ok(db)
 }
 
-fn check_identity(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let id = db.query_row("PRAGMA application_id", [], |row| row.get::<_, i32>(0)).map_err(|error| {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => StoreError::Foreign(path.into(), "not an SQLite file".into()),
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Foreign(path.into(), "a damaged SQLite file".into()),
-            _ => error.into(),
-        }
-    })?;
-    if id != APPLICATION_ID {
-        return Err(StoreError::Foreign(path.into(), "an SQLite file of another program".into()));
+fn wal_of(path: &Path) -> PathBuf {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    wal.into()
+}
+
+/// Whether the file is a crawl store, by its first bytes (<https://sqlite.org/fileformat.html>, section 1.3).
+fn check_header(path: &Path) -> Result<(), StoreError> {
+    let foreign = |what: &str| Err(StoreError::Foreign(path.into(), what.into()));
+    let mut header = [0; 100];
+    match std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return foreign("not an SQLite file"),
+        Err(error) => return foreign(&error.to_string()),
     }
-    let found = migrations::version(db)?;
-    if found > migrations::VERSION {
-        return Err(StoreError::Newer { path: path.into(), found, known: migrations::VERSION });
+    if !header.starts_with(b"SQLite format 3\0") {
+        return foreign("not an SQLite file");
+    }
+    if header[68..72] != APPLICATION_ID.to_be_bytes() {
+        return foreign("an SQLite file of another program");
     }
     Ok(())
+}
+
+fn check_version(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    match migrations::version(db) {
+        Ok(found) if found > migrations::VERSION => {
+            Err(StoreError::Newer { path: path.into(), found, known: migrations::VERSION })
+        }
+        Err(StoreError::Sqlite(error))
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)) =>
+        {
+            Err(StoreError::Foreign(path.into(), "a damaged SQLite file".into()))
+        }
+        other => other.map(|_| ()),
+    }
 }

@@ -43,7 +43,8 @@ CREATE TABLE host(
 
 -- One row per normalised URL (or per distinct text that is no URL, with outcome "rejected").
 CREATE TABLE url(
-  url_id   INTEGER PRIMARY KEY,
+  -- Never reused: a record of a URL that was deleted meanwhile must find nothing.
+  url_id   INTEGER PRIMARY KEY AUTOINCREMENT,
   key      BLOB NOT NULL UNIQUE,             -- 16 bytes, see record.rs
   url      TEXT NOT NULL,
   host_id  INTEGER REFERENCES host,

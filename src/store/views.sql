@@ -12,7 +12,7 @@ SELECT u.url_id, u.url,
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined' END AS outcome,
        p.status, p.error, p.error_message,
        p.title, p.h1, p.description, p.canonical, p.lang,
-       p.content_type, p.charset, b.bytes AS body_bytes, lower(hex(b.hash)) AS body_hash,
+       p.content_type, p.charset, b.bytes AS body_bytes, CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash,
        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
        p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects
 FROM url u

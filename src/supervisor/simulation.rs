@@ -693,7 +693,7 @@ fn seeds(count: u64) -> impl Iterator<Item = u64> {
 #[test]
 fn every_url_gets_one_outcome_whoever_dies_when() {
     let mut kills = 0;
-    for seed in seeds(150) {
+    for seed in seeds(80) {
         let world = run(seed, 20, None);
         kills += world.kills;
         assert_eq!(world.over, Some(EndedBy::Completed), "seed {seed}");
@@ -706,12 +706,12 @@ fn every_url_gets_one_outcome_whoever_dies_when() {
         }
         assert_eq!(world.plan.leased(), 0, "seed {seed}");
     }
-    assert!(kills > 300, "only {kills} kills: the test tests little");
+    assert!(kills > 100, "only {kills} kills: the test tests little");
 }
 
 #[test]
 fn without_deaths_every_url_is_requested_as_often_as_its_attempts_and_hops_need() {
-    for seed in seeds(60) {
+    for seed in seeds(30) {
         let (mut world, actions) = World::new(seed);
         world.poison.clear();
         world.carry_out(actions);
@@ -732,7 +732,7 @@ fn without_deaths_every_url_is_requested_as_often_as_its_attempts_and_hops_need(
 
 #[test]
 fn a_stopped_run_ends_and_nothing_it_committed_is_lost() {
-    for seed in seeds(100) {
+    for seed in seeds(40) {
         let stop_at = 500 + Random(seed).below(3_000) as u64;
         let world = run(seed, 10, Some(stop_at));
         assert!(matches!(world.over, Some(EndedBy::Interrupted | EndedBy::Completed)), "seed {seed}: {:?}", world.over);

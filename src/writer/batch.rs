@@ -14,8 +14,11 @@ use crate::store::insert::Store;
 const ROWS: usize = 512;
 /// ... or so many bytes of pages ...
 pub const BYTES: usize = 4 << 20;
-/// ... or when the oldest has waited so long.
-const AGE: Duration = Duration::from_millis(30);
+/// ... or when a record has waited so long.
+const RECORD_AGE: Duration = Duration::from_millis(30);
+/// Lines of lists may wait longer: the more of them one transaction takes, the fewer times each page of the index of
+/// URLs is written. The supervisor bounds how many can come.
+const LINES_AGE: Duration = Duration::from_millis(150);
 
 /// One thing to write.
 #[derive(Debug)]
@@ -65,28 +68,33 @@ pub struct Batch {
     items: Vec<Item>,
     rows: usize,
     bytes: usize,
-    oldest: Option<Instant>,
-    urgent: bool,
+    due_at: Option<Instant>,
 }
 
 impl Batch {
     /// Adds `item`.
     pub fn push(&mut self, item: Item) {
-        let (rows, bytes) = match &item {
+        let (rows, bytes, age) = match &item {
             Item::Page { head, zstd } => {
-                (1, zstd.len() + head.page.as_ref().and_then(|page| page.links.as_ref()).map_or(0, String::len))
+                let links = head.page.as_ref().and_then(|page| page.links.as_ref()).map_or(0, String::len);
+                (1, zstd.len() + links, RECORD_AGE)
             }
-            // A chunk already, so there is nothing to wait for: the first request starts sooner.
-            Item::Import { .. } | Item::ImportEnd { .. } => {
-                self.urgent = true;
-                (0, 0)
-            }
-            Item::Quarantine { .. } => (1, 0),
+            Item::Quarantine { .. } => (1, 0, RECORD_AGE),
+            Item::Import { .. } => (0, 0, LINES_AGE),
+            Item::ImportEnd { .. } => (0, 0, Duration::ZERO),
         };
         self.rows += rows;
         self.bytes += bytes;
-        self.oldest.get_or_insert_with(Instant::now);
+        let due_at = Instant::now() + age;
+        self.due_at = Some(self.due_at.map_or(due_at, |earlier| earlier.min(due_at)));
         self.items.push(item);
+    }
+
+    /// Has the batch committed as soon as possible.
+    pub fn hurry(&mut self) {
+        if !self.is_empty() {
+            self.due_at = Some(Instant::now());
+        }
     }
 
     /// Whether nothing is collected.
@@ -101,12 +109,12 @@ impl Batch {
 
     /// When it is to be committed at the latest.
     pub fn due_at(&self) -> Option<Instant> {
-        self.oldest.map(|oldest| if self.has_room() && !self.urgent { oldest + AGE } else { oldest })
+        if self.has_room() { self.due_at } else { Some(Instant::now()) }
     }
 
     /// Whether it is to be committed now.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.due_at().is_some_and(|at| at <= now)
+        !self.has_room() || self.due_at.is_some_and(|at| at <= now)
     }
 
     /// Writes everything in one transaction and empties the batch; after an error it is as before.

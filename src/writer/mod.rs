@@ -144,6 +144,10 @@ impl Writer {
             if self.takes_records() {
                 self.read_queues();
             }
+            if self.store.as_ref().is_some_and(|store| store.pending() == 0) {
+                // Nobody has anything to do until the first lines are in.
+                self.batch.hurry();
+            }
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {
                 self.commit()?;
             }
