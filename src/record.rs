@@ -11,6 +11,9 @@ pub type UrlId = i64;
 /// accepts them (RFC 9110 §4.1 asks for 8000 at least).
 pub const MAX_URL_BYTES: usize = 16 * 1024;
 
+/// Longest pause between two attempts at a URL, in milliseconds, whatever a site asks for.
+pub const LONGEST_RETRY_MS: u64 = 60_000;
+
 /// A URL as the crawl knows it: normalised text, the host whose pace it obeys, and the key under
 /// which duplicates meet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

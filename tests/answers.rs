@@ -176,6 +176,46 @@ fn redirects_are_followed_on_one_host_and_across_hosts_and_their_chain_is_kept()
 }
 
 #[test]
+fn a_redirect_that_takes_its_time_is_followed_all_the_same() {
+    // Longer than an idle host is remembered by its fetcher: delay and a second.
+    let slow = Duration::from_millis(1_500);
+    let (place, site) = (
+        Place::new(),
+        Site::new(move |request| match request.path.as_str() {
+            "/slow" => Reply::redirect(302, "/end").after(slow),
+            path => Reply::page(path),
+        }),
+    );
+    place.list("urls.txt", [site.url("/slow")]);
+    place.crawl(&["urls.txt", "--delay", "1ms"]).run().expect(0);
+    assert_eq!(place.store().row("SELECT outcome, title FROM pages"), "ok|/end");
+}
+
+#[test]
+fn a_retry_behind_a_redirect_keeps_its_chain_and_sends_no_secret_to_the_other_site() {
+    let (place, site) = (
+        Place::new(),
+        Site::with_hosts(2, |request| match (request.host, request.path.as_str(), request.nth) {
+            (0, "/in", _) => Reply::redirect(302, request.url_at(1, "/out")),
+            (1, "/out", 1) => Reply::status(503),
+            _ if request.headers.get("authorization").is_some_and(|value| value.contains("swordfish")) => {
+                Reply::page("it was told the secret")
+            }
+            _ => Reply::page("it knows nothing"),
+        }),
+    );
+    place.list("urls.txt", [site.url_at(0, "/in"), site.url_at(0, "/listed")]);
+    place.crawl(&["urls.txt", "--header", "Authorization: Bearer swordfish"]).run().expect(0);
+    assert_eq!(
+        place.store().rows("SELECT title, final_url, attempts FROM pages ORDER BY input_line"),
+        [
+            format!("it knows nothing|{}|2", site.url_at(1, "/out")),
+            format!("it was told the secret|{}|1", site.url_at(0, "/listed"))
+        ]
+    );
+}
+
+#[test]
 fn redirects_end_in_a_record_when_they_lead_nowhere() {
     let (place, site) = (
         Place::new(),

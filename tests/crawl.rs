@@ -104,6 +104,20 @@ fn a_limit_stops_the_crawl_exactly_there_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn a_limit_is_reached_even_if_something_has_to_be_tried_again() {
+    let place = Place::new();
+    let site = Site::new(|request| match (request.path.as_str(), request.nth) {
+        ("/0", 1) => Reply::status(503),
+        (path, _) => Reply::page(path),
+    });
+    place.list("urls.txt", (0..30).map(|n| site.url(&format!("/{n}"))));
+    let ended = place.crawl(&["urls.txt", "--limit", "5", "--delay", "1ms", "--json"]).run().expect(3);
+    assert_eq!(ended.json()["ended_by"], "limit");
+    assert_eq!(place.store().number("SELECT count(*) FROM pages"), 5);
+    assert_eq!(site.count(), 6);
+}
+
+#[test]
 fn the_wall_clock_budget_stops_the_crawl_and_the_next_run_goes_on() {
     let (site, place) = (pages(), Place::new());
     place.list("urls.txt", site.urls(200));

@@ -205,8 +205,8 @@ fn exit_code(report: &Report) -> i32 {
         EndedBy::Terminated => TERMINATED,
         EndedBy::Limit | EndedBy::MaxWall => STOPPED,
         EndedBy::DiskFull => DISK_FULL,
-        // A store that cannot be used is an input error; processes that keep failing are not.
-        EndedBy::Failure if report.tally.fetcher_crashes + report.tally.writer_crashes == 0 => USAGE,
+        // A store that cannot be opened is an input error; what fails later is not.
+        EndedBy::Failure if !report.tally.opened && report.tally.writer_crashes == 0 => USAGE,
         EndedBy::Failure => STOPPED,
     }
 }

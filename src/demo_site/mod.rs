@@ -2,7 +2,7 @@
 //!
 //! Half of the room is pure: [`Site::answer`] turns a request line into an [`Answer`], the same bytes every
 //! time, and [`url_list`] names what the demo crawls together with how each URL must end ([`expected`]). The
-//! other half, [`serve`], speaks HTTP/1.1 on a listener that the caller opened.
+//! other half, `serve`, speaks HTTP/1.1 on a listener that the caller opened.
 //!
 //! The site is a shop as people build them, and it has the troubles that real sites have: pages in old
 //! charsets, redirect chains and a loop, answers that come late, in part, at the second try or not at all.

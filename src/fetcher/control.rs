@@ -40,7 +40,7 @@ pub struct Speaker(mpsc::UnboundedSender<FromFetcher>);
 impl Speaker {
     /// The URL goes on at another host.
     ///
-    /// Bounded by the leases: each URL can be redirected away once.
+    /// Bounded by the leases: each URL can be redirected away once per lease.
     pub fn redirected(&self, host: String, job: Job) {
         // The receiver lives as long as the process.
         let _ = self.0.send(FromFetcher::Redirected { host, job });

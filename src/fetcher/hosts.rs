@@ -154,8 +154,11 @@ impl Hosts {
         let forget_after = inner.delay + Duration::from_secs(1);
         loop {
             if host.queue.borrow().is_empty() {
+                let idle = || host.places.available_permits() == inner.host_concurrency;
                 if tokio::time::timeout(forget_after, host.news.notified()).await.is_err()
                     && host.queue.borrow().is_empty()
+                    // What is in flight may still come back as a redirect, and holds its place of this host.
+                    && idle()
                 {
                     inner.hosts.borrow_mut().remove(&name);
                     return;

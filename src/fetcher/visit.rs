@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::extract::{Extractor, is_html};
 use crate::process::status::Row;
 use crate::protocol::{BodyHead, Ending, Generation, Hop, Job, PageFields, PageHead};
-use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome};
+use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, LONGEST_RETRY_MS, Outcome};
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
 /// more for little.
@@ -21,7 +21,7 @@ const ZSTD_LEVEL: i32 = 1;
 /// First pause before a repeated attempt; it doubles with each.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest pause a failure or a `Retry-After` can cause.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_millis(LONGEST_RETRY_MS);
 
 /// Where a visit led.
 #[derive(Debug)]

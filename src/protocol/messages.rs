@@ -41,13 +41,6 @@ pub enum ToWriter {
         /// The fetcher's generation.
         generation: Generation,
     },
-    /// This fetcher has been given up: read no more from it, then report it drained.
-    Fence {
-        /// The fetcher's slot.
-        slot: Slot,
-        /// The fetcher's generation.
-        generation: Generation,
-    },
     /// Lines of the URL list `file` (index into the lists of this run).
     Import {
         /// Index of the list.
@@ -251,8 +244,6 @@ pub struct Imported {
     pub duplicates: u64,
     /// URLs without outcome.
     pub pending: u64,
-    /// Whether this acknowledges the end of a list.
-    pub end_of_list: bool,
 }
 
 /// How the store took one record.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -18,6 +18,12 @@ use crate::record::{ErrorClass, Outcome, UrlId};
 
 /// Host ids kept at hand while importing; past it the cache starts anew.
 const CACHED_HOSTS: usize = 50_000;
+
+/// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
+const PULL_BYTES: usize = 4 << 20;
+
+/// How long readers are waited for when the write-ahead log is to be emptied.
+const WAL_PATIENCE: Duration = Duration::from_millis(500);
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -101,8 +107,9 @@ impl Store {
         let last = transaction
             .query_row(
                 "SELECT run_id, ended_by IS NOT 'completed', urls, ok, http_error, failed, rejected, quarantined, \
-                        bytes, active_ms, last_at FROM run ORDER BY run_id DESC LIMIT 1",
-                [],
+                        bytes, active_ms, iif(ended_at IS NULL, ?1, last_at) FROM run ORDER BY run_id DESC LIMIT 1",
+                // A run that was killed may have made requests until a moment ago that it never recorded.
+                [now],
                 |row| {
                     let mut outcomes = [0; Outcome::ALL.len()];
                     for (i, count) in outcomes.iter_mut().enumerate() {
@@ -518,8 +525,13 @@ impl Store {
     /// [`StoreError`]
     pub fn pull(&mut self, pull: &Pull) -> Result<(Vec<HostCandidates>, Option<HostId>)> {
         let mut hosts = Vec::new();
+        let mut bytes = 0;
         for &(host_id, after, limit) in &pull.refills {
-            hosts.push(self.candidates(host_id, after, limit)?);
+            // Past the limit nothing but the word that there is more: it will be asked for again.
+            let limit = if bytes < PULL_BYTES { limit } else { 0 };
+            let host = self.candidates(host_id, after, limit)?;
+            bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
+            hosts.push(host);
         }
         let mut reached = None;
         if let Some(sweep) = pull.sweep {
@@ -533,7 +545,12 @@ impl Store {
                     .query_row([after], |row| row.get::<_, HostId>(0))
                     .optional()?;
                 let Some(host_id) = next else { return Ok((hosts, None)) };
-                hosts.push(self.candidates(host_id, 0, pull.per_host)?);
+                if bytes >= PULL_BYTES {
+                    break;
+                }
+                let host = self.candidates(host_id, 0, pull.per_host)?;
+                bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
+                hosts.push(host);
                 after = host_id;
             }
             reached = Some(after);
@@ -605,25 +622,28 @@ impl Store {
     }
 
     /// Closes without a word on how the run ended; the next crawl goes on with it.
-    pub fn close(self) {
-        // The last connection to leave checkpoints and removes the WAL; with readers around it stays for them.
+    pub fn close(mut self) {
         let _ = self.db.execute_batch("PRAGMA optimize");
+        // The last connection to leave empties and removes the log. With readers around it stays, so leave them none.
+        self.empty_wal();
         let _ = self.db.close();
     }
 
-    /// Bytes of the write-ahead log now, and whether it could be emptied: `None` if it was small anyway.
+    /// Bytes of the write-ahead log if they are more than `limit_bytes`, and whether it could be emptied.
     ///
-    /// A reader that stays in one transaction keeps the log from being reused; short readers only delay it. So past
-    /// `limit_bytes` the log is emptied with a short wait for readers, as often as this is called.
+    /// SQLite starts the log anew only when nobody reads from it. Readers that come and go never leave such a moment by
+    /// themselves, so it is waited for: once all is copied into the file, new readers do without the log. A reader
+    /// that stays in one transaction is waited for in vain.
     pub fn bound_wal(&mut self, path: &Path, limit_bytes: u64) -> Option<(u64, bool)> {
         let bytes = std::fs::metadata(super::wal_of(path)).map_or(0, |meta| meta.len());
-        if bytes <= limit_bytes {
-            return None;
-        }
-        let _ = self.db.busy_timeout(std::time::Duration::from_millis(50));
+        (bytes > limit_bytes).then(|| (bytes, self.empty_wal()))
+    }
+
+    fn empty_wal(&mut self) -> bool {
+        let _ = self.db.busy_timeout(WAL_PATIENCE);
         let busy = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         let _ = self.db.busy_timeout(super::BUSY_TIMEOUT);
-        Some((bytes, matches!(busy, Ok(0))))
+        matches!(busy, Ok(0))
     }
 
     fn statement(&self, sql: &str) -> Result<CachedStatement<'_>> {

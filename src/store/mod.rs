@@ -115,6 +115,8 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    // Rows are only ever written together, and checking references would scan tables that need no index otherwise.
+    db.pragma_update(None, "foreign_keys", false)?;
     db.set_prepared_statement_cache_capacity(64);
     migrations::migrate(&mut db, path)?;
     Ok(db)

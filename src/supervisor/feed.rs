@@ -30,7 +30,7 @@ pub struct Feed {
     last_line: u64,
     entries: Vec<ImportEntry>,
     entry_bytes: usize,
-    /// Encoded batches, oldest first; the first [`Feed::sent`] of them were sent.
+    /// Encoded batches that were sent, oldest first.
     unacknowledged: VecDeque<Vec<u8>>,
     /// Nothing to read now on a pipe.
     waiting: bool,

@@ -11,7 +11,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 use super::partition::Partition;
 use crate::protocol::{HostCandidates, HostId, Job, Lease, Pull, Slot, Sweep};
-use crate::record::UrlId;
+use crate::record::{LONGEST_RETRY_MS, UrlId};
 
 /// URLs held in memory at most, whatever the length of the lists.
 pub const MAX_URLS: usize = 65_536;
@@ -28,6 +28,8 @@ const FIRST_DEPTH: u32 = 16;
 const MAX_DEPTH: u32 = 1024;
 /// Pause after a sweep that found nothing new.
 const SWEEP_PAUSE_MS: u64 = 200;
+/// The longest, after many such in a row.
+const LONGEST_SWEEP_PAUSE_MS: u64 = 5_000;
 
 /// Index of a host in memory; valid while it is active or resting.
 pub type HostRef = usize;
@@ -87,14 +89,14 @@ pub struct Frontier {
     rings: Vec<VecDeque<HostRef>>,
     /// URLs that wait for a time of the wall clock: (due, tie-break).
     delayed: BinaryHeap<Reverse<(u64, UrlId)>>,
-    delayed_jobs: HashMap<UrlId, (HostRef, Job)>,
+    delayed_jobs: HashMap<UrlId, (HostRef, Queued)>,
     /// (until, host), in order of time since all rest equally long.
     resting: VecDeque<(u64, HostRef)>,
     refills: VecDeque<HostRef>,
     /// URLs queued or delayed here.
     held: HashSet<UrlId>,
     active: usize,
-    /// Queued URLs that were leased before.
+    /// Queued and delayed URLs that were leased before.
     counted: usize,
     /// For each slot, whether a host is on its way there.
     invited: Vec<bool>,
@@ -102,7 +104,10 @@ pub struct Frontier {
     /// Something the present sweep may have missed.
     sweep_again: bool,
     sweep_found: bool,
-    sweep_pause_until: u64,
+    /// When a whole round last found nothing new.
+    swept_in_vain_at: Option<u64>,
+    /// How long to wait after it.
+    sweep_pause_ms: u64,
     pulling: bool,
 }
 
@@ -127,7 +132,8 @@ impl Frontier {
             sweep_after: 0,
             sweep_again: true,
             sweep_found: false,
-            sweep_pause_until: 0,
+            swept_in_vain_at: None,
+            sweep_pause_ms: SWEEP_PAUSE_MS,
             pulling: false,
         }
     }
@@ -142,7 +148,7 @@ impl Frontier {
         self.active
     }
 
-    /// Whether a URL is queued (delayed ones aside) that was leased before in this run.
+    /// Whether a URL is queued or delayed here that was leased before in this run.
     pub fn has_counted(&self) -> bool {
         self.counted > 0
     }
@@ -150,6 +156,7 @@ impl Frontier {
     /// New URLs have reached the store.
     pub fn store_grew(&mut self) {
         self.sweep_again = true;
+        self.sweep_pause_ms = SWEEP_PAUSE_MS;
     }
 
     /// What to ask the store for, if anything: `unknown` is how many pending URLs it has that are neither here nor
@@ -166,7 +173,10 @@ impl Frontier {
             }
         }
         let idle = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
-        if self.active < MAX_HOSTS && (self.sweep_again || idle) && (now >= self.sweep_pause_until) {
+        if self.active < MAX_HOSTS
+            && (self.sweep_again || idle)
+            && self.swept_in_vain_at.is_none_or(|at| now >= at + self.sweep_pause_ms)
+        {
             if self.sweep_after == 0 {
                 (self.sweep_again, self.sweep_found) = (false, false);
             }
@@ -213,7 +223,7 @@ impl Frontier {
                     started_at: 0,
                 };
                 if candidate.due_at > now_at {
-                    self.delay(at, job, candidate.due_at);
+                    self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
                 } else {
                     self.enqueue(at, job, false, false);
                 }
@@ -225,7 +235,12 @@ impl Frontier {
             if reached.is_none() {
                 // A whole round: go on at once only if it was worth it.
                 self.sweep_again |= self.sweep_found;
-                self.sweep_pause_until = if self.sweep_found { now } else { now + SWEEP_PAUSE_MS };
+                if self.sweep_found {
+                    self.swept_in_vain_at = None;
+                } else {
+                    self.swept_in_vain_at = Some(now);
+                    self.sweep_pause_ms = (2 * self.sweep_pause_ms).min(LONGEST_SWEEP_PAUSE_MS);
+                }
             } else {
                 self.sweep_again = true;
             }
@@ -257,9 +272,9 @@ impl Frontier {
     }
 
     /// Keeps a URL until the wall clock reads `due_at`; if memory is full, leaves it to the store.
-    pub fn put_off(&mut self, host: HostRef, job: Job, due_at: u64) {
+    pub fn put_off(&mut self, host: HostRef, job: Job, due_at: u64, now_at: u64) {
         if self.held.len() < 2 * MAX_URLS {
-            self.delay(host, job, due_at);
+            self.delay(host, Queued { job, counted: true }, due_at, now_at);
         }
     }
 
@@ -270,12 +285,14 @@ impl Frontier {
                 break;
             }
             self.delayed.pop();
-            if let Some((at, job)) = self.delayed_jobs.remove(&url_id) {
+            if let Some((at, queued)) = self.delayed_jobs.remove(&url_id) {
                 self.held.remove(&url_id);
+                self.counted -= usize::from(queued.counted);
                 if let Some(host) = self.hosts[at].as_mut() {
                     host.delayed -= 1;
                 }
-                self.enqueue(at, job, false, true);
+                // Ahead of URLs that --limit may not let pass any more.
+                self.enqueue(at, queued.job, true, queued.counted);
                 self.refresh(at, now);
             }
         }
@@ -414,13 +431,17 @@ impl Frontier {
         }
     }
 
-    fn delay(&mut self, at: HostRef, job: Job, due_at: u64) {
-        self.held.insert(job.url_id);
+    fn delay(&mut self, at: HostRef, queued: Queued, due_at: u64, now_at: u64) {
+        let url_id = queued.job.url_id;
+        // A later time than any retry has was written by a clock that was wrong.
+        let due_at = due_at.min(now_at + LONGEST_RETRY_MS);
+        self.held.insert(url_id);
+        self.counted += usize::from(queued.counted);
         if let Some(host) = self.hosts[at].as_mut() {
             host.delayed += 1;
         }
-        self.delayed.push(Reverse((due_at, job.url_id)));
-        self.delayed_jobs.insert(job.url_id, (at, job));
+        self.delayed.push(Reverse((due_at, url_id)));
+        self.delayed_jobs.insert(url_id, (at, queued));
     }
 
     /// Puts the host where its state belongs: the ring of its slot, the refill list, another slot, or to rest.
@@ -453,6 +474,7 @@ impl Frontier {
             self.partition.left(host.slot);
             self.free.push(at);
             self.active -= 1;
+            self.sweep_pause_ms = SWEEP_PAUSE_MS;
         }
     }
 

@@ -432,7 +432,18 @@ impl Supervisor {
                 Who::Writer => None,
                 Who::Fetcher(slot) => self.board.row(usize::from(slot)).work().map(|(url_id, _)| url_id),
             };
-            tracing::info!(?who, %exit, "ended");
+            let row_at = if let Who::Fetcher(slot) = who { usize::from(slot) } else { self.fetchers.len() };
+            let row = self.board.row(row_at);
+            let number = |of: &std::sync::atomic::AtomicU64| of.load(std::sync::atomic::Ordering::Relaxed);
+            tracing::info!(
+                ?who,
+                %exit,
+                requests = number(&row.requests),
+                body_bytes = number(&row.body_bytes),
+                parse_ms = number(&row.parse_us) / 1000,
+                longest_stall_ms = number(&row.max_stall_ms),
+                "ended"
+            );
             self.on(Event::Exited {
                 who,
                 generation: child.generation,
@@ -523,7 +534,10 @@ impl Supervisor {
             reading_lists: !self.feed.is_read(),
             draining: self.plan.phase() != Phase::Running,
         };
-        self.progress.update(self.plan.tally(), &live);
+        // Before that nothing is known that could be shown.
+        if self.plan.tally().opened {
+            self.progress.update(self.plan.tally(), &live);
+        }
     }
 }
 

@@ -175,6 +175,8 @@ pub struct Tally {
     pub disk_full: Option<String>,
     /// The store was found unusable.
     pub fatal: Option<String>,
+    /// Whether the store was ever open.
+    pub opened: bool,
     /// Whether an unfinished run went on.
     pub resumed: bool,
 }
@@ -337,7 +339,7 @@ impl Plan {
             FromWriter::Imported(imported) => self.on_imported(&imported),
             FromWriter::Committed { done, pending } => {
                 for done in done {
-                    self.on_done(&done, now);
+                    self.on_done(&done, now, now_at);
                 }
                 self.tally.pending = pending;
             }
@@ -364,6 +366,10 @@ impl Plan {
                     )));
                     self.tally.disk_full = Some(message);
                 }
+                // Nobody is left who could wait for room but the writer itself, and it would for ever.
+                if matches!(self.phase, Phase::Closing { .. }) {
+                    self.close_writer(EndedBy::DiskFull, actions);
+                }
             }
             FromWriter::Room => {
                 self.full_since = None;
@@ -373,13 +379,16 @@ impl Plan {
             FromWriter::Warning(message) => actions.push(Action::Warn(message)),
             FromWriter::Fatal { message, disk_full } => {
                 self.tally.fatal = Some(message);
+                if disk_full && let Phase::Closing { ended_by } = &mut self.phase {
+                    *ended_by = EndedBy::DiskFull;
+                }
                 self.stop(if disk_full { EndedBy::DiskFull } else { EndedBy::Failure }, now, actions);
             }
         }
     }
 
     fn on_ready(&mut self, ready: &Ready, now: u64, now_at: u64, actions: &mut Vec<Action>) {
-        if self.tally.writer_crashes == 0 {
+        if !std::mem::replace(&mut self.tally.opened, true) {
             self.tally.outcomes = ready.done;
             self.tally.outcomes_before = ready.done;
             self.tally.resumed = ready.resumed && ready.done.iter().any(|count| *count > 0);
@@ -422,7 +431,7 @@ impl Plan {
         }
     }
 
-    fn on_done(&mut self, done: &Done, now: u64) {
+    fn on_done(&mut self, done: &Done, now: u64, now_at: u64) {
         match done.verdict {
             Verdict::Ended(outcome, class) => {
                 self.tally.outcomes[outcome as usize] += 1;
@@ -437,19 +446,24 @@ impl Plan {
         }
         let Some(entry) = self.ledger.close(done.url_id) else { return };
         if let Verdict::Again { due_at, .. } = done.verdict {
+            // It goes on at the hop that failed, and still knows where it came from.
             let mut job = entry.job;
             job.attempts += 1;
-            job.hops.clear();
             job.started_at = 0;
-            self.frontier.put_off(entry.host, job, due_at);
+            self.frontier.put_off(entry.host, job, due_at, now_at);
         }
         self.frontier.closed(entry.host, now);
     }
 
     fn on_drained(&mut self, slot: Slot, generation: Generation, now: u64, actions: &mut Vec<Action>) {
         if self.generation(Who::Fetcher(slot)) == Some(generation) {
-            // The writer saw its end before we did; its leases are settled when it is known to be gone.
-            self.seats[usize::from(slot)].drained = Some(generation);
+            // The writer saw its end before we did; its leases are settled when it is known to be gone. Should it only
+            // have lost its queue, it is of no more use either.
+            let seat = &mut self.seats[usize::from(slot)];
+            seat.drained = Some(generation);
+            if matches!(seat.child, Child::Up { stopping: false, .. }) {
+                actions.push(Action::Kill(Who::Fetcher(slot)));
+            }
             return;
         }
         for url_id in self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)) {
@@ -622,6 +636,16 @@ impl Plan {
         }
     }
 
+    /// Has the writer close the store.
+    fn close_writer(&mut self, ended_by: EndedBy, actions: &mut Vec<Action>) {
+        self.phase = Phase::Closing { ended_by };
+        if let Child::Up { stopping, .. } = &mut self.writer {
+            *stopping = true;
+        }
+        let abandon = ended_by == EndedBy::DiskFull || self.full_since.is_some();
+        actions.push(Action::StopWriter { ended_by, abandon });
+    }
+
     /// Does what the present state allows: respawns, pulls, leases, steps to the next phase.
     fn advance(&mut self, now: u64, actions: &mut Vec<Action>) {
         if self.phase == Phase::Running {
@@ -634,6 +658,12 @@ impl Plan {
                 self.fill_windows(now, actions);
             }
             Phase::Draining { ended_by, cancel_at, kill_at } => self.drain(ended_by, cancel_at, kill_at, now, actions),
+            // It could not close the store, and another one would not do better.
+            Phase::Closing { ended_by } if matches!(self.writer, Child::Down { respawn_at: None }) => {
+                let ended_by = if ended_by == EndedBy::Completed { EndedBy::Failure } else { ended_by };
+                self.phase = Phase::Over { ended_by };
+                actions.push(Action::Finish);
+            }
             Phase::Closing { .. } | Phase::Over { .. } => {}
         }
     }
@@ -719,6 +749,9 @@ impl Plan {
                 }
                 actions.push(Action::Lease(slot, lease));
             }
+        }
+        // Only when every slot has taken what it could: a host that is about to be leased shall not move.
+        for slot in 0..self.seats.len() as Slot {
             if self.ledger.in_slot(slot) < self.config.slot_window / 64 {
                 self.frontier.invite(slot, now);
             }
@@ -732,12 +765,7 @@ impl Plan {
         if up.is_empty() {
             // The writer reads the queues of the dead to their ends before it stops.
             if self.writer_ready {
-                let abandon = ended_by == EndedBy::DiskFull || self.full_since.is_some();
-                self.phase = Phase::Closing { ended_by };
-                if let Child::Up { stopping, .. } = &mut self.writer {
-                    *stopping = true;
-                }
-                actions.push(Action::StopWriter { ended_by, abandon });
+                self.close_writer(ended_by, actions);
             } else if matches!(self.writer, Child::Down { respawn_at: None }) {
                 self.phase = Phase::Over { ended_by };
                 actions.push(Action::Finish);

@@ -29,6 +29,8 @@ pub enum Item {
         head: Box<PageHead>,
         /// The compressed body.
         zstd: Vec<u8>,
+        /// Size of the frame they came in.
+        frame_bytes: usize,
     },
     /// Lines of a list.
     Import {
@@ -75,10 +77,7 @@ impl Batch {
     /// Adds `item`.
     pub fn push(&mut self, item: Item) {
         let (rows, bytes, age) = match &item {
-            Item::Page { head, zstd } => {
-                let links = head.page.as_ref().and_then(|page| page.links.as_ref()).map_or(0, String::len);
-                (1, zstd.len() + links, RECORD_AGE)
-            }
+            Item::Page { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
             Item::Quarantine { .. } => (1, 0, RECORD_AGE),
             Item::Import { .. } => (0, 0, LINES_AGE),
             Item::ImportEnd { .. } => (0, 0, Duration::ZERO),
@@ -127,11 +126,11 @@ impl Batch {
             let mut report = Report::default();
             for item in items {
                 match item {
-                    Item::Page { head, zstd } => report.done.push(store.page(head, zstd)?),
+                    Item::Page { head, zstd, .. } => report.done.push(store.page(head, zstd)?),
                     Item::Import { file, entries } => report.imported.push(store.import(*file, entries)?),
                     Item::ImportEnd { file, lines } => {
                         store.import_end(*file, *lines)?;
-                        report.imported.push(Imported { end_of_list: true, ..Imported::default() });
+                        report.imported.push(Imported::default());
                     }
                     Item::Quarantine { url_id, message } => report.done.push(store.quarantine(*url_id, message)?),
                 }

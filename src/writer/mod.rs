@@ -31,8 +31,10 @@ const FULL_PAUSE: Duration = Duration::from_secs(1);
 const WAL_LIMIT_BYTES: u64 = 2 * crate::store::WAL_BYTES as u64;
 /// Past this size a reader that never ends its transaction is worth a warning.
 const WAL_ALARM_BYTES: u64 = 1 << 30;
-/// How often the size of the log is looked at.
-const WAL_CHECK: Duration = Duration::from_secs(2);
+/// How often the size of the log is looked at; less and less often while a reader keeps it from being emptied, since
+/// each attempt waits for it.
+const WAL_CHECK: Duration = Duration::from_secs(1);
+const RAREST_WAL_CHECK: Duration = Duration::from_secs(60);
 /// The supervisor always reads; if it does not for this long it is as good as dead.
 const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -73,6 +75,7 @@ pub fn run(start: Start, row: &Row) -> i32 {
         retry_at: None,
         stop: None,
         wal_checked: Instant::now(),
+        wal_pause: WAL_CHECK,
         wal_warned: false,
         first_queue: 0,
     };
@@ -129,6 +132,7 @@ struct Writer {
     retry_at: Option<Instant>,
     stop: Option<Stop>,
     wal_checked: Instant,
+    wal_pause: Duration,
     wal_warned: bool,
     /// Where the next turn begins, so that no queue is always first.
     first_queue: usize,
@@ -204,11 +208,6 @@ impl Writer {
                     let Some(fd) = self.control.take_fd() else { continue };
                     // A slot has one fetcher: a newer one takes over, the older is only read to its end.
                     self.queues.push(Queue::new(fd, slot, generation, self.frame_ceiling));
-                }
-                ToWriter::Fence { slot, generation } => {
-                    for queue in self.queues.iter_mut().filter(|queue| queue.is_of(slot, generation)) {
-                        queue.fence();
-                    }
                 }
                 ToWriter::Import { file, entries } => self.batch.push(Item::Import { file: file as usize, entries }),
                 ToWriter::ImportEnd { file, lines } => {
@@ -308,12 +307,17 @@ impl Writer {
     }
 
     fn watch_wal(&mut self) -> Result<()> {
-        if self.wal_checked.elapsed() < WAL_CHECK {
+        if self.wal_checked.elapsed() < self.wal_pause {
             return Ok(());
         }
-        self.wal_checked = Instant::now();
         let Some(store) = &mut self.store else { return Ok(()) };
-        if let Some((bytes, false)) = store.bound_wal(&self.path, WAL_LIMIT_BYTES)
+        let bounded = store.bound_wal(&self.path, WAL_LIMIT_BYTES);
+        self.wal_checked = Instant::now();
+        self.wal_pause = match bounded {
+            Some((_, false)) => (self.wal_pause * 2).min(RAREST_WAL_CHECK),
+            _ => WAL_CHECK,
+        };
+        if let Some((bytes, false)) = bounded
             && bytes > WAL_ALARM_BYTES
             && !self.wal_warned
         {

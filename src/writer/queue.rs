@@ -52,11 +52,6 @@ impl Queue {
         (self.slot, self.generation)
     }
 
-    /// Whether it belongs to this fetcher.
-    pub fn is_of(&self, slot: Slot, generation: Generation) -> bool {
-        self.fetcher() == (slot, generation)
-    }
-
     /// How far it has been read.
     pub fn state(&self) -> &QueueState {
         &self.state
@@ -65,11 +60,6 @@ impl Queue {
     /// Whether nothing more will come from it.
     pub fn has_ended(&self) -> bool {
         matches!(self.state, QueueState::Ended | QueueState::Broken(_))
-    }
-
-    /// The fetcher has been given up: whatever it still sends is refused.
-    pub fn fence(&mut self) {
-        self.state = QueueState::Ended;
     }
 
     /// Reads once what has arrived and moves whole records into `batch`.
@@ -113,7 +103,8 @@ impl Queue {
             if head.generation != self.generation {
                 return Err(format!("record of generation {} for {}", head.generation, self.generation));
             }
-            batch.push(Item::Page { head: Box::new(head), zstd: frame.tail.to_vec() });
+            let frame_bytes = frame.head.len() + frame.tail.len();
+            batch.push(Item::Page { head: Box::new(head), zstd: frame.tail.to_vec(), frame_bytes });
         }
         Ok(())
     }
