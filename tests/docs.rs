@@ -239,7 +239,7 @@ fn every_field_of_the_json_summary_is_in_the_readme() {
     let report = Report {
         lock: seine::process::lock::StoreLock::acquire(&folder.path().join("crawl.db")).expect("a lock"),
         ended_by: EndedBy::Completed,
-        tally: seine::supervisor::plan::Tally::default(),
+        tally: seine::supervisor::events::Tally::default(),
         list_failures: Vec::new(),
         elapsed: Duration::from_secs(1),
     };

@@ -10,17 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
-use crate::protocol::{
-    Candidate, Done, EndedBy, Ending, HostCandidates, HostId, ImportEntry, ImportUrl, Imported, PageHead, Pull, Ready,
-    Verdict,
-};
+use crate::protocol::{Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, Verdict};
 use crate::record::{ErrorClass, Outcome, UrlId};
 
 /// Host ids kept at hand while importing; past it the cache starts anew.
 const CACHED_HOSTS: usize = 50_000;
-
-/// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
-const PULL_BYTES: usize = 4 << 20;
 
 /// How long readers are waited for when the write-ahead log is to be emptied.
 const WAL_PATIENCE: Duration = Duration::from_millis(500);
@@ -519,86 +513,6 @@ impl Store {
         Ok(host_id)
     }
 
-    /// Pending URLs, as the supervisor asks for them; and where the sweep got to, `None` at its end.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn pull(&mut self, pull: &Pull) -> Result<(Vec<HostCandidates>, Option<HostId>)> {
-        let mut hosts = Vec::new();
-        let mut bytes = 0;
-        for &(host_id, after, limit) in &pull.refills {
-            // Past the limit nothing but the word that there is more: it will be asked for again.
-            let limit = if bytes < PULL_BYTES { limit } else { 0 };
-            let host = self.candidates(host_id, after, limit)?;
-            bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
-            hosts.push(host);
-        }
-        let mut reached = None;
-        if let Some(sweep) = pull.sweep {
-            let mut after = sweep.after;
-            for _ in 0..sweep.hosts {
-                let next = self
-                    .statement(
-                        "SELECT host_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id > ?1 \
-                         ORDER BY host_id LIMIT 1",
-                    )?
-                    .query_row([after], |row| row.get::<_, HostId>(0))
-                    .optional()?;
-                let Some(host_id) = next else { return Ok((hosts, None)) };
-                if bytes >= PULL_BYTES {
-                    break;
-                }
-                let host = self.candidates(host_id, 0, pull.per_host)?;
-                bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
-                hosts.push(host);
-                after = host_id;
-            }
-            reached = Some(after);
-        }
-        Ok((hosts, reached))
-    }
-
-    fn candidates(&mut self, host_id: HostId, after: UrlId, limit: u32) -> Result<HostCandidates> {
-        let host = self
-            .statement("SELECT name FROM host WHERE host_id = ?1")?
-            .query_row([host_id], |row| row.get::<_, String>(0))?;
-        let mut urls = self
-            .statement(
-                "SELECT url_id, url, attempts, due_at FROM url INDEXED BY frontier \
-                 WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3",
-            )?
-            .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
-                Ok(Candidate { url_id: row.get(0)?, url: row.get(1)?, attempts: row.get(2)?, due_at: row.get(3)? })
-            })?
-            .collect::<Result<Vec<_>, _>>()?;
-        let more = urls.len() > limit as usize;
-        urls.truncate(limit as usize);
-        Ok(HostCandidates { host_id, host, urls, more })
-    }
-
-    /// Splits `urls` into those that have an outcome and those still pending.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<UrlId>)> {
-        let (mut done, mut pending) = (Vec::new(), Vec::new());
-        for &url_id in urls {
-            let outcome = self
-                .statement("SELECT outcome FROM url WHERE url_id = ?1")?
-                .query_row([url_id], |row| row.get::<_, Option<i64>>(0))
-                .optional()?
-                .flatten()
-                .and_then(Outcome::from_number);
-            match outcome {
-                Some(outcome) => {
-                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0, elapsed_ms: 0 });
-                }
-                None => pending.push(url_id),
-            }
-        }
-        Ok((done, pending))
-    }
-
     /// Ends the run and leaves one tidy file. A run that found nothing to do leaves no row.
     ///
     /// # Errors
@@ -646,7 +560,8 @@ impl Store {
         matches!(busy, Ok(0))
     }
 
-    fn statement(&self, sql: &str) -> Result<CachedStatement<'_>> {
+    /// A prepared statement, from the cache.
+    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'_>> {
         Ok(self.db.prepare_cached(sql)?)
     }
 }

@@ -3,12 +3,14 @@
 //! - `schema.sql`, `views.sql`: the tables, and the views that users are promised.
 //! - [`migrations`]: brings a file of any earlier version to the present one.
 //! - [`insert`]: everything that writes; for the writer process only.
+//! - `pull`: what the supervisor asks of the writer.
 //! - [`read`]: everything that reads, for every other process, on a read-only connection.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
 pub mod insert;
 pub mod migrations;
+mod pull;
 pub mod read;
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 //! One thread, no runtime, no database, no HTTP. Its loop turns signals, messages and time into events for a pure
 //! [`plan`] and carries out the plan's actions; it never blocks on a write and always reads.
 //!
-//! - [`plan`]: the decisions, a state machine without I/O.
+//! - [`plan`]: the decisions, a state machine without I/O; [`events`]: its vocabulary.
 //! - [`frontier`], [`partition`], [`ledger`], [`children`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
 //! - [`progress`]: what a person sees.
 
 pub mod children;
+pub mod events;
 pub mod feed;
 pub mod frontier;
 pub mod ledger;
@@ -38,9 +39,10 @@ use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Slot, ToFetc
 use crate::store::insert::Session;
 use crate::url_list::UrlList;
 use crate::{fetcher, writer};
+use events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use feed::Feed;
 use frontier::HostLimits;
-use plan::{Action, Event, Phase, Plan, PlanConfig, Tally, Who};
+use plan::Plan;
 use progress::{Live, Progress};
 
 /// A fetcher that has not shown for so long that its runtime turns is killed.
@@ -537,15 +539,6 @@ impl Supervisor {
         // Before that nothing is known that could be shown.
         if self.plan.tally().opened {
             self.progress.update(self.plan.tally(), &live);
-        }
-    }
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Writer => f.write_str("the writer"),
-            Self::Fetcher(slot) => write!(f, "fetcher {slot}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-use super::plan::Tally;
+use super::events::Tally;
 use crate::config::ProgressMode;
 use crate::record::Outcome;
 

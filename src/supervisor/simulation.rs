@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::HostLimits;
-use super::plan::{Action, Event, Phase, Plan, PlanConfig, Who};
+use super::plan::Plan;
 use crate::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, Pull, Ready,
     Slot, Verdict,

@@ -1,0 +1,169 @@
+//! The plan's vocabulary: what can happen, what can be done about it, and the numbers that come of it.
+
+use std::collections::HashMap;
+
+use super::frontier::HostLimits;
+use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Lease, Pull, Slot};
+use crate::record::{ErrorClass, Outcome, UrlId};
+
+/// What the plan needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct PlanConfig {
+    /// Fetcher slots.
+    pub slots: usize,
+    /// Leases per host.
+    pub host: HostLimits,
+    /// Leases per slot.
+    pub slot_window: usize,
+    /// URLs to fetch at most in this invocation.
+    pub limit: Option<u64>,
+    /// Time for requests in flight when the run is stopped.
+    pub grace_ms: u64,
+    /// How long a full disk is waited for.
+    pub disk_wait_ms: u64,
+    /// Spreads the pauses of respawns.
+    pub seed: u64,
+}
+
+/// A child of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The writer.
+    Writer,
+    /// The fetcher in this slot.
+    Fetcher(Slot),
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The writer spoke.
+    Writer(Generation, FromWriter),
+    /// A fetcher spoke.
+    Fetcher(Slot, Generation, FromFetcher),
+    /// A child is gone.
+    Exited {
+        /// Which.
+        who: Who,
+        /// Its generation.
+        generation: Generation,
+        /// Exit status 0.
+        clean: bool,
+        /// How, for people.
+        how: String,
+        /// The URL its status row named last.
+        working_on: Option<UrlId>,
+    },
+    /// All lists are read and every line is committed.
+    ListsDone,
+    /// The run shall end: a signal or a budget. A second one while draining cancels.
+    Stop(EndedBy),
+    /// Time has passed.
+    Tick,
+}
+
+/// What shall be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Fork this child.
+    Spawn(Who, Generation),
+    /// Give writer and fetcher the two ends of a new page queue.
+    Attach(Slot, Generation),
+    /// Send URLs to a fetcher.
+    Lease(Slot, Lease),
+    /// Ask the store for URLs.
+    Pull(Pull),
+    /// Ask the store what became of these.
+    Recheck(Vec<UrlId>),
+    /// Record this URL as quarantined.
+    Quarantine(UrlId, String),
+    /// The writer came up (again): send what it has not acknowledged of the lists.
+    ResendLists(Vec<bool>),
+    /// Tell a fetcher to finish.
+    Drain(Slot),
+    /// Tell a fetcher to give up what is in flight.
+    Cancel(Slot),
+    /// SIGKILL.
+    Kill(Who),
+    /// Tell the writer to close the store and exit.
+    StopWriter {
+        /// How the run ended.
+        ended_by: EndedBy,
+        /// Drop what cannot be written.
+        abandon: bool,
+    },
+    /// Tell the user.
+    Warn(String),
+    /// All children are gone; the run is over.
+    Finish,
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Fetching.
+    Running,
+    /// Fetchers finish.
+    Draining {
+        /// Why.
+        ended_by: EndedBy,
+        /// When they are cancelled.
+        cancel_at: u64,
+        /// When they are killed.
+        kill_at: Option<u64>,
+    },
+    /// The writer finishes.
+    Closing {
+        /// Why.
+        ended_by: EndedBy,
+    },
+    /// Nothing is left.
+    Over {
+        /// Why.
+        ended_by: EndedBy,
+    },
+}
+
+/// Numbers of the run, for progress and exit code.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Ends by outcome, earlier invocations of the run included.
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// The same when this invocation began.
+    pub outcomes_before: [u64; Outcome::ALL.len()],
+    /// Failures of this invocation by class.
+    pub errors: HashMap<ErrorClass, u64>,
+    /// URLs without outcome.
+    pub pending: u64,
+    /// Decompressed bytes of this invocation.
+    pub bytes: u64,
+    /// Attempts that will be repeated.
+    pub retries: u64,
+    /// Lines of lists committed by this invocation.
+    pub lines: u64,
+    /// Records of URLs that had an outcome already, or of fetchers that were given up.
+    pub stale_records: u64,
+    /// Fetchers that died.
+    pub fetcher_crashes: u64,
+    /// Writers that died.
+    pub writer_crashes: u64,
+    /// URLs leased again because a process died while they were in flight.
+    pub leased_again: u64,
+    /// Why the store cannot grow at the moment.
+    pub disk_full: Option<String>,
+    /// The store was found unusable.
+    pub fatal: Option<String>,
+    /// Whether the store was ever open.
+    pub opened: bool,
+    /// Whether an unfinished run went on.
+    pub resumed: bool,
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Writer => f.write_str("the writer"),
+            Self::Fetcher(slot) => write!(f, "fetcher {slot}"),
+        }
+    }
+}
