@@ -28,10 +28,6 @@ const MAX_HEADERS: usize = 512;
 /// Bytes of headers accepted over HTTP/2, close to what HTTP/1.1 gets (408 KiB, hyper's read buffer).
 const MAX_HEADER_BYTES: u32 = 384 * 1024;
 
-/// How long an idle connection waits for its host's next URL. Short: a crawl of many hosts holds one
-/// descriptor for each connection that waits.
-const IDLE_TIME: Duration = Duration::from_secs(10);
-
 /// What a crawler of web pages asks for.
 const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -66,6 +62,9 @@ pub struct HttpOptions {
     pub max_body_bytes: u64,
     /// Requests that may run against one host at a time: as many idle connections are kept for it.
     pub host_concurrency: usize,
+    /// How long an idle connection waits for its host's next URL. A crawl of many hosts holds one or more of each it
+    /// has visited within this time.
+    pub idle_time: Duration,
     /// Bodies beyond [`SMALL`] bytes that may exist at a time, at least 1.
     pub large_bodies: usize,
 }
@@ -177,7 +176,7 @@ impl Http {
             .referer(false)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(options.host_concurrency.max(1))
-            .pool_idle_timeout(IDLE_TIME)
+            .pool_idle_timeout(options.idle_time)
             .http1_max_headers(MAX_HEADERS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_initial_stream_window_size(STREAM_WINDOW)

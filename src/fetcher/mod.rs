@@ -37,6 +37,11 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Threads for name resolution, which blocks: a thousand names that do not answer must not mean a thousand threads.
 const RESOLVERS: usize = 32;
 
+/// Idle connections are kept for twice the delay and this ...
+const LEAST_IDLE: Duration = Duration::from_secs(2);
+/// ... but no longer.
+const MOST_IDLE: Duration = Duration::from_secs(30);
+
 /// Memory for large bodies per fetcher. At least one body of `--max-body` bytes always fits.
 const LARGE_BODY_BYTES: u64 = 32 << 20;
 
@@ -58,6 +63,12 @@ pub struct Start {
 /// Bodies beyond the small size that one fetcher may hold at a time.
 pub fn large_bodies(max_body: u64) -> usize {
     (LARGE_BODY_BYTES / max_body.max(1)).clamp(1, 64) as usize
+}
+
+/// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
+/// as many connections.
+fn idle_time(delay: Duration) -> Duration {
+    (LEAST_IDLE + 2 * delay).min(MOST_IDLE)
 }
 
 /// Runs the fetcher to its end; the return value is the exit code.
@@ -86,6 +97,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
         connect_timeout: settings.connect_timeout,
         max_body_bytes: settings.max_body,
         host_concurrency: settings.host_concurrency,
+        idle_time: idle_time(settings.delay),
         large_bodies: large_bodies(settings.max_body),
     };
     let http = match Http::new(&options) {

@@ -26,6 +26,7 @@ const BRIEF: Duration = Duration::from_millis(300);
 
 fn options() -> HttpOptions {
     HttpOptions {
+        idle_time: Duration::from_secs(10),
         user_agent: "seine-test/1 (+https://example.org/bot)".into(),
         headers: Vec::new(),
         timeout: AMPLE,
