@@ -41,6 +41,8 @@ pub const DEFAULT_USER_AGENT: &str = concat!("seine/", env!("CARGO_PKG_VERSION")
 /// Bodies above the limit of requests in flight times this are not held at once; see the formula in the README.
 const MAX_CONCURRENCY: usize = 65_536;
 const MAX_FETCHERS: usize = 256;
+/// The whole chain travels with a URL and has to fit a frame.
+const MAX_MAX_REDIRECTS: usize = 1000;
 /// A body is one frame, and a frame's length has 32 bits.
 const MAX_MAX_BODY: u64 = 2 << 30;
 
@@ -447,7 +449,13 @@ impl CrawlOptions {
             user_agent,
             header: self.header,
             max_body,
-            max_redirects: self.max_redirects.unwrap_or(DEFAULT_MAX_REDIRECTS),
+            max_redirects: within(
+                "max_redirects",
+                self.max_redirects.unwrap_or(DEFAULT_MAX_REDIRECTS),
+                0,
+                MAX_MAX_REDIRECTS,
+                "must be from 0 to 1000",
+            )?,
             retries: self.retries.unwrap_or(DEFAULT_RETRIES),
             store_bodies: if self.no_store_bodies { false } else { self.store_bodies.unwrap_or(true) },
             limit: self.limit,
@@ -551,6 +559,7 @@ mod tests {
             CrawlOptions { timeout: Some(Span(Duration::ZERO)), ..Default::default() },
             CrawlOptions { max_body: Some(Size(0)), ..Default::default() },
             CrawlOptions { limit: Some(0), ..Default::default() },
+            CrawlOptions { max_redirects: Some(1001), ..Default::default() },
         ] {
             assert!(options.resolve(1).is_err());
         }

@@ -255,8 +255,6 @@ pub struct Done {
     pub verdict: Verdict,
     /// Decompressed body bytes.
     pub bytes: u64,
-    /// From the start of the request to its last byte.
-    pub elapsed_ms: u32,
 }
 
 /// What became of a record.

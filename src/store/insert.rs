@@ -366,12 +366,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
-        let mut done = Done {
-            url_id: head.url_id,
-            verdict: Verdict::Known,
-            bytes: head.body.map_or(0, |body| body.bytes),
-            elapsed_ms: head.elapsed_ms,
-        };
+        let mut done =
+            Done { url_id: head.url_id, verdict: Verdict::Known, bytes: head.body.map_or(0, |body| body.bytes) };
         let (outcome, failure) = match &head.ending {
             Ending::Final { outcome, failure } => (*outcome, failure),
             Ending::Retry { due_at, failure } => {
@@ -436,7 +432,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn quarantine(&mut self, url_id: UrlId, message: &str) -> Result<Done> {
-        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, elapsed_ms: 0 };
+        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0 };
         if let Some(host_id) = self.end_url(url_id, Outcome::Quarantined, 1)? {
             done.verdict = Verdict::Ended(Outcome::Quarantined, Some(ErrorClass::Crash));
             let row = params![url_id, self.run_id, ErrorClass::Crash.name(), message, self.inserted_at];

@@ -87,7 +87,7 @@ impl Store {
                 .and_then(Outcome::from_number);
             match outcome {
                 Some(outcome) => {
-                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0, elapsed_ms: 0 });
+                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0 });
                 }
                 None => pending.push(url_id),
             }

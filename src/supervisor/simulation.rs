@@ -476,7 +476,7 @@ impl World {
 
     fn done(&self, url_id: UrlId, outcome: Option<Outcome>) -> Done {
         let verdict = outcome.map_or(Verdict::Known, |outcome| Verdict::Ended(outcome, None));
-        Done { url_id, verdict, bytes: 1, elapsed_ms: 1 }
+        Done { url_id, verdict, bytes: 1 }
     }
 
     fn commit(&mut self) {
@@ -509,7 +509,7 @@ impl World {
                         url.attempts += 1;
                         url.due_at = due_at;
                         let verdict = Verdict::Again { due_at, class: None };
-                        done.push(Done { url_id: id, verdict, bytes: 0, elapsed_ms: 0 });
+                        done.push(Done { url_id: id, verdict, bytes: 0 });
                     } else {
                         done.push(self.done(id, None));
                     }
