@@ -1,17 +1,26 @@
 //! One declaration of every setting: flags, config file and documentation come from [`CrawlOptions`].
 //!
 //! Two steps: flags and TOML are validated apart and merged (a flag wins), then [`CrawlOptions::resolve`] fills in the
-//! defaults. Nothing here opens anything but the config file.
+//! defaults. Nothing here opens anything but the config file, and the files that settings name for secrets
+//! ([`Settings::read_files`]).
+//!
+//! - [`values`]: durations, sizes, headers and their like, as people write them.
+//! - [`hosts`]: what differs from host to host.
+
+pub mod hosts;
+pub mod values;
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+
+use hosts::{HostPolicy, HostRule, Proxies};
+pub use values::{Header, ProxyUrl, Rate, Resolve, Size, Span};
+use values::{Networks, is_token};
 
 /// Smallest gap between request starts per host.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(500);
@@ -33,6 +42,16 @@ pub const DEFAULT_RETRIES: u16 = 2;
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(8);
 /// How long a full disk is waited for.
 pub const DEFAULT_DISK_WAIT: Duration = Duration::from_secs(60);
+/// Longest `Crawl-delay` of a robots.txt that is obeyed.
+pub const DEFAULT_MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
+/// Longest `Retry-After` that is obeyed.
+pub const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// Failures of a host in a row after which it is put aside.
+pub const DEFAULT_HOST_FAILURES: u32 = 5;
+/// Bytes of a body in each second, below which its request is given up.
+pub const DEFAULT_MIN_SPEED: u64 = 100;
+/// CPU time for one page.
+pub const DEFAULT_PARSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The store.
 pub const DEFAULT_DB: &str = "crawl.db";
 /// Says who comes, and nothing that is not so.
@@ -45,79 +64,8 @@ const MAX_FETCHERS: usize = 256;
 const MAX_MAX_REDIRECTS: usize = 1000;
 /// A body is one frame, and a frame's length has 32 bits.
 const MAX_MAX_BODY: u64 = 2 << 30;
-
-/// A span of time as people write it: `500ms`, `2s`, `1h 30m`, `0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text.trim()).map(Self).map_err(|error| match text.trim().parse::<f64>() {
-            Ok(_) => format!("{text:?} has no unit; write {text}s or {text}ms"),
-            Err(_) => format!("not a duration: {error}; write 500ms, 2s or 1h 30m"),
-        })
-    }
-}
-
-/// A size as people write it: `512KiB`, `10 MB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let size = text.parse::<ByteSize>().map_err(|_| format!("not a size: {text:?}; write 10MiB or 512KiB"))?;
-        Ok(Self(size.as_u64()))
-    }
-}
-
-/// A request header, `Name: value`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Header {
-    /// Its name.
-    pub name: String,
-    /// Its value; may be a secret, so it is never shown.
-    pub value: String,
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ***", self.name)
-    }
-}
-
-impl FromStr for Header {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text.split_once(':').ok_or("a header is written Name: value")?;
-        let (name, value) = (name.trim(), value.trim());
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(format!("{name:?} is no header name"));
-        }
-        if value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
-            return Err(format!("the value of {name} has control characters"));
-        }
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
-    }
-}
-
-macro_rules! deserialize_from_text {
-    ($type:ty) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-deserialize_from_text!(Span);
-deserialize_from_text!(Size);
-deserialize_from_text!(Header);
+/// No pause is longer than this, whatever a config or a site asks for.
+const LONGEST_PAUSE: Duration = Duration::from_millis(crate::record::LONGEST_PAUSE_MS);
 
 /// When to show the progress line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
@@ -171,6 +119,40 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "DURATION")]
     pub delay: Option<Span>,
 
+    /// Add up to this much to each gap, at random [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub jitter: Option<Span>,
+
+    /// Lengthen the gap of a host that is slow or in trouble, never below --delay [default: true if there is a delay]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub adaptive: Option<bool>,
+
+    /// Requests over all hosts and fetchers together, "50/s" or "600/m" [default: no limit]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+
+    /// Put a host aside after so many failures in a row (no name, no connection, no answer in time), with growing
+    /// pauses; after the last of them its URLs fail as host_down; 0 for never [default: 5]
+    #[arg(long, value_name = "N")]
+    pub host_failures: Option<u32>,
+
+    /// Longest Retry-After that is obeyed; longer ones count as this [default: 5m]
+    #[arg(long, value_name = "DURATION")]
+    pub max_retry_after: Option<Span>,
+
+    /// Ask no host for its robots.txt
+    #[arg(long)]
+    #[serde(default)]
+    pub ignore_robots: bool,
+
+    /// The name robots.txt files are searched for [default: first word of the User-Agent]
+    #[arg(long, value_name = "NAME")]
+    pub robots_agent: Option<String>,
+
+    /// Longest Crawl-delay that is obeyed; longer ones count as this [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub max_crawl_delay: Option<Span>,
+
     /// For one request, from its start to the last byte [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<Span>,
@@ -178,6 +160,14 @@ pub struct CrawlOptions {
     /// For a connection, TLS included [default: 10s]
     #[arg(long, value_name = "DURATION")]
     pub connect_timeout: Option<Span>,
+
+    /// Give up a body that comes slower than this per second over 10 s; 0 for never [default: 100B]
+    #[arg(long, value_name = "SIZE")]
+    pub min_speed: Option<Size>,
+
+    /// CPU time for one page; pages that need more fail as parse_timeout [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub parse_timeout: Option<Span>,
 
     /// The User-Agent header [default: seine/VERSION]
     #[arg(long, value_name = "TEXT")]
@@ -187,6 +177,67 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "K:V")]
     #[serde(default)]
     pub header: Vec<Header>,
+
+    /// Request method for the URLs of the lists [default: GET, or POST with --body]
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+
+    /// Request body for the URLs of the lists; name its type with --header "Content-Type: ..."
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+
+    /// Keep bodies of these types only, "text/html,image/*"; others are skipped unread; may be repeated [default: all]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    #[serde(default)]
+    pub accept_types: Vec<String>,
+
+    /// Take and send cookies, site by site
+    #[arg(long)]
+    #[serde(default)]
+    pub cookies: bool,
+
+    /// Begin with the cookies of this file (Netscape format, as browsers and curl write it); implies --cookies
+    #[arg(long, value_name = "FILE")]
+    pub cookie_file: Option<PathBuf>,
+
+    /// Proxy: http://, https://, socks5:// or socks5h://; may be repeated to take turns; NO_PROXY is honoured
+    #[arg(long, value_name = "URL")]
+    #[serde(default)]
+    pub proxy: Vec<ProxyUrl>,
+
+    /// More proxies from a file, one a line: keeps passwords off the command line
+    #[arg(long, value_name = "FILE")]
+    pub proxy_file: Option<PathBuf>,
+
+    /// Connect to this address for a host and port instead of asking DNS, as curl does; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDR")]
+    #[serde(default)]
+    pub resolve: Vec<Resolve>,
+
+    /// Trust the certificate authorities of this PEM file too; may be repeated
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub ca_cert: Vec<PathBuf>,
+
+    /// Accept any certificate of this host ("*.example.test" for the hosts below it); may be repeated
+    #[arg(long, value_name = "HOST")]
+    #[serde(default)]
+    pub insecure: Vec<String>,
+
+    /// Let redirects lead to private, loopback and other special addresses
+    #[arg(long)]
+    #[serde(default)]
+    pub allow_private: bool,
+
+    /// What addresses may be connected to; a config key only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub network: Networks,
+
+    /// What differs for some hosts; a config key only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub host: Vec<HostRule>,
 
     /// Largest body, in decompressed bytes; larger ones fail as too_large [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
@@ -253,11 +304,21 @@ pub struct CrawlOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read config {0}")]
+    #[error("cannot read {0}")]
     Read(PathBuf, #[source] std::io::Error),
     /// The file is not valid; the text has line, column and a pointer.
     #[error("config {0}: {1}")]
     Parse(PathBuf, String),
+    /// A secret that is not where a setting says.
+    #[error("{setting} of host rule {rule:?}: {problem}")]
+    Secret {
+        /// The setting that names the place.
+        setting: &'static str,
+        /// The host rule's pattern.
+        rule: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A value that cannot be used.
     #[error("{name} = {value}: {problem}")]
     Value {
@@ -292,17 +353,67 @@ pub struct Settings {
     /// Gap between request starts per host.
     #[serde(serialize_with = "readable")]
     pub delay: Duration,
+    /// Added to gaps at random, at most.
+    #[serde(serialize_with = "readable")]
+    pub jitter: Duration,
+    /// Whether gaps follow a host's latency and errors.
+    pub adaptive: bool,
+    /// Over all hosts.
+    pub rate: Option<Rate>,
+    /// In a row; 0: never put aside.
+    pub host_failures: u32,
+    /// Longest obeyed.
+    #[serde(serialize_with = "readable")]
+    pub max_retry_after: Duration,
+    /// Whether robots.txt is ignored.
+    pub ignore_robots: bool,
+    /// Product token that robots.txt files are searched for.
+    pub robots_agent: String,
+    /// Longest obeyed.
+    #[serde(serialize_with = "readable")]
+    pub max_crawl_delay: Duration,
     /// Of one request.
     #[serde(serialize_with = "readable")]
     pub timeout: Duration,
     /// Of a connection.
     #[serde(serialize_with = "readable")]
     pub connect_timeout: Duration,
+    /// Bytes per second; 0: any.
+    pub min_speed: u64,
+    /// CPU time of one page.
+    #[serde(serialize_with = "readable")]
+    pub parse_timeout: Duration,
     /// The User-Agent header.
     pub user_agent: String,
     /// More headers. Only names are ever written down.
     #[serde(serialize_with = "header_names")]
     pub header: Vec<Header>,
+    /// Request method for listed URLs.
+    pub method: String,
+    /// Request body for listed URLs; may hold secrets.
+    #[serde(skip)]
+    pub body: Option<String>,
+    /// Essences or `type/*`, lower-case; empty: all.
+    pub accept_types: Vec<String>,
+    /// Whether cookies are taken and sent.
+    pub cookies: bool,
+    /// Cookies to begin with.
+    #[serde(serialize_with = "lossy_path_option")]
+    pub cookie_file: Option<PathBuf>,
+    /// Proxies to take turns; those of the file come with [`Settings::read_files`].
+    pub proxy: Vec<ProxyUrl>,
+    /// More proxies.
+    #[serde(serialize_with = "lossy_path_option")]
+    pub proxy_file: Option<PathBuf>,
+    /// Addresses given by hand.
+    pub resolve: Vec<Resolve>,
+    /// More certificate authorities, PEM files.
+    #[serde(serialize_with = "lossy_paths")]
+    pub ca_cert: Vec<PathBuf>,
+    /// What may be connected to.
+    pub network: Networks,
+    /// What differs for some hosts; `insecure` is among it.
+    pub host: Vec<HostRule>,
     /// Decompressed bytes.
     pub max_body: u64,
     /// Per URL.
@@ -352,7 +463,7 @@ impl CrawlOptions {
     /// These options over those of a config file.
     pub fn over(self, file: Self) -> Self {
         Self {
-            inputs: if self.inputs.is_empty() { file.inputs } else { self.inputs },
+            inputs: either(self.inputs, file.inputs),
             db: self.db.or(file.db),
             url_column: self.url_column.or(file.url_column),
             url_field: self.url_field.or(file.url_field),
@@ -360,11 +471,34 @@ impl CrawlOptions {
             concurrency: self.concurrency.or(file.concurrency),
             host_concurrency: self.host_concurrency.or(file.host_concurrency),
             delay: self.delay.or(file.delay),
+            jitter: self.jitter.or(file.jitter),
+            adaptive: self.adaptive.or(file.adaptive),
+            rate: self.rate.or(file.rate),
+            host_failures: self.host_failures.or(file.host_failures),
+            max_retry_after: self.max_retry_after.or(file.max_retry_after),
+            ignore_robots: self.ignore_robots || file.ignore_robots,
+            robots_agent: self.robots_agent.or(file.robots_agent),
+            max_crawl_delay: self.max_crawl_delay.or(file.max_crawl_delay),
             timeout: self.timeout.or(file.timeout),
             connect_timeout: self.connect_timeout.or(file.connect_timeout),
+            min_speed: self.min_speed.or(file.min_speed),
+            parse_timeout: self.parse_timeout.or(file.parse_timeout),
             user_agent: self.user_agent.or(file.user_agent),
             // Both count; a flag comes later and so replaces a header of the same name.
             header: file.header.into_iter().chain(self.header).collect(),
+            method: self.method.or(file.method),
+            body: self.body.or(file.body),
+            accept_types: either(self.accept_types, file.accept_types),
+            cookies: self.cookies || file.cookies,
+            cookie_file: self.cookie_file.or(file.cookie_file),
+            proxy: either(self.proxy, file.proxy),
+            proxy_file: self.proxy_file.or(file.proxy_file),
+            resolve: either(self.resolve, file.resolve),
+            ca_cert: either(self.ca_cert, file.ca_cert),
+            insecure: either(self.insecure, file.insecure),
+            allow_private: self.allow_private || file.allow_private,
+            network: file.network,
+            host: file.host,
             max_body: self.max_body.or(file.max_body),
             max_redirects: self.max_redirects.or(file.max_redirects),
             retries: self.retries.or(file.retries),
@@ -426,6 +560,47 @@ impl CrawlOptions {
         if self.limit == Some(0) {
             return Err(ConfigError::Value { name: "limit", value: "0".into(), problem: "must be at least 1" });
         }
+        let pause = |name, value: Option<Span>, default: Duration| match value.map_or(default, |span| span.0) {
+            span if span <= LONGEST_PAUSE => Ok(span),
+            span => Err(ConfigError::Value {
+                name,
+                value: humantime::format_duration(span).to_string(),
+                problem: "must be at most 1day",
+            }),
+        };
+        let delay = pause("delay", self.delay, DEFAULT_DELAY)?;
+        let robots_agent = match self.robots_agent {
+            Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) => {
+                Some(name)
+            }
+            Some(name) => {
+                let problem = "must be one word of letters, - and _ (RFC 9309 section 2.2.1)";
+                return Err(ConfigError::Value { name: "robots_agent", value: format!("{name:?}"), problem });
+            }
+            None => None,
+        };
+        let method = match (self.method, &self.body) {
+            (Some(method), _) => method,
+            (None, Some(_)) => "POST".to_owned(),
+            (None, None) => "GET".to_owned(),
+        };
+        if !is_token(&method) || method.eq_ignore_ascii_case("connect") {
+            let problem = "must be a request method such as GET or POST";
+            return Err(ConfigError::Value { name: "method", value: format!("{method:?}"), problem });
+        }
+        let accept_types: Vec<_> = self.accept_types.iter().map(|t| t.trim().to_ascii_lowercase()).collect();
+        if let Some(odd) = accept_types.iter().find(|t| !t.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b)))
+        {
+            let problem = "must be media types such as text/html or image/*";
+            return Err(ConfigError::Value { name: "accept_types", value: format!("{odd:?}"), problem });
+        }
+        let mut host = self.host;
+        for rule in &host {
+            rule.check()?;
+        }
+        host.extend(self.insecure.into_iter().map(HostRule::insecure));
+        let mut network = self.network;
+        network.allow_private |= self.allow_private;
         let user_agent = self.user_agent.unwrap_or_else(|| DEFAULT_USER_AGENT.to_owned());
         if user_agent.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
             return Err(ConfigError::Value {
@@ -443,11 +618,32 @@ impl CrawlOptions {
             fetchers: fetchers.min(concurrency),
             concurrency,
             host_concurrency: host_concurrency.min(concurrency),
-            delay: self.delay.map_or(DEFAULT_DELAY, |span| span.0),
+            delay,
+            jitter: pause("jitter", self.jitter, Duration::ZERO)?,
+            adaptive: self.adaptive.unwrap_or(!delay.is_zero()),
+            rate: self.rate,
+            host_failures: self.host_failures.unwrap_or(DEFAULT_HOST_FAILURES),
+            max_retry_after: pause("max_retry_after", self.max_retry_after, DEFAULT_MAX_RETRY_AFTER)?,
+            ignore_robots: self.ignore_robots,
+            robots_agent: robots_agent.unwrap_or_else(|| first_word(&user_agent)),
+            max_crawl_delay: pause("max_crawl_delay", self.max_crawl_delay, DEFAULT_MAX_CRAWL_DELAY)?,
             timeout: span("timeout", self.timeout, DEFAULT_TIMEOUT)?,
             connect_timeout: span("connect_timeout", self.connect_timeout, DEFAULT_CONNECT_TIMEOUT)?,
+            min_speed: self.min_speed.map_or(DEFAULT_MIN_SPEED, |size| size.0),
+            parse_timeout: span("parse_timeout", self.parse_timeout, DEFAULT_PARSE_TIMEOUT)?,
             user_agent,
             header: self.header,
+            method,
+            body: self.body,
+            accept_types,
+            cookies: self.cookies || self.cookie_file.is_some(),
+            cookie_file: self.cookie_file,
+            proxy: self.proxy,
+            proxy_file: self.proxy_file,
+            resolve: self.resolve,
+            ca_cert: self.ca_cert,
+            network,
+            host,
             max_body,
             max_redirects: within(
                 "max_redirects",
@@ -472,10 +668,60 @@ impl CrawlOptions {
 }
 
 impl Settings {
+    /// Reads what settings keep in files and environment variables: passwords, tokens, proxies. Once, at the start,
+    /// so that a missing secret is an error before anything is asked for.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the setting; never the secret.
+    pub fn read_files(&mut self) -> Result<(), ConfigError> {
+        for rule in &mut self.host {
+            rule.read_secrets()?;
+        }
+        if let Some(path) = &self.proxy_file {
+            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.clone(), error))?;
+            for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
+                let proxy = line.trim().parse().map_err(|problem: String| {
+                    ConfigError::Parse(path.clone(), format!("line {}: {problem}", at + 1))
+                })?;
+                self.proxy.push(proxy);
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds for the host called `name`: the common settings and the rules that match it, later ones last.
+    pub fn host_policy(&self, name: &str) -> HostPolicy {
+        let mut policy = HostPolicy {
+            delay: self.delay,
+            concurrency: self.host_concurrency,
+            headers: Vec::new(),
+            authorization: None,
+            cookies: self.cookies,
+            robots: !self.ignore_robots,
+            proxies: Proxies::Common,
+            insecure: false,
+            client_cert: None,
+        };
+        for rule in self.host.iter().filter(|rule| rule.matches(name)) {
+            rule.apply(&mut policy, self.concurrency);
+        }
+        policy
+    }
+
     /// For the store: everything that makes a difference to the result, and no secret.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain values always serialise")
     }
+}
+
+/// The product token of a User-Agent, as far as robots.txt files can name it (RFC 9309 section 2.2.1).
+fn first_word(user_agent: &str) -> String {
+    user_agent.chars().take_while(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_')).collect()
+}
+
+/// What was given by flag, or else what the file says.
+fn either<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if flags.is_empty() { file } else { flags }
 }
 
 fn readable<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -495,6 +741,13 @@ fn header_names<S: serde::Serializer>(headers: &[Header], serializer: S) -> Resu
 
 fn lossy_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
+}
+
+fn lossy_path_option<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy_path(path, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn lossy_paths<S: serde::Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,8 +11,9 @@ pub type UrlId = i64;
 /// accepts them (RFC 9110 §4.1 asks for 8000 at least).
 pub const MAX_URL_BYTES: usize = 16 * 1024;
 
-/// Longest pause between two attempts at a URL, in milliseconds, whatever a site asks for.
-pub const LONGEST_RETRY_MS: u64 = 60_000;
+/// Longest pause of a host or between two attempts at a URL, in milliseconds, whatever a config or a site asks for.
+/// Later times are those of a clock that was wrong.
+pub const LONGEST_PAUSE_MS: u64 = 86_400_000;
 
 /// A URL as the crawl knows it: normalised text, the host whose pace it obeys, and the key under
 /// which duplicates meet.
@@ -118,11 +119,23 @@ pub enum Outcome {
     Rejected = 3,
     /// Its processing killed a fetcher twice; not tried again.
     Quarantined = 4,
+    /// The site's robots.txt does not allow it; never requested.
+    RobotsDenied = 5,
+    /// Its headers showed that it is nothing to keep (`--accept-types`); the body was not read.
+    Skipped = 6,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Ok, Self::HttpError, Self::Failed, Self::Rejected, Self::Quarantined];
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::HttpError,
+        Self::Failed,
+        Self::Rejected,
+        Self::Quarantined,
+        Self::RobotsDenied,
+        Self::Skipped,
+    ];
 
     /// The name users see in views, summaries and JSON.
     pub const fn name(self) -> &'static str {
@@ -132,6 +145,8 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Rejected => "rejected",
             Self::Quarantined => "quarantined",
+            Self::RobotsDenied => "robots_denied",
+            Self::Skipped => "skipped",
         }
     }
 
@@ -150,7 +165,9 @@ pub enum ErrorClass {
     Connect,
     /// The TLS handshake or the certificate failed.
     Tls,
-    /// A deadline passed: connect, answer or body.
+    /// The proxy could not be reached or refused to connect.
+    Proxy,
+    /// A deadline passed: connect, answer or body; or the body came slower than `--min-speed`.
     Timeout,
     /// The peer closed or reset the connection before a whole answer.
     Reset,
@@ -166,6 +183,18 @@ pub enum ErrorClass {
     Protocol,
     /// The content encoding could not be undone.
     Encoding,
+    /// A URL led to an address that is not to be connected to: private, loopback, link-local or another special one.
+    BlockedAddress,
+    /// Its host failed too often in a row; see `--host-failures`.
+    HostDown,
+    /// Its robots.txt does not allow it.
+    Robots,
+    /// Its robots.txt could not be read, so nothing is allowed (RFC 9309 section 2.3.1.4).
+    RobotsUnreachable,
+    /// The page took more CPU time than `--parse-timeout`.
+    ParseTimeout,
+    /// The body's type is not among `--accept-types`.
+    ContentType,
     /// The line is no URL that can be crawled.
     Rejected,
     /// Processing this page killed its fetcher.
@@ -179,6 +208,7 @@ impl ErrorClass {
             Self::Dns => "dns",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Proxy => "proxy",
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::Truncated => "truncated",
@@ -187,14 +217,28 @@ impl ErrorClass {
             Self::TooManyRedirects => "too_many_redirects",
             Self::Protocol => "protocol",
             Self::Encoding => "encoding",
+            Self::BlockedAddress => "blocked_address",
+            Self::HostDown => "host_down",
+            Self::Robots => "robots",
+            Self::RobotsUnreachable => "robots_unreachable",
+            Self::ParseTimeout => "parse_timeout",
+            Self::ContentType => "content_type",
             Self::Rejected => "rejected",
             Self::Crash => "crash",
         }
     }
 
+    /// Whether it says that the host as a whole is in trouble, not one of its pages.
+    pub const fn is_of_host(self) -> bool {
+        matches!(self, Self::Dns | Self::Connect | Self::Timeout | Self::Tls | Self::RobotsUnreachable)
+    }
+
     /// Whether the same request may well succeed later.
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Connect | Self::Timeout | Self::Reset | Self::Truncated)
+        matches!(
+            self,
+            Self::Connect | Self::Proxy | Self::Timeout | Self::Reset | Self::Truncated | Self::RobotsUnreachable
+        )
     }
 }
 
@@ -217,6 +261,37 @@ impl Failure {
     /// A failure of `class` explained by `message`.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into() }
+    }
+}
+
+/// The version of HTTP an answer came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpVersion {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+impl HttpVersion {
+    /// The version in the store.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Http10 => 10,
+            Self::Http11 => 11,
+            Self::Http2 => 20,
+        }
+    }
+
+    /// The version as the standards write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+use crate::record::Outcome;
 use crate::store::read::{HostLine, Summary};
 use crate::supervisor::Report;
 use crate::supervisor::progress::{grouped, printable, size};
@@ -117,7 +118,10 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
 
 /// URLs fetched, the time that took, and their bytes: of the invocation if there was one, else of the run.
 fn pace(summary: &Summary, report: Option<&Report>) -> (u64, Duration, u64) {
-    let requested = |outcomes: &[u64; 5]| outcomes[0] + outcomes[1] + outcomes[2] + outcomes[4];
+    let requested = |outcomes: &[u64; Outcome::ALL.len()]| -> u64 {
+        let unasked = [Outcome::Rejected, Outcome::RobotsDenied].map(|outcome| outcomes[outcome as usize]);
+        outcomes.iter().sum::<u64>() - unasked.iter().sum::<u64>()
+    };
     match (report, &summary.run) {
         (Some(report), _) => {
             let fetched = requested(&report.tally.outcomes) - requested(&report.tally.outcomes_before);

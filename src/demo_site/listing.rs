@@ -58,7 +58,7 @@ pub fn expected() -> Expected {
         match line.outcome {
             Outcome::Ok => expected.ok += 1,
             Outcome::HttpError => expected.http_error += 1,
-            Outcome::Failed | Outcome::Rejected | Outcome::Quarantined => expected.failed += 1,
+            _ => expected.failed += 1,
         }
     }
     expected

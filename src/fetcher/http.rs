@@ -20,7 +20,7 @@ use url::Url;
 
 pub use self::body::{Body, SMALL};
 use self::body::{Budget, Deadline, Elapsed, Reader, STREAM_WINDOW};
-use crate::record::{ErrorClass, Failure};
+use crate::record::{ErrorClass, Failure, HttpVersion};
 
 /// Header lines accepted in an answer; hyper alone stops at 100, and real sites send more.
 const MAX_HEADERS: usize = 512;
@@ -87,28 +87,6 @@ pub enum HttpError {
     /// The client refused its settings.
     #[error("cannot set up the HTTP client")]
     Client(#[source] reqwest::Error),
-}
-
-/// The version of HTTP an answer came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// HTTP/1.0.
-    Http10,
-    /// HTTP/1.1.
-    Http11,
-    /// HTTP/2.
-    Http2,
-}
-
-impl HttpVersion {
-    /// The version as the standards write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Http10 => "HTTP/1.0",
-            Self::Http11 => "HTTP/1.1",
-            Self::Http2 => "HTTP/2",
-        }
-    }
 }
 
 /// One whole answer.

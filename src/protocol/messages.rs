@@ -3,17 +3,17 @@
 //! ```text
 //! supervisor ── ToWriter ──► writer     supervisor ── ToFetcher ──► fetcher
 //! supervisor ◄─ FromWriter ─ writer     supervisor ◄─ FromFetcher ─ fetcher
-//! fetcher ── PageHead + compressed body ──► writer      (the page queue)
+//! fetcher ── RecordHead + compressed text ──► writer    (the page queue)
 //! ```
 //!
 //! Times are milliseconds: of the Unix epoch when the name ends in `_at`, a span when it ends in `_ms`.
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ErrorClass, Failure, Outcome, UrlId, UrlKey};
+use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -59,12 +59,32 @@ pub enum ToWriter {
     Pull(Pull),
     /// Asks which of these URLs still have no outcome (leases whose acknowledgement was lost with a writer).
     Recheck(Vec<UrlId>),
-    /// This URL ends as quarantined.
-    Quarantine {
+    /// This URL ends without a record of a fetcher: it is quarantined, or its host is down.
+    End {
         /// The URL.
         url_id: UrlId,
-        /// Which signal ended its fetchers.
-        message: String,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        failure: Failure,
+    },
+    /// All pending URLs of this host end so; answered by [`FromWriter::HostEnded`].
+    EndHost {
+        /// The host.
+        host_id: HostId,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        failure: Failure,
+    },
+    /// A fetcher asks what is known of an origin; answered by [`FromWriter::Origin`].
+    AskOrigin {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+        /// Scheme, host and port, as the URL standard writes an origin.
+        origin: String,
     },
     /// All fetchers are gone: read every queue to its end, commit, close the store and exit.
     Stop {
@@ -154,6 +174,28 @@ pub enum FromWriter {
         /// URLs without outcome.
         pending: u64,
     },
+    /// Part of the answer to [`ToWriter::EndHost`].
+    HostEnded {
+        /// The host.
+        host_id: HostId,
+        /// How its URLs ended.
+        outcome: Outcome,
+        /// Why.
+        class: ErrorClass,
+        /// So many of them.
+        urls: u64,
+        /// URLs without outcome.
+        pending: u64,
+    },
+    /// Answer to [`ToWriter::AskOrigin`].
+    Origin {
+        /// The fetcher's slot.
+        slot: Slot,
+        /// The fetcher's generation.
+        generation: Generation,
+        /// What is known.
+        facts: OriginFacts,
+    },
     /// Answer to [`ToWriter::Recheck`]: these are still pending; the others were reported as committed just before.
     StillPending(Vec<UrlId>),
     /// All that this fetcher sent has been read and committed.
@@ -196,7 +238,7 @@ pub struct Ready {
     /// URLs without outcome.
     pub pending: u64,
     /// Counts by outcome of the run that goes on (zero for a new one), in the order of [`Outcome::ALL`].
-    pub done: [u64; 5],
+    pub done: [u64; Outcome::ALL.len()],
     /// Whether an unfinished run goes on.
     pub resumed: bool,
     /// When the store last recorded anything; 0 if never. Hosts are given their distance from it.
@@ -212,6 +254,8 @@ pub struct HostCandidates {
     pub host_id: HostId,
     /// Its name.
     pub host: String,
+    /// It asked to be left alone until this time.
+    pub hold_until: u64,
     /// Its URLs, ids ascending.
     pub urls: Vec<Candidate>,
     /// Whether it has more after these.
@@ -227,6 +271,8 @@ pub struct Candidate {
     pub url: String,
     /// Attempts made so far.
     pub attempts: u16,
+    /// Those of them that do not count against `--retries`: it ended after them, and was made pending again.
+    pub forgiven: u16,
     /// Not to be tried before this time.
     pub due_at: u64,
 }
@@ -314,6 +360,10 @@ pub enum ToFetcher {
     Queue,
     /// URLs of one host, entrusted to this fetcher.
     Lease(Lease),
+    /// Give back what is queued of this host and not begun, by [`FromFetcher::Returned`].
+    Recall(String),
+    /// Answer to [`FromFetcher::AskOrigin`].
+    Origin(OriginFacts),
     /// Start no more requests, finish those in flight, send everything, exit.
     Drain,
     /// Give up what is in flight, send what is finished, exit.
@@ -325,10 +375,34 @@ pub enum ToFetcher {
 pub struct Lease {
     /// Whose pace they obey.
     pub host: String,
-    /// No request to the host may start within this span (its earlier fetcher's last start is not known).
-    pub hold_ms: u32,
+    /// So long ago another process may have asked the host; [`NOT_ASKED`] if no other has.
+    pub asked_ms_ago: u32,
     /// The URLs, in order.
     pub jobs: Vec<Job>,
+}
+
+/// See [`Lease::asked_ms_ago`].
+pub const NOT_ASKED: u32 = u32::MAX;
+
+/// What the store knows of an origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginFacts {
+    /// Scheme, host and port.
+    pub origin: String,
+    /// Whether a list names its host.
+    pub listed: bool,
+    /// Its robots.txt, if this run has read it.
+    pub robots: Option<RobotsText>,
+}
+
+/// A robots.txt as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RobotsText {
+    /// Final status: with any but a success everything is allowed.
+    pub status: u16,
+    /// The text, compressed.
+    #[serde(with = "serde_bytes")]
+    pub zstd: Vec<u8>,
 }
 
 /// One URL to fetch, at whatever hop of its redirects it is.
@@ -340,10 +414,81 @@ pub struct Job {
     pub url: String,
     /// Attempts made before this one.
     pub attempts: u16,
+    /// Those of them that do not count against `--retries`.
+    pub forgiven: u16,
     /// The redirects followed so far.
     pub hops: Vec<Hop>,
     /// Start of the first request of this attempt; 0 before it.
     pub started_at: u64,
+    /// Requests of this attempt that no record has reported yet.
+    pub trail: Vec<RequestHead>,
+    /// On the way to the robots.txt of [`Self::url`]'s origin, or back with it.
+    pub errand: Option<Box<Errand>>,
+}
+
+impl Job {
+    /// The URL as listed.
+    pub fn listed_url(&self) -> &str {
+        self.hops.first().map_or(&self.url, |hop| &hop.url)
+    }
+
+    /// The same job before its first request.
+    pub fn afresh(mut self) -> Self {
+        if let Some(first) = self.hops.drain(..).next() {
+            self.url = first.url;
+        }
+        (self.started_at, self.errand) = (0, None);
+        self.trail.clear();
+        self
+    }
+}
+
+/// Reading a robots.txt, which may be redirected to other hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// What to request now.
+    pub url: String,
+    /// Redirects followed so far.
+    pub hops: u8,
+    /// What was found, on the way back to the host it is for.
+    pub found: Option<RobotsText>,
+}
+
+/// One HTTP request that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestHead {
+    /// What was requested; `None`: the URL of the record itself.
+    pub url: Option<String>,
+    /// The host asked.
+    pub host: String,
+    /// What for.
+    pub kind: RequestKind,
+    /// Microseconds of the Unix epoch.
+    pub started_us: u64,
+    /// From its start to its last byte.
+    pub elapsed_ms: u32,
+    /// Smallest gap to the request before it at this host that was in force.
+    pub gap_ms: u32,
+    /// Status of the answer.
+    pub status: Option<u16>,
+    /// What failed.
+    pub error: Option<ErrorClass>,
+    /// Bytes of the body as received.
+    pub bytes: u64,
+    /// The address that answered.
+    pub remote_ip: Option<std::net::IpAddr>,
+    /// `HTTP/1.1` and the like.
+    pub http_version: Option<HttpVersion>,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum RequestKind {
+    /// A page, or a redirect on the way to it.
+    Page = 0,
+    /// A robots.txt, or a redirect on the way to it.
+    Robots = 1,
 }
 
 /// One redirect that was followed.
@@ -369,6 +514,64 @@ pub enum FromFetcher {
         /// The URL, with the new hop.
         job: Job,
     },
+    /// The host is not to be asked for a while; what was queued comes back.
+    Returned {
+        /// The host.
+        host: String,
+        /// Its URLs, in order; without those begun.
+        jobs: Vec<Job>,
+        /// Nothing of it is to be leased within this span.
+        wait_ms: u64,
+    },
+    /// The smallest gap between requests to this host is not the configured one.
+    Pace {
+        /// The host.
+        host: String,
+        /// The gap.
+        delay_ms: u64,
+    },
+    /// What does the store know of this origin? Answered by [`ToFetcher::Origin`].
+    AskOrigin(String),
+    /// Worth knowing.
+    Warning(String),
+}
+
+/// The head of what goes through a page queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordHead {
+    /// A URL's attempt; the tail is its body.
+    Page(PageHead),
+    /// A robots.txt; the tail is its text.
+    Robots(RobotsHead),
+}
+
+/// The head of the record of a robots.txt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RobotsHead {
+    /// The URL that wanted it.
+    pub url_id: UrlId,
+    /// The sender's generation.
+    pub generation: Generation,
+    /// Scheme, host and port it speaks for.
+    pub origin: String,
+    /// Where it was found, if elsewhere.
+    pub final_url: Option<String>,
+    /// Final status; `None`: there was no answer.
+    pub status: Option<u16>,
+    /// Why it could not be read.
+    pub failure: Option<Failure>,
+    /// Read when.
+    pub fetched_at: u64,
+    /// Size of its text.
+    pub bytes: u64,
+    /// Its `Crawl-delay` for us, before any cap.
+    pub crawl_delay_ms: Option<u64>,
+    /// Its `Sitemap` lines as a JSON array.
+    pub sitemaps: Option<String>,
+    /// The requests made for it.
+    pub requests: Vec<RequestHead>,
+    /// Which attempt at the URL that was, from 1.
+    pub attempt: u16,
 }
 
 /// The head of a page record; the tail is the zstd-compressed body, empty if there is none to keep.
@@ -390,6 +593,14 @@ pub struct PageHead {
     pub started_at: u64,
     /// From the start of the last request to its last byte.
     pub elapsed_ms: u32,
+    /// The requests made, the last one last.
+    pub requests: Vec<RequestHead>,
+    /// Which attempt at the URL it was, from 1.
+    pub attempt: u16,
+    /// The host is not to be asked before this time; 0: nothing was said.
+    pub hold_until: u64,
+    /// Directives of `X-Robots-Tag` and `<meta name=robots>`.
+    pub meta_robots: Option<String>,
     /// `Content-Type` as received.
     pub content_type: Option<String>,
     /// Encoding the page was read in (WHATWG name).

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
-use crate::protocol::{Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, Verdict};
-use crate::record::{ErrorClass, Outcome, UrlId};
+use crate::protocol::{
+    Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
+};
+use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
 /// Host ids kept at hand while importing; past it the cache starts anew.
 const CACHED_HOSTS: usize = 50_000;
@@ -51,7 +53,8 @@ pub struct Store {
     counts: Counts,
     /// What the open transaction adds.
     change: Change,
-    host_ids: HashMap<String, HostId>,
+    /// With whether they are known to be listed.
+    host_ids: HashMap<String, (HostId, bool)>,
     /// Lists of which lines are in the store from an earlier reading.
     reread: Vec<bool>,
     /// Lists with lines that differ from an earlier reading.
@@ -101,7 +104,7 @@ impl Store {
         let last = transaction
             .query_row(
                 "SELECT run_id, ended_by IS NOT 'completed', urls, ok, http_error, failed, rejected, quarantined, \
-                        bytes, active_ms, iif(ended_at IS NULL, ?1, last_at) FROM run ORDER BY run_id DESC LIMIT 1",
+                        robots_denied, skipped, bytes, active_ms, iif(ended_at IS NULL, ?1, last_at) FROM run ORDER BY run_id DESC LIMIT 1",
                 // A run that was killed may have made requests until a moment ago that it never recorded.
                 [now],
                 |row| {
@@ -110,8 +113,8 @@ impl Store {
                         *count = row.get(3 + i)?;
                     }
                     let counts =
-                        Counts { pending: 0, urls: row.get(2)?, outcomes, bytes: row.get(8)?, active_ms: row.get(9)? };
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, counts, row.get::<_, u64>(10)?))
+                        Counts { pending: 0, urls: row.get(2)?, outcomes, bytes: row.get(10)?, active_ms: row.get(11)? };
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, counts, row.get::<_, u64>(12)?))
                 },
             )
             .optional()?;
@@ -201,11 +204,12 @@ impl Store {
     fn write_counts(&mut self) -> Result<()> {
         let mut now = self.counts;
         now.add(&self.change);
-        let [ok, http_error, failed, rejected, quarantined] = now.outcomes;
+        let [ok, http_error, failed, rejected, quarantined, robots_denied, skipped] = now.outcomes;
         self.db
             .prepare_cached(
                 "UPDATE run SET last_at = ?2, active_ms = ?3, urls = ?4, ok = ?5, http_error = ?6, failed = ?7, \
-                                rejected = ?8, quarantined = ?9, bytes = ?10 WHERE run_id = ?1",
+                                rejected = ?8, quarantined = ?9, bytes = ?10, robots_denied = ?11, skipped = ?12 \
+                 WHERE run_id = ?1",
             )?
             .execute(params![
                 self.run_id,
@@ -217,7 +221,9 @@ impl Store {
                 failed,
                 rejected,
                 quarantined,
-                now.bytes
+                now.bytes,
+                robots_denied,
+                skipped
             ])?;
         let mut update = self.db.prepare_cached(
             "UPDATE host SET fetched = fetched + ?2, failed = failed + ?3, elapsed_ms = elapsed_ms + ?4 \
@@ -247,7 +253,7 @@ impl Store {
             let (key, url, host_id, outcome) = match &entry.url {
                 ImportUrl::Accepted { url, host, key } => {
                     let host = url.get(host.0 as usize..host.1 as usize).unwrap_or_default();
-                    (key, url.as_str(), Some(self.host_id(host)?), None)
+                    (key, url.as_str(), Some(self.host_id(host, true)?), None)
                 }
                 ImportUrl::Rejected { key, .. } => {
                     (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
@@ -368,6 +374,14 @@ impl Store {
     pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
         let mut done =
             Done { url_id: head.url_id, verdict: Verdict::Known, bytes: head.body.map_or(0, |body| body.bytes) };
+        self.requests(head.url_id, &head.requests, head.attempt, true)?;
+        if head.hold_until > 0
+            && let Some(last) = head.requests.last()
+        {
+            let host_id = self.host_id(&last.host, false)?;
+            self.statement("UPDATE host SET hold_until = max(hold_until, ?2) WHERE host_id = ?1")?
+                .execute(params![host_id, head.hold_until])?;
+        }
         let (outcome, failure) = match &head.ending {
             Ending::Final { outcome, failure } => (*outcome, failure),
             Ending::Retry { due_at, failure } => {
@@ -382,7 +396,9 @@ impl Store {
                 return Ok(done);
             }
         };
-        let Some(host_id) = self.end_url(head.url_id, outcome, 1)? else { return Ok(done) };
+        // What was never asked for was no attempt.
+        let attempts = u32::from(!head.requests.is_empty());
+        let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.as_ref().map(|f| f.class));
         let body_id = match &head.body {
             Some(body) => Some(self.body_id(&body.hash, body.bytes, zstd)?),
@@ -411,11 +427,12 @@ impl Store {
             body_id,
             head.started_at,
             head.elapsed_ms,
+            head.meta_robots,
         ];
         self.statement(
             "INSERT INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, description, \
-               canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+               canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms, meta_robots) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(row)?;
         if let Some(links) = fields.and_then(|p| p.links.as_ref()) {
@@ -427,22 +444,106 @@ impl Store {
         Ok(done)
     }
 
-    /// Ends a URL whose processing killed its fetchers.
+    /// Records requests made for a URL. Those of a record that comes twice are there twice: they were made.
+    fn requests(&mut self, url_id: UrlId, requests: &[RequestHead], attempt: u16, ends_attempt: bool) -> Result<()> {
+        for (at, request) in requests.iter().enumerate() {
+            let host_id = self.host_id(&request.host, false)?;
+            let is_last = ends_attempt && at + 1 == requests.len();
+            let row = params![
+                url_id,
+                self.run_id,
+                host_id,
+                request.url,
+                request.kind as i64,
+                attempt,
+                is_last,
+                request.started_us,
+                request.elapsed_ms,
+                request.gap_ms,
+                request.status,
+                request.error.map(ErrorClass::name),
+                request.bytes,
+                request.remote_ip.map(|ip| ip.to_string()),
+                request.http_version.map(|version| version.number()),
+            ];
+            self.statement(
+                "INSERT INTO request(url_id, run_id, host_id, url, kind, attempt, is_last, started_us, elapsed_ms, gap_ms, \
+                   status, error, bytes, remote_ip, http_version) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?
+            .execute(row)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a robots.txt; a later one of the same origin replaces it.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn quarantine(&mut self, url_id: UrlId, message: &str) -> Result<Done> {
+    pub fn robots(&mut self, head: &RobotsHead, zstd: &[u8]) -> Result<()> {
+        self.requests(head.url_id, &head.requests, head.attempt, false)?;
+        let row = params![
+            head.origin,
+            self.run_id,
+            head.fetched_at,
+            head.final_url,
+            head.status,
+            head.failure.as_ref().map(|f| f.class.name()),
+            head.failure.as_ref().map(|f| &f.message),
+            head.bytes,
+            head.crawl_delay_ms,
+            head.sitemaps,
+            (!zstd.is_empty()).then_some(zstd),
+        ];
+        self.statement(
+            "INSERT INTO robots(origin, run_id, fetched_at, final_url, status, error, error_message, bytes, crawl_delay_ms, \
+               sitemaps, zstd) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT(origin) DO UPDATE SET run_id = excluded.run_id, fetched_at = excluded.fetched_at, \
+               final_url = excluded.final_url, status = excluded.status, error = excluded.error, \
+               error_message = excluded.error_message, bytes = excluded.bytes, \
+               crawl_delay_ms = excluded.crawl_delay_ms, sitemaps = excluded.sitemaps, zstd = excluded.zstd",
+        )?
+        .execute(row)?;
+        Ok(())
+    }
+
+    /// Ends a URL of which no fetcher will send a record.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn end_one(&mut self, url_id: UrlId, outcome: Outcome, failure: &Failure) -> Result<Done> {
         let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0 };
-        if let Some(host_id) = self.end_url(url_id, Outcome::Quarantined, 1)? {
-            done.verdict = Verdict::Ended(Outcome::Quarantined, Some(ErrorClass::Crash));
-            let row = params![url_id, self.run_id, ErrorClass::Crash.name(), message, self.inserted_at];
+        // A quarantined URL was being worked on; others were not asked for.
+        let attempts = u32::from(outcome == Outcome::Quarantined);
+        if let Some(host_id) = self.end_url(url_id, outcome, attempts)? {
+            done.verdict = Verdict::Ended(outcome, Some(failure.class));
+            let row = params![url_id, self.run_id, failure.class.name(), failure.message, self.inserted_at];
             self.statement(
                 "INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(row)?;
-            self.count_host(host_id, Outcome::Quarantined, 0);
+            self.count_host(host_id, outcome, 0);
         }
         Ok(done)
+    }
+
+    /// Ends pending URLs of a host, at most `limit` of them; says how many.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn end_host(&mut self, host_id: HostId, outcome: Outcome, failure: &Failure, limit: u32) -> Result<u64> {
+        let url_ids = self
+            .statement(
+                "SELECT url_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id = ?1 \
+                 ORDER BY url_id LIMIT ?2",
+            )?
+            .query_map(params![host_id, limit], |row| row.get(0))?
+            .collect::<Result<Vec<UrlId>, _>>()?;
+        for &url_id in &url_ids {
+            self.end_one(url_id, outcome, failure)?;
+        }
+        Ok(url_ids.len() as u64)
     }
 
     /// Gives a pending URL its outcome; `None` if it has one already (or is not known).
@@ -465,8 +566,9 @@ impl Store {
     fn count_host(&mut self, host_id: HostId, outcome: Outcome, elapsed_ms: u32) {
         let host = self.change.hosts.entry(host_id).or_default();
         match outcome {
-            Outcome::Ok | Outcome::HttpError => host.fetched += 1,
-            _ => host.failed += 1,
+            Outcome::Ok | Outcome::HttpError | Outcome::Skipped => host.fetched += 1,
+            Outcome::Failed | Outcome::Quarantined => host.failed += 1,
+            Outcome::Rejected | Outcome::RobotsDenied => {}
         }
         host.elapsed_ms += u64::from(elapsed_ms);
     }
@@ -487,26 +589,39 @@ impl Store {
         Ok(self.statement("SELECT body_id FROM body WHERE hash = ?1")?.query_row([hash], |row| row.get(0))?)
     }
 
-    fn host_id(&mut self, name: &str) -> Result<HostId> {
-        if let Some(&host_id) = self.host_ids.get(name) {
+    /// The row of a host; `listed` if a list names it.
+    fn host_id(&mut self, name: &str, listed: bool) -> Result<HostId> {
+        if let Some(&(host_id, known_as_listed)) = self.host_ids.get(name)
+            && known_as_listed >= listed
+        {
             return Ok(host_id);
         }
         let known = self
-            .statement("SELECT host_id FROM host WHERE name = ?1")?
-            .query_row([name], |row| row.get::<_, HostId>(0))
+            .statement("SELECT host_id, listed FROM host WHERE name = ?1")?
+            .query_row([name], |row| Ok((row.get::<_, HostId>(0)?, row.get::<_, bool>(1)?)))
             .optional()?;
         let host_id = match known {
-            Some(host_id) => host_id,
+            Some((host_id, was_listed)) => {
+                if listed && !was_listed {
+                    self.statement("UPDATE host SET listed = 1 WHERE host_id = ?1")?.execute([host_id])?;
+                }
+                host_id
+            }
             None => {
-                self.statement("INSERT INTO host(name) VALUES (?1)")?.execute([name])?;
+                self.statement("INSERT INTO host(name, listed) VALUES (?1, ?2)")?.execute(params![name, listed])?;
                 self.db.last_insert_rowid()
             }
         };
         if self.host_ids.len() >= CACHED_HOSTS {
             self.host_ids.clear();
         }
-        self.host_ids.insert(name.to_owned(), host_id);
+        let listed = listed || known.is_some_and(|(_, was_listed)| was_listed);
+        self.host_ids.insert(name.to_owned(), (host_id, listed));
         Ok(host_id)
+    }
+
+    pub(super) fn run_id(&self) -> i64 {
+        self.run_id
     }
 
     /// Ends the run and leaves one tidy file. A run that found nothing to do leaves no row.
@@ -514,7 +629,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn end(mut self, ended_by: EndedBy) -> Result<()> {
-        let idle = ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; 5];
+        let idle = ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; Outcome::ALL.len()];
         let now = epoch_ms();
         self.transaction(|store| {
             if idle {

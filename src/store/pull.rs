@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::insert::Store;
-use crate::protocol::{Candidate, Done, HostCandidates, HostId, Pull, Verdict};
+use crate::protocol::{Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, Verdict};
 use crate::record::{Outcome, UrlId};
 
 /// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
@@ -55,21 +55,47 @@ impl Store {
     }
 
     fn candidates(&mut self, host_id: HostId, after: UrlId, limit: u32) -> Result<HostCandidates> {
-        let host = self
-            .statement("SELECT name FROM host WHERE host_id = ?1")?
-            .query_row([host_id], |row| row.get::<_, String>(0))?;
+        let (host, hold_until) = self
+            .statement("SELECT name, hold_until FROM host WHERE host_id = ?1")?
+            .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
         let mut urls = self
             .statement(
-                "SELECT url_id, url, attempts, due_at FROM url INDEXED BY frontier \
+                "SELECT url_id, url, attempts, forgiven, due_at FROM url INDEXED BY frontier \
                  WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3",
             )?
             .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
-                Ok(Candidate { url_id: row.get(0)?, url: row.get(1)?, attempts: row.get(2)?, due_at: row.get(3)? })
+                Ok(Candidate {
+                    url_id: row.get(0)?,
+                    url: row.get(1)?,
+                    attempts: row.get(2)?,
+                    forgiven: row.get(3)?,
+                    due_at: row.get(4)?,
+                })
             })?
             .collect::<Result<Vec<_>, _>>()?;
         let more = urls.len() > limit as usize;
         urls.truncate(limit as usize);
-        Ok(HostCandidates { host_id, host, urls, more })
+        Ok(HostCandidates { host_id, host, hold_until, urls, more })
+    }
+
+    /// What is known of an origin: whether a list names its host, and its robots.txt if this run has read it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn origin(&mut self, origin: &str) -> Result<OriginFacts> {
+        let host = url::Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let listed = self
+            .statement("SELECT listed FROM host WHERE name = ?1")?
+            .query_row([host.unwrap_or_default()], |row| row.get(0))
+            .optional()?
+            .unwrap_or(false);
+        let robots = self
+            .statement("SELECT status, zstd FROM robots WHERE origin = ?1 AND run_id = ?2 AND error IS NULL")?
+            .query_row(params![origin, self.run_id()], |row| {
+                Ok(RobotsText { status: row.get(0)?, zstd: row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default() })
+            })
+            .optional()?;
+        Ok(OriginFacts { origin: origin.to_owned(), listed, robots })
     }
 
     /// Splits `urls` into those that have an outcome and those still pending.

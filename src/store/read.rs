@@ -46,7 +46,7 @@ pub struct Run {
     pub active_ms: u64,
     /// URLs it fetched, by outcome as in [`Outcome::ALL`].
     #[serde(skip)]
-    pub outcomes: [u64; 5],
+    pub outcomes: [u64; Outcome::ALL.len()],
     /// Decompressed bytes.
     pub bytes: u64,
 }
@@ -74,7 +74,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     let run = db
         .query_row(
             "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.ok, r.http_error, r.failed, \
-                    r.rejected, r.quarantined, r.bytes \
+                    r.rejected, r.quarantined, r.robots_denied, r.skipped, r.bytes \
              FROM run r JOIN runs v USING(run_id) ORDER BY r.run_id DESC LIMIT 1",
             [],
             |row| {
@@ -84,18 +84,19 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
                     ended_at: row.get(2)?,
                     ended_by: row.get(3)?,
                     active_ms: row.get(4)?,
-                    outcomes: [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?],
-                    bytes: row.get(10)?,
+                    outcomes: outcomes(row, 5)?,
+                    bytes: row.get(12)?,
                 })
             },
         )
         .optional()?;
     let mut summary = Summary { run, ..Summary::default() };
-    let totals: [u64; 5] = db.query_row(
+    let totals = db.query_row(
         "SELECT coalesce(sum(ok), 0), coalesce(sum(http_error), 0), coalesce(sum(failed), 0), \
-                coalesce(sum(rejected), 0), coalesce(sum(quarantined), 0) FROM run",
+                coalesce(sum(rejected), 0), coalesce(sum(quarantined), 0), coalesce(sum(robots_denied), 0), \
+                coalesce(sum(skipped), 0) FROM run",
         [],
-        |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
+        |row| outcomes(row, 0),
     )?;
     summary.pending =
         db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
@@ -113,6 +114,15 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         hosts(&db, "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name")?;
     summary.failing_hosts = hosts(&db, "failed > 0 ORDER BY failed DESC, name")?;
     Ok(summary)
+}
+
+/// Counts by outcome, from the columns that start at `first`.
+fn outcomes(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<[u64; Outcome::ALL.len()]> {
+    let mut counts = [0; Outcome::ALL.len()];
+    for (at, count) in counts.iter_mut().enumerate() {
+        *count = row.get(first + at)?;
+    }
+    Ok(counts)
 }
 
 fn hosts(db: &Connection, which: &str) -> Result<Vec<HostLine>, StoreError> {

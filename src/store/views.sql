@@ -3,18 +3,22 @@ DROP VIEW IF EXISTS pages;
 DROP VIEW IF EXISTS inputs;
 DROP VIEW IF EXISTS links;
 DROP VIEW IF EXISTS runs;
+DROP VIEW IF EXISTS requests;
+DROP VIEW IF EXISTS attempts;
+DROP VIEW IF EXISTS robots_files;
 
 CREATE VIEW pages AS
 SELECT u.url_id, u.url,
        f.name AS input_file, u.line AS input_line, i.columns AS input_columns,
        CASE WHEN u.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url,
        CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
-                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined' END AS outcome,
+                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
+                      WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' END AS outcome,
        p.status, p.error, p.error_message,
        p.title, p.h1, p.description, p.canonical, p.lang,
        p.content_type, p.charset, b.bytes AS body_bytes, CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash,
        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
-       p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects
+       p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots
 FROM url u
 JOIN page p ON p.url_id = u.url_id
 LEFT JOIN file f ON f.file_id = u.file_id
@@ -25,7 +29,8 @@ WHERE u.outcome IS NOT NULL;
 CREATE VIEW inputs AS
 SELECT f.name AS file, i.line, coalesce(i.raw_url, u.url) AS raw_url, i.columns, i.url_id,
        CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
-                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined' ELSE 'pending' END AS outcome,
+                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
+                      WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' ELSE 'pending' END AS outcome,
        CASE WHEN u.outcome = 3 THEN p.error_message END AS reason
 FROM input i
 JOIN file f ON f.file_id = i.file_id
@@ -42,5 +47,32 @@ CREATE VIEW runs AS
 SELECT run_id,
        strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000, 'unixepoch') || printf('.%03dZ', started_at % 1000) AS started_at,
        strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch') || printf('.%03dZ', ended_at % 1000) AS ended_at,
-       ended_by, urls, ok, http_error, failed, rejected, quarantined, bytes, seine_version, config
+       ended_by, urls, ok, http_error, failed, rejected, quarantined, bytes, seine_version, config, robots_denied, skipped
 FROM run;
+
+CREATE VIEW requests AS
+SELECT r.request_id, r.url_id, u.url, h.name AS host, coalesce(r.url, u.url) AS requested_url,
+       CASE r.kind WHEN 0 THEN 'page' ELSE 'robots' END AS kind, r.attempt,
+       strftime('%Y-%m-%dT%H:%M:%S', r.started_us / 1000000, 'unixepoch') || printf('.%06dZ', r.started_us % 1000000) AS started_at,
+       r.status, r.error, r.elapsed_ms, r.bytes, r.remote_ip,
+       CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
+       r.gap_ms, r.run_id
+FROM request r
+JOIN url u ON u.url_id = r.url_id
+JOIN host h ON h.host_id = r.host_id;
+
+CREATE VIEW attempts AS
+SELECT u.url, r.attempt,
+       strftime('%Y-%m-%dT%H:%M:%S', r.started_us / 1000000, 'unixepoch') || printf('.%06dZ', r.started_us % 1000000) AS started_at,
+       r.status, r.error, r.elapsed_ms, r.bytes, r.remote_ip,
+       CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
+       r.url_id, r.run_id
+FROM request r
+JOIN url u ON u.url_id = r.url_id
+WHERE r.is_last;
+
+CREATE VIEW robots_files AS
+SELECT origin,
+       strftime('%Y-%m-%dT%H:%M:%S', fetched_at / 1000, 'unixepoch') || printf('.%03dZ', fetched_at % 1000) AS fetched_at,
+       final_url, status, error, error_message, bytes, crawl_delay_ms / 1000.0 AS crawl_delay_s, sitemaps, run_id
+FROM robots;

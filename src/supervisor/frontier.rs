@@ -11,7 +11,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 use super::partition::Partition;
 use crate::protocol::{HostCandidates, HostId, Job, Lease, Pull, Slot, Sweep};
-use crate::record::{LONGEST_RETRY_MS, UrlId};
+use crate::record::{LONGEST_PAUSE_MS, UrlId};
 
 /// URLs held in memory at most, whatever the length of the lists.
 pub const MAX_URLS: usize = 65_536;
@@ -434,7 +434,7 @@ impl Frontier {
     fn delay(&mut self, at: HostRef, queued: Queued, due_at: u64, now_at: u64) {
         let url_id = queued.job.url_id;
         // A later time than any retry has was written by a clock that was wrong.
-        let due_at = due_at.min(now_at + LONGEST_RETRY_MS);
+        let due_at = due_at.min(now_at + LONGEST_PAUSE_MS);
         self.held.insert(url_id);
         self.counted += usize::from(queued.counted);
         if let Some(host) = self.hosts[at].as_mut() {

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Done, ImportEntry, Imported, PageHead};
-use crate::record::UrlId;
+use crate::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead};
+use crate::record::{Failure, Outcome, UrlId};
 use crate::store::StoreError;
 use crate::store::insert::Store;
 
@@ -19,6 +19,9 @@ const RECORD_AGE: Duration = Duration::from_millis(30);
 /// Lines of lists may wait longer: the more of them one transaction takes, the fewer times each page of the index of
 /// URLs is written. The supervisor bounds how many can come.
 const LINES_AGE: Duration = Duration::from_millis(150);
+
+/// URLs of a host that are ended in one transaction.
+const HOST_ROWS: u32 = 4096;
 
 /// One thing to write.
 #[derive(Debug)]
@@ -46,12 +49,32 @@ pub enum Item {
         /// Line of its last entry.
         lines: u64,
     },
+    /// A robots.txt.
+    Robots {
+        /// The fields.
+        head: Box<RobotsHead>,
+        /// Its compressed text.
+        zstd: Vec<u8>,
+        /// Size of the frame they came in.
+        frame_bytes: usize,
+    },
     /// A URL to put away.
-    Quarantine {
+    End {
         /// The URL.
         url_id: UrlId,
+        /// How.
+        outcome: Outcome,
         /// Why.
-        message: String,
+        failure: Failure,
+    },
+    /// A host whose pending URLs are to be put away.
+    EndHost {
+        /// The host.
+        host_id: HostId,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        failure: Failure,
     },
 }
 
@@ -62,6 +85,23 @@ pub struct Report {
     pub done: Vec<Done>,
     /// The imports, in order.
     pub imported: Vec<Imported>,
+    /// Hosts that were ended, with the number of URLs and what is still to do for them.
+    pub hosts_ended: Vec<HostEnded>,
+}
+
+/// One transaction's part of the end of a host.
+#[derive(Clone, Debug)]
+pub struct HostEnded {
+    /// The host.
+    pub host_id: HostId,
+    /// How its URLs ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub failure: Failure,
+    /// So many of them.
+    pub urls: u64,
+    /// Whether it may have more.
+    pub more: bool,
 }
 
 /// See the module.
@@ -78,7 +118,10 @@ impl Batch {
     pub fn push(&mut self, item: Item) {
         let (rows, bytes, age) = match &item {
             Item::Page { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
-            Item::Quarantine { .. } => (1, 0, RECORD_AGE),
+            Item::Robots { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
+            Item::End { .. } => (1, 0, RECORD_AGE),
+            // As much work as a batch of its own.
+            Item::EndHost { .. } => (ROWS, 0, RECORD_AGE),
             Item::Import { .. } => (0, 0, LINES_AGE),
             Item::ImportEnd { .. } => (0, 0, Duration::ZERO),
         };
@@ -132,7 +175,20 @@ impl Batch {
                         store.import_end(*file, *lines)?;
                         report.imported.push(Imported::default());
                     }
-                    Item::Quarantine { url_id, message } => report.done.push(store.quarantine(*url_id, message)?),
+                    Item::Robots { head, zstd, .. } => store.robots(head, zstd)?,
+                    Item::End { url_id, outcome, failure } => {
+                        report.done.push(store.end_one(*url_id, *outcome, failure)?);
+                    }
+                    Item::EndHost { host_id, outcome, failure } => {
+                        let urls = store.end_host(*host_id, *outcome, failure, HOST_ROWS)?;
+                        report.hosts_ended.push(HostEnded {
+                            host_id: *host_id,
+                            outcome: *outcome,
+                            failure: failure.clone(),
+                            urls,
+                            more: urls == u64::from(HOST_ROWS),
+                        });
+                    }
                 }
             }
             Ok(report)

@@ -19,7 +19,7 @@ use crate::process::status::Row;
 use crate::protocol::{EndedBy, FromWriter, Generation, Hello, PROTOCOL_VERSION, Slot, ToWriter};
 use crate::store::StoreError;
 use crate::store::insert::{Session, Store};
-use batch::{Batch, Item};
+use batch::{Batch, HostEnded, Item};
 use queue::{Queue, QueueState};
 
 /// Exit code after a [`FromWriter::Fatal`]: starting again would not help.
@@ -213,7 +213,16 @@ impl Writer {
                 ToWriter::ImportEnd { file, lines } => {
                     self.batch.push(Item::ImportEnd { file: file as usize, lines });
                 }
-                ToWriter::Quarantine { url_id, message } => self.batch.push(Item::Quarantine { url_id, message }),
+                ToWriter::End { url_id, outcome, failure } => self.batch.push(Item::End { url_id, outcome, failure }),
+                ToWriter::EndHost { host_id, outcome, failure } => {
+                    self.batch.push(Item::EndHost { host_id, outcome, failure });
+                }
+                ToWriter::AskOrigin { slot, generation, origin } => {
+                    if let Some(store) = &mut self.store {
+                        let facts = store.origin(&origin)?;
+                        self.say(&FromWriter::Origin { slot, generation, facts })?;
+                    }
+                }
                 ToWriter::Pull(pull) => {
                     if let Some(store) = &mut self.store {
                         let (hosts, sweep_after) = store.pull(&pull)?;
@@ -269,6 +278,13 @@ impl Writer {
                 for mut imported in report.imported {
                     imported.pending = pending;
                     self.say(&FromWriter::Imported(imported))?;
+                }
+                for ended in report.hosts_ended {
+                    let HostEnded { host_id, outcome, failure, urls, more } = ended;
+                    self.say(&FromWriter::HostEnded { host_id, outcome, class: failure.class, urls, pending })?;
+                    if more {
+                        self.batch.push(Item::EndHost { host_id, outcome, failure });
+                    }
                 }
                 if !report.done.is_empty() {
                     self.say(&FromWriter::Committed { done: report.done, pending })?;

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use super::batch::{Batch, Item};
-use crate::protocol::{FrameBuffer, Generation, Hello, PROTOCOL_VERSION, PageHead, Slot};
+use crate::protocol::{FrameBuffer, Generation, Hello, PROTOCOL_VERSION, RecordHead, Slot};
 
 /// How far a queue has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,12 +99,20 @@ impl Queue {
                 self.state = QueueState::Open;
                 continue;
             }
-            let head: PageHead = frame.message().map_err(|error| error.to_string())?;
-            if head.generation != self.generation {
-                return Err(format!("record of generation {} for {}", head.generation, self.generation));
+            let head: RecordHead = frame.message().map_err(|error| error.to_string())?;
+            let generation = match &head {
+                RecordHead::Page(head) => head.generation,
+                RecordHead::Robots(head) => head.generation,
+            };
+            if generation != self.generation {
+                return Err(format!("record of generation {generation} for {}", self.generation));
             }
             let frame_bytes = frame.head.len() + frame.tail.len();
-            batch.push(Item::Page { head: Box::new(head), zstd: frame.tail.to_vec(), frame_bytes });
+            let zstd = frame.tail.to_vec();
+            batch.push(match head {
+                RecordHead::Page(head) => Item::Page { head: Box::new(head), zstd, frame_bytes },
+                RecordHead::Robots(head) => Item::Robots { head: Box::new(head), zstd, frame_bytes },
+            });
         }
         Ok(())
     }

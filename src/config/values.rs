@@ -1,0 +1,313 @@
+//! Values as people write them: durations, sizes, headers, rates, proxies, networks.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A span of time as people write it: `500ms`, `2s`, `1h 30m`, `0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text.trim()).map(Self).map_err(|error| match text.trim().parse::<f64>() {
+            Ok(_) => format!("{text:?} has no unit; write {text}s or {text}ms"),
+            Err(_) => format!("not a duration: {error}; write 500ms, 2s or 1h 30m"),
+        })
+    }
+}
+
+/// A size as people write it: `512KiB`, `10 MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size = text.parse::<ByteSize>().map_err(|_| format!("not a size: {text:?}; write 10MiB or 512KiB"))?;
+        Ok(Self(size.as_u64()))
+    }
+}
+
+/// A request header, `Name: value`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value; may be a secret, so it is never shown.
+    pub value: String,
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ***", self.name)
+    }
+}
+
+impl FromStr for Header {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once(':').ok_or("a header is written Name: value")?;
+        let (name, value) = (name.trim(), value.trim());
+        if !is_token(name) {
+            return Err(format!("{name:?} is no header name"));
+        }
+        if value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
+            return Err(format!("the value of {name} has control characters"));
+        }
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// Whether `text` is a token (RFC 9110 §5.6.2): a header name, a method, half a media type.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_char)
+}
+
+/// Requests per time, `50/s`, `600/m` or `1000/h`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Requests ...
+    pub requests: f64,
+    /// ... in this time.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// Gap between two requests.
+    pub fn gap(&self) -> Duration {
+        self.per.div_f64(self.requests)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let problem = || format!("not a rate: {text:?}; write 50/s, 600/m or 1000/h");
+        let (requests, per) = text.trim().split_once('/').ok_or_else(problem)?;
+        let per = match per.trim() {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            "h" => Duration::from_secs(3600),
+            _ => return Err(problem()),
+        };
+        let requests: f64 = requests.trim().parse().map_err(|_| problem())?;
+        // Between a million a second and one a day, so that the gap is a plain number of nanoseconds.
+        let per_second = requests / per.as_secs_f64();
+        if !(1.0 / 86_400.0..=1e6).contains(&per_second) {
+            return Err(format!("{text:?} is not from one a day to a million a second"));
+        }
+        Ok(Self { requests, per })
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let per = match self.per.as_secs() {
+            1 => "s",
+            60 => "m",
+            _ => "h",
+        };
+        serializer.collect_str(&format_args!("{}/{per}", self.requests))
+    }
+}
+
+/// A proxy; its URL may hold a password, so only scheme, host and port are ever shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ProxyUrl(Url);
+
+impl ProxyUrl {
+    /// The whole of it, password included.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for ProxyUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text may hold a password, so no message repeats it.
+        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&with_scheme).map_err(|error| format!("not the URL of a proxy: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+            return Err(format!("no kind of proxy is called {:?}; http, https, socks5 and socks5h are", url.scheme()));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err("the URL of a proxy needs a host".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
+        self.0.port().map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ProxyUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An address given by hand, `host:port:address` as curl has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    /// Lower-case.
+    pub host: String,
+    /// Of the requests it is for.
+    pub port: u16,
+    /// What to connect to.
+    pub address: IpAddr,
+}
+
+impl FromStr for Resolve {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let problem = || format!("{text:?} is not host:port:address, such as example.com:443:192.0.2.1");
+        let mut parts = text.splitn(3, ':');
+        let (Some(host), Some(port), Some(address)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(problem());
+        };
+        let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+        let (port, address) = (port.parse().map_err(|_| problem())?, address.parse().map_err(|_| problem())?);
+        if host.is_empty() {
+            return Err(problem());
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), port, address })
+    }
+}
+
+impl Serialize for Resolve {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}:{}:{}", self.host, self.port, self.address))
+    }
+}
+
+/// What addresses may be connected to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Networks {
+    /// Always, whoever names them; the only way to link-local addresses.
+    #[serde(default)]
+    pub allow: Vec<Network>,
+    /// Private addresses of hosts that a list names.
+    #[serde(default)]
+    pub private: Private,
+    /// `--allow-private`: private addresses, whoever names them.
+    #[serde(skip_deserializing)]
+    pub allow_private: bool,
+}
+
+/// A network, `10.0.0.0/8`; a single address is one too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(pub IpNet);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| format!("{text:?} is no network; write 10.0.0.0/8 or fd00::/8"))
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// What private addresses mean when a list names their host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Private {
+    /// They may be connected to: the list is the user's own.
+    #[default]
+    Listed,
+    /// They may not: the list comes from strangers.
+    Deny,
+}
+
+macro_rules! deserialize_from_text {
+    ($type:ty) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+deserialize_from_text!(Span);
+deserialize_from_text!(Size);
+deserialize_from_text!(Header);
+deserialize_from_text!(Rate);
+deserialize_from_text!(ProxyUrl);
+deserialize_from_text!(Resolve);
+deserialize_from_text!(Network);
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_gaps() {
+        assert_eq!("50/s".parse::<Rate>().unwrap().gap(), Duration::from_millis(20));
+        assert_eq!("120/m".parse::<Rate>().unwrap().gap(), Duration::from_millis(500));
+        for odd in ["50", "x/s", "0/s", "-1/s", "nan/s", "inf/s", "1e300/s", "5/d"] {
+            assert!(odd.parse::<Rate>().is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_never_shows_its_password() {
+        let proxy: ProxyUrl = "socks5h://user:swordfish@proxy.test:1080".parse().unwrap();
+        assert_eq!((proxy.to_string(), format!("{proxy:?}")), {
+            let shown = "socks5h://proxy.test:1080".to_owned();
+            (shown.clone(), shown)
+        });
+        assert!(!serde_json::to_string(&proxy).unwrap().contains("swordfish"));
+        assert_eq!("proxy.test:3128".parse::<ProxyUrl>().unwrap().to_string(), "http://proxy.test:3128");
+        let error = "ftp://user:swordfish@proxy.test".parse::<ProxyUrl>().unwrap_err();
+        assert!(!error.contains("swordfish"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_given_by_hand_as_in_curl() {
+        let v6: Resolve = "Example.COM:443:[2001:db8::1]".parse().unwrap();
+        assert_eq!((v6.host.as_str(), v6.port, v6.address.to_string()), ("example.com", 443, "2001:db8::1".into()));
+        for odd in ["example.com:443", "example.com:x:1.2.3.4", ":1:1.2.3.4", "a:1:not-an-address"] {
+            assert!(odd.parse::<Resolve>().is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_single_address_is_a_network() {
+        assert_eq!("10.1.2.3".parse::<Network>().unwrap().0.to_string(), "10.1.2.3/32");
+        assert!("10.0.0.0/33".parse::<Network>().is_err());
+    }
+}
