@@ -184,6 +184,8 @@ pub enum FromWriter {
         class: ErrorClass,
         /// So many of them.
         urls: u64,
+        /// Whether another part will come.
+        more: bool,
         /// URLs without outcome.
         pending: u64,
     },

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::frontier::HostLimits;
-use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Lease, Pull, Slot};
-use crate::record::{ErrorClass, Outcome, UrlId};
+use super::frontier::LimitsOf;
+use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
+use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
 /// What the plan needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -12,7 +12,11 @@ pub struct PlanConfig {
     /// Fetcher slots.
     pub slots: usize,
     /// Leases per host.
-    pub host: HostLimits,
+    pub hosts: LimitsOf,
+    /// Whether the hosts of a site live in one slot.
+    pub by_site: bool,
+    /// Failures in a row after which a host is put aside; 0: never.
+    pub host_failures: u32,
     /// Leases per slot.
     pub slot_window: usize,
     /// URLs to fetch at most in this invocation.
@@ -75,8 +79,16 @@ pub enum Action {
     Pull(Pull),
     /// Ask the store what became of these.
     Recheck(Vec<UrlId>),
-    /// Record this URL as quarantined.
-    Quarantine(UrlId, String),
+    /// Record that this URL ends so.
+    End(UrlId, Outcome, Failure),
+    /// Record that all pending URLs of this host end so.
+    EndHost(HostId, Outcome, Failure),
+    /// Have a fetcher give back what it has not begun of a host.
+    Recall(Slot, String),
+    /// Ask the store what it knows of an origin, for a fetcher.
+    AskOrigin(Slot, Generation, String),
+    /// Tell a fetcher what the store knows of an origin.
+    Origin(Slot, OriginFacts),
     /// The writer came up (again): send what it has not acknowledged of the lists.
     ResendLists(Vec<bool>),
     /// Tell a fetcher to finish.

@@ -4,13 +4,19 @@
 //! A host with queued or leased URLs is *active* and lives in one slot; after its last URL it *rests* for one delay,
 //! so that whatever fetcher gets it next cannot come too early, and is then forgotten.
 //!
+//! A host may be *held*: because it asked to be left alone for a while, or because it has failed too often in a row
+//! and [`super::breaker`] has put it aside. Nothing of a held host is leased, so it takes nobody's place.
+//!
 //! Pure: no clock, no I/O; callers pass `now` (milliseconds of the monotonic clock).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::rc::Rc;
 
+use super::breaker::{Breaker, Trip};
 use super::partition::Partition;
-use crate::protocol::{HostCandidates, HostId, Job, Lease, Pull, Slot, Sweep};
+use crate::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
 use crate::record::{LONGEST_PAUSE_MS, UrlId};
 
 /// URLs held in memory at most, whatever the length of the lists.
@@ -34,7 +40,7 @@ const LONGEST_SWEEP_PAUSE_MS: u64 = 5_000;
 /// Index of a host in memory; valid while it is active or resting.
 pub type HostRef = usize;
 
-/// What the pace of hosts means for leases.
+/// What the pace of a host means for leases.
 #[derive(Clone, Copy, Debug)]
 pub struct HostLimits {
     /// Smallest gap between request starts.
@@ -43,9 +49,46 @@ pub struct HostLimits {
     pub window: u32,
 }
 
+/// The limits of each host, by name.
+#[derive(Clone)]
+pub struct LimitsOf(Rc<dyn Fn(&str) -> HostLimits>);
+
+impl LimitsOf {
+    /// As `of` says.
+    pub fn new(of: impl Fn(&str) -> HostLimits + 'static) -> Self {
+        Self(Rc::new(of))
+    }
+
+    /// The same for all.
+    pub fn all(limits: HostLimits) -> Self {
+        Self::new(move |_| limits)
+    }
+
+    /// Those of the host called `name`.
+    pub fn host(&self, name: &str) -> HostLimits {
+        (self.0)(name)
+    }
+}
+
+impl fmt::Debug for LimitsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LimitsOf")
+    }
+}
+
+/// What became of the URLs of a host that was given up.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// Its row; `None` if only redirects have named it.
+    pub id: Option<HostId>,
+    /// URLs that were listed for other hosts and redirected to this one.
+    pub guests: Vec<UrlId>,
+}
+
 #[derive(Debug)]
 struct Host {
     name: Box<str>,
+    limits: HostLimits,
     /// Its row; `None` while only a redirect has named it.
     id: Option<HostId>,
     slot: Slot,
@@ -64,8 +107,11 @@ struct Host {
     resting: bool,
     /// Its last activity: no other fetcher may start a request within a delay of it.
     active_at: u64,
-    /// Set when its fetcher died: requests may have started up to that time.
-    hold_until: u64,
+    /// Up to this time another process than its present fetcher may have started requests.
+    asked_at: Option<u64>,
+    /// Nothing is leased before this.
+    held_until: u64,
+    breaker: Breaker,
     /// Waits for its last lease to close before it moves to another slot.
     moving: Option<Slot>,
 }
@@ -80,7 +126,9 @@ struct Queued {
 /// The window of the frontier that is in memory.
 #[derive(Debug)]
 pub struct Frontier {
-    limits: HostLimits,
+    limits: LimitsOf,
+    /// Failures in a row that are too many; 0: never.
+    max_failures: u32,
     partition: Partition,
     hosts: Vec<Option<Host>>,
     free: Vec<HostRef>,
@@ -90,8 +138,10 @@ pub struct Frontier {
     /// URLs that wait for a time of the wall clock: (due, tie-break).
     delayed: BinaryHeap<Reverse<(u64, UrlId)>>,
     delayed_jobs: HashMap<UrlId, (HostRef, Queued)>,
-    /// (until, host), in order of time since all rest equally long.
-    resting: VecDeque<(u64, HostRef)>,
+    /// Hosts that rest until a time.
+    resting: BinaryHeap<Reverse<(u64, HostRef)>>,
+    /// Hosts held until a time.
+    waking: BinaryHeap<Reverse<(u64, HostRef)>>,
     refills: VecDeque<HostRef>,
     /// URLs queued or delayed here.
     held: HashSet<UrlId>,
@@ -112,18 +162,21 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// An empty frontier for `slots` fetchers.
-    pub fn new(slots: usize, limits: HostLimits) -> Self {
+    /// An empty frontier. A host is put aside after `max_failures` in a row, if that is not 0.
+    pub fn new(partition: Partition, limits: LimitsOf, max_failures: u32) -> Self {
+        let slots = partition.slots();
         Self {
             limits,
-            partition: Partition::new(slots),
+            max_failures,
+            partition,
             hosts: Vec::new(),
             free: Vec::new(),
             by_name: HashMap::new(),
             rings: vec![VecDeque::new(); slots],
             delayed: BinaryHeap::new(),
             delayed_jobs: HashMap::new(),
-            resting: VecDeque::new(),
+            resting: BinaryHeap::new(),
+            waking: BinaryHeap::new(),
             refills: VecDeque::new(),
             held: HashSet::new(),
             active: 0,
@@ -203,13 +256,15 @@ impl Frontier {
             let at = self.host(&candidates.host, now);
             if let Some(host) = self.hosts[at].as_mut() {
                 host.id = Some(candidates.host_id);
-                if host.refilling && self.limits.delay_ms == 0 {
+                if host.refilling && host.limits.delay_ms == 0 {
                     host.depth = (host.depth * 2).min(MAX_DEPTH);
                 }
                 host.refilling = false;
                 host.more = candidates.more;
                 host.cursor = host.cursor.max(candidates.urls.last().map_or(0, |last| last.url_id));
             }
+            let hold_ms = candidates.hold_until.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
+            self.hold(at, now + hold_ms, now);
             for candidate in candidates.urls {
                 if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
                     continue;
@@ -219,8 +274,11 @@ impl Frontier {
                     url_id: candidate.url_id,
                     url: candidate.url,
                     attempts: candidate.attempts,
+                    forgiven: candidate.forgiven,
                     hops: Vec::new(),
                     started_at: 0,
+                    trail: Vec::new(),
+                    errand: None,
                 };
                 if candidate.due_at > now_at {
                     self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
@@ -271,11 +329,88 @@ impl Frontier {
         self.refresh(at, now);
     }
 
-    /// Keeps a URL until the wall clock reads `due_at`; if memory is full, leaves it to the store.
-    pub fn put_off(&mut self, host: HostRef, job: Job, due_at: u64, now_at: u64) {
+    /// Keeps a URL of `host` until the wall clock reads `due_at`; if memory is full, leaves it to the store.
+    pub fn put_off(&mut self, host: &str, job: Job, due_at: u64, now: u64, now_at: u64) {
         if self.held.len() < 2 * MAX_URLS {
-            self.delay(host, Queued { job, counted: true }, due_at, now_at);
+            let at = self.host(host, now);
+            self.delay(at, Queued { job, counted: true }, due_at, now_at);
         }
+    }
+
+    /// Leases nothing of `host` before `until`.
+    pub fn hold(&mut self, host: HostRef, until: u64, now: u64) {
+        if let Some(entry) = self.hosts[host].as_mut()
+            && until > now
+            && until > entry.held_until
+        {
+            entry.held_until = until;
+            self.waking.push(Reverse((until, host)));
+        }
+    }
+
+    /// The smallest gap between requests to the host called `name` is this.
+    pub fn pace(&mut self, name: &str, delay_ms: u64) {
+        if let Some(&at) = self.by_name.get(name)
+            && let Some(host) = self.hosts[at].as_mut()
+        {
+            host.limits.delay_ms = delay_ms;
+        }
+    }
+
+    /// `host` answered, whatever it said.
+    pub fn well(&mut self, host: HostRef) {
+        if let Some(entry) = self.hosts[host].as_mut() {
+            entry.breaker.well();
+        }
+    }
+
+    /// A request to `host` failed in a way that tells of the host. If that was once too often it is put aside:
+    /// `Some(true)` if it was for the last time, and its URLs are to be ended.
+    pub fn trouble(&mut self, host: HostRef, now: u64) -> Option<bool> {
+        let entry = self.hosts[host].as_mut()?;
+        // What was under way when it was put aside tells nothing new.
+        if self.max_failures == 0 || entry.held_until > now {
+            return None;
+        }
+        match entry.breaker.failed(self.max_failures)? {
+            Trip::Aside { pause_ms } => {
+                self.hold(host, now + pause_ms, now);
+                Some(false)
+            }
+            Trip::Down => Some(true),
+        }
+    }
+
+    /// Takes the slot and name of `host` if URLs of it are with a fetcher.
+    pub fn away(&self, host: HostRef) -> Option<(Slot, String)> {
+        let entry = self.hosts[host].as_ref().filter(|entry| entry.leased > 0)?;
+        Some((entry.slot, entry.name.to_string()))
+    }
+
+    /// Forgets the URLs of `host` that are here: they are to be ended in the store.
+    pub fn give_up(&mut self, host: HostRef, now: u64) -> GivenUp {
+        let mut given_up = GivenUp { id: None, guests: Vec::new() };
+        let Some(entry) = self.hosts[host].as_mut() else { return given_up };
+        given_up.id = entry.id;
+        let mut gone: Vec<Queued> = entry.queue.drain(..).collect();
+        if entry.delayed > 0 {
+            // Their times stay in the heap and find nothing.
+            let delayed: Vec<_> =
+                self.delayed_jobs.iter().filter(|(_, (at, _))| *at == host).map(|(url_id, _)| *url_id).collect();
+            gone.extend(delayed.iter().filter_map(|url_id| self.delayed_jobs.remove(url_id)).map(|(_, queued)| queued));
+            entry.delayed = 0;
+        }
+        entry.more = false;
+        for queued in gone {
+            self.held.remove(&queued.job.url_id);
+            self.counted -= usize::from(queued.counted);
+            if given_up.id.is_none() || !queued.job.hops.is_empty() {
+                given_up.guests.push(queued.job.url_id);
+            }
+        }
+        given_up.guests.sort_unstable();
+        self.refresh(host, now);
+        given_up
     }
 
     /// Moves URLs whose time has come to their hosts' queues, forgets hosts that have rested enough.
@@ -296,25 +431,37 @@ impl Frontier {
                 self.refresh(at, now);
             }
         }
-        while let Some(&(until, at)) = self.resting.front() {
+        while let Some(&Reverse((until, at))) = self.waking.peek() {
             if until > now {
                 break;
             }
-            self.resting.pop_front();
+            self.waking.pop();
+            self.refresh(at, now);
+        }
+        while let Some(&Reverse((until, at))) = self.resting.peek() {
+            if until > now {
+                break;
+            }
+            self.resting.pop();
             let Some(host) = self.hosts[at].as_mut() else { continue };
             host.resting = false;
             if !host.is_idle() {
                 continue;
             }
-            let until = host.rest_until(&self.limits);
+            let until = host.rest_until();
             if until <= now {
                 self.forget(at);
             } else {
                 // It was active again for a while.
                 host.resting = true;
-                self.resting.push_back((until, at));
+                self.resting.push(Reverse((until, at)));
             }
         }
+    }
+
+    /// When the next held host wakes.
+    pub fn next_wake(&self) -> Option<u64> {
+        self.waking.peek().map(|Reverse((until, _))| *until)
     }
 
     /// The next time of the wall clock at which [`Self::tick`] has a delayed URL.
@@ -323,18 +470,25 @@ impl Frontier {
     }
 
     /// Takes up to `room` URLs for `slot`, a few of each host in turn. `allowance` is how many URLs may still be
-    /// leased for the first time; it is lowered.
-    pub fn lease(&mut self, slot: Slot, room: usize, allowance: &mut u64, now: u64) -> Vec<(HostRef, Lease)> {
+    /// leased for the first time; it is lowered. Up to `asked_at` an earlier run may have asked any host.
+    pub fn lease(
+        &mut self,
+        slot: Slot,
+        room: usize,
+        allowance: &mut u64,
+        asked_at: Option<u64>,
+        now: u64,
+    ) -> Vec<(HostRef, Lease)> {
         let mut leases = Vec::new();
         let mut room = room;
         while room > 0 {
             let Some(at) = self.rings[usize::from(slot)].pop_front() else { break };
             let Some(host) = self.hosts[at].as_mut() else { continue };
             host.in_ring = false;
-            if host.slot != slot || host.moving.is_some() {
+            if host.slot != slot || host.moving.is_some() || host.held_until > now {
                 continue;
             }
-            let most = room.min(JOBS_PER_LEASE).min((self.limits.window.saturating_sub(host.leased)) as usize);
+            let most = room.min(JOBS_PER_LEASE).min((host.window().saturating_sub(host.leased)) as usize);
             let mut jobs = Vec::new();
             while jobs.len() < most {
                 let Some(queued) = host.queue.front() else { break };
@@ -354,8 +508,10 @@ impl Frontier {
                 host.leased += jobs.len() as u32;
                 host.active_at = now;
                 room -= jobs.len();
-                let hold_ms = host.hold_until.saturating_sub(now).min(u64::from(u32::MAX)) as u32;
-                leases.push((at, Lease { host: host.name.to_string(), hold_ms, jobs }));
+                let asked = host.asked_at.max(asked_at);
+                let ago = asked.map_or(u64::MAX, |at| now.saturating_sub(at));
+                let asked_ms_ago = ago.min(NOT_ASKED.into()) as u32;
+                leases.push((at, Lease { host: host.name.to_string(), asked_ms_ago, jobs }));
             }
             if !spent || *allowance > 0 {
                 self.refresh(at, now);
@@ -375,9 +531,8 @@ impl Frontier {
 
     /// The fetcher of `slot` is gone and with it the knowledge of its last requests.
     pub fn slot_lost(&mut self, slot: Slot, now: u64) {
-        let until = now + self.limits.delay_ms;
         for host in self.hosts.iter_mut().flatten().filter(|host| host.slot == slot) {
-            host.hold_until = until;
+            host.asked_at = Some(now);
             host.active_at = now;
         }
     }
@@ -387,6 +542,11 @@ impl Frontier {
         self.hosts[host].as_ref().map_or("", |host| &host.name)
     }
 
+    /// The host called `name`, if it is active or rests.
+    pub fn find(&self, name: &str) -> Option<HostRef> {
+        self.by_name.get(name).copied()
+    }
+
     /// The entry of the host called `name`, made if need be.
     fn host(&mut self, name: &str, now: u64) -> HostRef {
         if let Some(&at) = self.by_name.get(name) {
@@ -394,8 +554,9 @@ impl Frontier {
         }
         let host = Host {
             name: name.into(),
+            limits: self.limits.host(name),
             id: None,
-            slot: self.partition.settle(),
+            slot: self.partition.settle(name),
             queue: VecDeque::new(),
             leased: 0,
             cursor: 0,
@@ -406,7 +567,9 @@ impl Frontier {
             in_ring: false,
             resting: false,
             active_at: now,
-            hold_until: 0,
+            asked_at: None,
+            held_until: 0,
+            breaker: Breaker::default(),
             moving: None,
         };
         let at = self.free.pop().unwrap_or_else(|| {
@@ -452,9 +615,10 @@ impl Frontier {
             self.invited[usize::from(slot)] = false;
             host.slot = slot;
             host.moving = None;
-            host.hold_until = host.hold_until.max(host.active_at + self.limits.delay_ms);
+            host.asked_at = host.asked_at.max(Some(host.active_at));
         }
-        if !host.in_ring && host.moving.is_none() && !host.queue.is_empty() && host.leased < self.limits.window {
+        let leasable = host.moving.is_none() && host.held_until <= now && host.leased < host.window();
+        if !host.in_ring && leasable && !host.queue.is_empty() {
             host.in_ring = true;
             self.rings[usize::from(host.slot)].push_back(at);
         }
@@ -464,7 +628,7 @@ impl Frontier {
         }
         if !host.resting && host.is_idle() {
             host.resting = true;
-            self.resting.push_back((host.rest_until(&self.limits).max(now), at));
+            self.resting.push(Reverse((host.rest_until().max(now), at)));
         }
     }
 
@@ -484,7 +648,7 @@ impl Frontier {
         let to = usize::from(slot);
         let busiest = (0..self.rings.len()).max_by_key(|&other| self.rings[other].len());
         let Some(from) = busiest.filter(|&other| other != to && self.rings[other].len() >= 2) else { return };
-        if self.invited[to] || !self.rings[to].is_empty() {
+        if self.invited[to] || !self.rings[to].is_empty() || self.partition.is_fixed() {
             return;
         }
         if let Some(at) = self.rings[from].pop_back()
@@ -507,7 +671,12 @@ impl Host {
         self.queue.is_empty() && self.leased == 0 && self.delayed == 0 && !self.more
     }
 
-    fn rest_until(&self, limits: &HostLimits) -> u64 {
-        self.active_at.max(self.hold_until) + limits.delay_ms
+    /// URLs that may be leased and not committed: one while it is tried whether the host has recovered.
+    fn window(&self) -> u32 {
+        if self.breaker.is_probing() { 1 } else { self.limits.window }
+    }
+
+    fn rest_until(&self) -> u64 {
+        (self.active_at.max(self.asked_at.unwrap_or(0)) + self.limits.delay_ms).max(self.held_until)
     }
 }

@@ -4,10 +4,11 @@
 //! [`plan`] and carries out the plan's actions; it never blocks on a write and always reads.
 //!
 //! - [`plan`]: the decisions, a state machine without I/O; [`events`]: its vocabulary.
-//! - [`frontier`], [`partition`], [`ledger`], [`children`]: its parts, as pure.
+//! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`children`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
 //! - [`progress`]: what a person sees.
 
+pub mod breaker;
 pub mod children;
 pub mod events;
 pub mod feed;
@@ -36,12 +37,13 @@ use crate::process::status::StatusBoard;
 use crate::process::title::Role;
 use crate::process::{Pid, Signal};
 use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Slot, ToFetcher, ToWriter};
+use crate::record::Outcome;
 use crate::store::insert::Session;
 use crate::url_list::UrlList;
 use crate::{fetcher, writer};
 use events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use feed::Feed;
-use frontier::HostLimits;
+use frontier::{HostLimits, LimitsOf};
 use plan::Plan;
 use progress::{Live, Progress};
 
@@ -142,17 +144,12 @@ impl Supervisor {
         let settings = start.settings;
         let board = StatusBoard::new(settings.fetchers + 1)
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
-        let delay_ms = settings.delay.as_millis() as u64;
-        let host_concurrency = settings.host_concurrency as u32;
-        let window = match 1000_u64.checked_div(delay_ms) {
-            None => host_concurrency.saturating_add(LEASED_AHEAD),
-            // Enough for a second of requests, so that a commit is never waited for.
-            Some(starts) => host_concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
-        };
         let now = monotonic_ms();
         let config = PlanConfig {
             slots: settings.fetchers,
-            host: HostLimits { delay_ms, window },
+            hosts: limits_of(&settings),
+            by_site: settings.cookies || settings.host.iter().any(|rule| rule.cookies == Some(true)),
+            host_failures: settings.host_failures,
             slot_window: settings.concurrency.div_ceil(settings.fetchers) * 2 + SLOT_AHEAD,
             limit: settings.limit,
             grace_ms: settings.grace.as_millis() as u64,
@@ -230,10 +227,24 @@ impl Supervisor {
             }
             Action::Pull(pull) => self.tell_writer(&ToWriter::Pull(pull), None)?,
             Action::Recheck(url_ids) => self.tell_writer(&ToWriter::Recheck(url_ids), None)?,
-            Action::Quarantine(url_id, message) => {
-                self.progress.warn(&format!("url {url_id} is quarantined: {message}"));
-                self.tell_writer(&ToWriter::Quarantine { url_id, message }, None)?;
+            Action::End(url_id, outcome, failure) => {
+                if outcome == Outcome::Quarantined {
+                    self.progress.warn(&format!("url {url_id} is quarantined: {}", failure.message));
+                }
+                self.tell_writer(&ToWriter::End { url_id, outcome, failure }, None)?;
             }
+            Action::EndHost(host_id, outcome, failure) => {
+                tracing::info!("{}", failure.message);
+                self.tell_writer(&ToWriter::EndHost { host_id, outcome, failure }, None)?;
+            }
+            Action::Recall(slot, host) => {
+                tracing::info!(slot, host, "put aside");
+                self.tell_fetcher(slot, &ToFetcher::Recall(host), None)?;
+            }
+            Action::AskOrigin(slot, generation, origin) => {
+                self.tell_writer(&ToWriter::AskOrigin { slot, generation, origin }, None)?;
+            }
+            Action::Origin(slot, facts) => self.tell_fetcher(slot, &ToFetcher::Origin(facts), None)?,
             Action::ResendLists(known) => {
                 for frame in self.feed.writer_is_up(known) {
                     if let Some(writer) = &mut self.writer {
@@ -541,6 +552,28 @@ impl Supervisor {
             self.progress.update(self.plan.tally(), &live);
         }
     }
+}
+
+/// How far ahead of its pace a host is leased, by the settings that hold for it.
+fn limits_of(settings: &Settings) -> LimitsOf {
+    let limits = |delay: Duration, concurrency: usize| {
+        let delay_ms = delay.as_millis() as u64;
+        let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        let window = match 1000_u64.checked_div(delay_ms) {
+            None => concurrency.saturating_add(LEASED_AHEAD),
+            // Enough for a second of requests, so that a commit is never waited for.
+            Some(starts) => concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
+        };
+        HostLimits { delay_ms, window }
+    };
+    if settings.host.is_empty() {
+        return LimitsOf::all(limits(settings.delay, settings.host_concurrency));
+    }
+    let settings = settings.clone();
+    LimitsOf::new(move |name| {
+        let policy = settings.host_policy(name);
+        limits(policy.delay, policy.concurrency)
+    })
 }
 
 /// Requests in flight for one of `slots` fetchers; the sum is exactly `total`.

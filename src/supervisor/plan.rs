@@ -10,16 +10,17 @@
 //!   fetcher's queue was read to its end, or the writer was asked;
 //! - the run has completed when nothing is pending in the store, nothing is leased and the lists are read: a count.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::children::{Backoff, CrashBudget};
 use super::events::{Action, Event, Phase, PlanConfig, Tally, Who};
-use super::frontier::Frontier;
+use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
+use super::partition::Partition;
 use crate::protocol::{
     Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Ready, Slot, Verdict,
 };
-use crate::record::{Outcome, UrlId};
+use crate::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 
 /// Deaths of a fetcher while working on the same URL after which it is quarantined.
 const DEATHS_PER_URL: u8 = 2;
@@ -62,8 +63,12 @@ pub struct Plan {
     allowance: u64,
     /// URLs at work when a fetcher died.
     blamed: HashMap<UrlId, (u8, String)>,
-    /// No host is asked before this (monotonic): an earlier run was there a moment ago.
-    quiet_until: u64,
+    /// Up to this time (monotonic) an earlier run may have asked any host.
+    quiet_since: Option<u64>,
+    /// Hosts given up, and how their URLs end.
+    down: HashMap<HostId, (Outcome, Failure)>,
+    /// Those of them that the writer is at work on.
+    ending: HashSet<HostId>,
     full_since: Option<u64>,
     sweeping: bool,
     tally: Tally,
@@ -81,7 +86,11 @@ impl Plan {
             })
             .collect();
         let mut plan = Self {
-            frontier: Frontier::new(config.slots, config.host),
+            frontier: Frontier::new(
+                if config.by_site { Partition::by_site(config.slots) } else { Partition::new(config.slots) },
+                config.hosts.clone(),
+                config.host_failures,
+            ),
             ledger: Ledger::new(config.slots),
             writer: Child::Down { respawn_at: Some(now) },
             writer_ready: false,
@@ -94,7 +103,9 @@ impl Plan {
             lists_done: false,
             allowance: config.limit.unwrap_or(u64::MAX),
             blamed: HashMap::new(),
-            quiet_until: 0,
+            quiet_since: None,
+            down: HashMap::new(),
+            ending: HashSet::new(),
             full_since: None,
             sweeping: false,
             tally: Tally::default(),
@@ -180,13 +191,13 @@ impl Plan {
             FromWriter::Hello(_) => {}
             FromWriter::Ready(ready) => self.on_ready(&ready, now, now_at, actions),
             FromWriter::Candidates { hosts, sweep_after, pending } => {
-                self.on_candidates(hosts, sweep_after, now, now_at);
+                self.on_candidates(hosts, sweep_after, now, now_at, actions);
                 self.tally.pending = pending;
             }
             FromWriter::Imported(imported) => self.on_imported(&imported),
             FromWriter::Committed { done, pending } => {
                 for done in done {
-                    self.on_done(&done, now, now_at);
+                    self.on_done(&done, now, now_at, actions);
                 }
                 self.tally.pending = pending;
             }
@@ -195,6 +206,19 @@ impl Plan {
                     if self.ledger.place(url_id) == Some(Place::Asked) {
                         self.lease_again(url_id, now, actions);
                     }
+                }
+            }
+            FromWriter::HostEnded { host_id, outcome, class, urls, more, pending } => {
+                self.tally.outcomes[outcome as usize] += urls;
+                *self.tally.errors.entry(class).or_default() += urls;
+                self.tally.pending = pending;
+                if !more {
+                    self.ending.remove(&host_id);
+                }
+            }
+            FromWriter::Origin { slot, generation, facts } => {
+                if self.generation(Who::Fetcher(slot)) == Some(generation) {
+                    actions.push(Action::Origin(slot, facts));
                 }
             }
             FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, now, actions),
@@ -240,8 +264,8 @@ impl Plan {
             self.tally.outcomes_before = ready.done;
             self.tally.resumed = ready.resumed && ready.done.iter().any(|count| *count > 0);
             // What the earlier invocation asked of the hosts last is not known better than this.
-            let quiet_until_at = ready.last_activity_at + self.config.host.delay_ms;
-            self.quiet_until = now + quiet_until_at.saturating_sub(now_at).min(self.config.host.delay_ms);
+            let ago = now_at.saturating_sub(ready.last_activity_at);
+            self.quiet_since = (ready.last_activity_at > 0).then(|| now.saturating_sub(ago));
         }
         self.writer_ready = true;
         self.tally.pending = ready.pending;
@@ -263,8 +287,24 @@ impl Plan {
         }
     }
 
-    fn on_candidates(&mut self, hosts: Vec<HostCandidates>, sweep_after: Option<HostId>, now: u64, now_at: u64) {
+    fn on_candidates(
+        &mut self,
+        mut hosts: Vec<HostCandidates>,
+        sweep_after: Option<HostId>,
+        now: u64,
+        now_at: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let swept = std::mem::take(&mut self.sweeping).then_some(sweep_after);
+        // More URLs of a host that was given up end as the others did.
+        for host in hosts.iter_mut().filter(|host| !host.urls.is_empty()) {
+            if let Some((outcome, failure)) = self.down.get(&host.host_id) {
+                (host.urls, host.more) = (Vec::new(), false);
+                if self.ending.insert(host.host_id) {
+                    actions.push(Action::EndHost(host.host_id, *outcome, failure.clone()));
+                }
+            }
+        }
         let ledger = &self.ledger;
         self.frontier.pulled(hosts, swept, |url_id| ledger.has(url_id), now, now_at);
     }
@@ -278,7 +318,7 @@ impl Plan {
         }
     }
 
-    fn on_done(&mut self, done: &Done, now: u64, now_at: u64) {
+    fn on_done(&mut self, done: &Done, now: u64, now_at: u64, actions: &mut Vec<Action>) {
         match done.verdict {
             Verdict::Ended(outcome, class) => {
                 self.tally.outcomes[outcome as usize] += 1;
@@ -293,13 +333,61 @@ impl Plan {
         }
         let Some(entry) = self.ledger.close(done.url_id) else { return };
         if let Verdict::Again { due_at, .. } = done.verdict {
-            // It goes on at the hop that failed, and still knows where it came from.
-            let mut job = entry.job;
+            // From the listed URL again: where its redirects lead may have changed.
+            let moved = !entry.job.hops.is_empty();
+            let mut job = entry.job.afresh();
             job.attempts += 1;
-            job.started_at = 0;
-            self.frontier.put_off(entry.host, job, due_at, now_at);
+            let listed = if moved { CrawlUrl::parse(&job.url).ok().map(|url| url.host) } else { None };
+            let host = listed.unwrap_or_else(|| self.frontier.name(entry.host).to_owned());
+            self.frontier.put_off(&host, job, due_at, now, now_at);
         }
         self.frontier.closed(entry.host, now);
+        self.judge_host(entry.host, done.verdict, now, actions);
+    }
+
+    /// What a URL's end tells of its host.
+    fn judge_host(&mut self, host: HostRef, verdict: Verdict, now: u64, actions: &mut Vec<Action>) {
+        let class = match verdict {
+            Verdict::Known | Verdict::Ended(Outcome::Quarantined, _) => return,
+            Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
+        };
+        let Some(class) = class.filter(|class| class.is_of_host()) else {
+            self.frontier.well(host);
+            return;
+        };
+        match self.frontier.trouble(host, now) {
+            None => {}
+            Some(false) => {
+                if let Some((slot, name)) = self.frontier.away(host) {
+                    actions.push(Action::Recall(slot, name));
+                }
+            }
+            Some(true) => self.give_up(host, class, now, actions),
+        }
+    }
+
+    /// Ends all URLs of a host that is down.
+    fn give_up(&mut self, host: HostRef, class: ErrorClass, now: u64, actions: &mut Vec<Action>) {
+        let message = format!(
+            "{} failed again and again, the last time as {class}; its URLs are given up, `seine retry` brings them back",
+            self.frontier.name(host)
+        );
+        // A host whose robots.txt cannot be read allows nothing (RFC 9309 section 2.3.1.4).
+        let (outcome, class) = match class {
+            ErrorClass::RobotsUnreachable => (Outcome::RobotsDenied, class),
+            _ => (Outcome::Failed, ErrorClass::HostDown),
+        };
+        let failure = Failure::new(class, message);
+        let given_up = self.frontier.give_up(host, now);
+        for url_id in given_up.guests {
+            actions.push(Action::End(url_id, outcome, failure.clone()));
+        }
+        if let Some(host_id) = given_up.id {
+            self.down.insert(host_id, (outcome, failure.clone()));
+            if self.ending.insert(host_id) {
+                actions.push(Action::EndHost(host_id, outcome, failure));
+            }
+        }
     }
 
     fn on_drained(&mut self, slot: Slot, generation: Generation, now: u64, actions: &mut Vec<Action>) {
@@ -346,6 +434,22 @@ impl Plan {
                     self.frontier.put_back(&host, job, now);
                 }
             }
+            FromFetcher::Returned { host, jobs, wait_ms } => {
+                for job in jobs.into_iter().rev() {
+                    if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                        && let Some(entry) = self.ledger.close(job.url_id)
+                    {
+                        self.frontier.closed(entry.host, now);
+                        self.frontier.put_back(&host, job, now);
+                    }
+                }
+                if let Some(host) = self.frontier.find(&host) {
+                    self.frontier.hold(host, now + wait_ms.min(LONGEST_PAUSE_MS), now);
+                }
+            }
+            FromFetcher::Pace { host, delay_ms } => self.frontier.pace(&host, delay_ms),
+            FromFetcher::AskOrigin(origin) => actions.push(Action::AskOrigin(slot, generation, origin)),
+            FromFetcher::Warning(message) => actions.push(Action::Warn(message)),
         }
     }
 
@@ -369,6 +473,7 @@ impl Plan {
         }
         self.tally.writer_crashes += 1;
         self.frontier.pull_lost();
+        self.ending.clear();
         self.sweeping = false;
         self.full_since = None;
         self.tally.disk_full = None;
@@ -449,9 +554,9 @@ impl Plan {
         if let Some((deaths, how)) = self.blamed.get(&url_id)
             && *deaths >= DEATHS_PER_URL
         {
-            let how = how.clone();
+            let failure = Failure::new(ErrorClass::Crash, how.clone());
             self.ledger.ask(url_id);
-            actions.push(Action::Quarantine(url_id, how));
+            actions.push(Action::End(url_id, Outcome::Quarantined, failure));
             return;
         }
         let Some(entry) = self.ledger.close(url_id) else { return };
@@ -588,9 +693,7 @@ impl Plan {
             if room == 0 {
                 continue;
             }
-            for (host, mut lease) in self.frontier.lease(slot, room, &mut self.allowance, now) {
-                let quiet_ms = self.quiet_until.saturating_sub(now).min(u64::from(u32::MAX)) as u32;
-                lease.hold_ms = lease.hold_ms.max(quiet_ms);
+            for (host, lease) in self.frontier.lease(slot, room, &mut self.allowance, self.quiet_since, now) {
                 for job in &lease.jobs {
                     self.ledger.lease(job.clone(), host, slot, generation);
                 }
@@ -644,6 +747,9 @@ impl Plan {
         }
         if let Phase::Draining { cancel_at, kill_at, .. } = self.phase {
             sooner(kill_at.unwrap_or(cancel_at));
+        }
+        if let Some(wake) = self.frontier.next_wake() {
+            sooner(wake);
         }
         if let Some(due_at) = self.frontier.next_due_at() {
             sooner(now + due_at.saturating_sub(now_at));

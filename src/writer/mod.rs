@@ -281,7 +281,7 @@ impl Writer {
                 }
                 for ended in report.hosts_ended {
                     let HostEnded { host_id, outcome, failure, urls, more } = ended;
-                    self.say(&FromWriter::HostEnded { host_id, outcome, class: failure.class, urls, pending })?;
+                    self.say(&FromWriter::HostEnded { host_id, outcome, class: failure.class, urls, more, pending })?;
                     if more {
                         self.batch.push(Item::EndHost { host_id, outcome, failure });
                     }
