@@ -56,6 +56,7 @@ pub mod fetcher;
 pub mod process;
 pub mod protocol;
 pub mod record;
+pub mod robots;
 pub mod store;
 pub mod supervisor;
 pub mod url_list;

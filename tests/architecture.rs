@@ -118,6 +118,24 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "robots",
+        &[
+            "reqwest",
+            "tokio",
+            "hyper",
+            "rusqlite",
+            "nix",
+            "libc",
+            "std::net",
+            "std::fs",
+            "std::process",
+            "std::thread",
+            "std::env",
+            "std::io",
+            "crate::",
+        ],
+    ),
+    (
         "process",
         &[
             "reqwest",
