@@ -317,6 +317,9 @@ pub struct HtmlFields {
     pub description: Option<String>,
     /// Absolute URL of the first `<link rel=canonical>`.
     pub canonical: Option<String>,
+    /// What the page asks of robots: the directives of all `<meta name=robots>` and `<meta name=seine>`, in lower
+    /// case, each once, separated by commas.
+    pub robots: Option<String>,
     /// The `lang` attribute of `<html>`.
     pub lang: Option<String>,
     /// All links, each URL once, in document order.

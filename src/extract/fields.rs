@@ -6,12 +6,13 @@ use url::Url;
 
 use super::captures::Owner;
 use super::resolve::{Resolver, is_http};
+use super::robots::Directives;
 use super::seen::Seen;
 use super::tags::{DECODED_TEXT, Tag};
 use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
-use super::{MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
+use super::{AGENT, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
 use crate::record::{HtmlFields, Link, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
@@ -36,6 +37,7 @@ struct Page<'d, 's> {
     has_h1: bool,
     lang: Option<String>,
     description: Option<String>,
+    robots: Directives,
     base: Option<&'d str>,
     canonical: Option<&'d str>,
     anchors: Vec<Anchor<'d>>,
@@ -53,6 +55,7 @@ pub fn extract(scratch: &mut Scratch, document: &str, url: &Url) -> HtmlFields {
         has_h1: false,
         lang: None,
         description: None,
+        robots: Directives::default(),
         base: None,
         canonical: None,
         anchors: Vec::new(),
@@ -117,7 +120,7 @@ impl<'d> Page<'d, '_> {
             }
             Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
             Tag::Link if self.canonical.is_none() => self.canonical = self.canonical_href(),
-            Tag::Meta if self.description.is_none() => self.description = self.description_content(),
+            Tag::Meta => self.meta(),
             _ => {}
         }
     }
@@ -171,15 +174,19 @@ impl<'d> Page<'d, '_> {
         if is_canonical { self.tokens.attribute("href") } else { None }
     }
 
-    fn description_content(&self) -> Option<String> {
-        if !attribute_value(self.tokens.attribute("name")?).eq_ignore_ascii_case("description") {
-            return None;
+    fn meta(&mut self) {
+        let (Some(name), Some(content)) = (self.tokens.attribute("name"), self.tokens.attribute("content")) else {
+            return;
+        };
+        let name = attribute_value(name);
+        if name.eq_ignore_ascii_case("description") && self.description.is_none() {
+            let mut description = String::new();
+            fold_into(&mut description, &attribute_value(content), MAX_TEXT_BYTES, Nul::Replaced);
+            description.truncate(description.trim_end().len());
+            self.description = Some(description);
+        } else if name.eq_ignore_ascii_case("robots") || name.eq_ignore_ascii_case(AGENT) {
+            self.robots.add(AGENT, &attribute_value(content));
         }
-        let mut description = String::new();
-        let content = attribute_value(self.tokens.attribute("content")?);
-        fold_into(&mut description, &content, MAX_TEXT_BYTES, Nul::Replaced);
-        description.truncate(description.trim_end().len());
-        Some(description)
     }
 
     fn finish(self, url: &Url) -> HtmlFields {
@@ -212,6 +219,7 @@ impl<'d> Page<'d, '_> {
             h1: captures.h1.take(),
             description: self.description,
             canonical,
+            robots: self.robots.joined(),
             lang: self.lang,
             links,
         }

@@ -12,6 +12,7 @@
 //! - [`captures`]: the texts of open elements
 //! - [`text`]: character references, white space
 //! - [`resolve`]: relative URL to absolute URL
+//! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
 //! - [`fields`]: the fields put together
 
@@ -20,6 +21,7 @@ pub mod charset;
 pub mod doctype;
 pub mod fields;
 pub mod resolve;
+pub mod robots;
 pub mod seen;
 pub mod stack;
 pub mod tags;
@@ -28,6 +30,9 @@ pub mod tokenize;
 pub mod tree;
 
 use crate::record::HtmlFields;
+
+/// Who reads: the name by which a page can speak to this program alone.
+pub const AGENT: &str = "seine";
 
 /// Most links kept of one page; further ones are passed over.
 pub const MAX_LINKS: usize = 100_000;

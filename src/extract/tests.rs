@@ -26,6 +26,7 @@ fn from_dom(page: &str) -> HtmlFields {
         document.select(&selector).collect::<Vec<_>>()
     };
     let text = |element: &ElementRef, max| folded(&element.text().collect::<String>(), max);
+    let robots = select("meta[name=robots i], meta[name=seine i]");
     let first =
         |selector: &str, name: &str| select(selector).first().and_then(|found| found.attr(name)).map(str::to_owned);
     let base = first("base[href]", "href").and_then(|href| url.join(&href).ok()).unwrap_or(url);
@@ -46,6 +47,7 @@ fn from_dom(page: &str) -> HtmlFields {
             .and_then(|href| base.join(&href).ok())
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .map(String::from),
+        robots: robots::directives(AGENT, robots.iter().filter_map(|meta| meta.attr("content"))),
         lang: first("html[lang]", "lang"),
         links,
     }
@@ -337,6 +339,20 @@ fn the_first_heading_and_the_first_canonical_count_even_if_empty() {
         "<meta name=descriptions content=x><meta property=description content=y>",
         "<p><meta name=description content='a &amp; b'><link rel=canonical href=1>",
     ]);
+}
+
+#[test]
+fn every_meta_for_robots_counts() {
+    agrees_with_the_dom(&[
+        "<meta name=robots content=noindex><meta content='NoFollow, noindex' name=Robots><p><meta name=SEINE content=none>",
+        "<meta name=robots><meta name=robots content=''><meta name='robots ' content=noindex><meta name=otherbot content=a>",
+        "<meta property=robots content=noindex><meta name=rob&#111;ts content='a&#44;b&amp;c' content=d>",
+        "<meta name=robots content='unavailable_after: 25 Jun 2026 15:00:00 GMT, max-snippet:-1'><svg><meta name=robots content=x>",
+        "<template><meta name=robots content=noindex></template><noscript><meta name=robots content=nofollow></noscript>",
+    ]);
+    let page =
+        "<meta name=description content=x><meta name=robots content='NOINDEX,none'><meta name=seine content=all>";
+    assert_eq!(extract(page).robots.as_deref(), Some("noindex, nofollow, all"));
 }
 
 #[test]
