@@ -43,8 +43,12 @@ struct Page<'d, 's> {
     anchors: Vec<Anchor<'d>>,
 }
 
-/// The fields of `document`, whose links are relative to `url` unless it says otherwise.
-pub fn extract(scratch: &mut Scratch, document: &str, url: &Url) -> HtmlFields {
+/// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
+const TURN: usize = 4096;
+
+/// The fields of `document`, whose links are relative to `url` unless it says otherwise; `None` once `keep_going`
+/// says no.
+pub fn extract(scratch: &mut Scratch, document: &str, url: &Url, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
     scratch.tree.clear();
     scratch.seen.clear();
     let mut page = Page {
@@ -60,13 +64,16 @@ pub fn extract(scratch: &mut Scratch, document: &str, url: &Url) -> HtmlFields {
         canonical: None,
         anchors: Vec::new(),
     };
-    page.read();
-    page.finish(url)
+    page.read(keep_going)?;
+    page.finish(url, keep_going)
 }
 
 impl<'d> Page<'d, '_> {
-    fn read(&mut self) {
-        loop {
+    fn read(&mut self, keep_going: &dyn Fn() -> bool) -> Option<()> {
+        for token in 1_usize.. {
+            if token.is_multiple_of(TURN) && !keep_going() {
+                return None;
+            }
             match self.tokens.next(self.tree.wants_text(), self.tree.stack.in_foreign()) {
                 Token::Text(text) => self.tree.text(text, true),
                 Token::Cdata(text) => self.tree.text(text, false),
@@ -96,9 +103,11 @@ impl<'d> Page<'d, '_> {
                 }
                 Token::End(name) => self.tree.end(name),
                 Token::Doctype(rest) => self.tree.doctype(rest),
-                Token::EndOfDocument => return self.tree.finish(),
+                Token::EndOfDocument => break,
             }
         }
+        self.tree.finish();
+        Some(())
     }
 
     #[inline]
@@ -189,18 +198,21 @@ impl<'d> Page<'d, '_> {
         }
     }
 
-    fn finish(self, url: &Url) -> HtmlFields {
-        let base = self.base.and_then(|href| url.join(&attribute_value(href)).ok());
+    fn finish(self, url: &Url, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
+        // Each link may copy the base: one that is too long for a URL is none.
+        let base = self.base.and_then(|href| join(url, href));
         let base = base.as_ref().unwrap_or(url);
-        let canonical = self.canonical.and_then(|href| base.join(&attribute_value(href)).ok()).filter(is_http);
-        let canonical = canonical.map(String::from).filter(|url| url.len() <= MAX_URL_BYTES);
+        let canonical = self.canonical.and_then(|href| join(base, href)).filter(is_http).map(String::from);
 
         let mut links: Vec<Link> = Vec::with_capacity(self.anchors.len());
         let mut texts = self.tree.stack.captures.anchors.iter_mut();
         let mut resolver = Resolver::new(base);
         let mut total_bytes = 0;
         self.seen.clear();
-        for anchor in &self.anchors {
+        for (number, anchor) in self.anchors.iter().enumerate() {
+            if number % TURN == TURN - 1 && !keep_going() {
+                return None;
+            }
             let text = texts.next().map(std::mem::take).unwrap_or_default();
             let Some(url) = resolver.resolve(&anchor.href) else { continue };
             if !self.seen.is_new(&url, |number| links[number].url.as_str()) {
@@ -214,7 +226,7 @@ impl<'d> Page<'d, '_> {
             links.push(Link { url, text, rel });
         }
         let captures = &mut self.tree.stack.captures;
-        HtmlFields {
+        Some(HtmlFields {
             title: captures.title.take(),
             h1: captures.h1.take(),
             description: self.description,
@@ -222,8 +234,16 @@ impl<'d> Page<'d, '_> {
             robots: self.robots.joined(),
             lang: self.lang,
             links,
-        }
+        })
     }
+}
+
+/// `href` as written, resolved against `base`, unless it is too long.
+fn join(base: &Url, href: &str) -> Option<Url> {
+    if href.len() > MAX_URL_BYTES {
+        return None;
+    }
+    base.join(&attribute_value(href)).ok().filter(|url| url.as_str().len() <= MAX_URL_BYTES)
 }
 
 /// `href` without what the URL standard strips and without its fragment, so that more repetitions are seen.

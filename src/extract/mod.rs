@@ -76,8 +76,21 @@ impl Extractor {
     /// The fields of the page `body`, which was decompressed already. `content_type` is the header's value,
     /// if there was one; `url` is where the page came from, after redirects.
     pub fn html(&mut self, body: &[u8], content_type: Option<&[u8]>, url: &url::Url) -> Extracted {
+        self.html_while(body, content_type, url, &|| true).expect("told to go on to the end")
+    }
+
+    /// The same as long as `keep_going` says so, which is asked after every few thousand tokens and links: `None` as
+    /// soon as it says no. There is no clock in here; what a page may cost is the caller's business.
+    pub fn html_while(
+        &mut self,
+        body: &[u8],
+        content_type: Option<&[u8]>,
+        url: &url::Url,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<Extracted> {
         let (document, charset) = charset::decode(body, content_type);
-        Extracted { fields: fields::extract(&mut self.scratch, &document, url), charset: charset.name() }
+        let fields = fields::extract(&mut self.scratch, &document, url, keep_going)?;
+        Some(Extracted { fields, charset: charset.name() })
     }
 }
 

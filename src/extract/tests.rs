@@ -391,6 +391,36 @@ fn what_a_page_may_fill_is_bounded() {
     let links: String = (0..10_000).map(|number| format!("<a href={number}>")).collect();
     let total: usize = extract(base + &links).links.iter().map(|link| link.url.len()).sum();
     assert!(total <= MAX_LINKS_TOTAL_BYTES);
+
+    // A base that is no URL here: else every link would copy it.
+    let base = format!("<base href=/{}/>", "b".repeat(1024 * 1024));
+    assert_eq!(hrefs(&extract(base + "<a href=1>")), ["https://example.org/dir/1"]);
+}
+
+#[test]
+fn extraction_ends_when_it_is_told_to() {
+    let url = Url::parse(PAGE).expect("a URL");
+    let mut extractor = Extractor::new();
+    let mut extract_for = |page: &str, turns: usize| {
+        let asked = std::cell::Cell::new(0);
+        let keep_going = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= turns
+        };
+        let extracted = extractor.html_while(page.as_bytes(), None, &url, &keep_going);
+        (extracted, asked.get())
+    };
+    let page: String = (0..20_000).map(|number| format!("<a href={number}>")).collect();
+    let whole = Extractor::new().html(page.as_bytes(), None, &url);
+    // Four times while it reads, four times while it resolves links.
+    assert_eq!(extract_for(&page, usize::MAX), (Some(whole), 8));
+    for turns in 0..8 {
+        assert_eq!(extract_for(&page, turns), (None, turns + 1));
+    }
+    // A usual page is not interrupted at all, and the one before leaves nothing to it.
+    let usual = "<title>t</title><a href=x>y</a>".repeat(100);
+    let whole = Extractor::new().html(usual.as_bytes(), None, &url);
+    assert_eq!(extract_for(&usual, 0), (Some(whole), 0));
 }
 
 #[test]
