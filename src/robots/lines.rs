@@ -37,6 +37,7 @@ const NAMES: &[(&str, Directive)] = &[
     ("request-rate", Directive::OtherMember),
     ("visit-time", Directive::OtherMember),
     ("noindex", Directive::OtherMember),
+    ("host", Directive::OtherMember),
 ];
 
 /// The lines that are read of a file, each with its number, counted from 1.

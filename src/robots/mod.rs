@@ -1,12 +1,12 @@
 //! robots.txt (RFC 9309): what one crawler may fetch of one site. Pure functions, no HTTP, no clock.
 //!
-//! - [`lines`]: bytes to records
-//! - [`pattern`]: the form in which patterns and paths are compared, and how
+//! - `lines`: bytes to records
+//! - `pattern`: the form in which patterns and paths are compared, and how
 //!
 //! Where the RFC leaves room, the files of real sites decide, as the large crawlers read them:
 //!
-//! - A record no one defines, and `Sitemap`, does not interfere with groups. `Crawl-delay` and its kin do belong to
-//!   a group: a `User-agent` line after one begins the next group.
+//! - `Sitemap` and records no one knows do not interfere with groups. `Crawl-delay`, `Noindex` and their kin belong
+//!   to one: a `User-agent` line behind them begins the next.
 //! - Frequent misspellings (`Dissallow`) and a missing colon (`disallow /x`) are understood.
 //! - A pattern that starts with neither `/` nor `*` is read as if it started with `/`.
 //! - The delays of several groups for the same agent: the longest counts.
@@ -36,7 +36,7 @@ pub const MAX_SITEMAPS: usize = 1000;
 
 /// Most bytes that wildcards may look at in one decision. Where thousands of them meet a URL of many kilobytes and
 /// spend more, nobody knows whether a rule forbids it: the URL is disallowed. The largest files of real sites, on the
-/// longest URL, need about half.
+/// longest URL, need little more than half.
 pub const MAX_WORK: usize = 32 * 1024 * 1024;
 
 /// The rules of a file that apply to one crawler. The default is those of a site without the file: none.

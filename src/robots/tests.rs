@@ -269,8 +269,7 @@ fn rules_before_any_group_are_ignored() {
 
 #[test]
 fn other_records_do_not_interfere_with_groups() {
-    for other in ["Sitemap: https://site.example/s.xml", "Harry: Potter", "Harry Potter", "Host: site.example", "", "#"]
-    {
+    for other in ["Sitemap: https://site.example/s.xml", "Harry: Potter", "Harry Potter", "", "#"] {
         let file =
             format!("User-agent: one\n{other}\nUser-agent: seine\n{other}\nDisallow: /x\n{other}\nAllow: /x/y\n");
         check(&file, "seine", &["/", "/x/y"], &["/x"]);
@@ -280,8 +279,14 @@ fn other_records_do_not_interfere_with_groups() {
 
 #[test]
 fn members_of_a_group_end_its_agents() {
-    for member in ["Crawl-delay: 10", "crawl-delay: soon", "Request-rate: 1/5", "Visit-time: 0200-0630", "Noindex: /x"]
-    {
+    for member in [
+        "Crawl-delay: 10",
+        "crawl-delay: soon",
+        "Request-rate: 1/5",
+        "Visit-time: 0200-0630",
+        "Noindex: /x",
+        "Host: site.example",
+    ] {
         let file = format!("User-agent: *\n{member}\n\nUser-agent: bad\nDisallow: /\n");
         check(&file, "seine", &["/", "/x"], &[]);
         check(&file, "bad", &[], &["/"]);
