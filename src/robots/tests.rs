@@ -425,7 +425,8 @@ fn the_longest_crawl_delay_of_the_groups_counts() {
 
 #[test]
 fn sitemaps_are_those_of_the_whole_file() {
-    let file = "Sitemap: https://site.example/1.xml \nUser-agent: other\nDisallow: /\nsitemap:/2.xml# x\nSite-map: 3\nSitemap:\n";
+    let file = "Sitemap: https://site.example/1.xml \nUser-agent: other\nDisallow: /\n\
+                sitemap:/2.xml# x\nSite-map: 3\nSitemap:\n";
     assert_eq!(Robots::parse(file.as_bytes(), "seine").sitemaps(), ["https://site.example/1.xml", "/2.xml", "3"]);
     let many = "Sitemap: x\n".repeat(MAX_SITEMAPS + 1);
     assert_eq!(Robots::parse(many.as_bytes(), "seine").sitemaps().len(), MAX_SITEMAPS);
