@@ -570,7 +570,9 @@ impl CrawlOptions {
         };
         let delay = pause("delay", self.delay, DEFAULT_DELAY)?;
         let robots_agent = match self.robots_agent {
-            Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) => {
+            Some(name)
+                if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) =>
+            {
                 Some(name)
             }
             Some(name) => {
@@ -589,7 +591,8 @@ impl CrawlOptions {
             return Err(ConfigError::Value { name: "method", value: format!("{method:?}"), problem });
         }
         let accept_types: Vec<_> = self.accept_types.iter().map(|t| t.trim().to_ascii_lowercase()).collect();
-        if let Some(odd) = accept_types.iter().find(|t| !t.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b)))
+        if let Some(odd) =
+            accept_types.iter().find(|t| !t.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b)))
         {
             let problem = "must be media types such as text/html or image/*";
             return Err(ConfigError::Value { name: "accept_types", value: format!("{odd:?}"), problem });
@@ -679,7 +682,9 @@ impl Settings {
         }
         if let Some(path) = &self.proxy_file {
             let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.clone(), error))?;
-            for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
+            for (at, line) in
+                text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+            {
                 let proxy = line.trim().parse().map_err(|problem: String| {
                     ConfigError::Parse(path.clone(), format!("line {}: {problem}", at + 1))
                 })?;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dedup::dedup_text;
+
 /// Row number of one normalised URL in the store; given by the writer, never reused.
 pub type UrlId = i64;
 
@@ -23,7 +25,7 @@ pub struct CrawlUrl {
     pub url: String,
     /// Host name or address as the URL standard writes it, without port: the unit of politeness.
     pub host: String,
-    /// First 16 bytes of the BLAKE3 hash of the deduplication text.
+    /// First 16 bytes of the BLAKE3 hash of the deduplication text ([`crate::dedup`]).
     pub key: UrlKey,
 }
 
@@ -100,7 +102,7 @@ impl TryFrom<url::Url> for CrawlUrl {
         if url.len() > MAX_URL_BYTES {
             return Err(BadUrl::TooLong(url.len()));
         }
-        let key = url_key(KeyKind::Url, url.as_bytes());
+        let key = url_key(KeyKind::Url, dedup_text(&url).as_bytes());
         Ok(Self { url, host, key })
     }
 }
@@ -127,15 +129,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
-        Self::Ok,
-        Self::HttpError,
-        Self::Failed,
-        Self::Rejected,
-        Self::Quarantined,
-        Self::RobotsDenied,
-        Self::Skipped,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::HttpError, Self::Failed, Self::Rejected, Self::Quarantined, Self::RobotsDenied, Self::Skipped];
 
     /// The name users see in views, summaries and JSON.
     pub const fn name(self) -> &'static str {

@@ -13,7 +13,8 @@ use anyhow::Result;
 use rusqlite::Connection;
 
 use crate::cli::Command;
-use crate::store::{StoreError, open_for_reading};
+use crate::process::lock::StoreLock;
+use crate::store::{StoreError, open_for_reading, open_for_writing};
 
 /// Exit code: usage, config or input error.
 pub const USAGE: i32 = 2;
@@ -41,12 +42,23 @@ pub fn run(command: Command) -> Result<i32> {
     }
 }
 
-/// Opens a store for reading; what SQLite says of it comes with its name.
+/// Opens a store for reading; what SQLite says of it comes with its name. One of an earlier version is brought up to
+/// date first, if nobody is at work on it.
 fn open_store(path: &Path) -> Result<Connection> {
-    open_for_reading(path).map_err(|error| match error {
+    let opened = match open_for_reading(path) {
+        Err(StoreError::Older { .. }) if update_store(path).is_ok() => open_for_reading(path),
+        other => other,
+    };
+    opened.map_err(|error| match error {
         StoreError::Sqlite(_) => anyhow::Error::new(error).context(format!("cannot open store {}", path.display())),
         other => other.into(),
     })
+}
+
+fn update_store(path: &Path) -> Result<()> {
+    let _lock = StoreLock::acquire(path)?;
+    drop(open_for_writing(path)?);
+    Ok(())
 }
 
 /// An error with an exit code of its own.

@@ -186,7 +186,11 @@ impl HostRule {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |value: &str, problem| {
-            Err(ConfigError::Value { name: "host", value: format!("{{ match = {:?}, {value} }}", self.r#match), problem })
+            Err(ConfigError::Value {
+                name: "host",
+                value: format!("{{ match = {:?}, {value} }}", self.r#match),
+                problem,
+            })
         };
         if self.r#match.trim().is_empty() || self.r#match.contains(['/', ' ']) {
             return refuse("...", "match must be a host name such as example.com or *.example.com");
@@ -202,7 +206,10 @@ impl HostRule {
         let tokens = usize::from(auth.token_env.is_some()) + usize::from(auth.token_file.is_some());
         match (&auth.user, passwords, tokens) {
             (Some(_), 1, 0) | (None, 0, 1) => Ok(()),
-            _ => refuse("auth", "needs user with one of password_env and password_file, or one of token_env and token_file"),
+            _ => refuse(
+                "auth",
+                "needs user with one of password_env and password_file, or one of token_env and token_file",
+            ),
         }
     }
 
@@ -217,7 +224,8 @@ impl HostRule {
                 problem: format!("the environment has no variable {name}"),
             })
         };
-        let file = |setting, path: &Option<PathBuf>| path.as_deref().map(|path| read_secret(setting, &rule, path)).transpose();
+        let file =
+            |setting, path: &Option<PathBuf>| path.as_deref().map(|path| read_secret(setting, &rule, path)).transpose();
         let password = match env("password_env", &auth.password_env)? {
             Some(password) => Some(password),
             None => file("password_file", &auth.password_file)?,

@@ -269,7 +269,6 @@ deserialize_from_text!(ProxyUrl);
 deserialize_from_text!(Resolve);
 deserialize_from_text!(Network);
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 use super::hosts::Hosts;
 use super::outbox::Outbox;
 use crate::process::channel::{Channel, ChannelError};
-use crate::protocol::{FromFetcher, Generation, Hello, Job, Lease, PROTOCOL_VERSION, ToFetcher};
+use crate::protocol::{FromFetcher, Generation, Hello, Job, Lease, OriginFacts, PROTOCOL_VERSION, ToFetcher};
 use crate::record::UrlId;
 
 /// Leases come in bounded batches; nothing legitimate is near this.
@@ -25,6 +26,10 @@ pub enum Order {
     Queue(OwnedFd),
     /// Fetch these.
     Lease(Lease),
+    /// Give back what is queued of this host.
+    Recall(String),
+    /// What the store knows of an origin.
+    Origin(OriginFacts),
     /// Start nothing new, finish, exit.
     Drain,
     /// Give up what is in flight, exit.
@@ -42,8 +47,32 @@ impl Speaker {
     ///
     /// Bounded by the leases: each URL can be redirected away once per lease.
     pub fn redirected(&self, host: String, job: Job) {
+        self.say(FromFetcher::Redirected { host, job });
+    }
+
+    /// These URLs of a host are not to be fetched before `wait` is over.
+    pub fn returned(&self, host: String, jobs: Vec<Job>, wait: Duration) {
+        self.say(FromFetcher::Returned { host, jobs, wait_ms: wait.as_millis() as u64 });
+    }
+
+    /// The smallest gap between requests to a host.
+    pub fn pace(&self, host: String, delay: Duration) {
+        self.say(FromFetcher::Pace { host, delay_ms: delay.as_millis() as u64 });
+    }
+
+    /// What does the store know of this origin?
+    pub fn ask_origin(&self, origin: String) {
+        self.say(FromFetcher::AskOrigin(origin));
+    }
+
+    /// For the user.
+    pub fn warn(&self, message: String) {
+        self.say(FromFetcher::Warning(message));
+    }
+
+    fn say(&self, message: FromFetcher) {
         // The receiver lives as long as the process.
-        let _ = self.0.send(FromFetcher::Redirected { host, job });
+        let _ = self.0.send(message);
     }
 }
 
@@ -122,6 +151,8 @@ impl Control {
                     None => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
                 },
                 ToFetcher::Lease(lease) => Order::Lease(lease),
+                ToFetcher::Recall(host) => Order::Recall(host),
+                ToFetcher::Origin(facts) => Order::Origin(facts),
                 ToFetcher::Drain => Order::Drain,
                 ToFetcher::Cancel => Order::Cancel,
             });

@@ -1,27 +1,40 @@
 //! One queue per host, and politeness: who may start a request when.
 //!
 //! A host lives in exactly one fetcher (see [`crate::supervisor::partition`]), so the pace kept here is exact, not a
-//! share. A request starts when four things hold at the same moment: its host's turn has come (a `governor` limiter,
-//! one start per delay), its host has a place free, this fetcher has a place free, and the host is not held because
-//! an earlier fetcher may just have been there. Whoever waits for the pace takes no place meanwhile.
+//! share. A request starts when all of this holds at the same moment: its robots.txt allows it, its host's turn has come
+//! ([`super::pace`]), its host has a place free, this fetcher has a place free, and the pace of the whole crawl
+//! (`--rate`) permits. Whoever waits for its host takes no place meanwhile; a host that is to be left alone for longer
+//! gives its URLs back.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use url::Url;
 
-use super::visit::{Visit, Visitor};
+use super::control::Speaker;
+use super::origins::{self, Need, Origins, origin_of, robots_url};
+use super::pace::Pace;
+use super::visit::{Next, Visit, VisitContext, Visitor};
+use crate::config::Settings;
+use crate::config::hosts::HostPolicy;
+use crate::process::pace::SharedPace;
 use crate::process::status::Row;
-use crate::protocol::{Job, Lease};
+use crate::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
 use crate::record::UrlId;
+use crate::robots::Robots;
+
+/// A host that is to be left alone for longer than this gives its URLs back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Robots.txt rules that one fetcher keeps at hand; past it all but the present ones are forgotten, and the store is
+/// asked again when they are needed.
+const RULES_BYTES: usize = 32 << 20;
 
 /// See the module. Clones are the same hosts.
 #[derive(Clone)]
@@ -29,9 +42,13 @@ pub struct Hosts(Rc<Inner>);
 
 struct Inner {
     visitor: Rc<Visitor>,
-    requests: Arc<Semaphore>,
-    delay: Duration,
-    host_concurrency: usize,
+    speaker: Speaker,
+    places: Arc<Semaphore>,
+    settings: Rc<Settings>,
+    /// What holds for hosts that no rule names.
+    common: Rc<HostPolicy>,
+    rate: Option<Gate>,
+    random: Random,
     row: &'static Row,
     hosts: RefCell<HashMap<String, Rc<Host>>>,
     /// URLs requested and not yet in the outbox.
@@ -43,29 +60,69 @@ struct Inner {
 }
 
 struct Host {
+    name: String,
+    policy: Rc<HostPolicy>,
     queue: RefCell<VecDeque<Job>>,
-    /// A job was queued.
+    /// A job was queued, or something that one waits for has happened.
     news: Notify,
     places: Arc<Semaphore>,
-    /// `None`: no delay.
-    pace: Option<DefaultDirectRateLimiter>,
-    held_until: Cell<Instant>,
+    pace: RefCell<Pace>,
+    origins: RefCell<Origins>,
+}
+
+/// The pace of the whole crawl. One at a time waits for it, the others in line.
+struct Gate {
+    pace: SharedPace,
+    line: Semaphore,
+}
+
+impl Gate {
+    async fn pass(&self) {
+        let _turn = self.line.acquire().await;
+        while let Err(wait) = self.pace.take() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// Random enough for jitter, and different in every process (nothing seeded before a fork would be).
+struct Random(Cell<u64>);
+
+impl Random {
+    fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+        Self(Cell::new(now ^ u64::from(std::process::id()) << 32))
+    }
+
+    /// From 0 to 1 (splitmix64, G. Steele et al., 2014).
+    fn fraction(&self) -> f64 {
+        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+        let mut z = self.0.get();
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }
 
 impl Hosts {
-    /// No hosts yet. `requests` are the places of this fetcher.
+    /// No hosts yet. `places` are those of this fetcher.
     pub fn new(
         visitor: Rc<Visitor>,
-        requests: Arc<Semaphore>,
-        delay: Duration,
-        host_concurrency: usize,
+        speaker: Speaker,
+        places: Arc<Semaphore>,
+        rate: Option<SharedPace>,
+        settings: Rc<Settings>,
         row: &'static Row,
     ) -> Self {
         Self(Rc::new(Inner {
             visitor,
-            requests,
-            delay,
-            host_concurrency,
+            speaker,
+            places,
+            // No host is called so: what is left are the settings common to all.
+            common: Rc::new(settings.host_policy("")),
+            settings,
+            rate: rate.map(|pace| Gate { pace, line: Semaphore::new(1) }),
+            random: Random::new(),
             row,
             hosts: RefCell::default(),
             working: RefCell::default(),
@@ -81,11 +138,51 @@ impl Hosts {
             return;
         }
         let host = self.host(&lease.host);
-        let held_until = Instant::now() + Duration::from_millis(lease.hold_ms.into());
-        host.held_until.set(host.held_until.get().max(held_until));
+        if lease.asked_ms_ago != NOT_ASKED
+            && let Some(at) = Instant::now().checked_sub(Duration::from_millis(lease.asked_ms_ago.into()))
+        {
+            host.pace.borrow_mut().asked(at);
+        }
         self.count_queued(lease.jobs.len() as isize);
-        host.queue.borrow_mut().extend(lease.jobs);
+        for mut job in lease.jobs {
+            // Back from an errand that led to another host.
+            if let Some(errand) = job.errand.take_if(|errand| errand.found.is_some())
+                && let Some(text) = errand.found
+                && let Ok(url) = Url::parse(&job.url)
+            {
+                let rules = Rc::new(origins::rules_of(&text, &self.0.settings.robots_agent));
+                self.read(&host, &url, rules);
+            }
+            host.queue.borrow_mut().push_back(job);
+        }
         host.news.notify_one();
+    }
+
+    /// Gives back what is queued of a host.
+    pub fn recall(&self, name: &str) {
+        let host = self.0.hosts.borrow().get(name).cloned();
+        if let Some(host) = host {
+            self.give_back(&host, Duration::ZERO);
+        }
+    }
+
+    /// What the store knows of an origin.
+    pub fn learn(&self, facts: OriginFacts) {
+        let Ok(url) = Url::parse(&facts.origin) else { return };
+        let host = url.host_str().and_then(|name| self.0.hosts.borrow().get(name).cloned());
+        let Some(host) = host else { return };
+        let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.robots_agent);
+        if let Some(rules) = rules {
+            self.obey(&host, &rules);
+        }
+        host.news.notify_one();
+    }
+
+    /// Asks once more what was asked of a writer that died.
+    pub fn ask_again(&self) {
+        for host in self.0.hosts.borrow().values() {
+            host.origins.borrow().open_questions().for_each(|origin| self.0.speaker.ask_origin(origin.clone()));
+        }
     }
 
     /// Every URL that is queued or worked on.
@@ -132,80 +229,155 @@ impl Hosts {
         if let Some(host) = self.0.hosts.borrow().get(name) {
             return Rc::clone(host);
         }
-        let pace =
-            Quota::with_period(self.0.delay).map(|quota| RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)));
+        let settings = &self.0.settings;
+        let policy =
+            if settings.host.is_empty() { Rc::clone(&self.0.common) } else { Rc::new(settings.host_policy(name)) };
         let host = Rc::new(Host {
+            name: name.to_owned(),
             queue: RefCell::default(),
             news: Notify::new(),
-            places: Arc::new(Semaphore::new(self.0.host_concurrency)),
-            pace,
-            held_until: Cell::new(Instant::now()),
+            places: Arc::new(Semaphore::new(policy.concurrency)),
+            pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
+            origins: RefCell::default(),
+            policy,
         });
         self.0.hosts.borrow_mut().insert(name.to_owned(), Rc::clone(&host));
-        tokio::task::spawn_local(self.clone().serve(name.to_owned(), Rc::clone(&host)));
+        tokio::task::spawn_local(self.clone().serve(Rc::clone(&host)));
         host
     }
 
     /// Starts the requests of one host, one by one; forgets the host once it has been idle for longer than its pace
     /// could matter.
-    async fn serve(self, name: String, host: Rc<Host>) {
-        let inner = &self.0;
-        // The supervisor keeps a host here for one delay after its last commit, which is later than its last start.
-        let forget_after = inner.delay + Duration::from_secs(1);
+    async fn serve(self, host: Rc<Host>) {
         loop {
-            if host.queue.borrow().is_empty() {
-                let idle = || host.places.available_permits() == inner.host_concurrency;
-                if tokio::time::timeout(forget_after, host.news.notified()).await.is_err()
-                    && host.queue.borrow().is_empty()
-                    // What is in flight may still come back as a redirect, and holds its place of this host.
-                    && idle()
-                {
-                    inner.hosts.borrow_mut().remove(&name);
+            let front = host.queue.borrow().front().map(|job| (job.url_id, self.need(&host, job)));
+            let Some((url_id, need)) = front else {
+                if self.forgets(&host).await {
                     return;
                 }
                 continue;
-            }
-            let Ok(host_place) = Arc::clone(&host.places).acquire_owned().await else { return };
-            let request_place = loop {
-                let held_until = host.held_until.get();
-                if held_until > Instant::now() {
-                    tokio::time::sleep_until(held_until).await;
-                    continue;
+            };
+            match need {
+                Need::Facts(origin) => {
+                    host.origins.borrow_mut().asked(origin.clone());
+                    self.0.speaker.ask_origin(origin);
                 }
-                let Ok(place) = Arc::clone(&inner.requests).acquire_owned().await else { return };
-                // With the place in hand, so that nothing comes between the pace's word and the start.
-                let wait = host.pace.as_ref().and_then(|pace| {
-                    pace.check().err().map(|not_until| not_until.wait_time_from(DefaultClock::default().now()))
-                });
-                match wait {
-                    None => break place,
-                    Some(wait) => {
-                        drop(place);
-                        tokio::time::sleep(wait).await;
+                Need::Patience(None) => host.news.notified().await,
+                Need::Patience(Some(until)) => {
+                    let _ = tokio::time::timeout_at(until, host.news.notified()).await;
+                }
+                Need::Denied(decision) => {
+                    if let Some(job) = self.pop(&host, url_id) {
+                        self.start(job, &host, None, |visitor, job, _| async move {
+                            visitor.deny(job, &decision).await;
+                            Visit::over()
+                        });
                     }
                 }
-            };
-            // Draining may have emptied the queue meanwhile.
-            let Some(job) = host.queue.borrow_mut().pop_front() else { continue };
-            self.count_queued(-1);
-            self.start(job, Rc::clone(&host), (host_place, request_place));
+                Need::Errand(_) | Need::Nothing => {
+                    let Some(places) = self.turn(&host).await else { return };
+                    // The queue may have changed meanwhile; a turn that nobody takes is lost, and that is all.
+                    let Some(mut job) = self.pop(&host, url_id) else { continue };
+                    if let (Need::Errand(origin), Ok(url)) = (need, Url::parse(&job.url)) {
+                        let listed = job.hops.is_empty() || host.origins.borrow().is_listed(&url);
+                        host.origins.borrow_mut().reading(origin, listed);
+                        job.errand = Some(Box::new(Errand { url: robots_url(&url), hops: 0, found: None }));
+                    }
+                    self.start(job, &host, Some(places), |visitor, job, context| async move {
+                        visitor.visit(job, context).await
+                    });
+                }
+            }
         }
     }
 
-    fn start(&self, job: Job, host: Rc<Host>, places: (OwnedSemaphorePermit, OwnedSemaphorePermit)) {
-        let url_id = job.url_id;
-        let hosts = self.clone();
-        let task = tokio::task::spawn_local(async move {
-            let visit = hosts.0.visitor.visit(job).await;
-            drop(places);
-            if let Visit::SameHost(job) = visit
-                && !hosts.0.draining.get()
-            {
-                // The next hop waits for its turn like any request, ahead of the others.
-                hosts.count_queued(1);
-                host.queue.borrow_mut().push_front(job);
-                host.news.notify_one();
+    /// What a job needs before it may be requested.
+    fn need(&self, host: &Host, job: &Job) -> Need {
+        let target = job.errand.as_ref().map_or(&job.url, |errand| &errand.url);
+        // What cannot be parsed fails when it is visited.
+        let Ok(url) = Url::parse(target) else { return Need::Nothing };
+        let obeys = host.policy.robots && job.errand.is_none();
+        if !obeys && is_listed(job) {
+            return Need::Nothing;
+        }
+        host.origins.borrow().need(&url, obeys)
+    }
+
+    /// Waits for the next start of a request to `host`, and returns the places it takes; `None` at the end of all.
+    async fn turn(&self, host: &Host) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let host_place = Arc::clone(&host.places).acquire_owned().await.ok()?;
+        loop {
+            let wait = host.pace.borrow().wait(Instant::now());
+            if let Some(wait) = wait {
+                tokio::time::sleep(wait).await;
+                continue;
             }
+            let place = Arc::clone(&self.0.places).acquire_owned().await.ok()?;
+            if let Some(rate) = &self.0.rate {
+                rate.pass().await;
+            }
+            // With the places in hand, so that nothing comes between the pace's word and the start.
+            let random = self.0.random.fraction();
+            if host.pace.borrow_mut().start(Instant::now(), random) {
+                return Some((host_place, place));
+            }
+            if host.pace.borrow().wait(Instant::now()).is_none() {
+                // The limiter's clock is a hair behind ours.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    /// Waits for news of an idle host; `true` if none came for so long that it was forgotten.
+    async fn forgets(&self, host: &Host) -> bool {
+        // The supervisor keeps a host here for one delay after its last commit, which is later than its last start.
+        let forget_after = host.pace.borrow().floor() + Duration::from_secs(1);
+        let idle = || host.places.available_permits() == host.policy.concurrency;
+        if tokio::time::timeout(forget_after, host.news.notified()).await.is_err()
+            && host.queue.borrow().is_empty()
+            // What is in flight may still come back as a redirect, and holds its place of this host.
+            && idle()
+        {
+            self.0.hosts.borrow_mut().remove(&host.name);
+            return true;
+        }
+        false
+    }
+
+    /// The first job of the queue, if it is still this one.
+    fn pop(&self, host: &Host, url_id: UrlId) -> Option<Job> {
+        let mut queue = host.queue.borrow_mut();
+        let job = if queue.front()?.url_id == url_id { queue.pop_front() } else { None };
+        self.count_queued(-(job.iter().len() as isize));
+        job
+    }
+
+    fn start<W, F>(
+        &self,
+        job: Job,
+        host: &Rc<Host>,
+        places: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+        work: W,
+    ) where
+        W: FnOnce(Rc<Visitor>, Job, VisitContext) -> F + 'static,
+        F: Future<Output = Visit>,
+    {
+        let url_id = job.url_id;
+        let context = VisitContext {
+            policy: Rc::clone(&host.policy),
+            listed: is_listed(&job)
+                || Url::parse(job.errand.as_ref().map_or(&job.url, |errand| &errand.url))
+                    .is_ok_and(|url| host.origins.borrow().is_listed(&url)),
+            gap: host.pace.borrow().floor(),
+        };
+        let is_request = places.is_some();
+        let hosts = self.clone();
+        let host = Rc::clone(host);
+        let task = tokio::task::spawn_local(async move {
+            let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
+            let visit = work(Rc::clone(&hosts.0.visitor), job, context).await;
+            drop(places);
+            hosts.ended(&host, visit, errand.as_deref());
             hosts.0.working.borrow_mut().remove(&url_id);
             hosts.0.row.in_flight.store(hosts.0.working.borrow().len() as u64, Ordering::Relaxed);
             if hosts.0.draining.get() {
@@ -214,7 +386,87 @@ impl Hosts {
         });
         self.0.working.borrow_mut().insert(url_id, task.abort_handle());
         self.0.row.in_flight.store(self.0.working.borrow().len() as u64, Ordering::Relaxed);
-        self.0.row.requests.fetch_add(1, Ordering::Relaxed);
+        self.0.row.requests.fetch_add(u64::from(is_request), Ordering::Relaxed);
+    }
+
+    /// What the end of a visit means for its host; `errand` is the origin whose robots.txt it was after.
+    fn ended(&self, host: &Rc<Host>, visit: Visit, errand: Option<&str>) {
+        if let Some(latency) = visit.latency {
+            host.pace.borrow_mut().answered(latency, visit.trouble);
+        }
+        match visit.next {
+            Next::Over => {
+                if let Some(origin) = errand {
+                    host.origins.borrow_mut().not_read(origin);
+                }
+            }
+            // Wherever it went, it will be back or somebody else will go.
+            Next::Elsewhere => {}
+            // The next hop waits for its turn like any request, ahead of the others.
+            Next::SameHost(job) => self.push_front(host, *job),
+            Next::RobotsRead(job, rules) => {
+                if let Ok(url) = Url::parse(&job.url) {
+                    self.read(host, &url, Rc::new(rules));
+                }
+                self.push_front(host, *job);
+            }
+        }
+        if let Some(hold) = visit.hold {
+            host.pace.borrow_mut().hold(Instant::now() + hold);
+            if hold > PATIENCE {
+                self.give_back(host, hold);
+            }
+        }
+        // Whoever waits for the errand.
+        host.news.notify_one();
+    }
+
+    fn push_front(&self, host: &Host, job: Job) {
+        if !self.0.draining.get() {
+            self.count_queued(1);
+            host.queue.borrow_mut().push_front(job);
+        }
+    }
+
+    /// The robots.txt of `url`'s origin was read.
+    fn read(&self, host: &Host, url: &Url, rules: Rc<Robots>) {
+        host.origins.borrow_mut().read(url, Rc::clone(&rules));
+        self.obey(host, &rules);
+    }
+
+    /// Takes over the delay that a robots.txt asks for, and sees to the memory of all rules.
+    fn obey(&self, host: &Host, rules: &Robots) {
+        if let Some(asked) = rules.crawl_delay().filter(|_| host.policy.robots) {
+            let most = self.0.settings.max_crawl_delay;
+            if asked > most && asked > host.policy.delay {
+                self.0.speaker.warn(format!(
+                    "{} asks for a Crawl-delay of {} s; {} is obeyed (--max-crawl-delay)",
+                    host.name,
+                    asked.as_secs_f64(),
+                    humantime::format_duration(most)
+                ));
+            }
+            let raised = host.pace.borrow_mut().raise(asked.min(most));
+            if raised {
+                self.0.speaker.pace(host.name.clone(), host.pace.borrow().floor());
+            }
+        }
+        let hosts = self.0.hosts.borrow();
+        if rules.memory() > 4096
+            && hosts.values().map(|host| host.origins.borrow().memory()).sum::<usize>() > RULES_BYTES
+        {
+            hosts
+                .values()
+                .filter(|other| other.name != host.name)
+                .for_each(|other| other.origins.borrow_mut().forget_rules());
+        }
+    }
+
+    /// Gives the URLs of a host back to the supervisor, which leases none of them before `wait` is over.
+    fn give_back(&self, host: &Host, wait: Duration) {
+        let jobs: Vec<_> = host.queue.borrow_mut().drain(..).collect();
+        self.count_queued(-(jobs.len() as isize));
+        self.0.speaker.returned(host.name.clone(), jobs, wait);
     }
 
     fn count_queued(&self, change: isize) {
@@ -222,4 +474,9 @@ impl Hosts {
         self.0.queued.set(queued);
         self.0.row.queued.store(queued as u64, Ordering::Relaxed);
     }
+}
+
+/// Whether a list itself names what the job requests now.
+fn is_listed(job: &Job) -> bool {
+    job.hops.is_empty() && job.errand.as_ref().is_none_or(|errand| errand.hops == 0)
 }

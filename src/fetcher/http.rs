@@ -67,6 +67,61 @@ pub struct HttpOptions {
     pub idle_time: Duration,
     /// Bodies beyond [`SMALL`] bytes that may exist at a time, at least 1.
     pub large_bodies: usize,
+    /// SHIM
+    pub min_speed: u64,
+    /// SHIM
+    pub accept_types: Vec<String>,
+    /// SHIM
+    pub resolve: Vec<crate::config::Resolve>,
+    /// SHIM
+    pub networks: crate::config::values::Networks,
+    /// SHIM
+    pub proxies: Vec<crate::config::ProxyUrl>,
+    /// SHIM
+    pub ca_certs: Vec<std::path::PathBuf>,
+    /// SHIM
+    pub cookie_file: Option<std::path::PathBuf>,
+}
+
+/// SHIM
+pub struct Ask<'a> {
+    /// SHIM
+    pub url: &'a Url,
+    /// SHIM
+    pub policy: &'a crate::config::hosts::HostPolicy,
+    /// SHIM
+    pub listed: bool,
+    /// SHIM
+    pub elsewhere: bool,
+    /// SHIM
+    pub method: &'a Method,
+    /// SHIM
+    pub body: Option<&'a str>,
+    /// SHIM
+    pub want: Want,
+}
+/// SHIM
+pub enum Want {
+    /// SHIM
+    Page,
+    /// SHIM
+    Robots {
+        /// SHIM
+        limit: usize,
+    },
+}
+/// SHIM
+pub struct Exchange {
+    /// SHIM
+    pub status: Option<u16>,
+    /// SHIM
+    pub remote_ip: Option<std::net::IpAddr>,
+    /// SHIM
+    pub http_version: Option<HttpVersion>,
+    /// SHIM
+    pub bytes: u64,
+    /// SHIM
+    pub answer: Result<Answer, Failure>,
 }
 
 /// Why no client can be made of some [`HttpOptions`]. Never shows a header's value: it may be a secret.
@@ -106,6 +161,10 @@ pub struct Answer {
     pub etag: Option<Vec<u8>>,
     /// `Last-Modified` as sent.
     pub last_modified: Option<Vec<u8>>,
+    /// SHIM
+    pub x_robots_tag: Vec<String>,
+    /// SHIM
+    pub skipped: Option<String>,
     /// The decoded body; empty if [`Answer::is_redirect`].
     pub body: Body,
     /// Bytes of the body that were received, before decoding.
@@ -177,7 +236,7 @@ impl Http {
     /// # Errors
     /// The [`Failure`] that kept the URL from a whole answer.
     pub async fn get(&self, url: &Url) -> Result<Answer, Failure> {
-        self.request(url, self.headers.clone()).await
+        self.request_(url, self.headers.clone()).await
     }
 
     /// Requests `url`, to which the site of another origin has led: what identifies the user to that one
@@ -190,10 +249,23 @@ impl Http {
         for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
             headers.remove(secret);
         }
-        self.request(url, headers).await
+        self.request_(url, headers).await
     }
 
-    async fn request(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
+    /// SHIM
+    pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
+        let answer = if ask.elsewhere { self.get_elsewhere(ask.url).await } else { self.get(ask.url).await };
+        let a = answer.as_ref().ok();
+        Exchange {
+            status: a.map(|a| a.status),
+            remote_ip: a.and_then(|a| a.remote_addr).map(|a| a.ip()),
+            http_version: a.map(|a| a.http_version),
+            bytes: a.map_or(0, |a| a.wire_bytes),
+            answer,
+        }
+    }
+
+    async fn request_(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
         let mut request = Request::new(Method::GET, url.clone());
@@ -239,6 +311,8 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         retry_after: header(RETRY_AFTER),
         etag: header(ETAG),
         last_modified: header(LAST_MODIFIED),
+        x_robots_tag: Vec::new(),
+        skipped: None,
         body: Body::default(),
         wire_bytes: 0,
         remote_addr: response.remote_addr(),

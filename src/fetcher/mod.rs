@@ -4,6 +4,8 @@
 //! nothing that must survive it.
 //!
 //! - [`hosts`]: one queue per host; politeness: who may start a request when.
+//! - [`origins`]: what is known of a host's origins, robots.txt above all.
+//! - [`pace`], [`retry_after`]: when a host may be asked next.
 //! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
 //! - [`http`]: one request.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
@@ -12,7 +14,10 @@
 pub mod control;
 pub mod hosts;
 pub mod http;
+pub mod origins;
 pub mod outbox;
+pub mod pace;
+pub mod retry_after;
 pub mod visit;
 
 use std::os::fd::OwnedFd;
@@ -23,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use crate::config::Settings;
+use crate::process::pace::SharedPace;
 use crate::process::status::Row;
 use crate::protocol::Generation;
 use control::{Control, Order};
@@ -56,6 +62,8 @@ pub struct Start {
     pub control: OwnedFd,
     /// Requests it may have in flight: its share of the total.
     pub concurrency: usize,
+    /// The pace of all fetchers together (`--rate`).
+    pub rate: Option<SharedPace>,
     /// The configuration.
     pub settings: Settings,
 }
@@ -89,7 +97,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
 }
 
 async fn fetch(start: Start, row: &'static Row) -> i32 {
-    let Start { slot, generation, control, concurrency, settings } = start;
+    let Start { slot, generation, control, concurrency, rate, settings } = start;
     let options = HttpOptions {
         user_agent: settings.user_agent.clone(),
         headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
@@ -99,6 +107,13 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
         host_concurrency: settings.host_concurrency,
         idle_time: idle_time(settings.delay),
         large_bodies: large_bodies(settings.max_body),
+        min_speed: settings.min_speed,
+        accept_types: settings.accept_types.clone(),
+        resolve: settings.resolve.clone(),
+        networks: settings.network.clone(),
+        proxies: settings.proxy.clone(),
+        ca_certs: settings.ca_cert.clone(),
+        cookie_file: settings.cookie_file.clone(),
     };
     let http = match Http::new(&options) {
         Ok(http) => http,
@@ -115,9 +130,10 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
         }
     };
     let outbox = Outbox::new(generation, row);
-    let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, &settings, row);
-    let requests = std::sync::Arc::new(Semaphore::new(concurrency));
-    let hosts = Hosts::new(Rc::new(visitor), requests, settings.delay, settings.host_concurrency, row);
+    let settings = Rc::new(settings);
+    let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), row);
+    let places = std::sync::Arc::new(Semaphore::new(concurrency));
+    let hosts = Hosts::new(Rc::new(visitor), control.speaker(), places, rate, settings, row);
 
     tokio::task::spawn_local(async move {
         let mut interval = tokio::time::interval(HEARTBEAT);
@@ -139,8 +155,11 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
                     return 1;
                 }
                 control.holding(holding);
+                hosts.ask_again();
             }
             Ok(Order::Lease(lease)) => hosts.lease(lease),
+            Ok(Order::Recall(host)) => hosts.recall(&host),
+            Ok(Order::Origin(facts)) => hosts.learn(facts),
             Ok(Order::Drain) => {
                 hosts.drain();
                 break;
@@ -175,7 +194,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
                     hosts.cancel();
                     break;
                 }
-                Ok(Order::Lease(_) | Order::Drain) => {}
+                Ok(Order::Lease(_) | Order::Recall(_) | Order::Origin(_) | Order::Drain) => {}
                 Ok(Order::SupervisorGone) | Err(_) => return 0,
             }
         }

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::process::pair::send_vectored;
 use crate::process::status::Row;
 use crate::protocol::frame::encode_head;
-use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, PageHead, encode};
+use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, RecordHead, encode};
 use crate::record::UrlId;
 
 /// No record is made while this much waits.
@@ -55,7 +55,7 @@ struct State {
 
 #[derive(Debug)]
 struct Record {
-    url_id: UrlId,
+    ends: Option<UrlId>,
     head: Vec<u8>,
     tail: Vec<u8>,
 }
@@ -78,12 +78,12 @@ impl Outbox {
         }
     }
 
-    /// Queues a record.
+    /// Queues a record; with it ends the lease of the URL `ends`, if it is one's.
     ///
     /// # Errors
     /// [`FrameError`] if the record is beyond what a frame can hold.
-    pub fn put(&self, head: &PageHead, tail: Vec<u8>) -> Result<(), FrameError> {
-        let record = Record { url_id: head.url_id, head: encode_head(head, tail.len())?, tail };
+    pub fn put(&self, ends: Option<UrlId>, head: &RecordHead, tail: Vec<u8>) -> Result<(), FrameError> {
+        let record = Record { ends, head: encode_head(head, tail.len())?, tail };
         let mut state = self.0.state.borrow_mut();
         state.bytes += record.len();
         state.records.push_back(record);
@@ -94,7 +94,7 @@ impl Outbox {
 
     /// URLs whose records are here, whole or begun.
     pub fn holding(&self) -> Vec<UrlId> {
-        self.0.state.borrow().records.iter().map(|record| record.url_id).collect()
+        self.0.state.borrow().records.iter().filter_map(|record| record.ends).collect()
     }
 
     /// Sends over `socket` from now on; a record that was begun on the old queue is sent whole again.

@@ -1,35 +1,85 @@
-//! The life of one URL in a fetcher: request, redirects, extraction, record.
+//! The life of one URL in a fetcher: robots.txt, request, redirects, extraction, record.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use reqwest::Method;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::control::Speaker;
-use super::http::{Answer, Http};
+use super::http::{Answer, Ask, Exchange, Http, Want};
+use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
+use super::retry_after;
 use crate::config::Settings;
+use crate::config::hosts::HostPolicy;
+use crate::extract::robots::directives;
 use crate::extract::{Extractor, is_html};
+use crate::process::clock::thread_cpu;
 use crate::process::status::Row;
-use crate::protocol::{BodyHead, Ending, Generation, Hop, Job, PageFields, PageHead};
-use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, LONGEST_RETRY_MS, Outcome};
+use crate::protocol::{
+    BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
+    RobotsHead, RobotsText,
+};
+use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
+use crate::robots::{self, Decision, Robots};
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
 /// more for little.
 const ZSTD_LEVEL: i32 = 1;
-/// First pause before a repeated attempt; it doubles with each.
+/// First pause before a repeated attempt; it doubles with each ...
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// Longest pause a failure or a `Retry-After` can cause.
-const LONGEST_RETRY: Duration = Duration::from_millis(LONGEST_RETRY_MS);
+/// ... up to this.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
+const ROBOTS_REDIRECTS: u8 = 5;
+
+/// What holds for one visit.
+#[derive(Debug)]
+pub struct VisitContext {
+    /// What the user has set for the host.
+    pub policy: Rc<HostPolicy>,
+    /// Whether a list names the host.
+    pub listed: bool,
+    /// Smallest gap between its requests that is in force.
+    pub gap: Duration,
+}
+
+/// What came of a visit.
+#[derive(Debug)]
+pub struct Visit {
+    /// Where it led.
+    pub next: Next,
+    /// How long the request took, if one was made.
+    pub latency: Option<Duration>,
+    /// Whether it ended in a way that asks for fewer requests.
+    pub trouble: bool,
+    /// The host is not to be asked for so long.
+    pub hold: Option<Duration>,
+}
 
 /// Where a visit led.
 #[derive(Debug)]
-pub enum Visit {
-    /// Its record is in the outbox, or it was handed back to the supervisor.
+pub enum Next {
+    /// Its record is in the outbox.
     Over,
+    /// To another host: the supervisor has it.
+    Elsewhere,
     /// To another URL of the same host.
-    SameHost(Job),
+    SameHost(Box<Job>),
+    /// The robots.txt of the job's URL was read; the job goes on with the URL itself.
+    RobotsRead(Box<Job>, Robots),
+}
+
+impl Visit {
+    /// Nothing more to do, and nothing learned of the host.
+    pub fn over() -> Self {
+        Self { next: Next::Over, latency: None, trouble: false, hold: None }
+    }
 }
 
 /// What visits share.
@@ -39,10 +89,12 @@ pub struct Visitor {
     speaker: Speaker,
     row: &'static Row,
     generation: Generation,
-    max_redirects: usize,
-    retries: u16,
-    store_bodies: bool,
+    settings: Rc<Settings>,
     tools: RefCell<Tools>,
+    /// The tools for large pages, which are processed on another thread, one at a time.
+    large: Arc<Semaphore>,
+    /// The large page that is being processed.
+    large_at_work: Cell<Option<UrlId>>,
 }
 
 /// Reused from page to page.
@@ -52,9 +104,25 @@ struct Tools {
 }
 
 /// What a redirect asks for.
-enum Next {
+enum Target {
     Follow(CrawlUrl),
     Fail(Failure),
+}
+
+/// What processing makes of a body.
+struct Processed {
+    body: Option<BodyHead>,
+    charset: Option<&'static str>,
+    fields: Option<HtmlFields>,
+    failure: Option<Failure>,
+    zstd: Vec<u8>,
+}
+
+/// One request that was made.
+struct Made {
+    started: Instant,
+    started_at: u64,
+    exchange: Exchange,
 }
 
 impl Visitor {
@@ -64,165 +132,423 @@ impl Visitor {
         outbox: Outbox,
         speaker: Speaker,
         generation: Generation,
-        settings: &Settings,
+        settings: Rc<Settings>,
         row: &'static Row,
     ) -> Self {
-        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
         Self {
             http,
             outbox,
             speaker,
             row,
             generation,
-            max_redirects: settings.max_redirects,
-            retries: settings.retries,
-            store_bodies: settings.store_bodies,
-            tools: RefCell::new(Tools { extractor: Extractor::new(), zstd }),
+            settings,
+            tools: RefCell::new(Tools::new()),
+            large: Arc::new(Semaphore::new(1)),
+            large_at_work: Cell::new(None),
         }
     }
 
-    /// Requests the present hop of `job` and does what its answer asks for.
-    pub async fn visit(&self, mut job: Job) -> Visit {
-        let started = Instant::now();
-        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    /// Requests what `job` is after now and does what the answer asks for.
+    pub async fn visit(&self, mut job: Job, context: VisitContext) -> Visit {
+        let now_at = epoch_us() / 1000;
         if job.started_at == 0 {
             job.started_at = now_at;
         }
-        let url = match Url::parse(&job.url) {
+        let target = job.errand.as_ref().map_or(&job.url, |errand| &errand.url);
+        let url = match Url::parse(target) {
             Ok(url) => url,
             // Lists and redirects are checked before they get here.
             Err(error) => {
-                let failure = Failure::new(ErrorClass::Protocol, BadUrl::Syntax(error).to_string());
-                return self.fail(&job, failure, None, 0, now_at).await;
+                self.fail(job, Failure::new(ErrorClass::Protocol, BadUrl::Syntax(error).to_string()), None, now_at)
+                    .await;
+                return Visit::over();
             }
         };
         tracing::trace!(url_id = job.url_id, %url, "request");
-        let answer =
-            if is_elsewhere(&job, &url) { self.http.get_elsewhere(&url).await } else { self.http.get(&url).await };
+        let made = self.request(&mut job, &url, &context).await;
+        let latency = made.started.elapsed();
+        let (next, hold) = match job.errand.take() {
+            None => self.page_answered(job, &url, made).await,
+            Some(errand) => self.robots_answered(job, *errand, &url, made).await,
+        };
+        let (hold, trouble) = match hold {
+            Hold::Not => (None, false),
+            Hold::Slower => (None, true),
+            Hold::For(hold) => (Some(hold), true),
+        };
+        Visit { next, latency: Some(latency), trouble, hold }
+    }
+
+    /// Records that robots.txt does not allow the URL.
+    pub async fn deny(&self, job: Job, decision: &Decision) {
+        let robots = Url::parse(&job.url).map(|url| robots_url(&url)).unwrap_or_default();
+        let message = match (&decision.rule, decision.line) {
+            (Some(rule), Some(line)) => format!("{rule} (line {line} of {robots})"),
+            _ => format!("the rules of {robots} are too many to be tried on this URL"),
+        };
+        let failure = Failure::new(ErrorClass::Robots, one_line(&message));
+        let ending = Ending::Final { outcome: Outcome::RobotsDenied, failure: Some(failure) };
+        let head = self.head(job, ending, None, epoch_us() / 1000);
+        self.outbox.room().await;
+        self.put(head, Vec::new());
+    }
+
+    /// One request; what it was goes to the job's trail.
+    async fn request(&self, job: &mut Job, url: &Url, context: &VisitContext) -> Made {
+        let is_errand = job.errand.is_some();
+        let (method, body) = self.method(job);
+        let want = if is_errand { Want::Robots { limit: robots::MAX_BYTES } } else { Want::Page };
+        let (started, started_us) = (Instant::now(), epoch_us());
+        let ask = Ask {
+            url,
+            policy: &context.policy,
+            listed: context.listed,
+            elsewhere: is_elsewhere(job, url),
+            method: &method,
+            body,
+            want,
+        };
+        let exchange = self.http.request(&ask).await;
         let elapsed_ms = started.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;
-        let answer = match answer {
+        job.trail.push(RequestHead {
+            url: (is_errand || !job.hops.is_empty()).then(|| url.to_string()),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            kind: if is_errand { RequestKind::Robots } else { RequestKind::Page },
+            started_us,
+            elapsed_ms,
+            gap_ms: context.gap.as_millis().min(u128::from(u32::MAX)) as u32,
+            status: exchange.status,
+            error: exchange.answer.as_ref().err().map(|failure| failure.class),
+            bytes: exchange.bytes,
+            remote_ip: exchange.remote_ip,
+            http_version: exchange.http_version,
+        });
+        if let Ok(answer) = &exchange.answer {
+            self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
+        }
+        Made { started, started_at: started_us / 1000, exchange }
+    }
+
+    /// Method and body of the next request: redirects turn a POST into a GET, but for 307 and 308 (RFC 9110 §15.4).
+    fn method(&self, job: &Job) -> (Method, Option<&str>) {
+        let settings = &self.settings;
+        if job.errand.is_some() {
+            return (Method::GET, None);
+        }
+        let listed = Method::from_bytes(settings.method.as_bytes()).unwrap_or(Method::GET);
+        let becomes_get = |status: u16| {
+            status == 303 && listed != Method::HEAD || matches!(status, 301 | 302) && listed == Method::POST
+        };
+        if job.hops.iter().any(|hop| becomes_get(hop.status)) {
+            (Method::GET, None)
+        } else {
+            (listed, settings.body.as_deref())
+        }
+    }
+
+    async fn page_answered(&self, mut job: Job, url: &Url, made: Made) -> (Next, Hold) {
+        let Made { started_at, exchange, .. } = made;
+        let answer = match exchange.answer {
             Ok(answer) => answer,
             Err(failure) => {
                 tracing::debug!(url_id = job.url_id, class = %failure.class, "failed");
-                return self.fail(&job, failure, None, elapsed_ms, now_at).await;
+                let hold = if failure.class.is_of_host() { Hold::Slower } else { Hold::Not };
+                self.fail(job, failure, exchange.status, started_at).await;
+                return (Next::Over, hold);
             }
         };
-        self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
         if answer.is_redirect() {
-            let status = answer.status;
-            return match self.next(&job, &url, &answer) {
-                Next::Follow(next) => {
+            return match self.target(&job, url, &answer) {
+                Target::Follow(next) => {
                     let same_host = url.host_str() == Some(&next.host);
-                    job.hops.push(Hop { url: std::mem::replace(&mut job.url, next.url), status });
-                    if same_host {
-                        Visit::SameHost(job)
-                    } else {
-                        // The other host may live in another fetcher, which keeps its pace.
-                        self.speaker.redirected(next.host, job);
-                        Visit::Over
-                    }
+                    job.hops.push(Hop { url: std::mem::replace(&mut job.url, next.url), status: answer.status });
+                    (self.go_on(job, same_host, next.host), Hold::Not)
                 }
-                Next::Fail(failure) => self.fail(&job, failure, Some(status), elapsed_ms, now_at).await,
+                Target::Fail(failure) => {
+                    self.fail(job, failure, Some(answer.status), started_at).await;
+                    (Next::Over, Hold::Not)
+                }
             };
         }
-        self.record(&job, &url, answer, elapsed_ms, now_at).await;
-        Visit::Over
+        let hold = self.hold(&job, answer.status, answer.retry_after.as_deref(), started_at);
+        self.record(job, url, answer, started_at, &hold).await;
+        (Next::Over, hold)
+    }
+
+    /// What came of an errand. A site without robots.txt allows everything, one that cannot say allows nothing
+    /// (RFC 9309 section 2.3.1).
+    async fn robots_answered(&self, mut job: Job, mut errand: Errand, url: &Url, made: Made) -> (Next, Hold) {
+        let Made { started_at, exchange, .. } = made;
+        let answer = match exchange.answer {
+            Ok(answer) => answer,
+            Err(mut failure) => {
+                // Where no connection leads there is no page either; the rest is a broken file on a working server.
+                let no_page = failure.class.is_of_host()
+                    || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Reset);
+                failure.message = format!("robots.txt could not be read: {}", failure.message);
+                if !no_page {
+                    failure.class = ErrorClass::RobotsUnreachable;
+                }
+                let hold = if failure.class.is_of_host() { Hold::Slower } else { Hold::Not };
+                self.robots_failed(job, &errand, exchange.status, failure, started_at).await;
+                return (Next::Over, hold);
+            }
+        };
+        let status = answer.status;
+        if answer.is_redirect() {
+            if errand.hops < ROBOTS_REDIRECTS
+                && let Some(next) = redirect_target(url, &answer).ok()
+            {
+                errand.hops += 1;
+                errand.url = next.url;
+                job.errand = Some(Box::new(errand));
+                let same_host = url.host_str() == Some(&next.host);
+                return (self.go_on(job, same_host, next.host), Hold::Not);
+            }
+            // Where redirects lead nowhere there is no file.
+            return self.robots_read(job, &errand, url, status, &[], started_at).await;
+        }
+        if status >= 500 || status == 429 || status < 200 {
+            let hold = self.hold(&job, status, answer.retry_after.as_deref(), started_at);
+            let message = format!("robots.txt could not be read: {url} answered {status}");
+            let failure = Failure::new(ErrorClass::RobotsUnreachable, one_line(&message));
+            self.robots_failed(job, &errand, Some(status), failure, started_at).await;
+            return (Next::Over, hold);
+        }
+        let text: &[u8] = if (200..300).contains(&status) { &answer.body } else { &[] };
+        self.robots_read(job, &errand, url, status, text, started_at).await
+    }
+
+    /// Records a robots.txt, and brings it to the host it is for.
+    async fn robots_read(
+        &self,
+        mut job: Job,
+        errand: &Errand,
+        url: &Url,
+        status: u16,
+        text: &[u8],
+        started_at: u64,
+    ) -> (Next, Hold) {
+        let text = &text[..text.len().min(robots::MAX_BYTES)];
+        let rules = Robots::parse(text, &self.settings.robots_agent);
+        let zstd = if text.is_empty() { Vec::new() } else { self.tools.borrow_mut().compress(text) };
+        let sitemaps = rules.sitemaps();
+        let head = RobotsHead {
+            bytes: text.len() as u64,
+            crawl_delay_ms: rules.crawl_delay().map(|delay| delay.as_millis() as u64),
+            sitemaps: (!sitemaps.is_empty())
+                .then(|| serde_json::to_string(sitemaps).expect("strings always serialise")),
+            ..self.robots_head(&mut job, errand, Some(status), started_at)
+        };
+        self.outbox.room().await;
+        self.put_robots(head, zstd.clone());
+        let page = Url::parse(&job.url).ok();
+        let host = page.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
+        if url.host_str() == Some(&host) {
+            return (Next::RobotsRead(Box::new(job), rules), Hold::Not);
+        }
+        let found = Some(RobotsText { status, zstd });
+        job.errand = Some(Box::new(Errand { url: errand.url.clone(), hops: errand.hops, found }));
+        (self.go_on(job, false, host), Hold::Not)
+    }
+
+    /// Records that a robots.txt could not be read, and what that means for the URL that wanted it.
+    async fn robots_failed(
+        &self,
+        mut job: Job,
+        errand: &Errand,
+        status: Option<u16>,
+        failure: Failure,
+        started_at: u64,
+    ) {
+        let trail = job.trail.clone();
+        let mut head = self.robots_head(&mut job, errand, status, started_at);
+        head.failure = Some(failure.clone());
+        // They end the attempt, and so belong to its record.
+        (head.requests, job.trail) = (Vec::new(), trail);
+        self.outbox.room().await;
+        self.put_robots(head, Vec::new());
+        self.fail(job, failure, None, started_at).await;
+    }
+
+    fn robots_head(&self, job: &mut Job, errand: &Errand, status: Option<u16>, started_at: u64) -> RobotsHead {
+        let page = Url::parse(&job.url).ok();
+        RobotsHead {
+            url_id: job.url_id,
+            generation: self.generation,
+            origin: page.as_ref().map(origin_of).unwrap_or_default(),
+            final_url: (errand.hops > 0).then(|| errand.url.clone()),
+            status,
+            failure: None,
+            fetched_at: started_at,
+            bytes: 0,
+            crawl_delay_ms: None,
+            sitemaps: None,
+            requests: std::mem::take(&mut job.trail),
+            attempt: job.attempts + 1,
+        }
+    }
+
+    fn put_robots(&self, head: RobotsHead, zstd: Vec<u8>) {
+        if let Err(error) = self.outbox.put(None, &RecordHead::Robots(head), zstd) {
+            // Bounded far below what a frame holds; and what it says is in force all the same.
+            tracing::warn!(%error, "a robots.txt is not recorded");
+        }
+    }
+
+    /// Hands a job on to where it goes next.
+    fn go_on(&self, job: Job, same_host: bool, host: String) -> Next {
+        if same_host {
+            Next::SameHost(Box::new(job))
+        } else {
+            // The other host may live in another fetcher, which keeps its pace.
+            self.speaker.redirected(host, job);
+            Next::Elsewhere
+        }
     }
 
     /// The redirect target, checked (RFC 9110 §15.4; a relative target is resolved against the present URL).
-    fn next(&self, job: &Job, url: &Url, answer: &Answer) -> Next {
-        let location = String::from_utf8_lossy(answer.location.as_deref().unwrap_or_default());
-        let target = match url.join(location.trim()).map_err(BadUrl::Syntax).and_then(CrawlUrl::try_from) {
+    fn target(&self, job: &Job, url: &Url, answer: &Answer) -> Target {
+        let target = match redirect_target(url, answer) {
             Ok(target) => target,
             Err(error) => {
                 let message = format!("redirect ({}) to what cannot be followed: {error}", answer.status);
-                return Next::Fail(Failure::new(ErrorClass::Protocol, message));
+                return Target::Fail(Failure::new(ErrorClass::Protocol, message));
             }
         };
         if target.url == job.url || job.hops.iter().any(|hop| hop.url == target.url) {
             let message = format!("redirects lead back to {}", target.url);
-            return Next::Fail(Failure::new(ErrorClass::RedirectLoop, message));
+            return Target::Fail(Failure::new(ErrorClass::RedirectLoop, message));
         }
-        if job.hops.len() >= self.max_redirects {
-            let message = format!("more than {} redirects; the next one led to {}", self.max_redirects, target.url);
-            return Next::Fail(Failure::new(ErrorClass::TooManyRedirects, message));
+        let most = self.settings.max_redirects;
+        if job.hops.len() >= most {
+            let message = format!("more than {most} redirects; the next one led to {}", target.url);
+            return Target::Fail(Failure::new(ErrorClass::TooManyRedirects, message));
         }
-        Next::Follow(target)
+        Target::Follow(target)
     }
 
     /// Records an answer that is not a redirect.
-    async fn record(&self, job: &Job, url: &Url, mut answer: Answer, elapsed_ms: u32, now_at: u64) {
+    async fn record(&self, job: Job, url: &Url, mut answer: Answer, started_at: u64, hold: &Hold) {
         let outcome = if (200..300).contains(&answer.status) { Outcome::Ok } else { Outcome::HttpError };
-        let ending = match self.retry_at(job, is_transient(answer.status), answer.retry_after.as_deref(), now_at) {
-            Some(due_at) => Ending::Retry { due_at, failure: None },
-            None => Ending::Final { outcome, failure: None },
+        let asked = match hold {
+            Hold::For(hold) => *hold,
+            _ => Duration::ZERO,
         };
-        let mut head = self.head(job, ending, Some(answer.status), elapsed_ms);
+        let ending = match (self.retry_at(&job, is_transient(answer.status), asked), &answer.skipped) {
+            (Some(due_at), _) => Ending::Retry { due_at, failure: None },
+            (None, Some(kind)) => {
+                let message = format!("{} is not among --accept-types", one_line(kind));
+                let failure = Some(Failure::new(ErrorClass::ContentType, message));
+                Ending::Final { outcome: Outcome::Skipped, failure }
+            }
+            (None, None) => Ending::Final { outcome, failure: None },
+        };
+        let mut head = self.head(job, ending, Some(answer.status), started_at);
+        if asked >= Duration::from_secs(1) {
+            head.hold_until = epoch_us() / 1000 + asked.as_millis() as u64;
+        }
+        head.content_type = answer.content_type.take();
+        let mut meta_robots = std::mem::take(&mut answer.x_robots_tag);
         let mut tail = Vec::new();
         if matches!(head.ending, Ending::Final { .. }) {
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
-            self.row.begin_work(job.url_id);
-            let begun = Instant::now();
-            tail = self.process(&mut head, url, &answer);
-            self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-            self.row.end_work();
+            let processed = self.process(head.url_id, url, head.content_type.clone(), answer).await;
+            (head.body, tail) = (processed.body, processed.zstd);
+            head.charset = processed.charset.map(str::to_owned);
+            if let (Some(failure), Ending::Final { outcome, failure: because }) = (processed.failure, &mut head.ending)
+            {
+                (*outcome, *because) = (Outcome::Failed, Some(failure));
+            }
+            head.page = processed.fields.map(|mut fields| {
+                meta_robots.extend(fields.robots.take());
+                page_fields(fields)
+            });
         }
-        head.content_type = answer.content_type.take();
+        head.meta_robots = directives(&self.settings.robots_agent, meta_robots.iter().map(String::as_str));
         self.put(head, tail);
     }
 
-    /// Hash, fields and compressed body of a page.
-    fn process(&self, head: &mut PageHead, url: &Url, answer: &Answer) -> Vec<u8> {
-        let tools = &mut *self.tools.borrow_mut();
-        let body: &[u8] = &answer.body;
-        let content_type = answer.content_type.as_deref().map(str::as_bytes);
-        if !body.is_empty() {
-            head.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
+    /// Hash, fields and compressed body of a page. The status row names its URL meanwhile. A large one does not keep
+    /// the requests of this fetcher waiting: it goes to another thread, one at a time.
+    async fn process(&self, url_id: UrlId, url: &Url, content_type: Option<String>, answer: Answer) -> Processed {
+        let limits = Limits { parse: self.settings.parse_timeout, keep_body: self.settings.store_bodies };
+        if !answer.body.is_large() {
+            self.row.begin_work(url_id);
+            let begun = Instant::now();
+            let processed = self.tools.borrow_mut().process(url, content_type.as_deref(), &answer.body, &limits);
+            self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+            self.row.end_work();
+            if let Some(large) = self.large_at_work.get() {
+                self.row.begin_work(large);
+            }
+            return processed;
         }
-        if is_html(content_type, body) {
-            let extracted = tools.extractor.html(body, content_type, url);
-            head.charset = Some(extracted.charset.to_owned());
-            head.page = Some(page_fields(extracted.fields));
-        }
-        if self.store_bodies && !body.is_empty() {
-            tools.zstd.compress(body).expect("compression into a buffer of sufficient size does not fail")
-        } else {
-            Vec::new()
+        let _turn = self.large.acquire().await;
+        self.large_at_work.set(Some(url_id));
+        self.row.begin_work(url_id);
+        let begun = Instant::now();
+        let url = url.clone();
+        let work = move || Tools::new().process(&url, content_type.as_deref(), &answer.body, &limits);
+        let done = tokio::task::spawn_blocking(work).await;
+        self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.large_at_work.set(None);
+        self.row.end_work();
+        match done {
+            Ok(processed) => processed,
+            // As on this thread: the process ends, and the supervisor knows what it was working on.
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
 
     /// Records a failed attempt.
-    async fn fail(&self, job: &Job, failure: Failure, status: Option<u16>, elapsed_ms: u32, now_at: u64) -> Visit {
-        let ending = match self.retry_at(job, failure.class.is_transient(), None, now_at) {
+    async fn fail(&self, job: Job, failure: Failure, status: Option<u16>, started_at: u64) {
+        let ending = match self.retry_at(&job, failure.class.is_transient(), Duration::ZERO) {
             Some(due_at) => Ending::Retry { due_at, failure: Some(failure) },
+            None if failure.class == ErrorClass::RobotsUnreachable => {
+                Ending::Final { outcome: Outcome::RobotsDenied, failure: Some(failure) }
+            }
             None => Ending::Final { outcome: Outcome::Failed, failure: Some(failure) },
         };
-        let head = self.head(job, ending, status, elapsed_ms);
+        let head = self.head(job, ending, status, started_at);
         self.outbox.room().await;
         self.put(head, Vec::new());
-        Visit::Over
     }
 
-    /// When to try again, if at all.
-    fn retry_at(&self, job: &Job, transient: bool, retry_after: Option<&[u8]>, now_at: u64) -> Option<u64> {
-        if !transient || job.attempts >= self.retries {
+    /// When to try again, if at all; not before the host has been left alone for as long as it asked.
+    fn retry_at(&self, job: &Job, transient: bool, asked: Duration) -> Option<u64> {
+        if !transient || job.attempts - job.forgiven.min(job.attempts) >= self.settings.retries {
             return None;
         }
-        let pause = backoff(job).max(retry_after.and_then(delay_seconds).unwrap_or_default());
-        Some(now_at + pause.min(LONGEST_RETRY).as_millis() as u64)
+        Some(epoch_us() / 1000 + backoff(job).max(asked).as_millis() as u64)
     }
 
-    fn head(&self, job: &Job, ending: Ending, status: Option<u16>, elapsed_ms: u32) -> PageHead {
+    /// How long the host is to be left alone after an answer with this status.
+    fn hold(&self, job: &Job, status: u16, retry_after: Option<&[u8]>, now_at: u64) -> Hold {
+        let asked = retry_after.and_then(|value| retry_after::parse(value, retry_after::at_ms(now_at)));
+        match (status, asked) {
+            (429 | 503, Some(asked)) => Hold::For(asked.min(self.settings.max_retry_after)),
+            (429 | 503, None) => Hold::For(backoff(job)),
+            (500.., _) => Hold::Slower,
+            _ => Hold::Not,
+        }
+    }
+
+    fn head(&self, job: Job, ending: Ending, status: Option<u16>, started_at: u64) -> PageHead {
         PageHead {
             url_id: job.url_id,
             generation: self.generation,
             ending,
-            final_url: (!job.hops.is_empty()).then(|| job.url.clone()),
-            hops: job.hops.clone(),
+            final_url: (!job.hops.is_empty()).then_some(job.url),
+            hops: job.hops,
             status,
-            started_at: job.started_at,
-            elapsed_ms,
+            started_at: if job.started_at == 0 { started_at } else { job.started_at },
+            elapsed_ms: job.trail.last().map_or(0, |request| request.elapsed_ms),
+            requests: job.trail,
+            attempt: job.attempts + 1,
+            hold_until: 0,
+            meta_robots: None,
             content_type: None,
             charset: None,
             body: None,
@@ -231,7 +557,10 @@ impl Visitor {
     }
 
     fn put(&self, head: PageHead, tail: Vec<u8>) {
-        if let Err(error) = self.outbox.put(&head, tail) {
+        let url_id = head.url_id;
+        let record = RecordHead::Page(head);
+        if let Err(error) = self.outbox.put(Some(url_id), &record, tail) {
+            let RecordHead::Page(head) = record else { return };
             // A page whose fields do not fit a frame still ends, by name.
             let failure = Failure::new(ErrorClass::TooLarge, format!("its record is too large: {error}"));
             let head = PageHead {
@@ -240,14 +569,77 @@ impl Visitor {
                 body: None,
                 ..head
             };
-            self.outbox.put(&head, Vec::new()).expect("a record without page and body fits a frame");
+            self.outbox
+                .put(Some(url_id), &RecordHead::Page(head), Vec::new())
+                .expect("a record without page and body fits a frame");
         }
     }
 }
 
+/// What an answer means for the pace of its host.
+enum Hold {
+    /// Nothing.
+    Not,
+    /// Fewer requests, in adaptive mode.
+    Slower,
+    /// None for so long.
+    For(Duration),
+}
+
+/// What processing a page may take and keep.
+#[derive(Clone, Copy)]
+struct Limits {
+    parse: Duration,
+    keep_body: bool,
+}
+
+impl Tools {
+    fn new() -> Self {
+        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
+        Self { extractor: Extractor::new(), zstd }
+    }
+
+    fn process(&mut self, url: &Url, content_type: Option<&str>, body: &[u8], limits: &Limits) -> Processed {
+        let mut processed = Processed { body: None, charset: None, fields: None, failure: None, zstd: Vec::new() };
+        if body.is_empty() {
+            return processed;
+        }
+        processed.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
+        let content_type = content_type.map(str::as_bytes);
+        if is_html(content_type, body) {
+            let begun = thread_cpu();
+            let in_time = || thread_cpu().saturating_sub(begun) < limits.parse;
+            match self.extractor.html_while(body, content_type, url, &in_time) {
+                Some(extracted) => {
+                    processed.charset = Some(extracted.charset);
+                    processed.fields = Some(extracted.fields);
+                }
+                None => {
+                    let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
+                    processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
+                }
+            }
+        }
+        if limits.keep_body {
+            processed.zstd = self.compress(body);
+        }
+        processed
+    }
+
+    fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.zstd.compress(bytes).expect("compression into a buffer of sufficient size does not fail")
+    }
+}
+
+fn redirect_target(url: &Url, answer: &Answer) -> Result<CrawlUrl, BadUrl> {
+    let location = String::from_utf8_lossy(answer.location.as_deref().unwrap_or_default());
+    url.join(location.trim()).map_err(BadUrl::Syntax).and_then(CrawlUrl::try_from)
+}
+
 /// Whether redirects have led to an origin other than the listed one.
 fn is_elsewhere(job: &Job, url: &Url) -> bool {
-    job.hops.first().is_some_and(|hop| Url::parse(&hop.url).is_ok_and(|listed| listed.origin() != url.origin()))
+    let has_moved = !job.hops.is_empty() || job.errand.as_ref().is_some_and(|errand| errand.hops > 0);
+    has_moved && Url::parse(job.listed_url()).is_ok_and(|listed| listed.origin() != url.origin())
 }
 
 /// Statuses that a later attempt may well not meet again.
@@ -255,17 +647,24 @@ const fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Exponential backoff with jitter: from half to the whole of a pause that doubles with each attempt. The jitter
-/// comes from the URL and the attempt, so it needs no random generator and spreads URLs that failed together.
+/// Exponential backoff with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015): anything up to a pause
+/// that doubles with each attempt. The jitter comes from the URL and the attempt, so it needs no random generator and
+/// spreads URLs that failed together.
 fn backoff(job: &Job) -> Duration {
-    let full = FIRST_RETRY.saturating_mul(1 << job.attempts.min(10)).min(LONGEST_RETRY);
+    let round = job.attempts.saturating_sub(job.forgiven);
+    let full = FIRST_RETRY.saturating_mul(1 << round.min(10)).min(LONGEST_RETRY);
     let mix = (job.url_id as u64 ^ u64::from(job.attempts) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    full / 2 + (full / 2).mul_f64(mix as f64 / f64::from(u32::MAX))
+    full.mul_f64(mix as f64 / f64::from(u32::MAX))
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3).
-fn delay_seconds(value: &[u8]) -> Option<Duration> {
-    std::str::from_utf8(value).ok()?.trim().parse().ok().map(Duration::from_secs)
+/// Text of a site, fit for a line of ours.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+}
+
+/// Microseconds of the Unix epoch.
+fn epoch_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
 }
 
 fn page_fields(fields: HtmlFields) -> PageFields {

@@ -8,6 +8,7 @@
 //! - [`channel`]: messages over a nonblocking stream socket, both ways.
 //! - [`poll`]: waits for any of several descriptors, with a deadline.
 //! - [`status`]: live numbers of every slot in shared memory.
+//! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
 //! - `procfs`: what `/proc` tells about processes.
@@ -26,7 +27,8 @@
 //!    dropped twice. A panic in a child ends the process.
 //! 4. **The supervisor directs, the children obey it alone**: terminal and service-manager signals
 //!    are ignored there. When the supervisor dies the children die too, see [`fork::Death`].
-//! 5. **Shared memory is for eyes** ([`status`]): no lease, acknowledgement or exit code rests on it.
+//! 5. **Shared memory is for eyes** ([`status`]): no lease, acknowledgement or exit code rests on it. The one exception
+//!    is [`pace`], a number that is right whoever dies when.
 //! 6. **Titles overwrite the argument strings**: arguments are read before [`title::set`], never after.
 
 pub mod channel;
@@ -35,6 +37,7 @@ mod fds;
 pub mod fork;
 pub mod limits;
 pub mod lock;
+pub mod pace;
 pub mod pair;
 pub mod poll;
 mod procfs;

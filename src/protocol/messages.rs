@@ -540,6 +540,7 @@ pub enum FromFetcher {
 
 /// The head of what goes through a page queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum RecordHead {
     /// A URL's attempt; the tail is its body.
     Page(PageHead),

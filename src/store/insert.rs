@@ -629,7 +629,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn end(mut self, ended_by: EndedBy) -> Result<()> {
-        let idle = ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; Outcome::ALL.len()];
+        let idle =
+            ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; Outcome::ALL.len()];
         let now = epoch_ms();
         self.transaction(|store| {
             if idle {

@@ -1,13 +1,25 @@
 //! Versions of the schema: each step brings the store from one version to the next.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, params};
 
 use super::StoreError;
+use crate::dedup::dedup_text;
+use crate::record::{KeyKind, url_key};
+
+/// From one version to the next: statements, and what statements cannot do.
+struct Step {
+    sql: &'static str,
+    then: fn(&Transaction<'_>) -> rusqlite::Result<()>,
+}
 
 /// Step *n* makes version *n + 1*. Steps are never edited once released; new ones are added at the end.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("2.sql")];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("schema.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("2.sql"), then: normalise_keys },
+];
 
 /// The version this program writes.
 pub const VERSION: usize = STEPS.len();
@@ -25,6 +37,26 @@ pub fn version(db: &Connection) -> Result<usize, StoreError> {
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
+/// Since version 2 the percent-encoding of a URL does not tell it from another. URLs that have become one keep their
+/// rows, and the later ones their old keys: nothing that was crawled is lost, and new lines find the first.
+fn normalise_keys(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut select =
+        transaction.prepare("SELECT url_id, url FROM url WHERE host_id IS NOT NULL AND instr(url, '%') > 0")?;
+    let mut update = transaction.prepare("UPDATE OR IGNORE url SET key = ?2 WHERE url_id = ?1")?;
+    let mut rows = select.query([])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (url_id, url): (i64, String) = (row.get(0)?, row.get(1)?);
+        if let Cow::Owned(text) = dedup_text(&url) {
+            keys.push((url_id, url_key(KeyKind::Url, text.as_bytes())));
+        }
+    }
+    for (url_id, key) in keys {
+        update.execute(params![url_id, key])?;
+    }
+    Ok(())
+}
+
 /// Brings `db` to [`VERSION`] in one transaction.
 ///
 /// # Errors
@@ -39,7 +71,8 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     }
     let transaction = db.transaction()?;
     for step in steps {
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sql)?;
+        (step.then)(&transaction)?;
     }
     transaction.execute_batch(VIEWS)?;
     transaction.pragma_update(None, "user_version", VERSION as i64)?;

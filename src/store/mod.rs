@@ -59,6 +59,18 @@ pub enum StoreError {
         /// The latest known.
         known: usize,
     },
+    /// Made by an earlier version; whoever opens it for writing brings it up to date.
+    #[error(
+        "{path} has store version {found}, this program reads {known}; `seine crawl --db {path}` brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The one needed.
+        known: usize,
+    },
     /// Nothing there.
     #[error("no crawl store at {0}; `seine crawl` makes one")]
     Missing(PathBuf),
@@ -137,7 +149,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     check_header(path)?;
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    match check_version(&db, path) {
+    match check_readable(&db, path) {
         // Where nothing can be written, the log's files cannot be made; of a store at rest nobody needs them.
         Err(StoreError::Sqlite(error))
             if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
@@ -174,7 +186,7 @@ fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
     }
     uri.push_str("?immutable=1");
     let db = Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
-    check_version(&db, path)?;
+    check_readable(&db, path)?;
     Ok(db)
 }
 
@@ -202,7 +214,17 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn check_version(db: &Connection, path: &Path) -> Result<(), StoreError> {
+/// As [`check_version`], and views and tables are those of this program.
+fn check_readable(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    match check_version(db, path)? {
+        found if found < migrations::VERSION => {
+            Err(StoreError::Older { path: path.into(), found, known: migrations::VERSION })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_version(db: &Connection, path: &Path) -> Result<usize, StoreError> {
     match migrations::version(db) {
         Ok(found) if found > migrations::VERSION => {
             Err(StoreError::Newer { path: path.into(), found, known: migrations::VERSION })
@@ -212,6 +234,6 @@ fn check_version(db: &Connection, path: &Path) -> Result<(), StoreError> {
         {
             Err(StoreError::Foreign(path.into(), "a damaged SQLite file".into()))
         }
-        other => other.map(|_| ()),
+        other => other,
     }
 }

@@ -7,9 +7,10 @@ use rusqlite::Connection;
 use super::insert::{ListFile, Session, Store};
 use super::{StoreError, open_for_reading, open_for_writing, read};
 use crate::protocol::{
-    BodyHead, EndedBy, Ending, Hop, ImportEntry, ImportUrl, PageFields, PageHead, Pull, Sweep, Verdict,
+    BodyHead, EndedBy, Ending, Hop, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead, RequestKind,
+    Sweep, Verdict,
 };
-use crate::record::{CrawlUrl, ErrorClass, Failure, KeyKind, Outcome, UrlId, url_key};
+use crate::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -85,6 +86,22 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
         status: Some(200),
         started_at: 1_700_000_000_123,
         elapsed_ms: 7,
+        requests: vec![RequestHead {
+            url: None,
+            host: "a.example".into(),
+            kind: RequestKind::Page,
+            started_us: 1_700_000_000_123_456,
+            elapsed_ms: 7,
+            gap_ms: 500,
+            status: Some(200),
+            error: None,
+            bytes: body.len() as u64,
+            remote_ip: Some([192, 0, 2, 1].into()),
+            http_version: Some(HttpVersion::Http11),
+        }],
+        attempt: 1,
+        hold_until: 0,
+        meta_robots: None,
         content_type: Some("text/html".into()),
         charset: Some("UTF-8".into()),
         body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),

@@ -30,6 +30,7 @@ use crate::process::channel::{Channel, ChannelError};
 use crate::process::clock::monotonic_ms;
 use crate::process::fork::{Death, ForkSpec, fork};
 use crate::process::lock::StoreLock;
+use crate::process::pace::SharedPace;
 use crate::process::pair::{Mode, stream_pair};
 use crate::process::poll::{Interest, PollSet};
 use crate::process::signals::{self, Signals};
@@ -127,6 +128,7 @@ struct Supervisor {
     progress: Progress,
     /// Lives as long as the process: children use their rows until they end.
     board: &'static StatusBoard,
+    rate: Option<SharedPace>,
     plan: Plan,
     feed: Feed,
     lists_done: bool,
@@ -144,6 +146,8 @@ impl Supervisor {
         let settings = start.settings;
         let board = StatusBoard::new(settings.fetchers + 1)
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
+        let rate = settings.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
+        let rate = rate.map_err(|error| SupervisorError::System("map memory for the pace of all processes", error))?;
         let now = monotonic_ms();
         let config = PlanConfig {
             slots: settings.fetchers,
@@ -166,6 +170,7 @@ impl Supervisor {
             inherited: start.inherited,
             progress: start.progress,
             board: Box::leak(Box::new(board)),
+            rate,
             plan,
             feed: Feed::new(start.lists),
             lists_done: false,
@@ -302,6 +307,7 @@ impl Supervisor {
                     generation,
                     control: theirs,
                     concurrency: share(self.settings.concurrency, self.fetchers.len(), usize::from(slot)),
+                    rate: self.rate,
                     settings: self.settings.clone(),
                 };
                 let spec = ForkSpec { role: Role::Fetcher(usize::from(slot)), keep: &keep, death: Death::Kill };

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::events::{Action, Event, Phase, PlanConfig, Who};
-use super::frontier::HostLimits;
+use super::frontier::{HostLimits, LimitsOf};
 use super::plan::Plan;
 use crate::protocol::{
-    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, Pull, Ready,
-    Slot, Verdict,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED, Pull,
+    Ready, Slot, Verdict,
 };
-use crate::record::{Outcome, UrlId};
+use crate::record::{ErrorClass, Outcome, UrlId};
 
 /// Splitmix64: small, seeded, good enough to choose who dies.
 struct Random(u64);
@@ -55,8 +55,8 @@ impl Disk {
 
 #[derive(Clone, Debug)]
 enum Record {
-    End(UrlId, Outcome),
-    Again(UrlId, u64),
+    End(UrlId, Outcome, Option<ErrorClass>),
+    Again(UrlId, u64, Option<ErrorClass>),
 }
 
 /// A page queue: what was sent and not yet read by the writer.
@@ -82,6 +82,7 @@ struct FetcherModel {
 enum Order {
     Queue(u64),
     Jobs(Vec<Job>),
+    Recall(usize),
     Drain,
 }
 
@@ -89,7 +90,8 @@ enum ToWriterModel {
     Attach(Slot, Generation, u64),
     Pull(Pull),
     Recheck(Vec<UrlId>),
-    Quarantine(UrlId),
+    End(UrlId, Outcome, ErrorClass),
+    EndHost(usize, Outcome, ErrorClass),
     Import(usize),
     Stop,
 }
@@ -100,7 +102,8 @@ struct WriterModel {
     queues: Vec<(Slot, Generation, u64)>,
     batch: Vec<Record>,
     imports: Vec<usize>,
-    quarantines: Vec<UrlId>,
+    ends: Vec<(UrlId, Outcome, ErrorClass)>,
+    hosts_ended: Vec<(usize, Outcome, ErrorClass)>,
     opened: bool,
     stop: bool,
 }
@@ -126,6 +129,10 @@ struct World {
     requests: HashMap<UrlId, u64>,
     /// URLs that kill whatever works on them.
     poison: BTreeSet<UrlId>,
+    /// Hosts that never answer.
+    dead: BTreeSet<usize>,
+    /// Hosts that asked to be left alone, as far as the supervisor has heard.
+    held_until: HashMap<usize, u64>,
     hosts_now: HashMap<String, Slot>,
     delay_ms: u64,
     last_start: HashMap<usize, (u64, Generation)>,
@@ -143,7 +150,9 @@ impl World {
         let delay_ms = [0, 0, 40][random.below(3)];
         let config = PlanConfig {
             slots: 1 + random.below(3),
-            host: HostLimits { delay_ms, window: 1 + random.below(40) as u32 },
+            hosts: LimitsOf::all(HostLimits { delay_ms, window: 1 + random.below(40) as u32 }),
+            by_site: false,
+            host_failures: [0, 2, 3][random.below(3)],
             slot_window: 4 + random.below(60),
             limit: None,
             grace_ms: 500,
@@ -151,6 +160,7 @@ impl World {
             seed,
         };
         let slots = config.slots;
+        let dead = if config.host_failures > 0 { random.below(3) } else { 0 };
         let (plan, actions) = Plan::new(config, 0);
         let list = (0..150 + random.below(150)).map(|_| random.below(HOSTS)).collect();
         let poison = (0..random.below(2)).map(|_| 1 + random.below(100) as UrlId).collect();
@@ -172,6 +182,9 @@ impl World {
             exits: VecDeque::new(),
             requests: HashMap::new(),
             poison,
+            // Hosts are numbered from 1.
+            dead: (1..=dead).collect(),
+            held_until: HashMap::new(),
             hosts_now: HashMap::new(),
             delay_ms,
             last_start: HashMap::new(),
@@ -184,6 +197,13 @@ impl World {
     }
 
     fn event(&mut self, event: Event) {
+        if let Event::Fetcher(slot, generation, FromFetcher::Returned { host, wait_ms, .. }) = &event
+            && *wait_ms > 0
+            && self.plan.generation(Who::Fetcher(*slot)) == Some(*generation)
+        {
+            let held = self.held_until.entry(host_index(host)).or_default();
+            *held = (*held).max(self.now + wait_ms);
+        }
         self.log.push(format!("{} {event:?}", self.now));
         let actions = self.plan.on(event, self.now, self.now);
         self.carry_out(actions);
@@ -200,7 +220,8 @@ impl World {
                         queues: Vec::new(),
                         batch: Vec::new(),
                         imports: Vec::new(),
-                        quarantines: Vec::new(),
+                        ends: Vec::new(),
+                        hosts_ended: Vec::new(),
                         opened: false,
                         stop: false,
                     });
@@ -244,7 +265,18 @@ impl World {
                         for job in &lease.jobs {
                             assert_eq!(host_of(&job.url), host_index(&lease.host));
                         }
-                        let held = self.now + u64::from(lease.hold_ms);
+                        let held = match lease.asked_ms_ago {
+                            NOT_ASKED => 0,
+                            ago => (self.now + self.delay_ms).saturating_sub(ago.into()),
+                        };
+                        // Law: a host that asked to be left alone is.
+                        let asked = self.held_until.get(&host_index(&lease.host)).copied().unwrap_or(0);
+                        assert!(
+                            self.now >= asked,
+                            "host {} is leased at {} and not before {asked}",
+                            lease.host,
+                            self.now
+                        );
                         let hold = self.hold_until.entry((slot, fetcher.generation, lease.host.clone())).or_default();
                         *hold = held.max(*hold);
                         fetcher.orders.push_back(Order::Jobs(lease.jobs));
@@ -252,10 +284,21 @@ impl World {
                 }
                 Action::Pull(pull) => self.tell_writer(ToWriterModel::Pull(pull)),
                 Action::Recheck(ids) => self.tell_writer(ToWriterModel::Recheck(ids)),
-                Action::Quarantine(id, _) => {
-                    assert!(self.poison.contains(&id) || self.kills > 0, "an innocent URL was quarantined");
-                    self.tell_writer(ToWriterModel::Quarantine(id));
+                Action::End(id, outcome, failure) => {
+                    let innocent = outcome == Outcome::Quarantined && !self.poison.contains(&id) && self.kills == 0;
+                    assert!(!innocent, "an innocent URL was quarantined");
+                    self.tell_writer(ToWriterModel::End(id, outcome, failure.class));
                 }
+                Action::EndHost(id, outcome, failure) => {
+                    assert!(self.dead.contains(&(id as usize)), "a healthy host was given up");
+                    self.tell_writer(ToWriterModel::EndHost(id as usize, outcome, failure.class));
+                }
+                Action::Recall(slot, host) => {
+                    if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
+                        fetcher.orders.push_back(Order::Recall(host_index(&host)));
+                    }
+                }
+                Action::AskOrigin(..) | Action::Origin(..) => {}
                 Action::ResendLists(_) => {
                     for at in self.acknowledged..self.sent {
                         self.tell_writer(ToWriterModel::Import(at));
@@ -421,7 +464,8 @@ impl World {
         match message {
             ToWriterModel::Attach(slot, generation, queue) => writer.queues.push((slot, generation, queue)),
             ToWriterModel::Import(at) => writer.imports.push(at),
-            ToWriterModel::Quarantine(id) => writer.quarantines.push(id),
+            ToWriterModel::End(id, outcome, class) => writer.ends.push((id, outcome, class)),
+            ToWriterModel::EndHost(host, outcome, class) => writer.hosts_ended.push((host, outcome, class)),
             ToWriterModel::Stop => writer.stop = true,
             ToWriterModel::Recheck(ids) => {
                 self.commit();
@@ -464,57 +508,69 @@ impl World {
             .take(limit as usize + 1)
             .map(|(id, url)| Candidate {
                 url_id: *id,
-                url: format!("h{host}/{id}"),
+                url: format!("http://h{host}/{id}"),
                 attempts: url.attempts,
+                forgiven: 0,
                 due_at: url.due_at,
             })
             .collect();
         let more = urls.len() > limit as usize;
         urls.truncate(limit as usize);
-        HostCandidates { host_id: host as i64, host: format!("h{host}"), urls, more }
+        HostCandidates { host_id: host as i64, host: format!("h{host}"), hold_until: 0, urls, more }
     }
 
     fn done(&self, url_id: UrlId, outcome: Option<Outcome>) -> Done {
-        let verdict = outcome.map_or(Verdict::Known, |outcome| Verdict::Ended(outcome, None));
+        self.done_for(url_id, outcome, None)
+    }
+
+    fn done_for(&self, url_id: UrlId, outcome: Option<Outcome>, class: Option<ErrorClass>) -> Done {
+        let verdict = outcome.map_or(Verdict::Known, |outcome| Verdict::Ended(outcome, class));
         Done { url_id, verdict, bytes: 1 }
     }
 
     fn commit(&mut self) {
         let Some(writer) = &mut self.writer else { return };
-        let (batch, imports, quarantines) = (
+        let (batch, imports, ends, hosts_ended) = (
             std::mem::take(&mut writer.batch),
             std::mem::take(&mut writer.imports),
-            std::mem::take(&mut writer.quarantines),
+            std::mem::take(&mut writer.ends),
+            std::mem::take(&mut writer.hosts_ended),
         );
         let mut done = Vec::new();
         for at in &imports {
             let url = StoredUrl { host: self.list[*at] + 1, outcome: None, attempts: 0, due_at: 0 };
             self.disk.urls.entry(*at as UrlId + 1).or_insert(url);
         }
-        let ends = quarantines.into_iter().map(|id| Record::End(id, Outcome::Quarantined));
+        let ends = ends.into_iter().map(|(id, outcome, class)| Record::End(id, outcome, Some(class)));
         for record in batch.into_iter().chain(ends.collect::<Vec<_>>()) {
             match record {
-                Record::End(id, outcome) => {
+                Record::End(id, outcome, class) => {
                     let url = self.disk.urls.get_mut(&id).expect("only known URLs are fetched");
                     if url.outcome.is_none() {
                         url.outcome = Some(outcome);
-                        done.push(self.done(id, Some(outcome)));
+                        done.push(self.done_for(id, Some(outcome), class));
                     } else {
                         done.push(self.done(id, None));
                     }
                 }
-                Record::Again(id, due_at) => {
+                Record::Again(id, due_at, class) => {
                     let url = self.disk.urls.get_mut(&id).expect("only known URLs are fetched");
                     if url.outcome.is_none() {
                         url.attempts += 1;
                         url.due_at = due_at;
-                        let verdict = Verdict::Again { due_at, class: None };
+                        let verdict = Verdict::Again { due_at, class };
                         done.push(Done { url_id: id, verdict, bytes: 0 });
                     } else {
                         done.push(self.done(id, None));
                     }
                 }
             }
+        }
+        let mut ended = Vec::new();
+        for (host, outcome, class) in hosts_ended {
+            let urls = self.disk.urls.values_mut().filter(|url| url.host == host && url.outcome.is_none());
+            let urls = urls.map(|url| url.outcome = Some(outcome)).count() as u64;
+            ended.push((host, outcome, class, urls));
         }
         // A kill right after the commit and before its acknowledgement.
         if self.random.chance(3) && self.may_kill() {
@@ -524,6 +580,10 @@ impl World {
         let pending = self.disk.pending();
         for _ in imports {
             self.say(FromWriter::Imported(Imported { lines: 1, new: 1, pending, ..Imported::default() }));
+        }
+        for (host, outcome, class, urls) in ended {
+            let host_id = host as i64;
+            self.say(FromWriter::HostEnded { host_id, outcome, class, urls, more: false, pending });
         }
         if !done.is_empty() {
             self.say(FromWriter::Committed { done, pending });
@@ -561,7 +621,7 @@ impl World {
                     let old = fetcher.queue.replace(queue);
                     let mut holding: Vec<UrlId> = fetcher.jobs.iter().map(|job| job.url_id).collect();
                     holding.extend(fetcher.outbox.iter().map(|record| match record {
-                        Record::End(id, _) | Record::Again(id, _) => *id,
+                        Record::End(id, ..) | Record::Again(id, ..) => *id,
                     }));
                     self.fetcher_said.push_back((slot, generation, FromFetcher::Holding(holding)));
                     if let Some(old) = old {
@@ -572,6 +632,13 @@ impl World {
                     if !fetcher.draining {
                         fetcher.jobs.extend(jobs);
                     }
+                }
+                Order::Recall(host) => {
+                    let (jobs, kept) = fetcher.jobs.drain(..).partition(|job| host_of(&job.url) == host);
+                    fetcher.jobs = kept;
+                    let jobs: VecDeque<Job> = jobs;
+                    let returned = FromFetcher::Returned { host: format!("h{host}"), jobs: jobs.into(), wait_ms: 0 };
+                    self.fetcher_said.push_back((slot, generation, returned));
                 }
                 Order::Drain => {
                     fetcher.draining = true;
@@ -619,10 +686,27 @@ impl World {
             self.kill(Who::Fetcher(slot), Some(id));
             return;
         }
-        match self.random.below(20) {
+        if self.dead.contains(&host) {
+            let class = Some(ErrorClass::Connect);
+            fetcher.outbox.push_back(match job.attempts < 2 {
+                true => Record::Again(job.url_id, now + 50, class),
+                false => Record::End(job.url_id, Outcome::Failed, class),
+            });
+            return;
+        }
+        match self.random.below(22) {
+            20 if job.attempts < 2 => {
+                // The host wants to be left alone: what is queued goes back, the URL itself is retried.
+                let (jobs, kept): (VecDeque<Job>, _) =
+                    fetcher.jobs.drain(..).partition(|job| host_of(&job.url) == host);
+                fetcher.jobs = kept;
+                fetcher.outbox.push_back(Record::Again(job.url_id, now + 300, None));
+                let returned = FromFetcher::Returned { host: format!("h{host}"), jobs: jobs.into(), wait_ms: 300 };
+                self.fetcher_said.push_back((slot, generation, returned));
+            }
             0 if job.hops.len() < 2 => {
                 let to = 1 + (host + job.url_id as usize) % HOSTS;
-                let url = format!("h{to}/{}", job.url_id);
+                let url = format!("http://h{to}/{}", job.url_id);
                 job.hops.push(Hop { url: std::mem::replace(&mut job.url, url), status: 302 });
                 if to == host {
                     fetcher.jobs.push_front(job);
@@ -631,9 +715,9 @@ impl World {
                     self.fetcher_said.push_back((slot, generation, FromFetcher::Redirected { host, job }));
                 }
             }
-            1 if job.attempts < 2 => fetcher.outbox.push_back(Record::Again(job.url_id, now + 200)),
-            2 => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Failed)),
-            _ => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Ok)),
+            1 if job.attempts < 2 => fetcher.outbox.push_back(Record::Again(job.url_id, now + 200, None)),
+            2 => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Failed, Some(ErrorClass::Protocol))),
+            _ => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Ok, None)),
         }
     }
 
@@ -644,7 +728,7 @@ impl World {
 }
 
 fn host_of(url: &str) -> usize {
-    host_index(url.split('/').next().unwrap_or_default())
+    host_index(url.trim_start_matches("http://").split('/').next().unwrap_or_default())
 }
 
 fn host_index(host: &str) -> usize {
@@ -702,7 +786,8 @@ fn every_url_gets_one_outcome_whoever_dies_when() {
         assert_eq!(world.disk.pending(), 0, "seed {seed}");
         for id in &world.poison {
             if let Some(url) = world.disk.urls.get(id) {
-                assert_eq!(url.outcome, Some(Outcome::Quarantined), "seed {seed}: poison {id}");
+                let given_up = world.dead.contains(&url.host) && url.outcome == Some(Outcome::Failed);
+                assert!(given_up || url.outcome == Some(Outcome::Quarantined), "seed {seed}: poison {id}: {url:?}");
             }
         }
         assert_eq!(world.plan.leased(), 0, "seed {seed}");

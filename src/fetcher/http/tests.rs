@@ -33,6 +33,13 @@ fn options() -> HttpOptions {
         connect_timeout: AMPLE,
         max_body_bytes: 4 << 20,
         host_concurrency: 8,
+        min_speed: 0,
+        accept_types: Vec::new(),
+        resolve: Vec::new(),
+        networks: Default::default(),
+        proxies: Vec::new(),
+        ca_certs: Vec::new(),
+        cookie_file: None,
         large_bodies: 2,
     }
 }

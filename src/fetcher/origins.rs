@@ -1,0 +1,222 @@
+//! What a fetcher knows of the origins of one host: whether a list names it, and its robots.txt.
+//!
+//! The store knows first: it is asked once, so that a robots.txt is read once per run even if the host moves from
+//! fetcher to fetcher. What nobody has read yet is read on an *errand* of the first URL that wants it; the others wait.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use url::Url;
+
+use crate::protocol::{OriginFacts, RobotsText};
+use crate::robots::{Decision, MAX_BYTES, Robots};
+
+/// How long the URLs of a host wait for one that went to read their robots.txt, at other hosts perhaps. After that
+/// another one goes.
+const ERRAND_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where `url`'s robots.txt is.
+pub fn robots_url(url: &Url) -> String {
+    format!("{}/robots.txt", origin_of(url))
+}
+
+/// Scheme, host and port of `url`.
+pub fn origin_of(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// What has to happen before a URL may be requested.
+#[derive(Debug)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// The store is to be asked about its origin.
+    Facts(String),
+    /// An answer or an errand is under way, until this time.
+    Patience(Option<Instant>),
+    /// Its robots.txt is to be read first.
+    Errand(String),
+    /// It never may.
+    Denied(Decision),
+}
+
+/// The origins of one host.
+#[derive(Debug, Default)]
+pub struct Origins(HashMap<String, Origin>);
+
+#[derive(Debug)]
+enum Origin {
+    /// The store was asked.
+    Asked,
+    /// What it said of a robots.txt that nobody has read in this run.
+    Unread { listed: bool },
+    /// A URL went to read it.
+    Reading { listed: bool, since: Instant },
+    /// What it says.
+    Read { listed: bool, rules: Rc<Robots> },
+}
+
+impl Origins {
+    /// What `url` needs; `obeys` if robots.txt counts here.
+    pub fn need(&self, url: &Url, obeys: bool) -> Need {
+        let origin = origin_of(url);
+        match self.0.get(&origin) {
+            None => Need::Facts(origin),
+            Some(Origin::Asked) => Need::Patience(None),
+            _ if !obeys || url.path() == "/robots.txt" => Need::Nothing,
+            Some(Origin::Unread { .. }) => Need::Errand(origin),
+            Some(Origin::Reading { since, .. }) if since.elapsed() < ERRAND_PATIENCE => {
+                Need::Patience(Some(*since + ERRAND_PATIENCE))
+            }
+            Some(Origin::Reading { .. }) => Need::Errand(origin),
+            Some(Origin::Read { rules, .. }) => {
+                let decision = rules.decide(url);
+                if decision.allowed { Need::Nothing } else { Need::Denied(decision) }
+            }
+        }
+    }
+
+    /// Whether a list names the host of `url`, as far as is known.
+    pub fn is_listed(&self, url: &Url) -> bool {
+        match self.0.get(&origin_of(url)) {
+            None | Some(Origin::Asked) => false,
+            Some(Origin::Unread { listed } | Origin::Reading { listed, .. } | Origin::Read { listed, .. }) => *listed,
+        }
+    }
+
+    /// The store was asked about `origin`.
+    pub fn asked(&mut self, origin: String) {
+        self.0.insert(origin, Origin::Asked);
+    }
+
+    /// The questions that have no answer yet.
+    pub fn open_questions(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().filter(|(_, origin)| matches!(origin, Origin::Asked)).map(|(name, _)| name)
+    }
+
+    /// What the store knows; returns the rules if it has them.
+    pub fn learn(&mut self, facts: OriginFacts, agent: &str) -> Option<Rc<Robots>> {
+        let OriginFacts { origin, listed, robots } = facts;
+        // An errand may have been quicker.
+        if !matches!(self.0.get(&origin), None | Some(Origin::Asked)) {
+            return None;
+        }
+        let rules = robots.map(|text| Rc::new(rules_of(&text, agent)));
+        let known = match &rules {
+            None => Origin::Unread { listed },
+            Some(rules) => Origin::Read { listed, rules: Rc::clone(rules) },
+        };
+        self.0.insert(origin, known);
+        rules
+    }
+
+    /// A URL goes to read the robots.txt of `origin`.
+    pub fn reading(&mut self, origin: String, listed: bool) {
+        self.0.insert(origin, Origin::Reading { listed, since: Instant::now() });
+    }
+
+    /// The errand has failed; another may try.
+    pub fn not_read(&mut self, origin: &str) {
+        if let Some(known) = self.0.get_mut(origin)
+            && let Origin::Reading { listed, .. } = *known
+        {
+            *known = Origin::Unread { listed };
+        }
+    }
+
+    /// The robots.txt of `url`'s origin was read.
+    pub fn read(&mut self, url: &Url, rules: Rc<Robots>) {
+        let listed = self.is_listed(url);
+        self.0.insert(origin_of(url), Origin::Read { listed, rules });
+    }
+
+    /// Bytes of all rules.
+    pub fn memory(&self) -> usize {
+        let rules = self.0.values().map(|origin| match origin {
+            Origin::Read { rules, .. } => rules.memory(),
+            _ => 0,
+        });
+        rules.sum()
+    }
+
+    /// Forgets what takes memory; the store will be asked again.
+    pub fn forget_rules(&mut self) {
+        self.0.retain(|_, origin| !matches!(origin, Origin::Read { .. }));
+    }
+}
+
+/// The rules for `agent` in a robots.txt; a site that has none (any status but a success) forbids nothing
+/// (RFC 9309 section 2.3.1.3).
+pub fn rules_of(text: &RobotsText, agent: &str) -> Robots {
+    if !(200..300).contains(&text.status) || text.zstd.is_empty() {
+        return Robots::default();
+    }
+    // Compressed by a process of this run and never longer than the limit.
+    match zstd::bulk::decompress(&text.zstd, MAX_BYTES) {
+        Ok(text) => Robots::parse(&text, agent),
+        Err(error) => {
+            tracing::warn!(%error, "a stored robots.txt is damaged; all is disallowed");
+            Robots::parse(b"user-agent: *\ndisallow: /", "")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn facts(origin: &str, robots: Option<&str>) -> OriginFacts {
+        let robots =
+            robots.map(|text| RobotsText { status: 200, zstd: zstd::bulk::compress(text.as_bytes(), 1).unwrap() });
+        OriginFacts { origin: origin.to_owned(), listed: true, robots }
+    }
+
+    #[test]
+    fn a_url_waits_until_its_robots_txt_is_known() {
+        let mut origins = Origins::default();
+        let page = url("http://a.test:8080/x?y");
+        let Need::Facts(origin) = origins.need(&page, true) else { panic!() };
+        assert_eq!(origin, "http://a.test:8080");
+        origins.asked(origin.clone());
+        assert!(matches!(origins.need(&page, true), Need::Patience(None)));
+        assert_eq!(origins.open_questions().count(), 1);
+        origins.learn(facts(&origin, None), "seine");
+        assert!(matches!(origins.need(&page, true), Need::Errand(_)));
+        assert!(matches!(origins.need(&page, false), Need::Nothing));
+        assert!(matches!(origins.need(&url("http://a.test:8080/robots.txt"), true), Need::Nothing));
+        origins.reading(origin.clone(), true);
+        assert!(matches!(origins.need(&page, true), Need::Patience(Some(_))));
+        origins.not_read(&origin);
+        assert!(matches!(origins.need(&page, true), Need::Errand(_)));
+        origins.read(&page, Rc::new(Robots::parse(b"user-agent: *\ndisallow: /x", "seine")));
+        assert!(matches!(origins.need(&page, true), Need::Denied(_)));
+        assert!(matches!(origins.need(&url("http://a.test:8080/z"), true), Need::Nothing));
+        assert!(
+            matches!(origins.need(&url("http://a.test/x"), true), Need::Facts(_)),
+            "another port is another origin"
+        );
+    }
+
+    #[test]
+    fn what_the_store_has_is_not_read_again() {
+        let mut origins = Origins::default();
+        origins.asked("http://a.test".into());
+        origins.learn(facts("http://a.test", Some("User-agent: *\nDisallow: /private")), "seine");
+        assert!(matches!(origins.need(&url("http://a.test/private"), true), Need::Denied(_)));
+        assert!(origins.is_listed(&url("http://a.test/")));
+        origins.forget_rules();
+        assert!(matches!(origins.need(&url("http://a.test/private"), true), Need::Facts(_)));
+    }
+
+    #[test]
+    fn a_site_without_the_file_forbids_nothing() {
+        let text = RobotsText { status: 404, zstd: zstd::bulk::compress(b"user-agent: *\ndisallow: /", 1).unwrap() };
+        assert!(rules_of(&text, "seine").decide(&url("http://a.test/x")).allowed);
+    }
+}

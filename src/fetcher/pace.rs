@@ -1,0 +1,184 @@
+//! When a host may be asked next.
+//!
+//! Exact, because a host lives in one fetcher at a time: the smallest gap between the starts of two requests is kept
+//! here (by a `governor` limiter) and never undercut. It is the configured one, or the site's `Crawl-delay` if that is
+//! longer. What comes on top only ever lengthens it: jitter, the host's own wish (`Retry-After`), and, in adaptive mode,
+//! its latency and errors (the rule of Scrapy's AutoThrottle: the gap follows the time an answer takes, at once
+//! upwards, halving the distance downwards).
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
+
+/// Adaptive mode goes no further than this.
+const LONGEST_ADAPTED: Duration = Duration::from_secs(60);
+/// Where it starts from when a host without delay is in trouble.
+const FIRST_TROUBLE: Duration = Duration::from_millis(500);
+
+/// The pace of one host.
+pub struct Pace {
+    /// The smallest gap.
+    floor: Duration,
+    /// `None`: no gap.
+    limiter: Option<DefaultDirectRateLimiter>,
+    /// The gap that latency and errors call for; `None`: not adaptive.
+    adapted: Option<Duration>,
+    jitter: Duration,
+    last_start: Option<Instant>,
+    earliest: Instant,
+}
+
+impl Pace {
+    /// A host nobody has asked yet, with `floor` between requests.
+    pub fn new(floor: Duration, adaptive: bool, jitter: Duration) -> Self {
+        Self {
+            floor,
+            limiter: limiter(floor),
+            adapted: adaptive.then_some(Duration::ZERO),
+            jitter,
+            last_start: None,
+            earliest: Instant::now(),
+        }
+    }
+
+    /// The smallest gap in force.
+    pub fn floor(&self) -> Duration {
+        self.floor
+    }
+
+    /// Lengthens the smallest gap; says whether that changed anything.
+    pub fn raise(&mut self, floor: Duration) -> bool {
+        if floor <= self.floor {
+            return false;
+        }
+        self.floor = floor;
+        self.limiter = limiter(floor);
+        if let Some(last_start) = self.last_start {
+            self.hold(last_start + floor);
+        }
+        true
+    }
+
+    /// Up to `at` somebody else may have asked the host.
+    pub fn asked(&mut self, at: Instant) {
+        self.last_start = self.last_start.max(Some(at));
+        self.hold(at + self.floor);
+    }
+
+    /// Nothing starts before `until`.
+    pub fn hold(&mut self, until: Instant) {
+        self.earliest = self.earliest.max(until);
+    }
+
+    /// How long until a request may start.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        Some(self.earliest.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+    }
+
+    /// Starts a request at `now` if that is permitted; `random` is from 0 to 1.
+    pub fn start(&mut self, now: Instant, random: f64) -> bool {
+        if self.wait(now).is_some() || self.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
+            return false;
+        }
+        self.last_start = Some(now);
+        let gap = self.floor.max(self.adapted.unwrap_or_default()) + self.jitter.mul_f64(random);
+        self.earliest = now + gap;
+        true
+    }
+
+    /// A request took `latency`; `trouble` if it ended in a way that asks for fewer of them.
+    pub fn answered(&mut self, latency: Duration, trouble: bool) {
+        let Some(adapted) = self.adapted else { return };
+        let present = adapted.max(self.floor);
+        let next = if trouble {
+            (present * 2).max(FIRST_TROUBLE).max(latency)
+        } else {
+            ((present + latency) / 2).max(latency)
+        };
+        let next = next.min(LONGEST_ADAPTED);
+        self.adapted = Some(next);
+        if let Some(last_start) = self.last_start {
+            self.hold(last_start + next.max(self.floor));
+        }
+    }
+}
+
+fn limiter(floor: Duration) -> Option<DefaultDirectRateLimiter> {
+    Quota::with_period(floor).map(|quota| RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_gap_is_kept_from_start_to_start() {
+        let mut pace = Pace::new(SECOND, false, Duration::ZERO);
+        let now = Instant::now();
+        assert!(pace.start(now, 0.0));
+        assert!(!pace.start(now, 0.0));
+        assert_eq!(pace.wait(now + SECOND / 4), Some(SECOND * 3 / 4));
+        assert_eq!(pace.wait(now + SECOND), None);
+    }
+
+    #[test]
+    fn a_longer_gap_counts_from_the_last_start() {
+        let mut pace = Pace::new(SECOND, false, Duration::ZERO);
+        let now = Instant::now();
+        pace.start(now, 0.0);
+        assert!(pace.raise(10 * SECOND));
+        assert!(!pace.raise(5 * SECOND));
+        assert_eq!(pace.wait(now), Some(10 * SECOND));
+    }
+
+    #[test]
+    fn what_another_process_asked_counts() {
+        let mut pace = Pace::new(SECOND, false, Duration::ZERO);
+        let now = Instant::now();
+        pace.asked(now);
+        assert_eq!(pace.wait(now), Some(SECOND));
+        pace.raise(3 * SECOND);
+        assert_eq!(pace.wait(now), Some(3 * SECOND));
+    }
+
+    #[test]
+    fn jitter_only_lengthens() {
+        let mut pace = Pace::new(SECOND, false, SECOND);
+        let now = Instant::now();
+        pace.start(now, 0.5);
+        assert_eq!(pace.wait(now), Some(SECOND * 3 / 2));
+    }
+
+    #[test]
+    fn the_gap_follows_latency_and_comes_back_but_never_below_the_floor() {
+        let mut pace = Pace::new(SECOND, true, Duration::ZERO);
+        let now = Instant::now();
+        pace.start(now, 0.0);
+        pace.answered(4 * SECOND, false);
+        assert_eq!(pace.wait(now), Some(4 * SECOND));
+        for _ in 0..20 {
+            pace.answered(SECOND / 10, false);
+        }
+        assert!(pace.adapted.unwrap().max(pace.floor) < SECOND * 101 / 100);
+        let before = pace.adapted.unwrap();
+        pace.answered(SECOND / 10, true);
+        assert!(pace.adapted.unwrap() >= before * 2);
+    }
+
+    #[test]
+    fn trouble_slows_down_even_where_there_is_no_delay() {
+        let mut pace = Pace::new(Duration::ZERO, true, Duration::ZERO);
+        let mut fixed = Pace::new(Duration::ZERO, false, Duration::ZERO);
+        let now = Instant::now();
+        assert!(pace.start(now, 0.0) && pace.start(now, 0.0));
+        pace.answered(Duration::ZERO, true);
+        assert_eq!(pace.wait(now), Some(FIRST_TROUBLE));
+        fixed.start(now, 0.0);
+        fixed.answered(SECOND, true);
+        assert_eq!(fixed.wait(now), None);
+    }
+}
