@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::CrawlOptions;
 
@@ -15,6 +15,38 @@ Exit codes:
   4        the store is held by another run
   5        out of disk; resumable
   130/143  stopped by SIGINT/SIGTERM; resumable";
+
+const WHY_EXIT_CODES: &str = "\
+Exit codes:
+  0  the store knows the URL
+  2  it does not, or there is no such store";
+
+const AUDIT_EXIT_CODES: &str = "\
+Exit codes:
+  0  every limit was kept, and nothing is missing
+  1  one was not, or something is
+  2  usage error, or no such store";
+
+const ROBOTS_EXIT_CODES: &str = "\
+Exit codes:
+  0  all URLs are allowed
+  1  at least one is not
+  2  usage or input error";
+
+const EXPLAIN_EXIT_CODES: &str = "\
+Exit codes:
+  0  every line was answered
+  2  a line was no such object; its answer is {\"error\": ...}, the others are answered all the same
+
+Questions and answers, one JSON object a line:
+  robots       {robots_b64, user_agent, url}   {allowed, rule, line}
+  crawl-delay  {robots_b64, user_agent}        {crawl_delay_s}
+  url          {base, href, page_encoding?}    {url, reason}
+  same-url     {a, b}                          {same}
+  address      {url}                           {allowed, reason}
+  retry-after  {header, now}                   {wait_s, capped}
+  title        {content_type?, body_b64}       {title, encoding}
+What there is none of is null. Of retry-after, now is a number of seconds of the Unix epoch or a date.";
 
 /// Turns files of URLs into one SQLite file of scraped data.
 #[derive(Debug, Parser)]
@@ -38,6 +70,21 @@ pub enum Command {
     Status(StatusArgs),
     /// Print the stored body of a URL, byte for byte
     Cat(CatArgs),
+    /// Tell the life of one URL: who named it, robots.txt, requests, waits, redirects, outcome
+    #[command(after_help = WHY_EXIT_CODES)]
+    Why(WhyArgs),
+    /// Prove from the record that every limit was kept, and that nothing is missing
+    #[command(after_help = AUDIT_EXIT_CODES)]
+    Audit(AuditArgs),
+    /// Make URLs pending again and crawl them
+    #[command(after_help = EXIT_CODES)]
+    Retry(RetryArgs),
+    /// Tell what robots.txt files allow
+    #[command(after_help = ROBOTS_EXIT_CODES)]
+    Robots(RobotsArgs),
+    /// Answer questions from standard input as the crawler would decide them
+    #[command(after_help = EXPLAIN_EXIT_CODES)]
+    Explain(ExplainArgs),
 }
 
 /// `seine crawl`
@@ -85,4 +132,96 @@ pub struct CatArgs {
     /// A URL of it, as in a list
     #[arg(value_name = "URL")]
     pub url: String,
+}
+
+/// `seine why`
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// A URL of it, or the text of a rejected line, as in a list
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine audit`
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    /// The store
+    #[arg(value_name = "DB", default_value = crate::config::DEFAULT_DB)]
+    pub db: PathBuf,
+    /// Show every host, not only the 20 that came closest to their limit
+    #[arg(long)]
+    pub all: bool,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine retry`
+#[derive(Args, Debug)]
+pub struct RetryArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub store: PathBuf,
+    /// Which URLs: a condition in SQL over the columns of `pages`, "error = 'timeout'"; rejected lines never are
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: String,
+    /// Only say how many they are
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How they are crawled; of the options of `crawl`, lists and --db do not apply.
+    #[command(flatten)]
+    pub crawl: CrawlArgs,
+}
+
+/// `seine robots`
+#[derive(Args, Debug)]
+pub struct RobotsArgs {
+    /// URLs, whose robots.txt files are read; local files: lists of URLs, or a robots.txt. With --file URLs or paths
+    #[arg(value_name = "URL|FILE")]
+    pub targets: Vec<String>,
+    /// The name the files are searched for [default: first word of the User-Agent]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Check this URL or path instead, at each site; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub url: Vec<String>,
+    /// Take the rules from this file, and ask nobody
+    #[arg(long, value_name = "ROBOTS.TXT")]
+    pub file: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine explain`
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ExplainArgs {
+    /// What the questions are about
+    #[arg(value_name = "KIND", value_enum)]
+    pub kind: ExplainKind,
+}
+
+/// What [`ExplainArgs`] can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainKind {
+    /// Whether a robots.txt allows a URL
+    Robots,
+    /// The Crawl-delay of a robots.txt, however long
+    CrawlDelay,
+    /// The URL that a link leads to
+    Url,
+    /// Whether two URLs are one to the crawl
+    SameUrl,
+    /// Whether the address of a URL may be connected to
+    Address,
+    /// How long a Retry-After header makes the crawler wait
+    RetryAfter,
+    /// Title and charset of a page
+    Title,
 }

@@ -90,12 +90,7 @@ impl TryFrom<url::Url> for CrawlUrl {
     type Error = BadUrl;
 
     fn try_from(mut url: url::Url) -> Result<Self, BadUrl> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(BadUrl::Scheme(url.scheme().to_owned()));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(BadUrl::Credentials);
-        }
+        check(&url)?;
         url.set_fragment(None);
         let host = url.host_str().ok_or(BadUrl::NoHost)?.to_owned();
         let url = String::from(url);
@@ -105,6 +100,20 @@ impl TryFrom<url::Url> for CrawlUrl {
         let key = url_key(KeyKind::Url, dedup_text(&url).as_bytes());
         Ok(Self { url, host, key })
     }
+}
+
+/// Whether `url` is of a kind that can be crawled; its length is another question.
+///
+/// # Errors
+/// [`BadUrl`] if it is not.
+pub fn check(url: &url::Url) -> Result<(), BadUrl> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(BadUrl::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(BadUrl::Credentials);
+    }
+    Ok(())
 }
 
 /// How one URL ended. Every URL ends in exactly one of these; until then it is pending.

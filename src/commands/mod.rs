@@ -1,15 +1,21 @@
 //! What a user can ask for: one file per verb. Each takes its arguments and returns the exit code.
 
+pub mod audit;
 pub mod cat;
 pub mod crawl;
 pub mod demo;
+pub mod explain;
 pub mod log;
+pub mod retry;
+pub mod robots;
 pub mod status;
 pub mod summary;
+pub mod why;
 
+use std::io;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rusqlite::Connection;
 
 use crate::cli::Command;
@@ -39,6 +45,11 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),
+        Command::Why(args) => why::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Retry(args) => retry::run(args),
+        Command::Robots(args) => robots::run(&args),
+        Command::Explain(args) => explain::run(args),
     }
 }
 
@@ -59,6 +70,14 @@ fn update_store(path: &Path) -> Result<()> {
     let _lock = StoreLock::acquire(path)?;
     drop(open_for_writing(path)?);
     Ok(())
+}
+
+/// What was written: a reader that has seen enough (`seine … | head`) is no failure.
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
 }
 
 /// An error with an exit code of its own.

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::Encoding;
 use url::Url;
 
 use super::captures::Owner;
-use super::resolve::{Resolver, is_http};
+use super::resolve::{self, Resolver};
 use super::robots::Directives;
 use super::seen::Seen;
 use super::tags::{DECODED_TEXT, Tag};
@@ -13,7 +14,7 @@ use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
 use super::{AGENT, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
-use crate::record::{HtmlFields, Link, MAX_URL_BYTES};
+use crate::record::{self, HtmlFields, Link, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
 #[derive(Default)]
@@ -46,9 +47,15 @@ struct Page<'d, 's> {
 /// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
 const TURN: usize = 4096;
 
-/// The fields of `document`, whose links are relative to `url` unless it says otherwise; `None` once `keep_going`
-/// says no.
-pub fn extract(scratch: &mut Scratch, document: &str, url: &Url, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
+/// The fields of `document`, which was read in `charset` and whose links are relative to `url` unless it says
+/// otherwise; `None` once `keep_going` says no.
+pub fn extract(
+    scratch: &mut Scratch,
+    document: &str,
+    charset: &'static Encoding,
+    url: &Url,
+    keep_going: &dyn Fn() -> bool,
+) -> Option<HtmlFields> {
     scratch.tree.clear();
     scratch.seen.clear();
     let mut page = Page {
@@ -65,7 +72,7 @@ pub fn extract(scratch: &mut Scratch, document: &str, url: &Url, keep_going: &dy
         anchors: Vec::new(),
     };
     page.read(keep_going)?;
-    page.finish(url, keep_going)
+    page.finish(url, charset, keep_going)
 }
 
 impl<'d> Page<'d, '_> {
@@ -198,15 +205,16 @@ impl<'d> Page<'d, '_> {
         }
     }
 
-    fn finish(self, url: &Url, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
+    fn finish(self, url: &Url, charset: &'static Encoding, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
         // Each link may copy the base: one that is too long for a URL is none.
-        let base = self.base.and_then(|href| join(url, href));
+        let base = self.base.and_then(|href| join(url, href, charset));
         let base = base.as_ref().unwrap_or(url);
-        let canonical = self.canonical.and_then(|href| join(base, href)).filter(is_http).map(String::from);
+        let canonical = self.canonical.and_then(|href| join(base, href, charset));
+        let canonical = canonical.filter(|url| record::check(url).is_ok()).map(String::from);
 
         let mut links: Vec<Link> = Vec::with_capacity(self.anchors.len());
         let mut texts = self.tree.stack.captures.anchors.iter_mut();
-        let mut resolver = Resolver::new(base);
+        let mut resolver = Resolver::new(base, charset);
         let mut total_bytes = 0;
         self.seen.clear();
         for (number, anchor) in self.anchors.iter().enumerate() {
@@ -214,7 +222,7 @@ impl<'d> Page<'d, '_> {
                 return None;
             }
             let text = texts.next().map(std::mem::take).unwrap_or_default();
-            let Some(url) = resolver.resolve(&anchor.href) else { continue };
+            let Ok(url) = resolver.resolve(&anchor.href) else { continue };
             if !self.seen.is_new(&url, |number| links[number].url.as_str()) {
                 continue;
             }
@@ -239,11 +247,11 @@ impl<'d> Page<'d, '_> {
 }
 
 /// `href` as written, resolved against `base`, unless it is too long.
-fn join(base: &Url, href: &str) -> Option<Url> {
+fn join(base: &Url, href: &str, charset: &'static Encoding) -> Option<Url> {
     if href.len() > MAX_URL_BYTES {
         return None;
     }
-    base.join(&attribute_value(href)).ok().filter(|url| url.as_str().len() <= MAX_URL_BYTES)
+    resolve::join(base, &attribute_value(href), charset).ok().filter(|url| url.as_str().len() <= MAX_URL_BYTES)
 }
 
 /// `href` without what the URL standard strips and without its fragment, so that more repetitions are seen.

@@ -89,7 +89,7 @@ impl Extractor {
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Extracted> {
         let (document, charset) = charset::decode(body, content_type);
-        let fields = fields::extract(&mut self.scratch, &document, url, keep_going)?;
+        let fields = fields::extract(&mut self.scratch, &document, charset, url, keep_going)?;
         Some(Extracted { fields, charset: charset.name() })
     }
 }
