@@ -28,6 +28,9 @@ const SPARE_DESCRIPTORS: u64 = 64;
 /// An orphaned writer is gone within its grace of one second.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How a crawl that was stopped goes on.
+pub const GO_ON: &str = "run the same command again to go on";
+
 /// Crawls; returns the exit code.
 ///
 /// # Errors
@@ -46,11 +49,14 @@ pub fn run(args: CrawlArgs) -> Result<i32> {
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let outcome = crawl(&settings, lists, signals, inherited)?;
-    finish(&settings, &outcome)
+    finish(&settings, &outcome, GO_ON)
 }
 
 /// Flags over config file over defaults.
-fn settings(args: CrawlArgs) -> Result<Settings> {
+///
+/// # Errors
+/// The file, or a value that cannot be used.
+pub fn settings(args: CrawlArgs) -> Result<Settings> {
     let file = match &args.config {
         Some(path) => CrawlOptions::load(path)?,
         None => CrawlOptions::default(),
@@ -65,6 +71,20 @@ fn settings(args: CrawlArgs) -> Result<Settings> {
 pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherited: Vec<RawFd>) -> Result<Report> {
     let settings = &within_limits(settings)?;
     let lock = lock(&settings.db)?;
+    crawl_locked(settings, lists, lock, signals, inherited)
+}
+
+/// As [`crawl`], of a store whose lock is held and with settings that are [`within_limits`].
+///
+/// # Errors
+/// The system refuses what every run needs.
+pub fn crawl_locked(
+    settings: &Settings,
+    lists: Vec<UrlList>,
+    lock: StoreLock,
+    signals: Signals,
+    inherited: Vec<RawFd>,
+) -> Result<Report> {
     let mut progress = Progress::new(settings.progress, settings.quiet);
     if let Some(kind) = lock.network_file_system() {
         progress.warn(&format!(
@@ -129,7 +149,10 @@ pub fn lock(db: &Path) -> Result<StoreLock> {
 }
 
 /// Lowers the concurrency to what the limit of open files allows.
-fn within_limits(settings: &Settings) -> Result<Settings> {
+///
+/// # Errors
+/// It allows no request at all.
+pub fn within_limits(settings: &Settings) -> Result<Settings> {
     let mut settings = settings.clone();
     let descriptors = limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
     // A request may have a second connection beside it: the idle one of the host before.
@@ -152,11 +175,11 @@ fn within_limits(settings: &Settings) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Prints the summary and finds the exit code.
+/// Prints the summary and finds the exit code; `again` says how a crawl that was stopped goes on.
 ///
 /// # Errors
 /// The store cannot be read, or standard output not written.
-pub fn finish(settings: &Settings, report: &Report) -> Result<i32> {
+pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> {
     let code = exit_code(report);
     if let Some(fatal) = &report.tally.fatal {
         eprintln!("seine: {fatal}");
@@ -169,7 +192,7 @@ pub fn finish(settings: &Settings, report: &Report) -> Result<i32> {
             }
             if !settings.quiet {
                 eprint!("{}", summary::text(&found, &settings.db, None, Some(report)));
-                eprint!("{}", advice(settings, report, found.pending));
+                eprint!("{}", advice(settings, report, found.pending, again));
             }
         }
         // The reason was given already.
@@ -183,12 +206,12 @@ fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-fn advice(settings: &Settings, report: &Report, pending: u64) -> String {
+fn advice(settings: &Settings, report: &Report, pending: u64, again: &str) -> String {
     let db = settings.db.display();
     match report.ended_by {
         EndedBy::Completed => format!("  results: sqlite3 {db} 'SELECT url, title FROM pages'\n"),
-        EndedBy::DiskFull => format!("  out of disk: make room, then run the same command again; {pending} to go\n"),
-        _ => "  run the same command again to go on\n".to_owned(),
+        EndedBy::DiskFull => format!("  out of disk: make room, then {again}; {pending} to go\n"),
+        _ => format!("  {again}\n"),
     }
 }
 

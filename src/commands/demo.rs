@@ -70,7 +70,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     }
     let report = crawl::crawl(&settings, lists, signals, inherited)?;
     drop(ours);
-    let code = crawl::finish(&settings, &report)?;
+    let code = crawl::finish(&settings, &report, crawl::GO_ON)?;
     let _ = signals::reap();
     if !args.quiet {
         let db = args.db.display();

@@ -244,10 +244,7 @@ mod tests {
         let about = |agent: &str, url: &str| {
             ask(ExplainKind::Robots, json!({"robots_b64": file, "user_agent": agent, "url": url}))
         };
-        assert_eq!(
-            about("a/1.0", "http://a.test/x"),
-            json!({"allowed": false, "rule": "Disallow: /x", "line": 2})
-        );
+        assert_eq!(about("a/1.0", "http://a.test/x"), json!({"allowed": false, "rule": "Disallow: /x", "line": 2}));
         assert_eq!(about("b", "http://a.test/x"), json!({"allowed": true, "rule": null, "line": null}));
         let delay =
             |agent: &str| ask(ExplainKind::CrawlDelay, json!({"robots_b64": file, "user_agent": agent})).to_string();

@@ -14,6 +14,7 @@ pub mod why;
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rusqlite::Connection;
@@ -78,6 +79,23 @@ fn written(result: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
     }
+}
+
+/// Microseconds of the Unix epoch as the views write times; no time that is none.
+fn at_us(epoch_us: u64) -> String {
+    let timestamp = i64::try_from(epoch_us).ok().and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+    timestamp.map_or_else(|| "-".to_owned(), |timestamp| format!("{timestamp:.3}"))
+}
+
+/// Milliseconds of the Unix epoch, likewise.
+fn at_ms(epoch_ms: u64) -> String {
+    at_us(epoch_ms.saturating_mul(1000))
+}
+
+/// A span for people, to the millisecond below ten seconds.
+fn span_ms(ms: u64) -> String {
+    let ms = if ms < 10_000 { ms } else { ms / 1000 * 1000 };
+    humantime::format_duration(Duration::from_millis(ms)).to_string()
 }
 
 /// An error with an exit code of its own.

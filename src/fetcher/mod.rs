@@ -8,6 +8,7 @@
 //! - [`pace`], [`retry_after`]: when a host may be asked next.
 //! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
 //! - [`http`]: one request.
+//! - [`robots_txt`]: a robots.txt for somebody who only asks.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
 //! - [`control`]: the channel to the supervisor.
 
@@ -18,6 +19,7 @@ pub mod origins;
 pub mod outbox;
 pub mod pace;
 pub mod retry_after;
+pub mod robots_txt;
 pub mod visit;
 
 use std::os::fd::OwnedFd;
@@ -79,6 +81,27 @@ fn idle_time(delay: Duration) -> Duration {
     (LEAST_IDLE + 2 * delay).min(MOST_IDLE)
 }
 
+/// How requests are made with these settings.
+fn http_options(settings: &Settings) -> HttpOptions {
+    HttpOptions {
+        user_agent: settings.user_agent.clone(),
+        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        max_body_bytes: settings.max_body,
+        host_concurrency: settings.host_concurrency,
+        idle_time: idle_time(settings.delay),
+        large_bodies: large_bodies(settings.max_body),
+        min_speed: settings.min_speed,
+        accept_types: settings.accept_types.clone(),
+        resolve: settings.resolve.clone(),
+        networks: settings.network.clone(),
+        proxies: settings.proxy.clone(),
+        ca_certs: settings.ca_cert.clone(),
+        cookie_file: settings.cookie_file.clone(),
+    }
+}
+
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(start: Start, row: &'static Row) -> i32 {
     let runtime =
@@ -98,24 +121,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
 
 async fn fetch(start: Start, row: &'static Row) -> i32 {
     let Start { slot, generation, control, concurrency, rate, settings } = start;
-    let options = HttpOptions {
-        user_agent: settings.user_agent.clone(),
-        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
-        timeout: settings.timeout,
-        connect_timeout: settings.connect_timeout,
-        max_body_bytes: settings.max_body,
-        host_concurrency: settings.host_concurrency,
-        idle_time: idle_time(settings.delay),
-        large_bodies: large_bodies(settings.max_body),
-        min_speed: settings.min_speed,
-        accept_types: settings.accept_types.clone(),
-        resolve: settings.resolve.clone(),
-        networks: settings.network.clone(),
-        proxies: settings.proxy.clone(),
-        ca_certs: settings.ca_cert.clone(),
-        cookie_file: settings.cookie_file.clone(),
-    };
-    let http = match Http::new(&options) {
+    let http = match Http::new(&http_options(&settings)) {
         Ok(http) => http,
         Err(error) => {
             eprintln!("seine: fetcher {}: {error}", slot);

@@ -36,7 +36,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
-const ROBOTS_REDIRECTS: u8 = 5;
+pub(super) const ROBOTS_REDIRECTS: u8 = 5;
 
 /// What holds for one visit.
 #[derive(Debug)]
@@ -631,7 +631,8 @@ impl Tools {
     }
 }
 
-fn redirect_target(url: &Url, answer: &Answer) -> Result<CrawlUrl, BadUrl> {
+/// Where a redirect leads.
+pub(super) fn redirect_target(url: &Url, answer: &Answer) -> Result<CrawlUrl, BadUrl> {
     let location = String::from_utf8_lossy(answer.location.as_deref().unwrap_or_default());
     url.join(location.trim()).map_err(BadUrl::Syntax).and_then(CrawlUrl::try_from)
 }

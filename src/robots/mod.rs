@@ -185,6 +185,11 @@ impl Robots {
         &self.sitemaps
     }
 
+    /// How many rules there are.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
     /// About how many bytes of heap this holds.
     pub fn memory(&self) -> usize {
         self.rules.capacity() * size_of::<Rule>()

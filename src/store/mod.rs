@@ -4,14 +4,19 @@
 //! - [`migrations`]: brings a file of any earlier version to the present one.
 //! - [`insert`]: everything that writes; for the writer process only.
 //! - `pull`: what the supervisor asks of the writer.
-//! - [`read`]: everything that reads, for every other process, on a read-only connection.
+//! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
+//!   [`audit`] of all requests, are files of their own.
+//! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
+pub mod audit;
 pub mod insert;
+pub mod life;
 pub mod migrations;
 mod pull;
 pub mod read;
+pub mod retry;
 
 #[cfg(test)]
 mod tests;

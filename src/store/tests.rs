@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::insert::{ListFile, Session, Store};
-use super::{StoreError, open_for_reading, open_for_writing, read};
+use super::{StoreError, audit, life, open_for_reading, open_for_writing, read, retry};
 use crate::protocol::{
     BodyHead, EndedBy, Ending, Hop, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead, RequestKind,
-    Sweep, Verdict,
+    RobotsHead, Sweep, Verdict,
 };
 use crate::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
@@ -332,4 +332,226 @@ fn a_store_of_a_later_version_is_refused() {
 #[test]
 fn the_linked_sqlite_keeps_what_it_committed() {
     assert!(rusqlite::version_number() >= super::OLDEST_SQLITE, "{}", rusqlite::version());
+}
+
+/// The end of an attempt at the URL, `started_us` after the beginning of all.
+fn attempt(url_id: UrlId, attempt: u16, started_us: u64, ending: Ending) -> (PageHead, Vec<u8>) {
+    let (mut head, _) = page(url_id, b"");
+    (head.requests[0].started_us, head.requests[0].status) = (head.requests[0].started_us + started_us, Some(503));
+    (head.attempt, head.status, head.body, head.page, head.ending) = (attempt, Some(503), None, None, ending);
+    (head, Vec::new())
+}
+
+fn failed() -> Ending {
+    Ending::Final { outcome: Outcome::Failed, failure: Some(Failure::new(ErrorClass::Timeout, "no answer within 30s")) }
+}
+
+/// Three URLs of a finished run, of which the second failed and the third is no URL.
+fn finished(place: &Place) {
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "bad")]);
+    put(&mut store, &page(1, b"one"));
+    put(&mut store, &attempt(2, 1, 500_000, failed()));
+    store.end(EndedBy::Completed).expect("the end");
+}
+
+fn assert_counts_agree(place: &Place) {
+    let pages = place.rows("SELECT count(*) FROM pages");
+    let sums =
+        place.rows("SELECT sum(ok + http_error + failed + rejected + quarantined + robots_denied + skipped) FROM runs");
+    assert_eq!(pages, sums);
+    let db = open_for_reading(&place.path).expect("a store");
+    let summary = read::summary(&db).expect("a summary");
+    assert_eq!(summary.urls.to_string(), place.rows("SELECT count(*) FROM url")[0]);
+}
+
+fn make_pending(place: &Place, condition: &str) -> u64 {
+    let matching = retry::count(&open_for_reading(&place.path).expect("a store"), condition).expect("a condition");
+    let mut db = open_for_writing(&place.path).expect("a store");
+    assert_eq!(retry::make_pending(&mut db, condition).expect("a retry"), matching);
+    matching
+}
+
+#[test]
+fn urls_made_pending_again_are_as_if_they_had_never_ended() {
+    let place = Place::new();
+    finished(&place);
+    assert_eq!(make_pending(&place, "error = 'timeout'"), 1);
+    assert_eq!(make_pending(&place, "error = 'timeout'"), 0, "they have no outcome any more");
+    assert_eq!(place.rows("SELECT outcome, attempts, forgiven FROM url WHERE url_id = 2"), ["-|1|1"]);
+    assert_eq!(place.rows("SELECT fetched, failed, elapsed_ms FROM host"), ["1|0|7"]);
+    assert_counts_agree(&place);
+    let mut store = place.open();
+    put(&mut store, &page(2, b"two"));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows("SELECT urls, ok, failed, rejected, bytes FROM runs"), ["3|1|0|1|3", "0|1|0|0|3"]);
+    assert_counts_agree(&place);
+    assert_eq!(make_pending(&place, "1"), 2, "a rejected line stays one");
+    assert_eq!(place.rows("SELECT count(*) FROM page_link"), ["0"]);
+    assert_eq!(place.rows("SELECT sum(ok), sum(bytes), sum(rejected) FROM runs"), ["0|0|1"]);
+    assert_counts_agree(&place);
+}
+
+#[test]
+fn the_counts_of_an_unfinished_run_go_on_from_what_is_left() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/1"), line(2, "https://a.example/2")]);
+    put(&mut store, &page(1, b"one"));
+    store.end(EndedBy::Interrupted).expect("the end");
+    assert_eq!(make_pending(&place, "outcome = 'ok' -- all of them"), 1);
+    let (store, ready) = place.open_lists(&[]);
+    assert_eq!((ready.pending, ready.done[Outcome::Ok as usize], ready.resumed), (2, 0, true));
+    drop(store);
+    assert_counts_agree(&place);
+}
+
+#[test]
+fn a_condition_is_one_condition_and_harmless() {
+    let place = Place::new();
+    finished(&place);
+    let db = open_for_reading(&place.path).expect("a store");
+    for (condition, message) in [
+        ("colour = 'red'", "no such column: colour"),
+        ("error =", "syntax error"),
+        ("1)); DELETE FROM page; --", "syntax error"),
+        ("1)); DELETE FROM page; /*", "one condition"),
+        ("1); DELETE FROM page; --", "syntax error"),
+        ("1) /*", "incomplete input"),
+        ("url = ?", "parameters"),
+        ("json(title)", "malformed JSON"),
+        ("", "syntax error"),
+    ] {
+        let error = retry::count(&db, condition).expect_err(condition).to_string();
+        assert!(error.contains(message), "{condition}: {error}");
+    }
+    assert_eq!(place.rows("SELECT count(*) FROM page"), ["3"]);
+}
+
+#[test]
+fn the_life_of_a_url_has_every_part_of_it() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &[line(1, "https://a.example/%7Ex"), line(4, "https://A.example/~x#y"), line(5, "bad")]);
+    let text = b"User-agent: *\nDisallow: /~x\n";
+    let robots = RobotsHead {
+        url_id: 1,
+        generation: 1,
+        origin: "https://a.example".into(),
+        final_url: None,
+        status: Some(200),
+        failure: None,
+        fetched_at: 1_700_000_000_000,
+        bytes: text.len() as u64,
+        crawl_delay_ms: Some(2000),
+        sitemaps: None,
+        requests: Vec::new(),
+        attempt: 1,
+    };
+    store
+        .transaction(|store| store.robots(&robots, &zstd::bulk::compress(text, 1).expect("compression")))
+        .expect("a robots.txt");
+    let again = |due_at| Ending::Retry { due_at, failure: None };
+    put(&mut store, &attempt(1, 1, 0, again(u64::MAX >> 1)));
+    put(&mut store, &attempt(1, 2, 3_007_000, again(u64::MAX >> 1)));
+    let db = open_for_reading(&place.path).expect("a store");
+    let life = |text: &str| life::life(&db, text).expect("an answer");
+    let pending = life("https://a.example/~x").expect("a life");
+    assert!(pending.is_equivalent && pending.ending.is_none());
+    assert_eq!(pending.inputs.iter().map(|input| input.line).collect::<Vec<_>>(), [1, 4]);
+    let found = pending.robots.expect("a robots.txt");
+    assert_eq!((found.allowed, found.rule.as_deref(), found.line), (false, Some("Disallow: /~x"), Some(2)));
+    assert_eq!(pending.pending.expect("it is pending").attempts, 2);
+    let wait = life::Wait {
+        before_attempt: 2,
+        waited_ms: 3000,
+        cause: life::WaitCause::HostHeld,
+        after: Some("http_503".into()),
+    };
+    assert_eq!(pending.waits, [wait]);
+    put(&mut store, &attempt(1, 3, 9_000_000, failed()));
+    drop(store);
+    assert_eq!(make_pending(&place, "outcome = 'failed'"), 1);
+    let mut store = place.open();
+    put(&mut store, &attempt(1, 4, 20_000_000, failed()));
+    let ended = life("https://a.example/%7ex").expect("a life");
+    assert_eq!(ended.waits.last().expect("a wait").cause, life::WaitCause::Retry);
+    assert_eq!(ended.ending.expect("an end").error.as_deref(), Some("timeout"));
+    assert_eq!(ended.requests.len(), 4);
+    let rejected = life("bad").expect("a life");
+    assert_eq!((rejected.host, rejected.ending.expect("an end").outcome.as_str()), (None, "rejected"));
+    assert!(life("https://a.example/y").is_none() && life("worse").is_none());
+}
+
+#[test]
+fn an_audit_finds_gaps_that_were_too_short() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &(1..=6).map(|n| line(n, &format!("https://a.example/{n}"))).collect::<Vec<_>>());
+    // Each has 500 ms behind the one before, or what the clock's adjustment leaves of them.
+    for (url_id, started_us) in [(3, 1_499_100), (1, 500_000), (2, 1_000_000)] {
+        put(&mut store, &attempt(url_id, 1, started_us, failed()));
+    }
+    let audit = |shown| {
+        let db = open_for_reading(&place.path).expect("a store");
+        audit::audit(&db, shown).expect("an audit")
+    };
+    let fine = audit(5);
+    assert!(fine.fine, "{fine:?}");
+    assert_eq!((fine.requests, fine.hosts, fine.violations), (3, 1, 0));
+    let host = &fine.tightest[0];
+    assert_eq!((host.smallest_gap_us, host.limit_us), (Some(499_100), Some(500_000)));
+    assert_eq!((host.largest_rate, host.most_in_flight), (3, 1));
+    assert!(audit(0).tightest.is_empty());
+    // The limit that counts is that of the later one.
+    let (mut head, zstd) = attempt(4, 1, 1_600_000, failed());
+    head.requests[0].gap_ms = 50;
+    put(&mut store, &(head, zstd));
+    assert!(audit(5).fine);
+    put(&mut store, &attempt(5, 1, 2_098_000, failed()));
+    let short = audit(5);
+    assert!(!short.fine);
+    assert_eq!(short.violations, 1);
+    let violation = &short.shown_violations[0];
+    assert_eq!((violation.gap_us, violation.limit_us), (498_000, 500_000));
+    assert_eq!(violation.url.as_deref(), Some("https://a.example/5"));
+    assert_eq!(short.completeness.lines_pending, 1);
+}
+
+#[test]
+fn an_audit_finds_what_is_missing() {
+    for (sql, broken) in [
+        ("DELETE FROM page WHERE url_id = 1", "without_page"),
+        ("UPDATE url SET outcome = NULL WHERE url_id = 1", "stray_pages"),
+        ("DELETE FROM url WHERE url_id = 1", "lines"),
+        ("UPDATE run SET ok = ok + 1", "counted"),
+    ] {
+        let place = Place::new();
+        finished(&place);
+        let audit = || audit::audit(&open_for_reading(&place.path).expect("a store"), 1).expect("an audit");
+        assert!(audit().fine);
+        Connection::open(&place.path)
+            .and_then(|db| db.execute_batch(&format!("PRAGMA foreign_keys = off; {sql}")))
+            .expect("damage");
+        assert!(!audit().fine, "{broken}");
+    }
+}
+
+#[test]
+fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
+    let place = Place::new();
+    let session = Session { pid: 1, config: r#"{"rate":"2/s"}"#.into(), lists: Vec::new() };
+    let (mut store, _) = Store::open(&place.path, &session).expect("a store");
+    let mut largest = Vec::new();
+    for (n, started_us) in [(1, 0), (2, 500_000), (3, 1_000_000), (4, 1_200_000), (5, 1_400_000)] {
+        let (mut head, zstd) = attempt(n, 1, started_us, failed());
+        head.requests[0].host = format!("h{n}.example");
+        put(&mut store, &(head, zstd));
+        let audit = audit::audit(&open_for_reading(&place.path).expect("a store"), 1).expect("an audit");
+        let rate = audit.rate.expect("a limit");
+        assert_eq!((rate.limit.as_str(), rate.allowed), ("2/s", 3));
+        assert_eq!(rate.is_fine(), n < 5);
+        largest.push(rate.largest);
+    }
+    assert_eq!(largest, [1, 2, 2, 3, 4]);
 }

@@ -1,0 +1,55 @@
+//! `seine retry`: URLs become pending again, and a crawl goes on with them.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use super::{crawl, log};
+use crate::cli::RetryArgs;
+use crate::process::signals::Signals;
+use crate::store::{open_for_writing, retry};
+use crate::supervisor::progress::grouped;
+
+/// Makes pending and crawls; returns the exit code of the crawl.
+///
+/// # Errors
+/// No such store, no such condition, or whatever keeps the crawl from starting.
+pub fn run(args: RetryArgs) -> Result<i32> {
+    let RetryArgs { store, condition, dry_run, crawl: mut options } = args;
+    if let Some(list) = options.options.inputs.first() {
+        bail!("retry takes no lists ({}); `seine crawl` reads them", list.display());
+    }
+    if options.options.db.replace(store.clone()).is_some() {
+        bail!("the store is {}, so --db has no meaning here", store.display());
+    }
+    let mut settings = crawl::settings(options)?;
+    // A config file may serve `crawl` too, lists and all.
+    settings.inputs.clear();
+    let matching = retry::count(&super::open_store(&store)?, &condition)?;
+    if dry_run || matching == 0 {
+        let text = match matching {
+            _ if settings.json => json!({ "matching": matching }).to_string(),
+            0 => "no URL matches; nothing to do".to_owned(),
+            1 => "1 URL would be crawled again".to_owned(),
+            _ => format!("{} URLs would be crawled again", grouped(matching)),
+        };
+        super::written(writeln!(io::stdout(), "{text}"))?;
+        return Ok(0);
+    }
+    let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;
+    let settings = crawl::within_limits(&settings)?;
+    let lock = crawl::lock(&settings.db)?;
+    // Closed again at once: no connection may live through the forks to come.
+    let pending = {
+        let mut db = open_for_writing(&settings.db)?;
+        retry::make_pending(&mut db, &condition)
+            .with_context(|| format!("cannot make URLs of {} pending", store.display()))?
+    };
+    if !settings.quiet {
+        eprintln!("seine: {} URL{} pending again", grouped(pending), if pending == 1 { " is" } else { "s are" });
+    }
+    let signals = Signals::new().context("cannot watch for signals")?;
+    let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited)?;
+    crawl::finish(&settings, &report, &format!("`seine crawl --db {}` goes on", settings.db.display()))
+}

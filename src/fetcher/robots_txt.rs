@@ -1,0 +1,112 @@
+//! One robots.txt for somebody who only asks (`seine robots`), read and understood as in a crawl.
+
+use std::io;
+
+use reqwest::Method;
+use tokio::runtime::Runtime;
+use url::Url;
+
+use super::http::{Ask, Http, HttpError, Want};
+use super::http_options;
+use super::origins::{origin_of, robots_url};
+use super::visit::{ROBOTS_REDIRECTS, redirect_target};
+use crate::config::Settings;
+use crate::robots::{MAX_BYTES, Robots};
+
+/// Reads robots.txt files, one at a time.
+pub struct RobotsReader {
+    runtime: Runtime,
+    http: Http,
+    settings: Settings,
+}
+
+/// Why none can be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The system refuses what every request needs.
+    #[error("cannot start a runtime")]
+    Runtime(#[from] io::Error),
+    /// The settings.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+}
+
+/// What a site's robots.txt says.
+#[derive(Clone, Debug)]
+pub struct RobotsFile {
+    /// Where it was found, or was to be found.
+    pub url: String,
+    /// Status of the last answer.
+    pub status: Option<u16>,
+    /// Its rules, or why it could not be read: then nothing is allowed.
+    pub rules: Result<Robots, String>,
+}
+
+impl RobotsReader {
+    /// A reader that asks as a crawl with these settings does.
+    ///
+    /// # Errors
+    /// [`ReaderError`]
+    pub fn new(settings: &Settings) -> Result<Self, ReaderError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let http = Http::new(&http_options(settings))?;
+        drop(guard);
+        Ok(Self { runtime, http, settings: settings.clone() })
+    }
+
+    /// The robots.txt of the origin of `url`, an http(s) URL that the user has named, for `agent`.
+    pub fn read(&self, url: &Url, agent: &str) -> RobotsFile {
+        self.runtime.block_on(self.follow(url, agent))
+    }
+
+    /// The same decisions as those of a visit, without its bookkeeping.
+    async fn follow(&self, url: &Url, agent: &str) -> RobotsFile {
+        let mut file = RobotsFile { url: robots_url(url), status: None, rules: Ok(Robots::default()) };
+        let mut at = url.clone();
+        at.set_path("/robots.txt");
+        at.set_query(None);
+        for hops in 0.. {
+            let policy = self.settings.host_policy(at.host_str().unwrap_or_default());
+            let ask = Ask {
+                url: &at,
+                policy: &policy,
+                listed: at.host_str() == url.host_str(),
+                elsewhere: origin_of(&at) != origin_of(url),
+                method: &Method::GET,
+                body: None,
+                want: Want::Robots { limit: MAX_BYTES },
+            };
+            let exchange = self.http.request(&ask).await;
+            file.url = at.to_string();
+            file.status = exchange.status;
+            let answer = match exchange.answer {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    file.rules = Err(format!("{}: {}", failure.class, failure.message));
+                    break;
+                }
+            };
+            file.status = Some(answer.status);
+            match answer.status {
+                _ if answer.is_redirect() && hops < ROBOTS_REDIRECTS => {
+                    // Where redirects lead nowhere there is no file.
+                    let Ok(next) = redirect_target(&at, &answer) else { break };
+                    let Ok(next) = Url::parse(&next.url) else { break };
+                    at = next;
+                }
+                200..300 => {
+                    let text = &answer.body[..answer.body.len().min(MAX_BYTES)];
+                    file.rules = Ok(Robots::parse(text, agent));
+                    break;
+                }
+                status @ (..200 | 429 | 500..) => {
+                    file.rules = Err(format!("it answered {status}"));
+                    break;
+                }
+                _ => break,
+            }
+        }
+        file
+    }
+}

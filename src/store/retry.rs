@@ -1,0 +1,106 @@
+//! Making URLs pending again that have an outcome: `seine retry`.
+//!
+//! What a URL had is taken back as if it had never ended, from the counts of its run and its host too; only its
+//! requests stay, since they were made. So the counts of the runs are always those of the pages.
+
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+use crate::record::Outcome;
+
+/// Why a condition is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ConditionError {
+    /// SQLite's own words.
+    #[error("--where is no condition over `pages`: {0}")]
+    Sql(String),
+    /// More than a condition.
+    #[error("--where takes one condition, not a statement")]
+    NotOne,
+}
+
+/// How many URLs a condition names that can be crawled again. `db` is a read-only connection: whatever the condition
+/// is, it changes nothing.
+///
+/// # Errors
+/// [`ConditionError`]
+pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
+    let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
+    let mut statement = db.prepare(&sql).map_err(|error| match error {
+        rusqlite::Error::SqlInputError { msg, .. } => ConditionError::Sql(msg),
+        rusqlite::Error::MultipleStatement => ConditionError::NotOne,
+        other => ConditionError::Sql(other.to_string()),
+    })?;
+    if statement.parameter_count() > 0 {
+        return Err(ConditionError::Sql("it has parameters, and nothing to put in their place".to_owned()));
+    }
+    statement.query_row([], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
+}
+
+/// The condition stands on lines of its own, so that a comment at its end hides nothing.
+fn is_named(condition: &str) -> String {
+    format!("url_id IN (SELECT url_id FROM pages WHERE (\n{condition}\n))")
+}
+
+/// Makes the URLs pending that the condition names, all or none; says how many. The caller holds the store's lock, and
+/// [`count`] has found the condition to be one.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreError> {
+    let transaction = db.transaction()?;
+    transaction.execute_batch(
+        "CREATE TEMP TABLE again(url_id INTEGER PRIMARY KEY, host_id INTEGER, run_id INTEGER, outcome INTEGER NOT NULL, \
+                                 elapsed_ms INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    )?;
+    transaction.execute(
+        &format!(
+            "INSERT INTO temp.again \
+             SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), coalesce(b.bytes, 0) \
+             FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
+             WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.{}",
+            is_named(condition)
+        ),
+        [Outcome::Rejected as i64],
+    )?;
+    let columns = Outcome::ALL.map(|outcome| {
+        let (name, number) = (outcome.name(), outcome as i64);
+        format!("{name} = {name} - (SELECT count(*) FILTER (WHERE outcome = {number}) FROM of_run)")
+    });
+    for run_id in column(&transaction, "SELECT DISTINCT run_id FROM temp.again")? {
+        transaction.execute(
+            &format!(
+                "WITH of_run AS MATERIALIZED (SELECT outcome, bytes FROM temp.again WHERE run_id = ?1) \
+                 UPDATE run SET {}, bytes = bytes - (SELECT coalesce(sum(bytes), 0) FROM of_run) WHERE run_id = ?1",
+                columns.join(", ")
+            ),
+            [run_id],
+        )?;
+    }
+    // As they were counted, see `Store::page`.
+    let [ok, http_error, skipped] = [Outcome::Ok, Outcome::HttpError, Outcome::Skipped].map(|outcome| outcome as i64);
+    let [failed, quarantined] = [Outcome::Failed, Outcome::Quarantined].map(|outcome| outcome as i64);
+    transaction.execute(
+        "UPDATE host SET fetched = max(0, host.fetched - n.fetched), failed = max(0, host.failed - n.failed), \
+                         elapsed_ms = max(0, host.elapsed_ms - n.elapsed_ms) \
+         FROM (SELECT host_id, count(*) FILTER (WHERE outcome IN (?1, ?2, ?3)) AS fetched, \
+                      count(*) FILTER (WHERE outcome IN (?4, ?5)) AS failed, sum(elapsed_ms) AS elapsed_ms \
+               FROM temp.again GROUP BY host_id) n \
+         WHERE host.host_id = n.host_id",
+        params![ok, http_error, skipped, failed, quarantined],
+    )?;
+    let of_them = "WHERE url_id IN (SELECT url_id FROM temp.again)";
+    transaction.execute(&format!("DELETE FROM page_link {of_them}"), [])?;
+    transaction.execute(&format!("DELETE FROM page {of_them}"), [])?;
+    let count = transaction
+        .execute(&format!("UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts {of_them}"), [])?;
+    transaction.execute_batch("DROP TABLE temp.again")?;
+    transaction.commit()?;
+    Ok(count as u64)
+}
+
+fn column(db: &Connection, sql: &str) -> Result<Vec<i64>, StoreError> {
+    let mut statement = db.prepare(sql)?;
+    let numbers = statement.query_map([], |row| row.get(0))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
+}
