@@ -44,7 +44,8 @@
 //! # Who may use whom
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
-//! and commands only. The supervisor sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest
+//! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
+//! [`fetcher::retry_after`], [`fetcher::http::address`]) and never are one. The supervisor sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest
 //! or tokio; `extract` no network and no clock. `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod cli;

@@ -267,7 +267,10 @@ fn commands_in_the_readme_are_understood_by_the_program() {
         count += 1;
     }
     assert!(count > 25, "{count} commands found");
-    assert_eq!(seen.iter().collect::<Vec<_>>(), ["cat", "crawl", "demo", "status"]);
+    assert_eq!(
+        seen.iter().collect::<Vec<_>>(),
+        ["audit", "cat", "crawl", "demo", "explain", "retry", "robots", "status", "why"]
+    );
 }
 
 #[test]

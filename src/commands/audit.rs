@@ -36,7 +36,13 @@ pub fn run(args: &AuditArgs) -> Result<i32> {
 
 fn text(audit: &Audit, db: &Path) -> String {
     let mut text = format!("{}: {}\n", db.display(), if audit.fine { "fine" } else { "NOT FINE" });
-    let _ = write!(text, "  pace      {} requests to {} hosts", grouped(audit.requests), grouped(audit.hosts));
+    let _ = write!(
+        text,
+        "  pace      {} requests to {} host{}",
+        grouped(audit.requests),
+        grouped(audit.hosts),
+        if audit.hosts == 1 { "" } else { "s" }
+    );
     if let (Some(first), Some(last)) = (audit.first_us, audit.last_us) {
         let _ = write!(text, " from {} to {}", at_us(first), at_us(last));
     }

@@ -220,7 +220,7 @@ pub fn life(db: &Connection, text: &str) -> Result<Option<Life>, StoreError> {
         is_equivalent: parsed.as_ref().is_some_and(|url| url.url != found.url),
         asked: (text != found.url).then(|| text.to_owned()),
         url_id: found.url_id,
-        inputs: inputs(&db, found.url_id)?,
+        inputs: inputs(&db, found.url_id, &found.url)?,
         robots: match (&found.host, Url::parse(&found.url)) {
             (Some(_), Ok(url)) => robots(&db, &url, config["robots_agent"].as_str().unwrap_or_default())?,
             _ => None,
@@ -251,10 +251,13 @@ fn config(db: &Connection, run_id: Option<i64>) -> Result<serde_json::Value, Sto
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
-fn inputs(db: &Connection, url_id: i64) -> Result<Vec<InputLine>, StoreError> {
-    let mut statement =
-        db.prepare("SELECT file, line, raw_url, columns FROM inputs WHERE url_id = ?1 ORDER BY file, line")?;
-    let lines = statement.query_map([url_id], |row| {
+fn inputs(db: &Connection, url_id: i64, url: &str) -> Result<Vec<InputLine>, StoreError> {
+    // From the lines, which are read from end to end, to the few files; not the other way round.
+    let mut statement = db.prepare(
+        "SELECT f.name, i.line, coalesce(i.raw_url, ?2), i.columns FROM input i CROSS JOIN file f USING(file_id) \
+         WHERE i.url_id = ?1 ORDER BY f.file_id, i.line",
+    )?;
+    let lines = statement.query_map(params![url_id, url], |row| {
         Ok(InputLine { file: row.get(0)?, line: row.get(1)?, raw_url: row.get(2)?, columns: json(row, 3)? })
     })?;
     Ok(lines.collect::<Result<_, _>>()?)
@@ -310,7 +313,7 @@ fn requests(db: &Connection, found: &Found) -> Result<Vec<RequestLine>, StoreErr
     let mut statement = db.prepare(
         "SELECT r.attempt, r.kind, r.url, h.name, r.started_us, r.elapsed_ms, r.gap_ms, r.status, r.error, r.bytes, \
                 r.remote_ip, r.http_version, r.run_id \
-         FROM request r JOIN host h USING(host_id) WHERE r.url_id = ?1 ORDER BY r.started_us, r.request_id",
+         FROM request r CROSS JOIN host h USING(host_id) WHERE r.url_id = ?1 ORDER BY r.started_us, r.request_id",
     )?;
     let lines = statement.query_map(params![found.url_id], |row| {
         Ok(RequestLine {

@@ -48,6 +48,8 @@ fn is_named(condition: &str) -> String {
 /// # Errors
 /// [`StoreError`]
 pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreError> {
+    // By statistics of a small beginning the joins below would read the whole of one table for each row of another.
+    db.execute_batch("PRAGMA optimize = 0x10002")?;
     let transaction = db.transaction()?;
     transaction.execute_batch(
         "CREATE TEMP TABLE again(url_id INTEGER PRIMARY KEY, host_id INTEGER, run_id INTEGER, outcome INTEGER NOT NULL, \
