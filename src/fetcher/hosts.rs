@@ -391,8 +391,8 @@ impl Hosts {
 
     /// What the end of a visit means for its host; `errand` is the origin whose robots.txt it was after.
     fn ended(&self, host: &Rc<Host>, visit: Visit, errand: Option<&str>) {
-        if let Some(latency) = visit.latency {
-            host.pace.borrow_mut().answered(latency, visit.trouble);
+        if let Some((latency, mood)) = visit.answered {
+            host.pace.borrow_mut().answered(latency, mood);
         }
         match visit.next {
             Next::Over => {
