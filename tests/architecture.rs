@@ -218,7 +218,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("config.rs", CONFIG),
     ("config", CONFIG),
     ("record", &["reqwest", "tokio", "rusqlite", "nix", "std::fs", "std::net", "crate::"]),
-    ("commands", &["reqwest", "tokio", "hyper", "scraper", "crate::fetcher", "crate::writer"]),
+    ("commands", &["reqwest", "tokio", "hyper", "scraper", "crate::writer"]),
     (
         "demo_site",
         &[

@@ -33,7 +33,7 @@ use crate::process::status::Row;
 use crate::protocol::Generation;
 use control::{Control, Order};
 use hosts::Hosts;
-use http::{Http, HttpOptions};
+use http::{Http, HttpError, HttpOptions};
 use outbox::Outbox;
 use visit::Visitor;
 
@@ -79,6 +79,35 @@ fn idle_time(delay: Duration) -> Duration {
     (LEAST_IDLE + 2 * delay).min(MOST_IDLE)
 }
 
+fn http_options(settings: &Settings) -> HttpOptions {
+    HttpOptions {
+        user_agent: settings.user_agent.clone(),
+        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        max_body_bytes: settings.max_body,
+        host_concurrency: settings.host_concurrency,
+        idle_time: idle_time(settings.delay),
+        large_bodies: large_bodies(settings.max_body),
+        min_speed: settings.min_speed,
+        accept_types: settings.accept_types.clone(),
+        resolve: settings.resolve.clone(),
+        networks: settings.network.clone(),
+        proxies: settings.proxy.clone(),
+        ca_certs: settings.ca_cert.clone(),
+        cookie_file: settings.cookie_file.clone(),
+    }
+}
+
+/// Whether a fetcher can be made with these settings: so that a file that is missing or not what it should be is found
+/// before anything starts. Nothing of it is kept.
+///
+/// # Errors
+/// [`HttpError`] naming the setting or file.
+pub fn check(settings: &Settings) -> Result<(), HttpError> {
+    Http::new(&http_options(settings)).map(drop)
+}
+
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(start: Start, row: &'static Row) -> i32 {
     let runtime =
@@ -98,24 +127,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
 
 async fn fetch(start: Start, row: &'static Row) -> i32 {
     let Start { slot, generation, control, concurrency, rate, settings } = start;
-    let options = HttpOptions {
-        user_agent: settings.user_agent.clone(),
-        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
-        timeout: settings.timeout,
-        connect_timeout: settings.connect_timeout,
-        max_body_bytes: settings.max_body,
-        host_concurrency: settings.host_concurrency,
-        idle_time: idle_time(settings.delay),
-        large_bodies: large_bodies(settings.max_body),
-        min_speed: settings.min_speed,
-        accept_types: settings.accept_types.clone(),
-        resolve: settings.resolve.clone(),
-        networks: settings.network.clone(),
-        proxies: settings.proxy.clone(),
-        ca_certs: settings.ca_cert.clone(),
-        cookie_file: settings.cookie_file.clone(),
-    };
-    let http = match Http::new(&options) {
+    let http = match Http::new(&http_options(&settings)) {
         Ok(http) => http,
         Err(error) => {
             eprintln!("seine: fetcher {}: {error}", slot);

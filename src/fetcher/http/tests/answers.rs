@@ -9,15 +9,18 @@ async fn an_answer_carries_what_the_record_needs() {
          ETag: W/\"a\"\r\nLast-Modified: Sat, 01 Jan 2022 00:00:00 GMT\r\nContent-Length: 5\r\n\r\nhello",
     )
     .await;
-    let answer = answer(&site).await;
-    assert_eq!((answer.status, answer.http_version.name()), (404, "HTTP/1.1"));
+    let (url, policy) = (site.url("/"), policy());
+    let exchange = client(|_| ()).request(&ask(&url, &policy)).await;
+    assert_eq!((exchange.status, exchange.http_version.unwrap().name()), (Some(404), "HTTP/1.1"));
+    assert_eq!((exchange.remote_ip, exchange.bytes), (Some(Ipv4Addr::LOCALHOST.into()), 5));
+    let answer = exchange.answer.unwrap();
+    assert_eq!(answer.status, 404);
     assert_eq!(answer.content_type.as_deref(), Some("text/html; charset=\"caf\u{e9}\""));
     assert_eq!(answer.retry_after.as_deref(), Some(&b"120"[..]));
     assert_eq!(answer.etag.as_deref(), Some(&b"W/\"a\""[..]));
     assert_eq!(answer.last_modified.as_deref(), Some(&b"Sat, 01 Jan 2022 00:00:00 GMT"[..]));
     assert_eq!((answer.location.as_deref(), answer.is_redirect()), (None, false));
-    assert_eq!((&answer.body[..], answer.wire_bytes), (&b"hello"[..], 5));
-    assert_eq!(answer.remote_addr, Some((Ipv4Addr::LOCALHOST, site.port).into()));
+    assert_eq!(&answer.body[..], b"hello");
 }
 
 #[tokio::test]
@@ -54,9 +57,10 @@ async fn encoded_bodies_arrive_decoded() {
         ("gzip, gzip", gzip(&gzip(text.as_bytes()))),
         ("utf-8", text.clone().into_bytes()),
     ] {
-        let answer = answer(&Site::says(encoded(coding, &wire)).await).await;
-        assert_eq!(answer.wire_bytes, wire.len() as u64);
-        assert!(answer.body[..] == *text.as_bytes(), "{coding}");
+        let (site, policy) = (Site::says(encoded(coding, &wire)).await, policy());
+        let exchange = client(|_| ()).request(&ask(&site.url("/"), &policy)).await;
+        assert_eq!(exchange.bytes, wire.len() as u64);
+        assert!(exchange.answer.unwrap().body[..] == *text.as_bytes(), "{coding}");
     }
     // Stored brotli, as its reference encoder writes five bytes.
     let answer = answer(&Site::says(encoded("br", b"\x0b\x02\x80hello\x03")).await).await;
@@ -186,11 +190,13 @@ async fn a_redirect_is_an_answer_whose_body_nobody_reads() {
         ("HTTP/1.1 308 Permanent\r\nContent-Encoding: gzip\r\n", b"no gzip".to_vec()),
     ] {
         let head = format!("{head}Location: /caf\u{e9}?q#f\r\n\r\n");
-        let answer = answer(&Site::says([head.as_bytes(), &rest].concat()).await).await;
+        let (site, policy) = (Site::says([head.as_bytes(), &rest].concat()).await, policy());
+        let exchange = client(|_| ()).request(&ask(&site.url("/"), &policy)).await;
+        let answer = exchange.answer.unwrap();
         assert!(answer.is_redirect());
         assert_eq!(answer.location.as_deref(), Some("/caf\u{e9}?q#f".as_bytes()));
         assert!(answer.body.is_empty());
-        assert!(answer.wire_bytes <= 64 * 1024, "{}", answer.wire_bytes);
+        assert!(exchange.bytes <= 64 * 1024, "{}", exchange.bytes);
     }
 }
 

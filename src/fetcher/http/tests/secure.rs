@@ -41,7 +41,7 @@ fn acceptor(name: &str, year: i32, protocols: &[&str]) -> tokio_rustls::TlsAccep
     Arc::new(config).into()
 }
 
-async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
+pub(super) async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
     let acceptor = acceptor(name, year, &["http/1.1"]);
     let answer = Arc::new(answer.into());
     Site::new(move |peer| {
@@ -65,8 +65,10 @@ async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: boo
 #[tokio::test]
 async fn a_trusted_site_answers_over_tls() {
     let site = tls_site("127.0.0.1", 4000, "HTTP/1.1 200 OK\r\n\r\nsafe", true).await;
-    let answer = client(|_| ()).get(&site.tls_url("127.0.0.1")).await.unwrap();
-    assert_eq!((answer.http_version, &answer.body[..]), (HttpVersion::Http11, &b"safe"[..]));
+    let (url, policy) = (site.tls_url("127.0.0.1"), policy());
+    let exchange = client(|_| ()).request(&ask(&url, &policy)).await;
+    assert_eq!(exchange.http_version, Some(HttpVersion::Http11));
+    assert_eq!(&exchange.answer.unwrap().body[..], b"safe");
 }
 
 #[tokio::test]
@@ -175,10 +177,11 @@ async fn http2_site(deed: Deed) -> Site {
 #[tokio::test]
 async fn http2_is_spoken_where_offered() {
     let site = http2_site(Deed::Page(5)).await;
-    let http = client(|_| ());
+    let (http, url, policy) = (client(|_| ()), site.tls_url("127.0.0.1"), policy());
     for _ in 0..3 {
-        let answer = http.get(&site.tls_url("127.0.0.1")).await.unwrap();
-        assert_eq!((answer.http_version.name(), answer.body.len()), ("HTTP/2", 5));
+        let exchange = http.request(&ask(&url, &policy)).await;
+        assert_eq!(exchange.http_version, Some(HttpVersion::Http2));
+        assert_eq!(exchange.answer.unwrap().body.len(), 5);
     }
     assert_eq!(site.connections(), 1);
 }
