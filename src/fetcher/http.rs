@@ -2,6 +2,11 @@
 //!
 //! A redirect is an answer like any other here, since the host it names may live in another process. An
 //! answer is whole or it is a [`Failure`]: a body that was cut, damaged or too large never looks clean.
+//!
+//! An [`Ask`] goes through here from top to bottom: may its address be connected to (`address`), which headers and
+//! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`,
+//! whose names `resolver` looks up and whose TLS is set in `tls`). What comes back is an answer whose body is read
+//! (`body`, `coding`), or an error that is given its class (`failure`).
 
 pub mod address;
 mod body;
@@ -59,6 +64,9 @@ const RESERVED: [&str; 10] = [
 
 /// Proxies that may say of a host that it cannot be reached before they are believed.
 const MAX_REFUSALS: usize = 3;
+
+/// How long a look-up of our own may hold up a request that a proxy is to make.
+const LOOK_UP_TIME: Duration = Duration::from_secs(3);
 
 /// `X-Robots-Tag` lines kept of one answer, and bytes of each.
 const MAX_ROBOTS_TAGS: usize = 32;
@@ -252,16 +260,24 @@ impl Http {
 
     /// Makes one request.
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
-        let failed = Failure::new(ErrorClass::Protocol, String::new());
-        let mut exchange =
-            Exchange { status: None, remote_ip: None, http_version: None, bytes: 0, answer: Err(failed) };
-        exchange.answer = self.shared.exchange(ask, &mut exchange).await;
-        exchange
+        let mut seen = Seen::default();
+        let answer = self.shared.exchange(ask, &mut seen).await;
+        let Seen { status, remote_ip, http_version, bytes } = seen;
+        Exchange { status, remote_ip, http_version, bytes, answer }
     }
 }
 
+/// An [`Exchange`] under way: what has been seen of it, however it ends.
+#[derive(Default)]
+struct Seen {
+    status: Option<u16>,
+    remote_ip: Option<IpAddr>,
+    http_version: Option<HttpVersion>,
+    bytes: u64,
+}
+
 impl Shared {
-    async fn exchange(&self, ask: &Ask<'_>, seen: &mut Exchange) -> Result<Answer, Failure> {
+    async fn exchange(&self, ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Failure> {
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
         address::judge_url(ask.url, ask.listed, &self.clients.networks).map_err(|reason| {
@@ -272,13 +288,22 @@ impl Shared {
         let response = match self.rotation.of(ask.url, &ask.policy.proxies) {
             [] => {
                 let client = self.clients.get(&self.way(ask, None))?;
-                let response = deadline.bound(client.execute(request(ask, headers))).await.map_err(|_| self.late())?;
+                let response = deadline.bound(client.execute(request(ask, headers))).await;
+                let response = response.map_err(|_| self.late(ErrorClass::Timeout, ""))?;
                 let timeout = self.clients.connect_timeout;
                 let response = response.map_err(|error| failure::before_answer(&error, ask.url, timeout))?;
                 seen.remote_ip = response.remote_addr().map(|address| address.ip());
                 response
             }
-            proxies => deadline.bound(self.by_proxy(ask, headers, proxies)).await.map_err(|_| self.late())??,
+            proxies => {
+                let mut problem = String::new();
+                match deadline.bound(self.by_proxy(ask, headers, proxies, &mut problem)).await {
+                    Ok(response) => response?,
+                    Err(_) if problem.is_empty() => return Err(self.late(ErrorClass::Timeout, "")),
+                    // The time went to proxies: no fault of the host's.
+                    Err(_) => return Err(self.late(ErrorClass::Proxy, &problem)),
+                }
+            }
         };
         seen.status = Some(response.status().as_u16());
         let mut answer = head(&response)?;
@@ -301,25 +326,34 @@ impl Shared {
         Ok(answer)
     }
 
-    /// The answer to a request made through one of `proxies`: the first that leads to one.
-    async fn by_proxy(&self, ask: &Ask<'_>, headers: HeaderMap, proxies: &[ProxyUrl]) -> Result<Response, Failure> {
+    /// The answer to a request made through one of `proxies`: the first that leads to one. What is wrong with those
+    /// before it lands in `problem`.
+    async fn by_proxy(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        proxies: &[ProxyUrl],
+        problem: &mut String,
+    ) -> Result<Response, Failure> {
         let host = ask.url.host_str().unwrap_or_default();
-        // The proxy does the look-up that counts. One of our own tells what it must not be asked for.
-        if let Err(Refusal::Blocked(blocked)) = self.clients.guard(&self.way(ask, None)).resolve(host).await {
+        // The proxy does the look-up that counts. One of our own tells what it must not be asked for, if there are
+        // name servers here at all.
+        let guard = self.clients.guard(&self.way(ask, None));
+        if let Ok(Err(Refusal::Blocked(blocked))) = tokio::time::timeout(LOOK_UP_TIME, guard.resolve(host)).await {
             return Err(failure::blocked(host, &blocked));
         }
-        let (mut tried, mut refused, mut last) = (Vec::new(), Vec::<&ProxyUrl>::new(), String::new());
+        let (mut tried, mut refused) = (Vec::new(), Vec::<&ProxyUrl>::new());
         while refused.len() < MAX_REFUSALS
             && let Some(proxy) = self.rotation.next(proxies, &tried)
         {
             tried.push(proxy);
             let client = self.clients.get(&self.way(ask, Some(proxy)))?;
-            let (problem, unreachable) = match client.execute(request(ask, headers.clone())).await {
+            let (text, unreachable) = match client.execute(request(ask, headers.clone())).await {
                 // Without a tunnel the proxy answers for itself.
                 Ok(response)
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && !is_tunnelled(ask, proxy) =>
                 {
-                    ("it asks for a password".to_owned(), false)
+                    ("proxy authorization required".to_owned(), false)
                 }
                 Ok(response) => {
                     self.rotation.works(proxy);
@@ -340,9 +374,9 @@ impl Shared {
             } else {
                 refused.push(proxy);
             }
-            last = format!("{proxy}: {problem}");
+            *problem = format!("{proxy}: {text}");
         }
-        Err(failure(ErrorClass::Proxy, format!("no proxy leads to {host}, {} tried; {last}", tried.len())))
+        Err(failure(ErrorClass::Proxy, format!("no proxy leads to {host}, {} tried; {problem}", tried.len())))
     }
 
     fn way(&self, ask: &Ask<'_>, proxy: Option<&ProxyUrl>) -> Way {
@@ -355,8 +389,9 @@ impl Shared {
         }
     }
 
-    fn late(&self) -> Failure {
-        failure(ErrorClass::Timeout, format!("no answer within {:?}", self.timeout))
+    fn late(&self, class: ErrorClass, problem: &str) -> Failure {
+        let separator = if problem.is_empty() { "" } else { "; " };
+        failure(class, format!("no answer within {:?}{separator}{problem}", self.timeout))
     }
 
     fn headers_for(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {

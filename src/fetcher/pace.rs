@@ -24,6 +24,8 @@ pub enum Mood {
     Well,
     /// It failed: no reason to come more often.
     Unwell,
+    /// It could not be reached.
+    Unreachable,
     /// It says that we come too often (429, 503).
     Overrun,
 }
@@ -105,7 +107,7 @@ impl Pace {
         let present = adapted.max(self.floor);
         let next = match mood {
             Mood::Well => (present + latency) / 2,
-            Mood::Unwell => present,
+            Mood::Unwell | Mood::Unreachable => present,
             Mood::Overrun if present.is_zero() => FIRST_TROUBLE,
             Mood::Overrun => present * 2,
         };

@@ -173,6 +173,7 @@ impl Visitor {
         let (hold, mood) = match hold {
             Hold::Not => (None, Mood::Well),
             Hold::NotSooner => (None, Mood::Unwell),
+            Hold::Unreachable => (None, Mood::Unreachable),
             Hold::For(hold) => (Some(hold), Mood::Overrun),
         };
         Visit { next, answered: Some((latency, mood)), hold }
@@ -251,7 +252,7 @@ impl Visitor {
             Ok(answer) => answer,
             Err(failure) => {
                 tracing::debug!(url_id = job.url_id, class = %failure.class, "failed");
-                let hold = if failure.class.is_of_host() { Hold::NotSooner } else { Hold::Not };
+                let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
                 self.fail(job, failure, exchange.status, started_at).await;
                 return (Next::Over, hold);
             }
@@ -288,7 +289,7 @@ impl Visitor {
                 if !no_page {
                     failure.class = ErrorClass::RobotsUnreachable;
                 }
-                let hold = if failure.class.is_of_host() { Hold::NotSooner } else { Hold::Not };
+                let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
                 self.robots_failed(job, &errand, exchange.status, failure, started_at).await;
                 return (Next::Over, hold);
             }
@@ -581,6 +582,8 @@ enum Hold {
     Not,
     /// No more requests than now, in adaptive mode.
     NotSooner,
+    /// It could not be reached: how often in a row is counted.
+    Unreachable,
     /// None for so long.
     For(Duration),
 }

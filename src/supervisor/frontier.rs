@@ -111,6 +111,8 @@ struct Host {
     asked_at: Option<u64>,
     /// Nothing is leased before this.
     held_until: u64,
+    /// Held because it failed.
+    aside_until: u64,
     breaker: Breaker,
     /// Waits for its last lease to close before it moves to another slot.
     moving: Option<Slot>,
@@ -369,11 +371,12 @@ impl Frontier {
     pub fn trouble(&mut self, host: HostRef, now: u64) -> Option<bool> {
         let entry = self.hosts[host].as_mut()?;
         // What was under way when it was put aside tells nothing new.
-        if self.max_failures == 0 || entry.held_until > now {
+        if self.max_failures == 0 || entry.aside_until > now {
             return None;
         }
         match entry.breaker.failed(self.max_failures)? {
             Trip::Aside { pause_ms } => {
+                entry.aside_until = now + pause_ms;
                 self.hold(host, now + pause_ms, now);
                 Some(false)
             }
@@ -569,6 +572,7 @@ impl Frontier {
             active_at: now,
             asked_at: None,
             held_until: 0,
+            aside_until: 0,
             breaker: Breaker::default(),
             moving: None,
         };

@@ -69,7 +69,7 @@ impl Store {
         assert_eq!(self.number("SELECT count(*) - count(DISTINCT url) FROM pages"), 0, "a URL has two rows");
         assert_eq!(
             self.number("SELECT count(*) FROM pages"),
-            self.number("SELECT coalesce(sum(ok + http_error + failed + rejected + quarantined), 0) FROM run"),
+            self.number("SELECT coalesce(sum(ok + http_error + failed + rejected + quarantined + robots_denied + skipped), 0) FROM run"),
             "the counts of the runs differ from the pages"
         );
         assert_eq!(self.number("SELECT count(*) FROM input WHERE url_id NOT IN (SELECT url_id FROM url)"), 0);

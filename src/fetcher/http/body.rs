@@ -4,6 +4,7 @@
 //! at most 408 KiB over HTTP/1.1 and [`STREAM_WINDOW`] over HTTP/2) + `large_bodies` × (`max_body_bytes`
 //! + one decoder's window, at most 16 MiB).
 
+use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,10 +47,16 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped,
 /// so drop it as soon as its bytes have been used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Body {
     bytes: Vec<u8>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
 }
 
 impl Body {

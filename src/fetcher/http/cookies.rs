@@ -468,3 +468,216 @@ fn from_file(line: &[u8]) -> Result<Option<Cookie>, &'static str> {
         given: true,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    /// What is sent to `to` after `from` has set `lines`.
+    fn sent(from: &str, lines: &[&str], to: &str) -> String {
+        let jar = Jar::default();
+        take(&jar, from, lines);
+        header(&jar, to)
+    }
+
+    fn take(jar: &Jar, from: &str, lines: &[&str]) {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(SET_COOKIE, HeaderValue::from_str(line).unwrap());
+        }
+        jar.take(&url(from), &headers);
+    }
+
+    fn header(jar: &Jar, to: &str) -> String {
+        jar.header(&url(to), None).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    fn load(text: &str) -> (Jar, Result<(), String>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let jar = Jar::default();
+        let result = jar.load(file.path()).map_err(|error| error.to_string().rsplit('/').next().unwrap().to_owned());
+        (jar, result)
+    }
+
+    #[test]
+    fn a_cookie_goes_back_where_it_belongs() {
+        let (shop, www) = ("https://shop.example.co.uk/a/b", "https://www.example.co.uk/");
+        for (line, to, expected) in [
+            ("k=v", shop, "k=v"),
+            ("k=v", "https://shop.example.co.uk:8443/a/", "k=v"),
+            ("k=v; Path=/", www, ""),
+            ("k=v; Path=/; Domain=example.co.uk", www, "k=v"),
+            ("k=v; Path=/; Domain=.Example.CO.UK", "http://example.co.uk/", "k=v"),
+            ("k=v; Path=/; Domain=example.co.uk", "https://badexample.co.uk/", ""),
+            // Neither for strangers nor for a whole suffix.
+            ("k=v; Path=/; Domain=co.uk", shop, ""),
+            ("k=v; Path=/; Domain=uk", shop, ""),
+            ("k=v; Path=/; Domain=other.co.uk", "https://other.co.uk/", ""),
+            ("k=v; Path=/; Domain=www.example.co.uk", www, ""),
+            // The default path is the folder of the page.
+            ("k=v", "https://shop.example.co.uk/a", "k=v"),
+            ("k=v", "https://shop.example.co.uk/ab", ""),
+            ("k=v; Path=/x", "https://shop.example.co.uk/x/y", "k=v"),
+            ("k=v; Path=/x", "https://shop.example.co.uk/xy", ""),
+            ("k=v; Path=x", "https://shop.example.co.uk/a/", "k=v"),
+            ("k=v; Secure", "http://shop.example.co.uk/a/", ""),
+            ("k=v; secure; HttpOnly; SameSite=Strict; Priority=High", shop, "k=v"),
+            ("k=v; Max-Age=60", shop, "k=v"),
+            ("k=v; Max-Age=0", shop, ""),
+            ("k=v; Max-Age=-1", shop, ""),
+            ("k=v; Max-Age=x; Expires=Wed, 09 Jun 2100 10:18:14 GMT", shop, "k=v"),
+            ("k=v; Expires=Wed, 09 Jun 2021 10:18:14 GMT", shop, ""),
+            ("k=v; Expires=Wed, 09 Jun 2021 10:18:14 GMT; Max-Age=60", shop, "k=v"),
+            ("k=v; Expires=Fri, 31-Dec-9999 23:59:59 GMT", shop, "k=v"),
+            ("k=v; Max-Age=99999999999999999999", shop, "k=v"),
+            (" k = \"v w\" ;x", shop, "k=\"v w\""),
+            ("k=", shop, "k="),
+            ("flag", shop, "flag"),
+            ("=v", shop, "v"),
+            ("", shop, ""),
+            ("__Secure-k=v; Secure", shop, "__Secure-k=v"),
+            ("__Secure-k=v", shop, ""),
+            ("__Host-k=v; Secure; Path=/", shop, "__Host-k=v"),
+            ("__Host-k=v; Secure; Path=/; Domain=shop.example.co.uk", shop, ""),
+            ("__Host-k=v; Secure", shop, ""),
+            ("=__host-k=v", shop, ""),
+        ] {
+            assert_eq!(sent(shop, &[line], to), expected, "{line} to {to}");
+        }
+    }
+
+    #[test]
+    fn no_site_sets_cookies_for_another() {
+        for (from, domain, to) in [
+            ("https://a.github.io/", "github.io", "https://b.github.io/"),
+            ("https://a.github.io/", "a.github.io", "https://b.github.io/"),
+            ("http://10.0.0.1/", "0.0.1", "http://20.0.0.1/"),
+            ("http://a.localhost/", "localhost", "http://b.localhost/"),
+            ("https://a.xn--55qx5d.cn/", "xn--55qx5d.cn", "https://b.xn--55qx5d.cn/"),
+            ("https://evil.test/", "", "https://good.test/"),
+        ] {
+            assert_eq!(sent(from, &[&format!("k=v; Path=/; Domain={domain}")], to), "", "{from} {domain}");
+        }
+        // A suffix that is a host itself, and an address, have their own.
+        assert_eq!(sent("https://github.io/", &["k=v; Domain=github.io"], "https://github.io/"), "k=v");
+        assert_eq!(sent("https://github.io/", &["k=v; Domain=github.io"], "https://b.github.io/"), "");
+        assert_eq!(sent("http://10.0.0.1/", &["k=v; Domain=10.0.0.1"], "http://10.0.0.1/"), "k=v");
+        assert_eq!(sent("http://[::1]/", &["k=v"], "http://[::1]/"), "k=v");
+    }
+
+    #[test]
+    fn cookies_replace_their_like_and_longer_paths_come_first() {
+        let lines = ["a=1; Path=/", "b=2; Path=/x", "c=3; Path=/", "a=4; Path=/", "c=; Path=/; Max-Age=0"];
+        assert_eq!(sent("http://a.test/", &lines, "http://a.test/x"), "b=2; a=4");
+    }
+
+    #[test]
+    fn what_came_over_tls_is_not_for_others_to_overwrite() {
+        let jar = Jar::default();
+        take(&jar, "https://www.a.test/", &["k=safe; Secure; Path=/", "plain=1; Path=/"]);
+        let attack = [
+            "k=bad; Path=/",
+            "k=bad; Path=/x; Domain=a.test",
+            "k=bad; Secure; Path=/",
+            "k=; Max-Age=0",
+            "plain=2; Path=/",
+        ];
+        take(&jar, "http://www.a.test/", &attack);
+        assert_eq!(header(&jar, "https://www.a.test/x"), "k=safe; plain=2");
+    }
+
+    #[test]
+    fn the_users_own_cookies_come_first() {
+        let jar = Jar::default();
+        take(&jar, "http://a.test/", &["b=2"]);
+        let first = HeaderValue::from_static("a=1");
+        assert_eq!(jar.header(&url("http://a.test/"), Some(&first)).unwrap(), "a=1; b=2");
+        assert!(jar.header(&url("http://b.test/"), Some(&first)).is_none());
+    }
+
+    #[test]
+    fn the_jar_is_bounded() {
+        let jar = Jar::default();
+        let many: Vec<String> = (0..80).map(|n| format!("k{n}=v")).collect();
+        take(&jar, "http://a.test/", &many.iter().map(String::as_str).collect::<Vec<_>>());
+        let kept = header(&jar, "http://a.test/");
+        assert_eq!((kept.split("; ").count(), kept.starts_with("k30=v; ")), (MAX_PER_SITE, true), "{kept}");
+        assert_eq!(sent("http://a.test/", &[&format!("k={}", "v".repeat(MAX_COOKIE_BYTES))], "http://a.test/"), "");
+
+        let (jar, _) = load("kept.test\tFALSE\t/\tFALSE\t0\tk\tv\n");
+        let big = format!("k={}", "v".repeat(4000));
+        for number in 0..10_000 {
+            take(&jar, &format!("http://{number}.test/"), &[&big]);
+            take(&jar, &format!("http://none{number}.test/"), &["k=v; Max-Age=0"]);
+        }
+        let sites = jar.lock();
+        let weight: usize = sites.by_name.values().flat_map(|site| &site.cookies).map(Cookie::weight).sum();
+        assert!(sites.bytes == weight && weight <= MAX_BYTES && sites.by_name.len() < 6000, "{weight}");
+        drop(sites);
+        assert_eq!(header(&jar, "http://kept.test/"), "k=v");
+        assert_eq!(header(&jar, "http://9999.test/"), big);
+        assert_eq!(header(&jar, "http://0.test/"), "");
+    }
+
+    #[test]
+    fn dates_are_read_as_browsers_do() {
+        let expected = Some(1_623_233_894);
+        for text in [
+            "Wed, 09 Jun 2021 10:18:14 GMT",
+            "Wednesday, 09-Jun-21 10:18:14 GMT",
+            "Wed Jun  9 10:18:14 2021",
+            "10:18:14 june 9 2021",
+            "9/jun/2021/10:18:14",
+        ] {
+            assert_eq!(date(text.as_bytes()), expected, "{text}");
+        }
+        for text in
+            ["", "Wed, 09 Jun 2021", "Wed, 31 Feb 2021 10:18:14", "09 Jun 1600 10:18:14", "09 Jun 2021 24:00:00"]
+        {
+            assert_eq!(date(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(date(b"Thu, 01-Jan-70 00:00:00 GMT"), Some(0));
+    }
+
+    #[test]
+    fn a_file_of_cookies_is_taken_as_curl_writes_it() {
+        let (jar, result) = load(
+            "# Netscape HTTP Cookie File\r\n\r\n\
+             .example.com\tTRUE\t/\tFALSE\t0\tall\t1\r\n\
+             #HttpOnly_www.example.com\tFALSE\t/in\tTRUE\t4102444800\tsafe\ta=b; c\n\
+             www.example.com\tFALSE\t/\tFALSE\t1000000000\told\tx\n\
+             www.example.com\tFALSE\t/\tFALSE\t4102444800.5\tempty\n\
+             .co.uk\tTRUE\t/\tFALSE\t0\tstray\tx\n",
+        );
+        assert_eq!(result, Ok(()));
+        assert_eq!(header(&jar, "https://www.example.com/in/x"), "safe=a=b; c; all=1; empty=");
+        assert_eq!(header(&jar, "http://www.example.com/in/"), "all=1; empty=");
+        assert_eq!(header(&jar, "http://sub.example.com/"), "all=1");
+        assert_eq!(header(&jar, "http://a.co.uk/"), "");
+        // A site may change them.
+        take(&jar, "https://www.example.com/", &["all=2; Domain=example.com", "empty=; Max-Age=0"]);
+        assert_eq!(header(&jar, "http://www.example.com/"), "all=2");
+    }
+
+    #[test]
+    fn a_bad_file_of_cookies_is_named_with_its_line_and_no_value() {
+        for (line, problem) in [
+            ("example.com secret", "seven fields"),
+            ("example.com\tyes\t/\tFALSE\t0\tk\tsecret", "TRUE or FALSE"),
+            ("a b\tTRUE\t/\tFALSE\t0\tk\tsecret", "no host name"),
+            ("a.test\tTRUE\tx\tFALSE\t0\tk\tsecret", "slash"),
+            ("a.test\tTRUE\t/\tFALSE\tnever\tk\tsecret", "expiry"),
+            ("a.test\tTRUE\t/\tFALSE\t0\tk\tsecret\u{1}", "control"),
+        ] {
+            let error = load(&format!("# comment\n{line}\n")).1.unwrap_err();
+            assert!(error.contains(":2: ") && error.contains(problem) && !error.contains("secret"), "{error}");
+        }
+        let missing = Jar::default().load(Path::new("/nonexistent/cookies.txt")).unwrap_err();
+        assert!(missing.to_string().contains("/nonexistent/cookies.txt"), "{missing}");
+    }
+}

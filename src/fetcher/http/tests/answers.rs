@@ -217,3 +217,61 @@ async fn a_redirect_status_without_a_location_keeps_its_body() {
     let answer = answer(&Site::says("HTTP/1.1 302 Found\r\nContent-Length: 4\r\n\r\nwhat").await).await;
     assert_eq!((answer.is_redirect(), &answer.body[..]), (false, &b"what"[..]));
 }
+
+#[tokio::test]
+async fn statuses_of_no_standard_are_answers() {
+    for status in [200, 201, 226, 299, 305, 306, 418, 451, 599, 600, 999] {
+        let site = Site::says(format!("HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\n\r\nok")).await;
+        let answer = answer(&site).await;
+        assert_eq!((answer.status, &answer.body[..]), (status, &b"ok"[..]));
+    }
+}
+
+#[tokio::test]
+async fn types_that_are_not_accepted_are_not_read() {
+    let http = client(|options| options.accept_types = vec!["text/html".into(), "image/*".into()]);
+    let policy = policy();
+    for (status, header, skipped) in [
+        ("200 OK", "Content-Type: text/html", None),
+        ("200 OK", "Content-Type:  Text/HTML ; charset=x", None),
+        ("200 OK", "Content-Type: image/png", None),
+        ("200 OK", "Content-Type: application/pdf; x=y", Some("application/pdf")),
+        ("200 OK", "Content-Type: text/htmlx", Some("text/htmlx")),
+        ("200 OK", "Content-Type: imagex/png", Some("imagex/png")),
+        ("206 Partial", "Content-Type: VIDEO/mp4", Some("video/mp4")),
+        // Unknown is not unwanted, and what is no success is read to say why.
+        ("200 OK", "X-Y: z", None),
+        ("200 OK", "Content-Type:", None),
+        ("404 Not Found", "Content-Type: application/json", None),
+    ] {
+        let site = Site::says(format!("HTTP/1.1 {status}\r\n{header}\r\nContent-Length: 4\r\n\r\nbody")).await;
+        let exchange = http.request(&ask(&site.url("/"), &policy)).await;
+        let answer = exchange.answer.unwrap();
+        assert_eq!(answer.skipped.as_deref(), skipped, "{header}");
+        assert_eq!(answer.body.is_empty(), skipped.is_some(), "{header}");
+    }
+    // A film of any length costs next to nothing.
+    let film = Site::new(|mut peer| async move {
+        peer.request().await;
+        peer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 10000000000\r\n\r\n").await;
+        while peer.write(&[0; 4096]).await {}
+    })
+    .await;
+    let exchange = http.request(&ask(&film.url("/"), &policy)).await;
+    assert!(exchange.bytes < 1 << 20, "{}", exchange.bytes);
+    assert_eq!(exchange.answer.unwrap().skipped.as_deref(), Some("video/mp4"));
+}
+
+#[tokio::test]
+async fn robots_tags_come_line_by_line_and_bounded() {
+    let long = "x".repeat(10_000);
+    let more = "X-Robots-Tag: all\r\n".repeat(100);
+    let site = Site::says(format!(
+        "HTTP/1.1 200 OK\r\nX-Robots-Tag: noindex, nofollow\r\nx-robots-tag: bot: caf\u{e9}\r\nX-Robots-Tag: {long}\r\n\
+         {more}Content-Length: 0\r\n\r\n"
+    ))
+    .await;
+    let tags = answer(&site).await.x_robots_tag;
+    assert_eq!((&tags[0][..], &tags[1][..]), ("noindex, nofollow", "bot: caf\u{e9}"));
+    assert_eq!((tags[2].len(), tags.len()), (MAX_ROBOTS_TAG_BYTES, MAX_ROBOTS_TAGS));
+}
