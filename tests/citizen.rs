@@ -79,7 +79,7 @@ fn a_dead_host_is_given_up_and_the_others_never_wait_for_it() {
     let living = started.elapsed();
     let ended = running.wait_within(Duration::from_secs(180)).expect(0);
     assert!(living < Duration::from_secs(20), "{living:?} for the living");
-    assert!(ended.elapsed > Duration::from_secs(60), "given up after {:?} already", ended.elapsed);
+    assert!(ended.elapsed > Duration::from_secs(20), "given up after {:?} already", ended.elapsed);
     let store = place.store();
     assert_eq!(store.number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), 40);
     assert_eq!(store.number("SELECT count(*) FROM pages WHERE outcome = 'failed'"), 3000);

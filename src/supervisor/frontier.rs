@@ -32,6 +32,8 @@ const JOBS_PER_LEASE: usize = 32;
 const FIRST_DEPTH: u32 = 16;
 /// URLs of a host in one pull at most.
 const MAX_DEPTH: u32 = 1024;
+/// A pause that a host asks for, from which on it is put aside at once.
+const LONG_PAUSE_MS: u64 = 10_000;
 /// Pause after a sweep that found nothing new.
 const SWEEP_PAUSE_MS: u64 = 200;
 /// The longest, after many such in a row.
@@ -374,9 +376,11 @@ impl Frontier {
         if self.max_failures == 0 || entry.aside_until > now {
             return None;
         }
-        match entry.breaker.failed(self.max_failures)? {
+        // Who asks for a long pause has said enough.
+        let most = if entry.held_until > now + LONG_PAUSE_MS { 1 } else { self.max_failures };
+        match entry.breaker.failed(most)? {
             Trip::Aside { pause_ms } => {
-                entry.aside_until = now + pause_ms;
+                entry.aside_until = entry.held_until.max(now + pause_ms);
                 self.hold(host, now + pause_ms, now);
                 Some(false)
             }
