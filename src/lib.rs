@@ -51,7 +51,6 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod dedup;
 pub mod demo_site;
 pub mod extract;
 pub mod fetcher;

@@ -1,10 +1,12 @@
 //! The nouns every room shares: URLs and their identity, hosts, outcomes, page records. No I/O.
+//!
+//! - [`dedup`]: under which text two URLs are one.
+
+pub mod dedup;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::dedup::dedup_text;
 
 /// Row number of one normalised URL in the store; given by the writer, never reused.
 pub type UrlId = i64;
@@ -25,7 +27,7 @@ pub struct CrawlUrl {
     pub url: String,
     /// Host name or address as the URL standard writes it, without port: the unit of politeness.
     pub host: String,
-    /// First 16 bytes of the BLAKE3 hash of the deduplication text ([`crate::dedup`]).
+    /// First 16 bytes of the BLAKE3 hash of the deduplication text ([`dedup`]).
     pub key: UrlKey,
 }
 
@@ -97,7 +99,7 @@ impl TryFrom<url::Url> for CrawlUrl {
         if url.len() > MAX_URL_BYTES {
             return Err(BadUrl::TooLong(url.len()));
         }
-        let key = url_key(KeyKind::Url, dedup_text(&url).as_bytes());
+        let key = url_key(KeyKind::Url, dedup::dedup_text(&url).as_bytes());
         Ok(Self { url, host, key })
     }
 }
@@ -206,6 +208,30 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// Every class.
+    pub const ALL: [Self; 20] = [
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Proxy,
+        Self::Timeout,
+        Self::Reset,
+        Self::Truncated,
+        Self::TooLarge,
+        Self::RedirectLoop,
+        Self::TooManyRedirects,
+        Self::Protocol,
+        Self::Encoding,
+        Self::BlockedAddress,
+        Self::HostDown,
+        Self::Robots,
+        Self::RobotsUnreachable,
+        Self::ParseTimeout,
+        Self::ContentType,
+        Self::Rejected,
+        Self::Crash,
+    ];
+
     /// The stable name (column `error` of the view `pages`).
     pub const fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,23 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What config and its values must not name.
+const CONFIG: &[&str] = &[
+    "reqwest",
+    "tokio",
+    "rusqlite",
+    "nix",
+    "crate::process",
+    "crate::protocol",
+    "crate::store",
+    "crate::fetcher",
+    "crate::supervisor",
+    "crate::writer",
+    "crate::commands",
+    "crate::url_list",
+    "crate::extract",
+];
+
 /// What the files of one room must not name. A crate or module of the standard library is named by its path
 /// (`std::net`), a room of this program by `crate::room`.
 const RULES: &[(&str, &[&str])] = &[
@@ -164,7 +181,9 @@ const RULES: &[(&str, &[&str])] = &[
             "nix",
             "libc",
             "std::fs",
-            "std::net",
+            "std::net::TcpStream",
+            "std::net::TcpListener",
+            "std::net::UdpSocket",
             "std::process",
             "crate::process",
             "crate::store",
@@ -196,7 +215,9 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::",
         ],
     ),
-    ("config.rs", &["reqwest", "tokio", "rusqlite", "nix", "crate::"]),
+    ("config.rs", CONFIG),
+    ("config", CONFIG),
+    ("record", &["reqwest", "tokio", "rusqlite", "nix", "std::fs", "std::net", "crate::"]),
     (
         "commands",
         &[

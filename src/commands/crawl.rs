@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::{Coded, DISK_FULL, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
 use crate::cli::CrawlArgs;
 use crate::config::{CrawlOptions, Settings};
+use crate::fetcher;
 use crate::process::lock::{LockError, StoreLock};
 use crate::process::signals::Signals;
 use crate::process::{limits, title};
@@ -61,7 +62,10 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
         Some(path) => CrawlOptions::load(path)?,
         None => CrawlOptions::default(),
     };
-    Ok(args.options.over(file).resolve(limits::available_cpus())?)
+    let mut settings = args.options.over(file).resolve(limits::available_cpus())?;
+    settings.read_files()?;
+    fetcher::check(&settings)?;
+    Ok(settings)
 }
 
 /// Takes the store and runs the crawl.

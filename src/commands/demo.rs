@@ -55,6 +55,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         db: Some(args.db.clone()),
         // It is our own site.
         delay: Some(Span(std::time::Duration::from_millis(20))),
+        adaptive: Some(false),
         json: args.json,
         quiet: args.quiet,
         ..CrawlOptions::default()

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::control::Speaker;
 use super::origins::{self, Need, Origins, origin_of, robots_url};
-use super::pace::Pace;
+use super::pace::{Mood, Pace};
 use super::visit::{Next, Visit, VisitContext, Visitor};
 use crate::config::Settings;
 use crate::config::hosts::HostPolicy;
@@ -31,6 +31,9 @@ use crate::robots::Robots;
 
 /// A host that is to be left alone for longer than this gives its URLs back.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Long enough for the supervisor to hear of failures and to judge the host.
+const VERDICT: Duration = Duration::from_millis(250);
 
 /// Robots.txt rules that one fetcher keeps at hand; past it all but the present ones are forgotten, and the store is
 /// asked again when they are needed.
@@ -67,6 +70,8 @@ struct Host {
     news: Notify,
     places: Arc<Semaphore>,
     pace: RefCell<Pace>,
+    /// Requests in a row that could not reach it.
+    failures: Cell<u32>,
     origins: RefCell<Origins>,
 }
 
@@ -238,6 +243,7 @@ impl Hosts {
             news: Notify::new(),
             places: Arc::new(Semaphore::new(policy.concurrency)),
             pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
+            failures: Cell::new(0),
             origins: RefCell::default(),
             policy,
         });
@@ -391,8 +397,9 @@ impl Hosts {
 
     /// What the end of a visit means for its host; `errand` is the origin whose robots.txt it was after.
     fn ended(&self, host: &Rc<Host>, visit: Visit, errand: Option<&str>) {
-        if let Some(latency) = visit.latency {
-            host.pace.borrow_mut().answered(latency, visit.trouble);
+        if let Some((latency, mood)) = visit.answered {
+            host.pace.borrow_mut().answered(latency, mood);
+            self.count_failure(host, mood);
         }
         match visit.next {
             Next::Over => {
@@ -419,6 +426,18 @@ impl Hosts {
         }
         // Whoever waits for the errand.
         host.news.notify_one();
+    }
+
+    /// A host that fails again and again is the supervisor's business, which hears of it with the records; until it
+    /// has, no more of the host's URLs are spent.
+    fn count_failure(&self, host: &Host, mood: Mood) {
+        let failures = if mood == Mood::Unreachable { host.failures.get() + 1 } else { 0 };
+        host.failures.set(failures);
+        let most = self.0.settings.host_failures;
+        if most > 0 && failures >= most {
+            host.failures.set(0);
+            self.give_back(host, VERDICT);
+        }
     }
 
     fn push_front(&self, host: &Host, job: Job) {

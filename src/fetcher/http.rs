@@ -2,31 +2,47 @@
 //!
 //! A redirect is an answer like any other here, since the host it names may live in another process. An
 //! answer is whole or it is a [`Failure`]: a body that was cut, damaged or too large never looks clean.
+//!
+//! An [`Ask`] goes through here from top to bottom: may its address be connected to (`address`), which headers and
+//! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`,
+//! whose names `resolver` looks up and whose TLS is set in `tls`). What comes back is an answer whose body is read
+//! (`body`, `coding`), or an error that is given its class (`failure`).
 
+pub mod address;
 mod body;
+mod clients;
 mod coding;
+mod cookies;
 mod failure;
+mod proxies;
+mod resolver;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
     LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
-use reqwest::{Client, Method, Request, Response, StatusCode, Version};
+use reqwest::{Method, Request, Response, StatusCode, Version};
 use url::Url;
 
 pub use self::body::{Body, SMALL};
-use self::body::{Budget, Deadline, Elapsed, Reader, STREAM_WINDOW};
+use self::body::{Budget, Deadline, Reader};
+use self::clients::{Clients, Way};
+pub use self::cookies::CookieFileError;
+use self::cookies::Jar;
+use self::failure::{ByProxy, failure};
+use self::proxies::Rotation;
+use self::resolver::{LookUp, Names, Refusal};
+pub use self::tls::PemError;
+use self::tls::Trust;
+use crate::config::hosts::HostPolicy;
+use crate::config::values::{Networks, ProxyUrl, Resolve};
 use crate::record::{ErrorClass, Failure, HttpVersion};
-
-/// Header lines accepted in an answer; hyper alone stops at 100, and real sites send more.
-const MAX_HEADERS: usize = 512;
-
-/// Bytes of headers accepted over HTTP/2, close to what HTTP/1.1 gets (408 KiB, hyper's read buffer).
-const MAX_HEADER_BYTES: u32 = 384 * 1024;
 
 /// What a crawler of web pages asks for.
 const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -45,6 +61,16 @@ const RESERVED: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Proxies that may say of a host that it cannot be reached before they are believed.
+const MAX_REFUSALS: usize = 3;
+
+/// How long a look-up of our own may hold up a request that a proxy is to make.
+const LOOK_UP_TIME: Duration = Duration::from_secs(3);
+
+/// `X-Robots-Tag` lines kept of one answer, and bytes of each.
+const MAX_ROBOTS_TAGS: usize = 32;
+const MAX_ROBOTS_TAG_BYTES: usize = 4096;
 
 /// How requests are made. Everything is fixed for the life of an [`Http`]. Not `Debug`: headers hold secrets.
 #[derive(Clone)]
@@ -67,61 +93,20 @@ pub struct HttpOptions {
     pub idle_time: Duration,
     /// Bodies beyond [`SMALL`] bytes that may exist at a time, at least 1.
     pub large_bodies: usize,
-    /// SHIM
+    /// Bytes a second that a body must bring; 0: any. Waiting for a large-body permit does not count.
     pub min_speed: u64,
-    /// SHIM
+    /// Types of pages to be read, lower-case essences or `type/*`; empty: all.
     pub accept_types: Vec<String>,
-    /// SHIM
-    pub resolve: Vec<crate::config::Resolve>,
-    /// SHIM
-    pub networks: crate::config::values::Networks,
-    /// SHIM
-    pub proxies: Vec<crate::config::ProxyUrl>,
-    /// SHIM
-    pub ca_certs: Vec<std::path::PathBuf>,
-    /// SHIM
-    pub cookie_file: Option<std::path::PathBuf>,
-}
-
-/// SHIM
-pub struct Ask<'a> {
-    /// SHIM
-    pub url: &'a Url,
-    /// SHIM
-    pub policy: &'a crate::config::hosts::HostPolicy,
-    /// SHIM
-    pub listed: bool,
-    /// SHIM
-    pub elsewhere: bool,
-    /// SHIM
-    pub method: &'a Method,
-    /// SHIM
-    pub body: Option<&'a str>,
-    /// SHIM
-    pub want: Want,
-}
-/// SHIM
-pub enum Want {
-    /// SHIM
-    Page,
-    /// SHIM
-    Robots {
-        /// SHIM
-        limit: usize,
-    },
-}
-/// SHIM
-pub struct Exchange {
-    /// SHIM
-    pub status: Option<u16>,
-    /// SHIM
-    pub remote_ip: Option<std::net::IpAddr>,
-    /// SHIM
-    pub http_version: Option<HttpVersion>,
-    /// SHIM
-    pub bytes: u64,
-    /// SHIM
-    pub answer: Result<Answer, Failure>,
+    /// Addresses given by hand. They stand for what a name server would say, so they are judged alike.
+    pub resolve: Vec<Resolve>,
+    /// What may be connected to.
+    pub networks: Networks,
+    /// Proxies to take turns for hosts without their own; the variable `NO_PROXY` names hosts that need none.
+    pub proxies: Vec<ProxyUrl>,
+    /// More certificate authorities, PEM files.
+    pub ca_certs: Vec<PathBuf>,
+    /// Cookies to begin with, a file in Netscape's format.
+    pub cookie_file: Option<PathBuf>,
 }
 
 /// Why no client can be made of some [`HttpOptions`]. Never shows a header's value: it may be a secret.
@@ -136,12 +121,59 @@ pub enum HttpError {
     /// A header that each request must set for itself.
     #[error("header {0:?} cannot be set; it belongs to the connection")]
     Reserved(String),
-    /// No TLS version is left to offer.
-    #[error("cannot set up TLS")]
-    Tls(#[source] rustls::Error),
-    /// The client refused its settings.
-    #[error("cannot set up the HTTP client")]
-    Client(#[source] reqwest::Error),
+    /// A file of certificate authorities is no such thing.
+    #[error("cannot use the certificate authorities of {0}")]
+    Authorities(PemError),
+    /// The file of cookies is no such thing.
+    #[error(transparent)]
+    Cookies(CookieFileError),
+}
+
+/// One request to be made.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// Requested exactly as it is serialised (without its fragment).
+    pub url: &'a Url,
+    /// What holds for its host.
+    pub policy: &'a HostPolicy,
+    /// Whether the user's own list names the host: private addresses are his business then.
+    pub listed: bool,
+    /// Whether the site of another origin has led here: of the common headers, those that identify the user
+    /// (RFC 9110 §15.4) are not sent. Those of the policy are this host's own.
+    pub elsewhere: bool,
+    /// The request method.
+    pub method: &'a Method,
+    /// What is sent along.
+    pub body: Option<&'a str>,
+    /// What the answer is for.
+    pub want: Want,
+}
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// A page: whole, and of an accepted type.
+    Page,
+    /// A robots.txt: of any type, and cut where it passes the limit.
+    Robots {
+        /// Bytes after decoding.
+        limit: usize,
+    },
+}
+
+/// What came of a request: what was seen on the wire, and the answer if all went well.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The status code, once the head of an answer has arrived.
+    pub status: Option<u16>,
+    /// The address that answered; unknown behind a proxy.
+    pub remote_ip: Option<IpAddr>,
+    /// The version of HTTP the answer came in.
+    pub http_version: Option<HttpVersion>,
+    /// Bytes of the body that were received, before decoding.
+    pub bytes: u64,
+    /// The answer, or what kept the URL from one.
+    pub answer: Result<Answer, Failure>,
 }
 
 /// One whole answer.
@@ -149,8 +181,6 @@ pub enum HttpError {
 pub struct Answer {
     /// The status code, 200 to 999.
     pub status: u16,
-    /// The version of HTTP the answer came in.
-    pub http_version: HttpVersion,
     /// `Content-Type`; bytes that are no UTF-8 are replaced.
     pub content_type: Option<String>,
     /// `Location` as sent.
@@ -161,16 +191,12 @@ pub struct Answer {
     pub etag: Option<Vec<u8>>,
     /// `Last-Modified` as sent.
     pub last_modified: Option<Vec<u8>>,
-    /// SHIM
+    /// `X-Robots-Tag`, each line of it; bytes that are no UTF-8 are replaced.
     pub x_robots_tag: Vec<String>,
-    /// SHIM
+    /// The type of the body, if it is none to be read.
     pub skipped: Option<String>,
-    /// The decoded body; empty if [`Answer::is_redirect`].
+    /// The decoded body; empty if [`Answer::is_redirect`] or skipped.
     pub body: Body,
-    /// Bytes of the body that were received, before decoding.
-    pub wire_bytes: u64,
-    /// The address that answered.
-    pub remote_addr: Option<SocketAddr>,
 }
 
 impl Answer {
@@ -180,142 +206,273 @@ impl Answer {
     }
 }
 
-/// The client of one fetcher: connections, TLS state and memory budget. Clones share them.
+/// The client of one fetcher: connections, names, cookies, TLS state and memory budget. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clients: Clients,
+    rotation: Rotation,
+    jar: Jar,
     /// Set on each request, because the client's own defaults hold one value per name.
     headers: HeaderMap,
+    accept_types: Vec<String>,
     budget: Budget,
     timeout: Duration,
-    connect_timeout: Duration,
 }
 
 impl Http {
-    /// A client that follows `options`. Reads no file and opens no socket; must be used within one tokio
-    /// runtime.
+    /// A client that follows `options`. Opens no socket and reads no files but those that `options` names; must be
+    /// used within one tokio runtime.
     ///
     /// # Errors
-    /// [`HttpError`] if a header cannot be sent.
+    /// [`HttpError`] if a header cannot be sent or a file cannot be used.
     pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        Self::with_roots(options, tls::system_roots)
+        Self::build(options, tls::system_roots, resolver::system())
     }
 
-    fn with_roots(
+    fn build(
         options: &HttpOptions,
-        roots: fn() -> std::sync::Arc<rustls::RootCertStore>,
+        roots: fn() -> Arc<rustls::RootCertStore>,
+        look_up: LookUp,
     ) -> Result<Self, HttpError> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::config(roots).map_err(HttpError::Tls)?)
-            .connect_timeout(options.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(options.host_concurrency.max(1))
-            .pool_idle_timeout(options.idle_time)
-            .http1_max_headers(MAX_HEADERS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            // No limit of its own: bodies that wait for a permit would use up a shared window, and with it
-            // starve the very body they wait for.
-            .http2_initial_connection_window_size(i32::MAX as u32)
-            .build()
-            .map_err(HttpError::Client)?;
+        let trust = Trust::new(roots, &options.ca_certs).map_err(HttpError::Authorities)?;
+        let jar = Jar::default();
+        if let Some(path) = &options.cookie_file {
+            jar.load(path).map_err(HttpError::Cookies)?;
+        }
+        let no_proxy = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
         Ok(Self {
-            client,
-            headers: headers(options)?,
-            budget: Budget::new(options.max_body_bytes, options.large_bodies),
-            timeout: options.timeout,
-            connect_timeout: options.connect_timeout,
+            shared: Arc::new(Shared {
+                clients: Clients::new(options, trust, Names::new(look_up)),
+                rotation: Rotation::new(options.proxies.clone(), &no_proxy),
+                jar,
+                headers: headers(options)?,
+                accept_types: options.accept_types.clone(),
+                budget: Budget::new(options.max_body_bytes, options.large_bodies, options.min_speed),
+                timeout: options.timeout,
+            }),
         })
     }
 
-    /// Requests `url` exactly as it is serialised (without its fragment).
-    ///
-    /// # Errors
-    /// The [`Failure`] that kept the URL from a whole answer.
-    pub async fn get(&self, url: &Url) -> Result<Answer, Failure> {
-        self.request_(url, self.headers.clone()).await
-    }
-
-    /// Requests `url`, to which the site of another origin has led: what identifies the user to that one
-    /// (RFC 9110 §15.4, `Authorization`, `Cookie` and their like) is not sent.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub async fn get_elsewhere(&self, url: &Url) -> Result<Answer, Failure> {
-        let mut headers = self.headers.clone();
-        for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-            headers.remove(secret);
-        }
-        self.request_(url, headers).await
-    }
-
-    /// SHIM
+    /// Makes one request.
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
-        let answer = if ask.elsewhere { self.get_elsewhere(ask.url).await } else { self.get(ask.url).await };
-        let a = answer.as_ref().ok();
-        Exchange {
-            status: a.map(|a| a.status),
-            remote_ip: a.and_then(|a| a.remote_addr).map(|a| a.ip()),
-            http_version: a.map(|a| a.http_version),
-            bytes: a.map_or(0, |a| a.wire_bytes),
-            answer,
-        }
+        let mut seen = Seen::default();
+        let answer = self.shared.exchange(ask, &mut seen).await;
+        let Seen { status, remote_ip, http_version, bytes } = seen;
+        Exchange { status, remote_ip, http_version, bytes, answer }
     }
+}
 
-    async fn request_(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
+/// An [`Exchange`] under way: what has been seen of it, however it ends.
+#[derive(Default)]
+struct Seen {
+    status: Option<u16>,
+    remote_ip: Option<IpAddr>,
+    http_version: Option<HttpVersion>,
+    bytes: u64,
+}
+
+impl Shared {
+    async fn exchange(&self, ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Failure> {
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
-        let mut request = Request::new(Method::GET, url.clone());
-        *request.headers_mut() = headers;
-        let response = match deadline.bound(self.client.execute(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(failure::before_answer(&error, url, self.connect_timeout)),
-            Err(Elapsed) => {
-                return Err(failure::failure(ErrorClass::Timeout, format!("no answer within {:?}", self.timeout)));
+        address::judge_url(ask.url, ask.listed, &self.clients.networks).map_err(|reason| {
+            let host = ask.url.host_str().unwrap_or_default();
+            failure(ErrorClass::BlockedAddress, format!("{host} is not to be connected to: {reason}"))
+        })?;
+        let headers = self.headers_for(ask)?;
+        let response = match self.rotation.of(ask.url, &ask.policy.proxies) {
+            [] => {
+                let client = self.clients.get(&self.way(ask, None))?;
+                let response = deadline.bound(client.execute(request(ask, headers))).await;
+                let response = response.map_err(|_| self.late(ErrorClass::Timeout, ""))?;
+                let timeout = self.clients.connect_timeout;
+                let response = response.map_err(|error| failure::before_answer(&error, ask.url, timeout))?;
+                seen.remote_ip = response.remote_addr().map(|address| address.ip());
+                response
+            }
+            proxies => {
+                let mut problem = String::new();
+                match deadline.bound(self.by_proxy(ask, headers, proxies, &mut problem)).await {
+                    Ok(response) => response?,
+                    Err(_) if problem.is_empty() => return Err(self.late(ErrorClass::Timeout, "")),
+                    // The time went to proxies: no fault of the host's.
+                    Err(_) => return Err(self.late(ErrorClass::Proxy, &problem)),
+                }
             }
         };
+        seen.status = Some(response.status().as_u16());
         let mut answer = head(&response)?;
-        let mut reader = Reader::new(response, &mut deadline, &self.budget);
-        if answer.is_redirect() {
-            reader.skip().await;
-        } else {
-            answer.body = reader.body().await?;
+        seen.http_version = Some(version(&response)?);
+        if ask.policy.cookies {
+            self.jar.take(ask.url, response.headers());
         }
-        answer.wire_bytes = reader.received();
+        if ask.want == Want::Page && response.status().is_success() {
+            answer.skipped = answer.content_type.as_deref().and_then(|name| self.unwanted(name));
+        }
+        let mut reader = Reader::new(response, &mut deadline, &self.budget, ask.want);
+        let body = if answer.is_redirect() || answer.skipped.is_some() {
+            reader.skip().await;
+            Ok(Body::default())
+        } else {
+            reader.body().await
+        };
+        seen.bytes = reader.received();
+        answer.body = body?;
         Ok(answer)
+    }
+
+    /// The answer to a request made through one of `proxies`: the first that leads to one. What is wrong with those
+    /// before it lands in `problem`.
+    async fn by_proxy(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        proxies: &[ProxyUrl],
+        problem: &mut String,
+    ) -> Result<Response, Failure> {
+        let host = ask.url.host_str().unwrap_or_default();
+        // The proxy does the look-up that counts. One of our own tells what it must not be asked for, if there are
+        // name servers here at all.
+        let guard = self.clients.guard(&self.way(ask, None));
+        if let Ok(Err(Refusal::Blocked(blocked))) = tokio::time::timeout(LOOK_UP_TIME, guard.resolve(host)).await {
+            return Err(failure::blocked(host, &blocked));
+        }
+        let (mut tried, mut refused) = (Vec::new(), Vec::<&ProxyUrl>::new());
+        while refused.len() < MAX_REFUSALS
+            && let Some(proxy) = self.rotation.next(proxies, &tried)
+        {
+            tried.push(proxy);
+            let client = self.clients.get(&self.way(ask, Some(proxy)))?;
+            let (text, unreachable) = match client.execute(request(ask, headers.clone())).await {
+                // Without a tunnel the proxy answers for itself.
+                Ok(response)
+                    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && !is_tunnelled(ask, proxy) =>
+                {
+                    ("proxy authorization required".to_owned(), false)
+                }
+                Ok(response) => {
+                    self.rotation.works(proxy);
+                    // What they refused was possible.
+                    refused.iter().for_each(|proxy| self.rotation.fails(proxy));
+                    return Ok(response);
+                }
+                Err(error) => match failure::by_proxy(&error, ask.url, proxy, self.clients.connect_timeout) {
+                    ByProxy::Host(failure) => {
+                        self.rotation.works(proxy);
+                        return Err(failure);
+                    }
+                    ByProxy::Proxy { problem, unreachable } => (problem, unreachable),
+                },
+            };
+            if unreachable {
+                self.rotation.fails(proxy);
+            } else {
+                refused.push(proxy);
+            }
+            *problem = format!("{proxy}: {text}");
+        }
+        Err(failure(ErrorClass::Proxy, format!("no proxy leads to {host}, {} tried; {problem}", tried.len())))
+    }
+
+    fn way(&self, ask: &Ask<'_>, proxy: Option<&ProxyUrl>) -> Way {
+        Way {
+            listed: ask.listed,
+            insecure: ask.policy.insecure,
+            identity: ask.policy.client_cert.clone(),
+            pin: self.clients.pin(ask.url),
+            proxy: proxy.cloned(),
+        }
+    }
+
+    fn late(&self, class: ErrorClass, problem: &str) -> Failure {
+        let separator = if problem.is_empty() { "" } else { "; " };
+        failure(class, format!("no answer within {:?}{separator}{problem}", self.timeout))
+    }
+
+    fn headers_for(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
+        let mut headers = self.headers.clone();
+        if ask.elsewhere {
+            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                headers.remove(secret);
+            }
+        }
+        let unusable = |error: HttpError| failure(ErrorClass::Protocol, format!("a rule for this host: {error}"));
+        let policy = ask.policy;
+        if !policy.headers.is_empty() {
+            let own = policy.headers.iter().map(|header| (&header.name[..], &header.value[..]));
+            headers.extend(user_headers(own).map_err(unusable)?);
+        }
+        if let Some(secret) = &policy.authorization {
+            let mut value = value(AUTHORIZATION.as_str(), secret.reveal()).map_err(unusable)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        if policy.cookies
+            && let Some(cookies) = self.jar.header(ask.url, headers.get(COOKIE))
+        {
+            headers.insert(COOKIE, cookies);
+        }
+        Ok(headers)
+    }
+
+    /// The essence of the media type `name`, if it is none of those to be read.
+    fn unwanted(&self, name: &str) -> Option<String> {
+        let essence = name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_wanted = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(family) => essence.starts_with(family),
+            None => essence == *pattern,
+        };
+        (!self.accept_types.is_empty() && !essence.is_empty() && !self.accept_types.iter().any(is_wanted))
+            .then_some(essence)
+    }
+}
+
+/// Whether requests pass the proxy unread.
+fn is_tunnelled(ask: &Ask<'_>, proxy: &ProxyUrl) -> bool {
+    ask.url.scheme() == "https" || proxy.url().scheme().starts_with("socks")
+}
+
+fn request(ask: &Ask<'_>, headers: HeaderMap) -> Request {
+    let mut request = Request::new(ask.method.clone(), ask.url.clone());
+    *request.headers_mut() = headers;
+    *request.body_mut() = ask.body.map(|body| body.to_owned().into());
+    request
+}
+
+fn version(response: &Response) -> Result<HttpVersion, Failure> {
+    match response.version() {
+        Version::HTTP_10 => Ok(HttpVersion::Http10),
+        Version::HTTP_11 => Ok(HttpVersion::Http11),
+        Version::HTTP_2 => Ok(HttpVersion::Http2),
+        other => Err(failure(ErrorClass::Protocol, format!("the answer came in {other:?}"))),
     }
 }
 
 /// The answer to come: all but its body.
 fn head(response: &Response) -> Result<Answer, Failure> {
-    let protocol = |message: String| failure::failure(ErrorClass::Protocol, message);
     // Other informational answers never reach us; this one would leave HTTP.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(protocol("the answer switches to another protocol, which nobody asked for".to_owned()));
+        let message = "the answer switches to another protocol, which nobody asked for";
+        return Err(failure(ErrorClass::Protocol, message));
     }
-    let http_version = match response.version() {
-        Version::HTTP_10 => HttpVersion::Http10,
-        Version::HTTP_11 => HttpVersion::Http11,
-        Version::HTTP_2 => HttpVersion::Http2,
-        other => return Err(protocol(format!("the answer came in {other:?}"))),
-    };
     let header = |name: HeaderName| response.headers().get(name).map(|value| value.as_bytes().to_vec());
+    let robots = response.headers().get_all("x-robots-tag").iter().take(MAX_ROBOTS_TAGS);
+    let robots = robots.map(|value| &value.as_bytes()[..value.len().min(MAX_ROBOTS_TAG_BYTES)]);
     Ok(Answer {
         status: response.status().as_u16(),
-        http_version,
         content_type: header(CONTENT_TYPE).map(|value| String::from_utf8_lossy(&value).into_owned()),
         location: header(LOCATION),
         retry_after: header(RETRY_AFTER),
         etag: header(ETAG),
         last_modified: header(LAST_MODIFIED),
-        x_robots_tag: Vec::new(),
+        x_robots_tag: robots.map(|value| String::from_utf8_lossy(value).into_owned()).collect(),
         skipped: None,
         body: Body::default(),
-        wire_bytes: 0,
-        remote_addr: response.remote_addr(),
     })
 }
 
@@ -325,18 +482,22 @@ fn headers(options: &HttpOptions) -> Result<HeaderMap, HttpError> {
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
     headers.insert(USER_AGENT, value(USER_AGENT.as_str(), &options.user_agent)?);
+    headers.extend(user_headers(options.headers.iter().map(|(name, value)| (&name[..], &value[..])))?);
+    Ok(headers)
+}
+
+fn user_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<HeaderMap, HttpError> {
     let mut own = HeaderMap::new();
-    for (name, text) in &options.headers {
-        let parsed: HeaderName = name.trim().parse().map_err(|_| HttpError::HeaderName(name.clone()))?;
+    for (name, text) in headers {
+        let parsed: HeaderName = name.trim().parse().map_err(|_| HttpError::HeaderName(name.to_owned()))?;
         if RESERVED.contains(&parsed.as_str()) {
-            return Err(HttpError::Reserved(name.clone()));
+            return Err(HttpError::Reserved(name.to_owned()));
         }
         let mut value = value(name, text)?;
         value.set_sensitive(true);
         own.append(parsed, value);
     }
-    headers.extend(own);
-    Ok(headers)
+    Ok(own)
 }
 
 fn value(name: &str, text: &str) -> Result<HeaderValue, HttpError> {

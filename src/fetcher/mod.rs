@@ -35,7 +35,7 @@ use crate::process::status::Row;
 use crate::protocol::Generation;
 use control::{Control, Order};
 use hosts::Hosts;
-use http::{Http, HttpOptions};
+use http::{Http, HttpError, HttpOptions};
 use outbox::Outbox;
 use visit::Visitor;
 
@@ -100,6 +100,15 @@ fn http_options(settings: &Settings) -> HttpOptions {
         ca_certs: settings.ca_cert.clone(),
         cookie_file: settings.cookie_file.clone(),
     }
+}
+
+/// Whether a fetcher can be made with these settings: so that a file that is missing or not what it should be is found
+/// before anything starts. Nothing of it is kept.
+///
+/// # Errors
+/// [`HttpError`] naming the setting or file.
+pub fn check(settings: &Settings) -> Result<(), HttpError> {
+    Http::new(&http_options(settings)).map(drop)
 }
 
 /// Runs the fetcher to its end; the return value is the exit code.

@@ -4,7 +4,7 @@
 //! here (by a `governor` limiter) and never undercut. It is the configured one, or the site's `Crawl-delay` if that is
 //! longer. What comes on top only ever lengthens it: jitter, the host's own wish (`Retry-After`), and, in adaptive mode,
 //! its latency and errors (the rule of Scrapy's AutoThrottle: the gap follows the time an answer takes, at once
-//! upwards, halving the distance downwards).
+//! upwards, halving the distance downwards, and after an error never downwards; what asks for less doubles it).
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,6 +16,19 @@ use tokio::time::Instant;
 const LONGEST_ADAPTED: Duration = Duration::from_secs(60);
 /// Where it starts from when a host without delay is in trouble.
 const FIRST_TROUBLE: Duration = Duration::from_millis(500);
+
+/// What an answer tells of its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// All is well.
+    Well,
+    /// It failed: no reason to come more often.
+    Unwell,
+    /// It could not be reached.
+    Unreachable,
+    /// It says that we come too often (429, 503).
+    Overrun,
+}
 
 /// The pace of one host.
 pub struct Pace {
@@ -88,15 +101,17 @@ impl Pace {
         true
     }
 
-    /// A request took `latency`; `trouble` if it ended in a way that asks for fewer of them.
-    pub fn answered(&mut self, latency: Duration, trouble: bool) {
+    /// A request took `latency` and left the host in this mood.
+    pub fn answered(&mut self, latency: Duration, mood: Mood) {
         let Some(adapted) = self.adapted else { return };
         let present = adapted.max(self.floor);
-        let next = if trouble {
-            (present * 2).max(FIRST_TROUBLE).max(latency)
-        } else {
-            ((present + latency) / 2).max(latency)
+        let next = match mood {
+            Mood::Well => (present + latency) / 2,
+            Mood::Unwell | Mood::Unreachable => present,
+            Mood::Overrun if present.is_zero() => FIRST_TROUBLE,
+            Mood::Overrun => present * 2,
         };
+        let next = next.max(latency);
         let next = next.min(LONGEST_ADAPTED);
         self.adapted = Some(next);
         if let Some(last_start) = self.last_start {
@@ -158,15 +173,17 @@ mod tests {
         let mut pace = Pace::new(SECOND, true, Duration::ZERO);
         let now = Instant::now();
         pace.start(now, 0.0);
-        pace.answered(4 * SECOND, false);
+        pace.answered(4 * SECOND, Mood::Well);
         assert_eq!(pace.wait(now), Some(4 * SECOND));
         for _ in 0..20 {
-            pace.answered(SECOND / 10, false);
+            pace.answered(SECOND / 10, Mood::Well);
         }
         assert!(pace.adapted.unwrap().max(pace.floor) < SECOND * 101 / 100);
         let before = pace.adapted.unwrap();
-        pace.answered(SECOND / 10, true);
-        assert!(pace.adapted.unwrap() >= before * 2);
+        pace.answered(SECOND / 10, Mood::Unwell);
+        assert_eq!(pace.adapted.unwrap(), before.max(SECOND));
+        pace.answered(SECOND / 10, Mood::Overrun);
+        assert_eq!(pace.adapted.unwrap(), before.max(SECOND) * 2);
     }
 
     #[test]
@@ -175,10 +192,10 @@ mod tests {
         let mut fixed = Pace::new(Duration::ZERO, false, Duration::ZERO);
         let now = Instant::now();
         assert!(pace.start(now, 0.0) && pace.start(now, 0.0));
-        pace.answered(Duration::ZERO, true);
+        pace.answered(Duration::ZERO, Mood::Overrun);
         assert_eq!(pace.wait(now), Some(FIRST_TROUBLE));
         fixed.start(now, 0.0);
-        fixed.answered(SECOND, true);
+        fixed.answered(SECOND, Mood::Overrun);
         assert_eq!(fixed.wait(now), None);
     }
 }

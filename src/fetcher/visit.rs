@@ -14,6 +14,7 @@ use super::control::Speaker;
 use super::http::{Answer, Ask, Exchange, Http, Want};
 use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
+use super::pace::Mood;
 use super::retry_after;
 use crate::config::Settings;
 use crate::config::hosts::HostPolicy;
@@ -54,10 +55,8 @@ pub struct VisitContext {
 pub struct Visit {
     /// Where it led.
     pub next: Next,
-    /// How long the request took, if one was made.
-    pub latency: Option<Duration>,
-    /// Whether it ended in a way that asks for fewer requests.
-    pub trouble: bool,
+    /// How long the request took, if one was made, and what it tells of the host.
+    pub answered: Option<(Duration, Mood)>,
     /// The host is not to be asked for so long.
     pub hold: Option<Duration>,
 }
@@ -78,7 +77,7 @@ pub enum Next {
 impl Visit {
     /// Nothing more to do, and nothing learned of the host.
     pub fn over() -> Self {
-        Self { next: Next::Over, latency: None, trouble: false, hold: None }
+        Self { next: Next::Over, answered: None, hold: None }
     }
 }
 
@@ -171,12 +170,13 @@ impl Visitor {
             None => self.page_answered(job, &url, made).await,
             Some(errand) => self.robots_answered(job, *errand, &url, made).await,
         };
-        let (hold, trouble) = match hold {
-            Hold::Not => (None, false),
-            Hold::Slower => (None, true),
-            Hold::For(hold) => (Some(hold), true),
+        let (hold, mood) = match hold {
+            Hold::Not => (None, Mood::Well),
+            Hold::NotSooner => (None, Mood::Unwell),
+            Hold::Unreachable => (None, Mood::Unreachable),
+            Hold::For(hold) => (Some(hold), Mood::Overrun),
         };
-        Visit { next, latency: Some(latency), trouble, hold }
+        Visit { next, answered: Some((latency, mood)), hold }
     }
 
     /// Records that robots.txt does not allow the URL.
@@ -252,7 +252,7 @@ impl Visitor {
             Ok(answer) => answer,
             Err(failure) => {
                 tracing::debug!(url_id = job.url_id, class = %failure.class, "failed");
-                let hold = if failure.class.is_of_host() { Hold::Slower } else { Hold::Not };
+                let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
                 self.fail(job, failure, exchange.status, started_at).await;
                 return (Next::Over, hold);
             }
@@ -289,7 +289,7 @@ impl Visitor {
                 if !no_page {
                     failure.class = ErrorClass::RobotsUnreachable;
                 }
-                let hold = if failure.class.is_of_host() { Hold::Slower } else { Hold::Not };
+                let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
                 self.robots_failed(job, &errand, exchange.status, failure, started_at).await;
                 return (Next::Over, hold);
             }
@@ -530,7 +530,7 @@ impl Visitor {
         match (status, asked) {
             (429 | 503, Some(asked)) => Hold::For(asked.min(self.settings.max_retry_after)),
             (429 | 503, None) => Hold::For(backoff(job)),
-            (500.., _) => Hold::Slower,
+            (500.., _) => Hold::NotSooner,
             _ => Hold::Not,
         }
     }
@@ -580,8 +580,10 @@ impl Visitor {
 enum Hold {
     /// Nothing.
     Not,
-    /// Fewer requests, in adaptive mode.
-    Slower,
+    /// No more requests than now, in adaptive mode.
+    NotSooner,
+    /// It could not be reached: how often in a row is counted.
+    Unreachable,
     /// None for so long.
     For(Duration),
 }

@@ -303,6 +303,8 @@ pub struct Done {
     pub verdict: Verdict,
     /// Decompressed body bytes.
     pub bytes: u64,
+    /// Status of the last answer.
+    pub status: Option<u16>,
 }
 
 /// What became of a record.

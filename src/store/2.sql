@@ -19,7 +19,7 @@ ALTER TABLE page ADD COLUMN meta_robots TEXT;
 -- a crawl next to nothing, and those who ask (why, audit) read it from end to end.
 CREATE TABLE request(
   request_id INTEGER PRIMARY KEY,
-  url_id     INTEGER NOT NULL REFERENCES url,  -- the URL it was made for
+  url_id     INTEGER NOT NULL,                 -- the URL it was made for; gone if an edited list forgot it
   run_id     INTEGER NOT NULL REFERENCES run,
   host_id    INTEGER NOT NULL REFERENCES host, -- the host asked
   url        TEXT,                             -- what was requested; NULL: the URL itself

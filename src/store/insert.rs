@@ -372,8 +372,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
-        let mut done =
-            Done { url_id: head.url_id, verdict: Verdict::Known, bytes: head.body.map_or(0, |body| body.bytes) };
+        let bytes = head.body.map_or(0, |body| body.bytes);
+        let mut done = Done { url_id: head.url_id, verdict: Verdict::Known, bytes, status: head.status };
         self.requests(head.url_id, &head.requests, head.attempt, true)?;
         if head.hold_until > 0
             && let Some(last) = head.requests.last()
@@ -513,7 +513,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn end_one(&mut self, url_id: UrlId, outcome: Outcome, failure: &Failure) -> Result<Done> {
-        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0 };
+        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, status: None };
         // A quarantined URL was being worked on; others were not asked for.
         let attempts = u32::from(outcome == Outcome::Quarantined);
         if let Some(host_id) = self.end_url(url_id, outcome, attempts)? {

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, params};
 
 use super::StoreError;
-use crate::dedup::dedup_text;
+use crate::record::dedup::dedup_text;
 use crate::record::{KeyKind, url_key};
 
 /// From one version to the next: statements, and what statements cannot do.

@@ -113,7 +113,7 @@ impl Store {
                 .and_then(Outcome::from_number);
             match outcome {
                 Some(outcome) => {
-                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0 });
+                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0, status: None });
                 }
                 None => pending.push(url_id),
             }

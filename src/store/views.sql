@@ -58,7 +58,7 @@ SELECT r.request_id, r.url_id, u.url, h.name AS host, coalesce(r.url, u.url) AS 
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
        r.gap_ms, r.run_id
 FROM request r
-JOIN url u ON u.url_id = r.url_id
+LEFT JOIN url u ON u.url_id = r.url_id
 JOIN host h ON h.host_id = r.host_id;
 
 CREATE VIEW attempts AS

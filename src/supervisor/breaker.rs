@@ -2,11 +2,11 @@
 //!
 //! After a number of failures in a row the host is left alone for a while; then one URL tries whether it has recovered.
 //! If it has not, the next pause is longer; after the last of them the host is down. So a dead host with a hundred
-//! thousand URLs costs a crawl a handful of requests and about a minute, and no place that another host could use.
+//! thousand URLs costs a crawl a handful of requests and half a minute, and no place that another host could use.
 //! (The circuit breaker of M. Nygard, "Release It!", with an end.) Pure.
 
 /// How long a host is put aside, each time it has failed again.
-pub const PAUSES_MS: [u64; 3] = [2_000, 10_000, 50_000];
+pub const PAUSES_MS: [u64; 3] = [1_000, 4_000, 16_000];
 
 /// The breaker of one host.
 #[derive(Debug, Default)]

@@ -32,6 +32,8 @@ const JOBS_PER_LEASE: usize = 32;
 const FIRST_DEPTH: u32 = 16;
 /// URLs of a host in one pull at most.
 const MAX_DEPTH: u32 = 1024;
+/// A pause that a host asks for, from which on it is put aside at once.
+const LONG_PAUSE_MS: u64 = 10_000;
 /// Pause after a sweep that found nothing new.
 const SWEEP_PAUSE_MS: u64 = 200;
 /// The longest, after many such in a row.
@@ -111,6 +113,8 @@ struct Host {
     asked_at: Option<u64>,
     /// Nothing is leased before this.
     held_until: u64,
+    /// Held because it failed.
+    aside_until: u64,
     breaker: Breaker,
     /// Waits for its last lease to close before it moves to another slot.
     moving: Option<Slot>,
@@ -369,11 +373,14 @@ impl Frontier {
     pub fn trouble(&mut self, host: HostRef, now: u64) -> Option<bool> {
         let entry = self.hosts[host].as_mut()?;
         // What was under way when it was put aside tells nothing new.
-        if self.max_failures == 0 || entry.held_until > now {
+        if self.max_failures == 0 || entry.aside_until > now {
             return None;
         }
-        match entry.breaker.failed(self.max_failures)? {
+        // Who asks for a long pause has said enough.
+        let most = if entry.held_until > now + LONG_PAUSE_MS { 1 } else { self.max_failures };
+        match entry.breaker.failed(most)? {
             Trip::Aside { pause_ms } => {
+                entry.aside_until = entry.held_until.max(now + pause_ms);
                 self.hold(host, now + pause_ms, now);
                 Some(false)
             }
@@ -569,6 +576,7 @@ impl Frontier {
             active_at: now,
             asked_at: None,
             held_until: 0,
+            aside_until: 0,
             breaker: Breaker::default(),
             moving: None,
         };

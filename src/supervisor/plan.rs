@@ -342,18 +342,23 @@ impl Plan {
             self.frontier.put_off(&host, job, due_at, now, now_at);
         }
         self.frontier.closed(entry.host, now);
-        self.judge_host(entry.host, done.verdict, now, actions);
+        self.judge_host(entry.host, done, now, actions);
     }
 
     /// What a URL's end tells of its host.
-    fn judge_host(&mut self, host: HostRef, verdict: Verdict, now: u64, actions: &mut Vec<Action>) {
-        let class = match verdict {
+    fn judge_host(&mut self, host: HostRef, done: &Done, now: u64, actions: &mut Vec<Action>) {
+        let class = match done.verdict {
             Verdict::Known | Verdict::Ended(Outcome::Quarantined, _) => return,
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
-        let Some(class) = class.filter(|class| class.is_of_host()) else {
-            self.frontier.well(host);
-            return;
+        let why = match (done.status, class.filter(|class| class.is_of_host())) {
+            (_, Some(class)) => class.name().to_owned(),
+            // Too many requests, overloaded: it wants to be left alone.
+            (Some(status @ (429 | 503)), _) => format!("status {status}"),
+            _ => {
+                self.frontier.well(host);
+                return;
+            }
         };
         match self.frontier.trouble(host, now) {
             None => {}
@@ -362,19 +367,19 @@ impl Plan {
                     actions.push(Action::Recall(slot, name));
                 }
             }
-            Some(true) => self.give_up(host, class, now, actions),
+            Some(true) => self.give_up(host, class, &why, now, actions),
         }
     }
 
     /// Ends all URLs of a host that is down.
-    fn give_up(&mut self, host: HostRef, class: ErrorClass, now: u64, actions: &mut Vec<Action>) {
+    fn give_up(&mut self, host: HostRef, class: Option<ErrorClass>, why: &str, now: u64, actions: &mut Vec<Action>) {
         let message = format!(
-            "{} failed again and again, the last time as {class}; its URLs are given up, `seine retry` brings them back",
+            "{} failed again and again, the last time with {why}; its URLs are given up, `seine retry` brings them back",
             self.frontier.name(host)
         );
         // A host whose robots.txt cannot be read allows nothing (RFC 9309 section 2.3.1.4).
         let (outcome, class) = match class {
-            ErrorClass::RobotsUnreachable => (Outcome::RobotsDenied, class),
+            Some(class @ ErrorClass::RobotsUnreachable) => (Outcome::RobotsDenied, class),
             _ => (Outcome::Failed, ErrorClass::HostDown),
         };
         let failure = Failure::new(class, message);

@@ -525,7 +525,7 @@ impl World {
 
     fn done_for(&self, url_id: UrlId, outcome: Option<Outcome>, class: Option<ErrorClass>) -> Done {
         let verdict = outcome.map_or(Verdict::Known, |outcome| Verdict::Ended(outcome, class));
-        Done { url_id, verdict, bytes: 1 }
+        Done { url_id, verdict, bytes: 1, status: None }
     }
 
     fn commit(&mut self) {
@@ -559,7 +559,7 @@ impl World {
                         url.attempts += 1;
                         url.due_at = due_at;
                         let verdict = Verdict::Again { due_at, class };
-                        done.push(Done { url_id: id, verdict, bytes: 0 });
+                        done.push(Done { url_id: id, verdict, bytes: 0, status: None });
                     } else {
                         done.push(self.done(id, None));
                     }

@@ -68,8 +68,14 @@ impl Place {
         names
     }
 
-    /// `seine crawl ARGUMENTS` with two fetchers and no delay, unless the arguments say otherwise.
+    /// `seine crawl ARGUMENTS` with two fetchers, no delay and no regard for robots.txt, so that the requests a site
+    /// sees are those for the list.
     pub fn crawl(&self, arguments: &[&str]) -> Crawl<'_> {
+        self.obedient_crawl(arguments).args(&["--ignore-robots"])
+    }
+
+    /// `seine crawl ARGUMENTS` with two fetchers and no delay, unless the arguments say otherwise.
+    pub fn obedient_crawl(&self, arguments: &[&str]) -> Crawl<'_> {
         let mut crawl = self.seine(&["crawl"]);
         for (name, value) in [("--db", "crawl.db"), ("--fetchers", "2"), ("--delay", "0")] {
             if !arguments.contains(&name) {

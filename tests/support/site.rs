@@ -4,7 +4,7 @@
 //! several addresses of the loopback network, each on a port of its own.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::mem::{self, MaybeUninit};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -30,7 +30,7 @@ pub struct Request {
     pub host: usize,
     /// Path and query.
     pub path: String,
-    /// Header lines, names in lower case.
+    /// Header lines, names in lower case; and `:method` and `:body`.
     pub headers: HashMap<String, String>,
     /// How often this host was asked for this path, this time included.
     pub nth: usize,
@@ -378,17 +378,23 @@ fn wait(shared: &Shared, reply: &Reply) {
 /// Path and headers of the next request; `None` if there is none.
 fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<(String, HashMap<String, String>)>> {
     let mut path = None;
-    let mut headers = HashMap::new();
+    let mut headers: HashMap<String, String> = HashMap::new();
     let mut bytes = 0;
     loop {
         let mut line = String::new();
         bytes += reader.read_line(&mut line)?;
         let line = line.trim_end();
         if line.is_empty() || bytes > MAX_HEAD_BYTES {
+            let length = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body)?;
+            headers.insert(":body".to_owned(), String::from_utf8_lossy(&body).into_owned());
             return Ok(path.map(|path| (path, headers)));
         }
         if path.is_none() {
-            path = Some(line.split(' ').nth(1).unwrap_or_default().to_owned());
+            let mut words = line.split(' ');
+            headers.insert(":method".to_owned(), words.next().unwrap_or_default().to_owned());
+            path = Some(words.next().unwrap_or_default().to_owned());
         } else if let Some((name, value)) = line.split_once(':') {
             headers.insert(name.to_lowercase(), value.trim().to_owned());
         }

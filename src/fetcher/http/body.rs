@@ -4,15 +4,18 @@
 //! at most 408 KiB over HTTP/1.1 and [`STREAM_WINDOW`] over HTTP/2) + `large_bodies` × (`max_body_bytes`
 //! + one decoder's window, at most 16 MiB).
 
+use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use reqwest::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
+use super::Want;
 use super::coding::{Coding, Decoder, Stop, Unknown, codings, grow};
 use super::failure::{failure, in_body};
 use crate::record::{ErrorClass, Failure};
@@ -27,17 +30,33 @@ const HELD: usize = 64 * 1024;
 /// Unread bytes that an HTTP/2 stream may pile up.
 pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// Bytes and time spent on the body of a redirect, which nobody reads: taking a short one keeps its
-/// connection usable.
-const REDIRECT_BYTES: u64 = 16 * 1024;
-const REDIRECT_TIME: Duration = Duration::from_secs(1);
+/// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
+const UNREAD_BYTES: u64 = 16 * 1024;
+const UNREAD_TIME: Duration = Duration::from_secs(1);
+
+/// Decoded bytes that a body may come to however few were received, and how many times what was received a larger
+/// one may come to: text does not shrink to a two-hundredth, what does is made to fill memories.
+const BOMB_FLOOR: usize = 1 << 20;
+const BOMB_RATIO: u64 = 200;
+
+/// How long a body may be slow for.
+const PATIENCE: u32 = 10;
+
+/// How often its speed is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped,
 /// so drop it as soon as its bytes have been used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Body {
     bytes: Vec<u8>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
 }
 
 impl Body {
@@ -60,20 +79,42 @@ impl Deref for Body {
 pub(super) struct Budget {
     max_body: usize,
     large: Arc<Semaphore>,
+    /// Bytes per second.
+    min_speed: u64,
 }
 
 impl Budget {
-    pub(super) fn new(max_body_bytes: u64, large_bodies: usize) -> Self {
+    pub(super) fn new(max_body_bytes: u64, large_bodies: usize, min_speed: u64) -> Self {
         let permits = large_bodies.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             max_body: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
             large: Arc::new(Semaphore::new(permits)),
+            min_speed,
         }
     }
+}
 
-    fn too_large(&self) -> Failure {
-        let message = format!("the body passes the limit of {} bytes (--max-body)", self.max_body);
-        failure(ErrorClass::TooLarge, message)
+/// The bytes that came within the last seconds, to be looked at once a second.
+struct Pace {
+    next: Instant,
+    /// What had been received at each of the last looks, in a ring.
+    looks: [u64; PATIENCE as usize],
+    count: usize,
+}
+
+impl Pace {
+    fn new(received: u64) -> Self {
+        Self { next: Instant::now() + LOOK, looks: [received; PATIENCE as usize], count: 0 }
+    }
+
+    /// Looks: whether fewer than `min_speed` bytes a second have come for as long as one has patience.
+    fn is_too_slow(&mut self, received: u64, min_speed: u64) -> bool {
+        // Not `+=`: looks missed while this process slept are no sign of a slow site.
+        self.next = Instant::now() + LOOK;
+        self.count += 1;
+        let slot = &mut self.looks[self.count % PATIENCE as usize];
+        let came = received - std::mem::replace(slot, received);
+        self.count >= PATIENCE as usize && came < min_speed.saturating_mul(u64::from(PATIENCE))
     }
 }
 
@@ -106,6 +147,11 @@ impl<'a> Deadline<'a> {
         }
     }
 
+    /// Ends when the limit has passed.
+    async fn passed(&mut self) {
+        (&mut self.sleep).await;
+    }
+
     /// Runs `work` off the clock: the limit moves by the time it takes.
     async fn pause<T>(&mut self, work: impl Future<Output = T>) -> T {
         let start = Instant::now();
@@ -121,15 +167,42 @@ pub(super) struct Reader<'a, 'b> {
     response: Response,
     deadline: &'a mut Deadline<'b>,
     budget: &'a Budget,
+    /// Bytes of the body after decoding.
+    limit: usize,
+    /// Whether a body beyond the limit is cut there, or else no body at all.
+    cut: bool,
+    pace: Pace,
     /// Content-Length.
     expected: Option<u64>,
     received: u64,
 }
 
+/// Why a body is not decoded to its end.
+enum End {
+    Stop(Stop),
+    Failure(Failure),
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 impl<'a, 'b> Reader<'a, 'b> {
-    pub(super) fn new(response: Response, deadline: &'a mut Deadline<'b>, budget: &'a Budget) -> Self {
+    pub(super) fn new(response: Response, deadline: &'a mut Deadline<'b>, budget: &'a Budget, want: Want) -> Self {
         let expected = response.content_length();
-        Self { response, deadline, budget, expected, received: 0 }
+        let (limit, cut) = match want {
+            Want::Page => (budget.max_body, false),
+            Want::Robots { limit } => (limit, true),
+        };
+        Self { response, deadline, budget, limit, cut, pace: Pace::new(0), expected, received: 0 }
     }
 
     /// Bytes of the body received so far, before decoding.
@@ -154,13 +227,13 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
-    /// Takes what a redirect's body has to give within its bounds; how it ends does not matter.
+    /// Takes what a body that nobody reads has to give within its bounds; how it ends does not matter.
     pub(super) async fn skip(&mut self) {
         let start = Instant::now();
         let rest =
-            async { while self.received <= REDIRECT_BYTES && self.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
-        if tokio::time::timeout_at(start + REDIRECT_TIME, rest).await.is_err() {
-            tracing::trace!("gave up on the body of a redirect");
+            async { while self.received <= UNREAD_BYTES && self.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
+        if tokio::time::timeout_at(start + UNREAD_TIME, rest).await.is_err() {
+            tracing::trace!("gave up on a body that nobody reads");
         }
     }
 
@@ -168,25 +241,30 @@ impl<'a, 'b> Reader<'a, 'b> {
         let mut body = Body::default();
         if let Some(expected) = self.expected {
             let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-            if expected > self.budget.max_body {
-                return Err(self.budget.too_large());
+            if expected > self.limit && !self.cut {
+                return Err(self.too_large());
             }
-            if expected > SMALL {
+            let needed = expected.min(self.limit);
+            if needed > SMALL {
                 body.permit = Some(self.permit().await);
             }
-            body.bytes.reserve_exact(expected);
+            body.bytes.reserve_exact(needed);
         }
         while let Some(chunk) = self.chunk().await? {
-            let needed = body.bytes.len().saturating_add(chunk.len());
-            if needed > self.budget.max_body {
-                return Err(self.budget.too_large());
+            let room = self.limit - body.bytes.len();
+            if chunk.len() > room && !self.cut {
+                return Err(self.too_large());
             }
-            if needed > SMALL && body.permit.is_none() {
+            let chunk = &chunk[..chunk.len().min(room)];
+            if body.bytes.len() + chunk.len() > SMALL && body.permit.is_none() {
                 body.permit = Some(self.permit().await);
             }
-            let ceiling = if body.permit.is_some() { self.budget.max_body } else { SMALL };
+            let ceiling = if body.permit.is_some() { self.limit } else { SMALL };
             grow(&mut body.bytes, chunk.len(), ceiling);
-            body.bytes.extend_from_slice(&chunk);
+            body.bytes.extend_from_slice(chunk);
+            if chunk.len() == room && self.cut {
+                break;
+            }
         }
         Ok(body)
     }
@@ -201,40 +279,70 @@ impl<'a, 'b> Reader<'a, 'b> {
             }
             held.extend_from_slice(&chunk);
         }
-        let ceiling = SMALL.min(self.budget.max_body);
+        let ceiling = SMALL.min(self.limit);
         if next.is_none() {
             let mut bytes = Vec::with_capacity((held.len() * 4).min(ceiling));
             let mut decoder = Decoder::new(codings);
             match decoder.push(&held, &mut bytes, ceiling).and_then(|()| decoder.finish()) {
                 Ok(()) => return Ok(Body { bytes, permit: None }),
                 // Decoding once more costs less than keeping a decoder and its output through the wait.
-                Err(Stop::Full) if ceiling < self.budget.max_body => {}
+                Err(Stop::Full) if ceiling < self.limit => {}
+                Err(Stop::Full) if self.cut => return Ok(Body { bytes, permit: None }),
                 Err(stop) => return Err(self.stopped(stop)),
             }
         }
         let mut body = Body { bytes: Vec::new(), permit: Some(self.permit().await) };
+        match self.decoded(codings, held, next, &mut body).await {
+            Ok(()) => Ok(body),
+            Err(End::Stop(Stop::Full)) if self.cut => Ok(body),
+            Err(End::Stop(stop)) => Err(self.stopped(stop)),
+            Err(End::Failure(failure)) => Err(failure),
+        }
+    }
+
+    /// Decodes onto `body` what is `held`, then what is `next`, then what is still to come.
+    async fn decoded(
+        &mut self,
+        codings: &[Coding],
+        held: Vec<u8>,
+        mut next: Option<Bytes>,
+        body: &mut Body,
+    ) -> Result<(), End> {
         let mut decoder = Decoder::new(codings);
-        self.decode(&mut decoder, &held, &mut body)?;
+        decoder.push(&held, &mut body.bytes, self.ceiling())?;
         drop(held);
         while let Some(chunk) = next {
-            self.decode(&mut decoder, &chunk, &mut body)?;
+            decoder.push(&chunk, &mut body.bytes, self.ceiling())?;
             // A decoder can be fed for ever without an output: empty blocks, skippable frames.
-            if self.received > (self.budget.max_body as u64).saturating_add(HELD as u64) {
-                return Err(self.budget.too_large());
+            if self.received > (self.limit as u64).saturating_add(HELD as u64) {
+                return Err(Stop::Full.into());
             }
             next = self.chunk().await?;
         }
-        decoder.finish().map_err(|stop| self.stopped(stop))?;
-        Ok(body)
+        Ok(decoder.finish()?)
     }
 
-    fn decode(&self, decoder: &mut Decoder, input: &[u8], body: &mut Body) -> Result<(), Failure> {
-        decoder.push(input, &mut body.bytes, self.budget.max_body).map_err(|stop| self.stopped(stop))
+    /// Bytes that what has been received may come to.
+    fn ceiling(&self) -> usize {
+        let unsuspicious = usize::try_from(self.received.saturating_mul(BOMB_RATIO)).unwrap_or(usize::MAX);
+        self.limit.min(unsuspicious.max(BOMB_FLOOR))
+    }
+
+    fn too_large(&self) -> Failure {
+        failure(ErrorClass::TooLarge, format!("the body passes the limit of {} bytes (--max-body)", self.limit))
     }
 
     fn stopped(&self, stop: Stop) -> Failure {
         match stop {
-            Stop::Full => self.budget.too_large(),
+            Stop::Full if self.ceiling() < self.limit => failure(
+                ErrorClass::TooLarge,
+                format!(
+                    "a decompression bomb: {} bytes received come to more than {} bytes, a ratio beyond {BOMB_RATIO}",
+                    self.received,
+                    self.ceiling()
+                ),
+            ),
+            Stop::Full => self.too_large(),
             Stop::Short(coding) => failure(
                 ErrorClass::Truncated,
                 format!("the {coding} data of the body ends early, after {} bytes", self.received),
@@ -247,20 +355,38 @@ impl<'a, 'b> Reader<'a, 'b> {
 
     async fn permit(&mut self) -> OwnedSemaphorePermit {
         let permit = self.budget.large.clone().acquire_owned();
-        self.deadline.pause(permit).await.expect("this semaphore is never closed")
+        let permit = self.deadline.pause(permit).await.expect("this semaphore is never closed");
+        // The wait was ours, not the site's.
+        self.pace = Pace::new(self.received);
+        permit
     }
 
-    async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, Failure> {
-        match self.deadline.bound(self.response.chunk()).await {
-            Ok(Ok(chunk)) => {
-                self.received += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-                Ok(chunk)
-            }
-            Ok(Err(error)) => Err(in_body(&error, self.received, self.expected)),
-            Err(Elapsed) => {
-                let (received, limit) = (self.received, self.deadline.limit());
-                let message = format!("body not complete within {limit:?}, {received} bytes received");
-                Err(failure(ErrorClass::Timeout, message))
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let look = std::pin::pin!(tokio::time::sleep_until(self.pace.next));
+            let is_watched = self.budget.min_speed > 0;
+            tokio::select! {
+                biased;
+                chunk = self.response.chunk() => {
+                    let chunk = chunk.map_err(|error| in_body(&error, self.received, self.expected))?;
+                    self.received += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+                    return Ok(chunk);
+                }
+                () = self.deadline.passed() => {
+                    let (received, limit) = (self.received, self.deadline.limit());
+                    let message = format!("body not complete within {limit:?}, {received} bytes received");
+                    return Err(failure(ErrorClass::Timeout, message));
+                }
+                () = look, if is_watched => {
+                    let (received, min_speed) = (self.received, self.budget.min_speed);
+                    if self.pace.is_too_slow(received, min_speed) {
+                        let message = format!(
+                            "fewer than {min_speed} bytes a second for {PATIENCE} seconds (--min-speed), \
+                             {received} bytes received"
+                        );
+                        return Err(failure(ErrorClass::Timeout, message));
+                    }
+                }
             }
         }
     }

@@ -98,7 +98,7 @@ impl Decoder {
         Self { stages: codings.iter().rev().map(|&coding| Stage::new(coding)).collect() }
     }
 
-    /// Decodes `input` onto the end of `out`, which never grows past `ceiling` bytes.
+    /// Decodes `input` onto the end of `out`, which never grows past `ceiling` bytes but is filled up to there.
     pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>, ceiling: usize) -> Result<(), Stop> {
         push(&mut self.stages, input, out, ceiling)
     }
@@ -123,12 +123,10 @@ pub(super) fn grow(out: &mut Vec<u8>, extra: usize, ceiling: usize) {
 
 fn push(stages: &mut [Stage], mut input: &[u8], out: &mut Vec<u8>, ceiling: usize) -> Result<(), Stop> {
     let Some((stage, rest)) = stages.split_first_mut() else {
-        if input.len() > ceiling.saturating_sub(out.len()) {
-            return Err(Stop::Full);
-        }
-        grow(out, input.len(), ceiling);
-        out.extend_from_slice(input);
-        return Ok(());
+        let fits = &input[..input.len().min(ceiling.saturating_sub(out.len()))];
+        grow(out, fits.len(), ceiling);
+        out.extend_from_slice(fits);
+        return if fits.len() < input.len() { Err(Stop::Full) } else { Ok(()) };
     };
     while stage.wants(input) {
         let (consumed, produced) = stage.step(input)?;

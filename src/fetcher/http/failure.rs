@@ -7,8 +7,11 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use hyper_util::client::legacy;
 use url::Url;
 
+use super::resolver::{Blocked, Unresolved};
+use crate::config::values::ProxyUrl;
 use crate::record::{ErrorClass, Failure};
 
 /// Longest message in characters: causes may quote what a site sent.
@@ -21,6 +24,10 @@ struct Causes<'a> {
     tls: Option<&'a rustls::Error>,
     h2: Option<&'a h2::Error>,
     hyper: Option<&'a hyper::Error>,
+    blocked: Option<&'a Blocked>,
+    unresolved: Option<&'a Unresolved>,
+    /// Directly inside the error of a connection: what failed is TLS, on a connection that stood.
+    in_handshake: bool,
     last: Option<&'a (dyn Error + 'static)>,
 }
 
@@ -31,6 +38,9 @@ impl<'a> Causes<'a> {
         while let Some(cause) = next {
             causes.last = Some(cause);
             next = cause.source();
+            if cause.is::<legacy::Error>() {
+                causes.in_handshake = next.is_some_and(|inner| inner.is::<io::Error>());
+            }
             if let Some(io) = cause.downcast_ref::<io::Error>() {
                 causes.io = Some(io);
                 // `source` of an I/O error skips the error it wraps.
@@ -41,6 +51,10 @@ impl<'a> Causes<'a> {
                 causes.h2 = Some(h2);
             } else if let Some(hyper) = cause.downcast_ref() {
                 causes.hyper = Some(hyper);
+            } else if let Some(blocked) = cause.downcast_ref() {
+                causes.blocked = Some(blocked);
+            } else if let Some(unresolved) = cause.downcast_ref() {
+                causes.unresolved = Some(unresolved);
             }
         }
         causes
@@ -66,6 +80,9 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
     let host = url.host_str().unwrap_or_default();
     if error.is_builder() {
         return failure(ErrorClass::Protocol, format!("this URL cannot be requested: {}", causes.text()));
+    }
+    if let Some(reason) = causes.blocked {
+        return blocked(host, reason);
     }
     if error.is_dns() {
         return failure(ErrorClass::Dns, format!("cannot resolve {host}: {}", causes.text()));
@@ -115,6 +132,44 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
     }
 }
 
+/// The failure of a request for `host`, all of whose addresses are out of bounds.
+pub(super) fn blocked(host: &str, Blocked { ip, reason }: &Blocked) -> Failure {
+    failure(ErrorClass::BlockedAddress, format!("{host} leads to {ip}, which is not to be connected to: {reason}"))
+}
+
+/// What went wrong between us and a host behind a proxy.
+pub(super) enum ByProxy {
+    /// The proxy is in trouble, or says that the host is: another one may do better.
+    Proxy {
+        /// What is wrong.
+        problem: String,
+        /// Whether it is the proxy that cannot be reached.
+        unreachable: bool,
+    },
+    /// The proxy has done its part.
+    Host(Failure),
+}
+
+/// The failure of a request through `proxy` that `error` kept from an answer.
+pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, connect_timeout: Duration) -> ByProxy {
+    let causes = Causes::of(error);
+    // A SOCKS client looks names up by itself.
+    let of_host = match causes.unresolved {
+        Some(unresolved) => url.host_str() == Some(&unresolved.name) && proxy.url().host_str() != url.host_str(),
+        None => !error.is_connect() || causes.in_handshake && url.scheme() == "https",
+    };
+    if of_host || causes.blocked.is_some() {
+        return ByProxy::Host(before_answer(error, url, connect_timeout));
+    }
+    let unreachable = causes.io.is_some() || causes.tls.is_some() || causes.unresolved.is_some();
+    let problem = if unreachable || !error.is_timeout() {
+        line(&causes.text())
+    } else {
+        format!("no connection within {connect_timeout:?}")
+    };
+    ByProxy::Proxy { problem, unreachable }
+}
+
 /// The failure of a request whose body `error` cut after `received` of `expected` bytes.
 pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u64>) -> Failure {
     let causes = Causes::of(error);
@@ -146,9 +201,13 @@ pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u6
 }
 
 /// A failure whose message is one line of bounded length whatever went into it.
-pub(super) fn failure(class: ErrorClass, message: String) -> Failure {
-    let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE_CHARS).collect();
-    Failure::new(class, line)
+pub(super) fn failure(class: ErrorClass, message: impl AsRef<str>) -> Failure {
+    Failure::new(class, line(message.as_ref()))
+}
+
+/// `text` as one line of bounded length.
+pub(super) fn line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE_CHARS).collect()
 }
 
 fn closed_early(host: &str) -> Failure {
@@ -179,6 +238,6 @@ mod tests {
         let message = failure(ErrorClass::Tls, format!("bad\r\nname\u{1b}[31m{}", "x".repeat(1000))).message;
         assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
         assert!(message.starts_with("bad  name [31mxx"), "{message}");
-        assert_eq!(failure(ErrorClass::Tls, "plain — text".into()).message, "plain — text");
+        assert_eq!(failure(ErrorClass::Tls, "plain — text").message, "plain — text");
     }
 }

@@ -2,12 +2,15 @@
 
 mod answers;
 mod failures;
+mod guard;
+mod jar;
 mod limits;
+mod proxied;
 mod requests;
 mod secure;
 
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::secure::authority_roots;
 use super::*;
+use crate::config::hosts::Proxies;
 
 /// Patience of tests in which nothing is slow.
 const AMPLE: Duration = Duration::from_secs(30);
@@ -33,21 +37,71 @@ fn options() -> HttpOptions {
         connect_timeout: AMPLE,
         max_body_bytes: 4 << 20,
         host_concurrency: 8,
+        large_bodies: 2,
         min_speed: 0,
         accept_types: Vec::new(),
         resolve: Vec::new(),
-        networks: Default::default(),
+        networks: Networks::default(),
         proxies: Vec::new(),
         ca_certs: Vec::new(),
         cookie_file: None,
-        large_bodies: 2,
+    }
+}
+
+fn policy() -> HostPolicy {
+    HostPolicy {
+        delay: Duration::ZERO,
+        concurrency: 8,
+        headers: Vec::new(),
+        authorization: None,
+        cookies: false,
+        robots: true,
+        proxies: Proxies::Common,
+        insecure: false,
+        client_cert: None,
+    }
+}
+
+fn policy_with(change: impl FnOnce(&mut HostPolicy)) -> HostPolicy {
+    let mut policy = policy();
+    change(&mut policy);
+    policy
+}
+
+/// A request for a page of a listed host.
+fn ask<'a>(url: &'a Url, policy: &'a HostPolicy) -> Ask<'a> {
+    Ask { url, policy, listed: true, elsewhere: false, method: &Method::GET, body: None, want: Want::Page }
+}
+
+impl Http {
+    /// A page of a listed host without rules.
+    async fn get(&self, url: &Url) -> Result<Answer, Failure> {
+        self.request(&ask(url, &policy())).await.answer
     }
 }
 
 fn client(change: impl FnOnce(&mut HttpOptions)) -> Http {
     let mut options = options();
     change(&mut options);
-    Http::with_roots(&options, authority_roots).unwrap()
+    Http::build(&options, authority_roots, resolver::system()).unwrap()
+}
+
+/// A client for which every name has the addresses that `look_up` tells.
+fn client_where(
+    look_up: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static,
+    change: impl FnOnce(&mut HttpOptions),
+) -> Http {
+    let mut options = options();
+    change(&mut options);
+    let look_up: LookUp = Arc::new(move |name| {
+        let found = look_up(&name);
+        Box::pin(async move { if found.is_empty() { Err(std::io::Error::other("no such name")) } else { Ok(found) } })
+    });
+    Http::build(&options, authority_roots, look_up).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }
 
 /// A server whose every connection runs one task; dropping it ends them all.
@@ -158,7 +212,7 @@ fn encoded(coding: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }

@@ -9,15 +9,18 @@ async fn an_answer_carries_what_the_record_needs() {
          ETag: W/\"a\"\r\nLast-Modified: Sat, 01 Jan 2022 00:00:00 GMT\r\nContent-Length: 5\r\n\r\nhello",
     )
     .await;
-    let answer = answer(&site).await;
-    assert_eq!((answer.status, answer.http_version.name()), (404, "HTTP/1.1"));
+    let (url, policy) = (site.url("/"), policy());
+    let exchange = client(|_| ()).request(&ask(&url, &policy)).await;
+    assert_eq!((exchange.status, exchange.http_version.unwrap().name()), (Some(404), "HTTP/1.1"));
+    assert_eq!((exchange.remote_ip, exchange.bytes), (Some(Ipv4Addr::LOCALHOST.into()), 5));
+    let answer = exchange.answer.unwrap();
+    assert_eq!(answer.status, 404);
     assert_eq!(answer.content_type.as_deref(), Some("text/html; charset=\"caf\u{e9}\""));
     assert_eq!(answer.retry_after.as_deref(), Some(&b"120"[..]));
     assert_eq!(answer.etag.as_deref(), Some(&b"W/\"a\""[..]));
     assert_eq!(answer.last_modified.as_deref(), Some(&b"Sat, 01 Jan 2022 00:00:00 GMT"[..]));
     assert_eq!((answer.location.as_deref(), answer.is_redirect()), (None, false));
-    assert_eq!((&answer.body[..], answer.wire_bytes), (&b"hello"[..], 5));
-    assert_eq!(answer.remote_addr, Some((Ipv4Addr::LOCALHOST, site.port).into()));
+    assert_eq!(&answer.body[..], b"hello");
 }
 
 #[tokio::test]
@@ -54,9 +57,10 @@ async fn encoded_bodies_arrive_decoded() {
         ("gzip, gzip", gzip(&gzip(text.as_bytes()))),
         ("utf-8", text.clone().into_bytes()),
     ] {
-        let answer = answer(&Site::says(encoded(coding, &wire)).await).await;
-        assert_eq!(answer.wire_bytes, wire.len() as u64);
-        assert!(answer.body[..] == *text.as_bytes(), "{coding}");
+        let (site, policy) = (Site::says(encoded(coding, &wire)).await, policy());
+        let exchange = client(|_| ()).request(&ask(&site.url("/"), &policy)).await;
+        assert_eq!(exchange.bytes, wire.len() as u64);
+        assert!(exchange.answer.unwrap().body[..] == *text.as_bytes(), "{coding}");
     }
     // Stored brotli, as its reference encoder writes five bytes.
     let answer = answer(&Site::says(encoded("br", b"\x0b\x02\x80hello\x03")).await).await;
@@ -186,11 +190,13 @@ async fn a_redirect_is_an_answer_whose_body_nobody_reads() {
         ("HTTP/1.1 308 Permanent\r\nContent-Encoding: gzip\r\n", b"no gzip".to_vec()),
     ] {
         let head = format!("{head}Location: /caf\u{e9}?q#f\r\n\r\n");
-        let answer = answer(&Site::says([head.as_bytes(), &rest].concat()).await).await;
+        let (site, policy) = (Site::says([head.as_bytes(), &rest].concat()).await, policy());
+        let exchange = client(|_| ()).request(&ask(&site.url("/"), &policy)).await;
+        let answer = exchange.answer.unwrap();
         assert!(answer.is_redirect());
         assert_eq!(answer.location.as_deref(), Some("/caf\u{e9}?q#f".as_bytes()));
         assert!(answer.body.is_empty());
-        assert!(answer.wire_bytes <= 64 * 1024, "{}", answer.wire_bytes);
+        assert!(exchange.bytes <= 64 * 1024, "{}", exchange.bytes);
     }
 }
 
@@ -210,4 +216,62 @@ async fn a_redirect_with_an_endless_body_does_not_wait_for_it() {
 async fn a_redirect_status_without_a_location_keeps_its_body() {
     let answer = answer(&Site::says("HTTP/1.1 302 Found\r\nContent-Length: 4\r\n\r\nwhat").await).await;
     assert_eq!((answer.is_redirect(), &answer.body[..]), (false, &b"what"[..]));
+}
+
+#[tokio::test]
+async fn statuses_of_no_standard_are_answers() {
+    for status in [200, 201, 226, 299, 305, 306, 418, 451, 599, 600, 999] {
+        let site = Site::says(format!("HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\n\r\nok")).await;
+        let answer = answer(&site).await;
+        assert_eq!((answer.status, &answer.body[..]), (status, &b"ok"[..]));
+    }
+}
+
+#[tokio::test]
+async fn types_that_are_not_accepted_are_not_read() {
+    let http = client(|options| options.accept_types = vec!["text/html".into(), "image/*".into()]);
+    let policy = policy();
+    for (status, header, skipped) in [
+        ("200 OK", "Content-Type: text/html", None),
+        ("200 OK", "Content-Type:  Text/HTML ; charset=x", None),
+        ("200 OK", "Content-Type: image/png", None),
+        ("200 OK", "Content-Type: application/pdf; x=y", Some("application/pdf")),
+        ("200 OK", "Content-Type: text/htmlx", Some("text/htmlx")),
+        ("200 OK", "Content-Type: imagex/png", Some("imagex/png")),
+        ("206 Partial", "Content-Type: VIDEO/mp4", Some("video/mp4")),
+        // Unknown is not unwanted, and what is no success is read to say why.
+        ("200 OK", "X-Y: z", None),
+        ("200 OK", "Content-Type:", None),
+        ("404 Not Found", "Content-Type: application/json", None),
+    ] {
+        let site = Site::says(format!("HTTP/1.1 {status}\r\n{header}\r\nContent-Length: 4\r\n\r\nbody")).await;
+        let exchange = http.request(&ask(&site.url("/"), &policy)).await;
+        let answer = exchange.answer.unwrap();
+        assert_eq!(answer.skipped.as_deref(), skipped, "{header}");
+        assert_eq!(answer.body.is_empty(), skipped.is_some(), "{header}");
+    }
+    // A film of any length costs next to nothing.
+    let film = Site::new(|mut peer| async move {
+        peer.request().await;
+        peer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 10000000000\r\n\r\n").await;
+        while peer.write(&[0; 4096]).await {}
+    })
+    .await;
+    let exchange = http.request(&ask(&film.url("/"), &policy)).await;
+    assert!(exchange.bytes < 1 << 20, "{}", exchange.bytes);
+    assert_eq!(exchange.answer.unwrap().skipped.as_deref(), Some("video/mp4"));
+}
+
+#[tokio::test]
+async fn robots_tags_come_line_by_line_and_bounded() {
+    let long = "x".repeat(10_000);
+    let more = "X-Robots-Tag: all\r\n".repeat(100);
+    let site = Site::says(format!(
+        "HTTP/1.1 200 OK\r\nX-Robots-Tag: noindex, nofollow\r\nx-robots-tag: bot: caf\u{e9}\r\nX-Robots-Tag: {long}\r\n\
+         {more}Content-Length: 0\r\n\r\n"
+    ))
+    .await;
+    let tags = answer(&site).await.x_robots_tag;
+    assert_eq!((&tags[0][..], &tags[1][..]), ("noindex, nofollow", "bot: caf\u{e9}"));
+    assert_eq!((tags[2].len(), tags.len()), (MAX_ROBOTS_TAG_BYTES, MAX_ROBOTS_TAGS));
 }

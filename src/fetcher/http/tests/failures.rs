@@ -75,6 +75,10 @@ async fn what_is_not_http_is_protocol() {
         "<html>HTTP/0.9 lives</html>",
         "SSH-2.0-OpenSSH_9.6\r\n",
         "HTTP/1.1 20x OK\r\n\r\n",
+        "HTTP/1.1 099 Early\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 -20 OK\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "ICY 200 OK\r\n\r\n",
         "HTTP/3.7 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
@@ -84,6 +88,17 @@ async fn what_is_not_http_is_protocol() {
         let failure = failure_from(bytes).await;
         assert_failure(&failure, ErrorClass::Protocol, "the answer ");
     }
+}
+
+#[tokio::test]
+async fn endless_informational_answers_are_timeout() {
+    let site = Site::new(|mut peer| async move {
+        peer.request().await;
+        while peer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n").await {}
+    })
+    .await;
+    let failure = failure_of(&client(|options| options.timeout = BRIEF), &site.url("/")).await;
+    assert_eq!(failure, (ErrorClass::Timeout, "no answer within 300ms".into()));
 }
 
 #[tokio::test]

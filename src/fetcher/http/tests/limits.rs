@@ -44,6 +44,106 @@ async fn an_endless_body_is_left_as_soon_as_it_passes_the_limit() {
     }
 }
 
+#[tokio::test]
+async fn what_grows_two_hundredfold_is_a_bomb_and_what_is_small_is_not() {
+    let http = client(|options| options.max_body_bytes = 1 << 30);
+    let zeros = vec![0; 4 << 20];
+    for (coding, wire) in [("gzip", gzip(&zeros)), ("zstd", zstd::encode_all(&zeros[..], 1).unwrap())] {
+        let failure = failure_of(&http, &Site::says(encoded(coding, &wire)).await.url("/")).await;
+        assert_failure(&failure, ErrorClass::TooLarge, "a decompression bomb: ");
+        assert_failure(&failure, ErrorClass::TooLarge, "a ratio beyond 200");
+    }
+    let twice = encoded("gzip, gzip", &gzip(&gzip(&zeros)));
+    assert_failure(&failure_of(&http, &Site::says(twice).await.url("/")).await, ErrorClass::TooLarge, "bomb");
+    let small = encoded("gzip", &gzip(&zeros[..1 << 20]));
+    assert_eq!(http.get(&Site::says(small).await.url("/")).await.unwrap().body.len(), 1 << 20);
+    // Repetitive as pages get, and far from the limit.
+    let page: String = (0..40_000).map(|n| format!("<tr><td class=\"name\">{}</td></tr>\n", n % 100)).collect();
+    let answer = http.get(&Site::says(encoded("gzip", &gzip(page.as_bytes()))).await.url("/")).await.unwrap();
+    assert_eq!(answer.body.len(), page.len());
+}
+
+#[tokio::test]
+async fn robots_files_are_cut_at_their_limit() {
+    let text = b"Disallow: /\n".repeat(50_000);
+    for limit in [0, 1000, SMALL, SMALL + 1, 500 * 1024] {
+        for bytes in [
+            page(&text),
+            encoded("gzip", &gzip(&text)),
+            encoded("br", &brotli_stored(&text)),
+            [b"HTTP/1.1 200 OK\r\n\r\n", &text[..]].concat(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\n".iter().chain(&text).copied().collect(),
+        ] {
+            let (site, policy) = (Site::says(bytes).await, policy());
+            let http = client(|options| options.max_body_bytes = 1000);
+            let exchange =
+                http.request(&Ask { want: Want::Robots { limit }, ..ask(&site.url("/robots.txt"), &policy) }).await;
+            assert!(exchange.answer.unwrap().body[..] == text[..limit], "{limit}");
+        }
+    }
+    let (site, policy) = (Site::says(page(&text)).await, policy());
+    let url = site.url("/robots.txt");
+    let ask = Ask { want: Want::Robots { limit: 10_000_000 }, ..ask(&url, &policy) };
+    let http = client(|options| {
+        options.max_body_bytes = 1000;
+        options.accept_types = vec!["text/html".into()];
+    });
+    assert_eq!(http.request(&ask).await.answer.unwrap().body.len(), text.len());
+}
+
+/// Brotli without compression: meta-blocks of at most 64 KiB.
+fn brotli_stored(bytes: &[u8]) -> Vec<u8> {
+    // The window's size takes one bit, so each block's header begins where the last one's padding ends.
+    let mut out = Vec::new();
+    for (number, block) in bytes.chunks(1 << 16).enumerate() {
+        let length = block.len() as u32 - 1;
+        // ISLAST 0, MNIBBLES 4 (two bits), MLEN-1 (16 bits), ISUNCOMPRESSED 1.
+        let header = length << 3 | 1 << 19;
+        let header = if number == 0 { header << 1 } else { header };
+        out.extend_from_slice(&header.to_le_bytes()[..3]);
+        out.extend_from_slice(block);
+    }
+    out.push(3);
+    out
+}
+
+// The limit on slowness.
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_crawls_is_given_up_after_ten_seconds() {
+    // Bytes a second for so many seconds, then silence.
+    let site = async |speed: usize, seconds: usize| {
+        Site::new(move |mut peer| async move {
+            peer.request().await;
+            peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").await;
+            let mut second = tokio::time::interval(Duration::from_secs(1));
+            for _ in 0..seconds {
+                second.tick().await;
+                if !peer.write(&vec![b'x'; speed]).await {
+                    return;
+                }
+            }
+            peer.hang().await;
+        })
+        .await
+    };
+    let http = client(|options| {
+        options.min_speed = 1000;
+        options.timeout = Duration::from_secs(600);
+    });
+    for (speed, seconds, least, most) in [(0, 0, 10, 11), (900, 100, 10, 11), (2000, 20, 24, 27)] {
+        let start = tokio::time::Instant::now();
+        let failure = failure_of(&http, &site(speed, seconds).await.url("/")).await;
+        assert_failure(&failure, ErrorClass::Timeout, "fewer than 1000 bytes a second for 10 seconds (--min-speed)");
+        let took = start.elapsed().as_secs();
+        assert!((least..=most).contains(&took), "{took} seconds at {speed} bytes a second");
+    }
+    assert_eq!(http.get(&site(1100, 100).await.url("/")).await.unwrap().body.len(), 100_000);
+    let patient = client(|options| options.timeout = Duration::from_secs(60));
+    let failure = failure_of(&patient, &site(0, 0).await.url("/")).await;
+    assert_failure(&failure, ErrorClass::Timeout, "body not complete within 60s");
+}
+
 // The memory budget.
 
 #[tokio::test]
@@ -87,6 +187,23 @@ async fn waiting_for_a_permit_does_not_count_against_the_limit() {
         drop(first);
     };
     let (second, ()) = tokio::join!(second, release);
+    assert_eq!(second.unwrap().body.len(), 2_000_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_permit_does_not_count_as_slowness() {
+    let site = Site::says(page(&vec![3; 2_000_000])).await;
+    let http = client(|options| {
+        options.large_bodies = 1;
+        options.min_speed = 1000;
+    });
+    let first = http.get(&site.url("/")).await.unwrap();
+    let url = site.url("/");
+    let release = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        drop(first);
+    };
+    let (second, ()) = tokio::join!(http.get(&url), release);
     assert_eq!(second.unwrap().body.len(), 2_000_000);
 }
 

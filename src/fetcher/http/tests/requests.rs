@@ -3,18 +3,32 @@
 use super::*;
 
 async fn request_for(http: &Http, path: &str) -> String {
+    sent(http, path, ask(&anywhere(), &policy())).await
+}
+
+fn anywhere() -> Url {
+    "http://anywhere.test/".parse().unwrap()
+}
+
+/// The request, its body included, that `ask` makes of a site's `path`.
+async fn sent(http: &Http, path: &str, ask: Ask<'_>) -> String {
     let heads = Arc::new(OnceLock::new());
     let seen = heads.clone();
     let site = Site::new(move |mut peer| {
         let seen = seen.clone();
         async move {
-            let _ = seen.set(peer.request().await);
+            let mut head = peer.request().await;
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+            peer.stream.read_exact(&mut body).await.unwrap();
+            head.push_str(std::str::from_utf8(&body).unwrap());
+            let _ = seen.set(head);
             peer.write(&page(b"")).await;
             peer.close().await;
         }
     })
     .await;
-    http.get(&site.url(path)).await.unwrap();
+    http.request(&Ask { url: &site.url(path), ..ask }).await.answer.unwrap();
     let head = heads.get().unwrap().clone();
     head.replace(&site.port.to_string(), "PORT")
 }
@@ -63,6 +77,67 @@ async fn headers_are_the_defaults_and_the_users() {
             "x-two: 2",
         ]
     );
+}
+
+#[tokio::test]
+async fn rules_of_a_host_add_to_the_common_headers_and_stay_with_it() {
+    let http = client(|options| {
+        options.headers = [("Authorization", "common"), ("X-Common", "1"), ("X-Both", "1"), ("X-Both", "2")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+    });
+    let mut rules = policy_with(|policy| {
+        policy.headers = ["X-Own: a", "X-Own: b", "X-Both: own"].map(|header| header.parse().unwrap()).to_vec();
+    });
+    let sorted = |head: String| {
+        let mut lines: Vec<_> =
+            head.lines().filter(|line| line.starts_with("x-") || line.starts_with("auth")).map(str::to_owned).collect();
+        lines.sort();
+        lines.join("|")
+    };
+    let (url, policy) = (anywhere(), policy());
+    let head = sent(&http, "/", ask(&url, &policy)).await;
+    assert_eq!(sorted(head), "authorization: common|x-both: 1|x-both: 2|x-common: 1");
+    let head = sent(&http, "/", Ask { elsewhere: true, ..ask(&url, &policy) }).await;
+    assert_eq!(sorted(head), "x-both: 1|x-both: 2|x-common: 1");
+    let head = sent(&http, "/", Ask { elsewhere: true, ..ask(&url, &rules) }).await;
+    assert_eq!(sorted(head), "x-both: own|x-common: 1|x-own: a|x-own: b");
+    rules.authorization = Some(own_secret());
+    let head = sent(&http, "/", Ask { elsewhere: true, ..ask(&url, &rules) }).await;
+    assert_eq!(sorted(head), "authorization: Bearer swordfish|x-both: own|x-common: 1|x-own: a|x-own: b");
+    let head = sent(&http, "/", ask(&url, &rules)).await;
+    assert!(head.contains("authorization: Bearer swordfish\r\n") && !head.contains("authorization: common"), "{head}");
+
+    rules.headers = vec!["Content-Length: 5".parse().unwrap()];
+    let failure = http.request(&ask(&url, &rules)).await.answer.unwrap_err();
+    assert_eq!(failure.class, ErrorClass::Protocol);
+    assert!(failure.message.contains("\"Content-Length\" cannot be set"), "{failure:?}");
+}
+
+/// The only way to a secret is through a rule of a config file.
+fn own_secret() -> crate::config::hosts::Secret {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, "swordfish\n").unwrap();
+    let text = format!("[[host]]\nmatch = '*'\nauth = {{ token_file = {path:?} }}");
+    let file: crate::config::CrawlOptions = toml::from_str(&text).unwrap();
+    let mut settings = file.resolve(1).unwrap();
+    settings.read_files().unwrap();
+    settings.host_policy("a.test").authorization.unwrap()
+}
+
+#[tokio::test]
+async fn methods_and_bodies_are_sent_as_asked() {
+    let (http, url, policy) = (client(|_| ()), anywhere(), policy());
+    let post = Method::POST;
+    let head = sent(&http, "/form", Ask { method: &post, body: Some("a=1&b=\u{e9}"), ..ask(&url, &policy) }).await;
+    assert!(head.starts_with("POST /form HTTP/1.1\r\n") && head.ends_with("\r\n\r\na=1&b=\u{e9}"), "{head}");
+    let own = Method::from_bytes(b"PURGE").unwrap();
+    let head = sent(&http, "/", Ask { method: &own, ..ask(&url, &policy) }).await;
+    assert!(head.starts_with("PURGE / HTTP/1.1\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    let site = Site::says("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Encoding: gzip\r\n\r\n").await;
+    let exchange = http.request(&Ask { method: &Method::HEAD, ..ask(&site.url("/"), &policy) }).await;
+    assert!(exchange.answer.unwrap().body.is_empty());
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! TLS and HTTP/2.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::*;
 
 struct Authority {
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
     roots: Arc<rustls::RootCertStore>,
+    pem: String,
 }
 
 fn authority() -> &'static Authority {
@@ -14,9 +18,15 @@ fn authority() -> &'static Authority {
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = rcgen::KeyPair::generate().unwrap();
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
-        Authority { issuer: rcgen::Issuer::new(params, key), roots: Arc::new(roots) }
+        let certificate = params.self_signed(&key).unwrap();
+        roots.add(certificate.der().clone()).unwrap();
+        let pem = pem("CERTIFICATE", certificate.der());
+        Authority { issuer: rcgen::Issuer::new(params, key), roots: Arc::new(roots), pem }
     })
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64.encode(der))
 }
 
 pub(super) fn authority_roots() -> Arc<rustls::RootCertStore> {
@@ -25,6 +35,16 @@ pub(super) fn authority_roots() -> Arc<rustls::RootCertStore> {
 
 /// A TLS server with a certificate for `name` that ends in `year`.
 fn acceptor(name: &str, year: i32, protocols: &[&str]) -> tokio_rustls::TlsAcceptor {
+    acceptor_that(None, name, year, protocols)
+}
+
+/// One that asks its clients for certificates, maybe.
+fn acceptor_that(
+    verifier: Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>,
+    name: &str,
+    year: i32,
+    protocols: &[&str],
+) -> tokio_rustls::TlsAcceptor {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -34,15 +54,18 @@ fn acceptor(name: &str, year: i32, protocols: &[&str]) -> tokio_rustls::TlsAccep
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier.unwrap_or_else(|| Arc::new(rustls::server::NoClientAuth)))
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Arc::new(config).into()
 }
 
-async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
-    let acceptor = acceptor(name, year, &["http/1.1"]);
+pub(super) async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
+    tls_site_with(acceptor(name, year, &["http/1.1"]), answer, notify).await
+}
+
+async fn tls_site_with(acceptor: tokio_rustls::TlsAcceptor, answer: impl Into<Vec<u8>>, notify: bool) -> Site {
     let answer = Arc::new(answer.into());
     Site::new(move |peer| {
         let (acceptor, answer) = (acceptor.clone(), answer.clone());
@@ -65,8 +88,10 @@ async fn tls_site(name: &str, year: i32, answer: impl Into<Vec<u8>>, notify: boo
 #[tokio::test]
 async fn a_trusted_site_answers_over_tls() {
     let site = tls_site("127.0.0.1", 4000, "HTTP/1.1 200 OK\r\n\r\nsafe", true).await;
-    let answer = client(|_| ()).get(&site.tls_url("127.0.0.1")).await.unwrap();
-    assert_eq!((answer.http_version, &answer.body[..]), (HttpVersion::Http11, &b"safe"[..]));
+    let (url, policy) = (site.tls_url("127.0.0.1"), policy());
+    let exchange = client(|_| ()).request(&ask(&url, &policy)).await;
+    assert_eq!(exchange.http_version, Some(HttpVersion::Http11));
+    assert_eq!(&exchange.answer.unwrap().body[..], b"safe");
 }
 
 #[tokio::test]
@@ -81,6 +106,72 @@ async fn bad_certificates_are_tls() {
         let failure = failure_of(&http, &site.tls_url("127.0.0.1")).await;
         assert_failure(&failure, ErrorClass::Tls, "TLS with 127.0.0.1 failed: invalid peer certificate: ");
         assert_failure(&failure, ErrorClass::Tls, message);
+    }
+}
+
+/// A file with these contents, in a folder that goes away with it.
+fn file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.pem");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+#[tokio::test]
+async fn insecure_is_for_the_hosts_it_is_said_of() {
+    let site = tls_site("example.org", 2001, page(b"whatever"), true).await;
+    let (http, url) = (Http::new(&options()).unwrap(), site.tls_url("127.0.0.1"));
+    let (insecure, secure) = (policy_with(|policy| policy.insecure = true), policy());
+    for _ in 0..2 {
+        assert_eq!(http.request(&ask(&url, &insecure)).await.status, Some(200));
+        assert_eq!(http.request(&ask(&url, &secure)).await.answer.unwrap_err().class, ErrorClass::Tls);
+    }
+}
+
+#[tokio::test]
+async fn more_authorities_are_trusted_and_bad_files_of_them_are_errors() {
+    let site = tls_site("127.0.0.1", 4000, page(b"trusted"), true).await;
+    let (_folder, path) = file(authority().pem.replace('\n', "\r\n"));
+    let with = |path: &std::path::Path| Http::new(&HttpOptions { ca_certs: vec![path.to_owned()], ..options() });
+    let answer = with(&path).unwrap().get(&site.tls_url("127.0.0.1")).await.unwrap();
+    assert_eq!(&answer.body[..], b"trusted");
+    let garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for text in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", garbled] {
+        let (_folder, path) = file(text);
+        let error = with(&path).unwrap_err().to_string();
+        let start = format!("cannot use the certificate authorities of {}: ", path.display());
+        assert!(error.starts_with(&start) && error.len() > start.len(), "{error}");
+    }
+    assert!(with("/nonexistent/ca.pem".as_ref()).unwrap_err().to_string().contains("/nonexistent/ca.pem"));
+}
+
+#[tokio::test]
+async fn our_certificate_is_shown_where_a_rule_says_so() {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = authority_roots();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots, provider).build().unwrap();
+    let acceptor = acceptor_that(Some(verifier), "127.0.0.1", 4000, &["http/1.1"]);
+    let site = tls_site_with(acceptor, page(b"members only"), true).await;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["robot".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority().issuer).unwrap();
+    let certificate = pem("CERTIFICATE", certificate.der());
+    let key = pem("PRIVATE KEY", &key.serialize_der());
+    let (_folder, path) = file(format!("{certificate}{key}"));
+    let (http, url) = (client(|_| ()), site.tls_url("127.0.0.1"));
+    let member = policy_with(|policy| policy.client_cert = Some(path.clone()));
+    assert_eq!(http.request(&ask(&url, &member)).await.status, Some(200));
+    let failure = http.request(&ask(&url, &policy())).await.answer.unwrap_err();
+    assert!(matches!(failure.class, ErrorClass::Tls | ErrorClass::Reset), "{failure:?}");
+
+    let other_key = pem("PRIVATE KEY", &rcgen::KeyPair::generate().unwrap().serialize_der());
+    for text in ["", &certificate, &key, &format!("{certificate}{other_key}")] {
+        let (_folder, path) = file(text);
+        let policy = policy_with(|policy| policy.client_cert = Some(path.clone()));
+        let failure = http.request(&ask(&url, &policy)).await.answer.unwrap_err();
+        assert_eq!(failure.class, ErrorClass::Tls);
+        let start = format!("cannot use the client certificate {}: ", path.display());
+        assert!(failure.message.starts_with(&start), "{failure:?}");
     }
 }
 
@@ -175,10 +266,11 @@ async fn http2_site(deed: Deed) -> Site {
 #[tokio::test]
 async fn http2_is_spoken_where_offered() {
     let site = http2_site(Deed::Page(5)).await;
-    let http = client(|_| ());
+    let (http, url, policy) = (client(|_| ()), site.tls_url("127.0.0.1"), policy());
     for _ in 0..3 {
-        let answer = http.get(&site.tls_url("127.0.0.1")).await.unwrap();
-        assert_eq!((answer.http_version.name(), answer.body.len()), ("HTTP/2", 5));
+        let exchange = http.request(&ask(&url, &policy)).await;
+        assert_eq!(exchange.http_version, Some(HttpVersion::Http2));
+        assert_eq!(exchange.answer.unwrap().body.len(), 5);
     }
     assert_eq!(site.connections(), 1);
 }
