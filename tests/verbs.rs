@@ -38,7 +38,7 @@ fn the_life_of_a_url_is_told_from_its_line_to_its_outcome() {
     let (place, site) = (Place::new(), site());
     let list = ["/old", "/private/x", "/flaky", "/%7Eme", "/~me#top"].map(|path| site.url(path));
     place.list("urls.txt", list.iter().map(String::as_str).chain(["nonsense"]));
-    place.crawl(&["urls.txt"]).run().expect(0);
+    place.obedient_crawl(&["urls.txt"]).run().expect(0);
 
     let old = says(&place, &["why", "crawl.db", &site.url("/old")], 0);
     for part in ["urls.txt line 1", "robots.txt, read ", "allows it to seine: no rule", "301", "/new", "ok, status 200"]
@@ -74,7 +74,7 @@ fn the_life_of_a_url_is_told_from_its_line_to_its_outcome() {
 fn a_pending_url_says_what_it_waits_for() {
     let (place, site) = (Place::new(), site());
     place.list("urls.txt", ["/1", "/2"].map(|path| site.url(path)));
-    place.crawl(&["urls.txt", "--limit", "1", "--fetchers", "1"]).run().expect(3);
+    place.obedient_crawl(&["urls.txt", "--limit", "1", "--fetchers", "1"]).run().expect(3);
     let pending = place.store().row("SELECT raw_url FROM inputs WHERE outcome = 'pending'");
     assert!(says(&place, &["why", "crawl.db", &pending], 0).contains("outcome     pending, due now"));
 }
@@ -87,7 +87,7 @@ fn an_audit_proves_a_polite_crawl_and_finds_what_was_tampered_with() {
         path => Reply::page(path),
     });
     place.list("urls.txt", site.urls(18).into_iter().chain(["nonsense".to_owned()]));
-    place.crawl(&["urls.txt", "--delay", "60ms", "--rate", "40/s"]).run().expect(0);
+    place.obedient_crawl(&["urls.txt", "--delay", "60ms", "--rate", "40/s"]).run().expect(0);
     let text = says(&place, &["audit", "crawl.db"], 0);
     for part in ["crawl.db: fine", "21 requests to 3 hosts", "19 lines = 19 with an outcome + 0 pending", "40/s allows"]
     {
@@ -121,7 +121,7 @@ fn urls_are_crawled_again_and_every_count_stays_right() {
         path => Reply::page(path),
     });
     place.list("urls.txt", (0..5).map(|n| site.url(&format!("/{n}"))));
-    place.crawl(&["urls.txt", "--retries", "0"]).run().expect(0);
+    place.obedient_crawl(&["urls.txt", "--retries", "0"]).run().expect(0);
     let retry = |more: &[&str], code| {
         let base = ["retry", "crawl.db", "--where", "status >= 500", "--delay", "0", "--fetchers", "2"];
         place.seine(&[&base, more].concat()).run().expect(code)
@@ -149,11 +149,11 @@ fn urls_are_crawled_again_and_every_count_stays_right() {
 fn a_retry_within_an_unfinished_run_counts_each_url_once() {
     let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
     place.list("urls.txt", (0..6).map(|n| site.url(&format!("/{n}"))));
-    place.crawl(&["urls.txt", "--ignore-robots", "--limit", "3"]).run().expect(3);
+    place.obedient_crawl(&["urls.txt", "--ignore-robots", "--limit", "3"]).run().expect(3);
     let again = ["retry", "crawl.db", "--where", "outcome = 'ok'", "--delay", "0", "--ignore-robots"];
     place.seine(&again).args(&["--limit", "2"]).run().expect(3).says("`seine crawl --db crawl.db` goes on");
     place.store().assert_sound();
-    place.crawl(&["--ignore-robots"]).run().expect(0);
+    place.obedient_crawl(&["--ignore-robots"]).run().expect(0);
     let store = place.store();
     assert_eq!(store.rows("SELECT urls, ok, ended_by FROM runs"), ["6|6|completed"]);
     store.assert_sound();
@@ -163,7 +163,7 @@ fn a_retry_within_an_unfinished_run_counts_each_url_once() {
 fn a_retry_that_makes_no_sense_is_refused_before_anything_changes() {
     let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
     place.list("urls.txt", [site.url("/")]);
-    place.crawl(&["urls.txt"]).run().expect(0);
+    place.obedient_crawl(&["urls.txt"]).run().expect(0);
     let hits = site.count();
     for (arguments, message) in [
         (&["--where", "colour = 1"][..], "no such column: colour"),
@@ -182,28 +182,31 @@ fn a_retry_that_makes_no_sense_is_refused_before_anything_changes() {
 #[test]
 fn robots_txt_files_are_asked_as_a_crawl_asks_them() {
     let place = Place::new();
-    let site = Site::with_hosts(5, |request| match (request.host, request.path.as_str()) {
-        (0, "/robots.txt") => {
-            Reply::bytes("text/plain", "User-agent: *\nDisallow: /p\x1b[2J\nDisallow: /x\nCrawl-delay: 99\n")
-        }
-        (1, "/robots.txt") => Reply::redirect(302, request.url_at(0, "/robots.txt")),
+    let rules = "User-agent: *\nDisallow: /p\x1b[2J\nDisallow: /x\nCrawl-delay: 99\n";
+    let site = Site::with_hosts(6, move |request| match (request.host, request.path.as_str()) {
+        (0, "/robots.txt") | (1, "/rules") => Reply::bytes("text/plain", rules),
+        (1, "/robots.txt") => Reply::redirect(302, "/rules"),
         (2, "/robots.txt") => Reply::status(404),
         (3, "/robots.txt") => Reply::status(503),
-        (4, "/robots.txt") => Reply::redirect(302, "/robots.txt?again"),
+        (4, "/robots.txt") => Reply::redirect(302, request.url_at(0, "/robots.txt")),
         _ => Reply::redirect(302, "/robots.txt"),
     });
     let check = |host: usize, path: &str, code| {
         objects(&place, &["robots", "--json", &site.url_at(host, path)], code).remove(0)
     };
-    let (rule, robots) = ("Disallow: /x", site.url_at(0, "/robots.txt"));
-    for host in [0, 1] {
+    for (host, path) in [(0, "/robots.txt"), (1, "/rules")] {
         let answer = check(host, "/x/y?z", 1);
-        assert_eq!((&answer["allowed"], &answer["rule"], &answer["line"]), (&json!(false), &json!(rule), &json!(3)));
-        assert_eq!((&answer["robots_url"], &answer["delay_s"]), (&json!(robots), &json!(30.0)), "{answer}");
+        assert_eq!((&answer["allowed"], &answer["line"]), (&json!(false), &json!(3)), "{answer}");
+        assert_eq!((&answer["rule"], &answer["delay_s"]), (&json!("Disallow: /x"), &json!(30.0)), "{answer}");
+        assert_eq!(answer["robots_url"], site.url_at(host, path));
     }
     assert_eq!(check(2, "/x", 0)["reason"], "there is none: status 404");
     assert_eq!(check(3, "/x", 1)["reason"], "it could not be read: it answered 503");
-    assert_eq!(check(4, "/x", 0)["status"], 302, "more redirects than five lead nowhere");
+    let blocked = check(4, "/x", 1)["reason"].to_string();
+    assert!(blocked.contains("blocked_address"), "nobody named that host: {blocked}");
+    assert_eq!(check(5, "/x", 0)["status"], 302, "more redirects than five lead nowhere");
+    assert_eq!(site.hits().iter().filter(|hit| hit.host == 5).count(), 6);
+    let robots = site.url_at(0, "/robots.txt");
     let text = says(&place, &["robots", &site.url_at(0, "/"), "--url", "/ok", "--url", "/p%1B%5b2J"], 1);
     let expected = format!(
         "allowed     {}\n            no rule of {robots} is about it; delay 30s (Crawl-delay 1m 39s, capped)\n\
@@ -316,6 +319,6 @@ fn links_of_a_page_carry_its_charset_in_their_queries() {
         _ => Reply::bytes("text/html; charset=windows-1252", b"<a href='/s?q=\xe4&x'>x</a>".to_vec()),
     });
     place.list("urls.txt", [site.url("/")]);
-    place.crawl(&["urls.txt"]).run().expect(0);
+    place.obedient_crawl(&["urls.txt"]).run().expect(0);
     assert_eq!(place.store().rows("SELECT to_url FROM links"), [site.url("/s?q=%E4&x")]);
 }
