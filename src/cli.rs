@@ -77,7 +77,7 @@ pub enum Command {
     #[command(after_help = AUDIT_EXIT_CODES)]
     Audit(AuditArgs),
     /// Make URLs pending again and crawl them
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
     Retry(RetryArgs),
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
