@@ -380,6 +380,10 @@ impl Hosts {
         let hosts = self.clone();
         let host = Rc::clone(host);
         let task = tokio::task::spawn_local(async move {
+            if is_request {
+                // A page that is being read may have kept this thread busy since the pace gave its word.
+                host.pace.borrow_mut().asked(Instant::now());
+            }
             let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
             let visit = work(Rc::clone(&hosts.0.visitor), job, context).await;
             drop(places);
