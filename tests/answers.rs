@@ -147,7 +147,7 @@ fn redirects_are_followed_on_one_host_and_across_hosts_and_their_chain_is_kept()
         "urls.txt",
         [site.url("/same"), site.url("/across"), site.url_at(1, "/to-error"), site.url_at(1, "/no-location")],
     );
-    place.crawl(&["urls.txt"]).run().expect(0);
+    place.crawl(&["urls.txt", "--allow-private"]).run().expect(0);
     let store = place.store();
     let found = store.rows("SELECT url, final_url, outcome, status, title, redirects FROM pages ORDER BY input_line");
     let at = |host, path: &str| site.url_at(host, path);
@@ -205,7 +205,7 @@ fn a_retry_behind_a_redirect_keeps_its_chain_and_sends_no_secret_to_the_other_si
         }),
     );
     place.list("urls.txt", [site.url_at(0, "/in"), site.url_at(0, "/listed")]);
-    place.crawl(&["urls.txt", "--header", "Authorization: Bearer swordfish"]).run().expect(0);
+    place.crawl(&["urls.txt", "--allow-private", "--header", "Authorization: Bearer swordfish"]).run().expect(0);
     assert_eq!(
         place.store().rows("SELECT title, final_url, attempts FROM pages ORDER BY input_line"),
         [
@@ -233,7 +233,7 @@ fn redirects_end_in_a_record_when_they_lead_nowhere() {
     );
     let listed = ["/self", "/ping", "/mail", "/secret", "/count/3", "/count/4"];
     place.list("urls.txt", listed.map(|path| site.url(path)));
-    place.crawl(&["urls.txt", "--max-redirects", "3", "--retries", "0"]).run().expect(0);
+    place.crawl(&["urls.txt", "--max-redirects", "3", "--retries", "0", "--allow-private"]).run().expect(0);
     let store = place.store();
     assert_eq!(
         store.rows("SELECT outcome, error, status FROM pages ORDER BY input_line"),

@@ -253,7 +253,7 @@ impl Visitor {
             Err(failure) => {
                 tracing::debug!(url_id = job.url_id, class = %failure.class, "failed");
                 let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
-                self.fail(job, failure, exchange.status, started_at).await;
+                self.fail(job, failure, None, started_at).await;
                 return (Next::Over, hold);
             }
         };

@@ -119,7 +119,8 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     }
     let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    if fresh {
+    // Asked of SQLite: a store whose making was cut short has a first page until its journal takes it back.
+    if db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0 {
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
     } else {

@@ -555,3 +555,27 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
     }
     assert_eq!(largest, [1, 2, 2, 3, 4]);
 }
+
+#[test]
+fn a_store_whose_making_was_cut_short_is_made_again() {
+    let place = Place::new();
+    drop(place.open());
+    let page = std::fs::read(&place.path).expect("the store")[..4096].to_vec();
+    std::fs::remove_file(&place.path).expect("a file of ours");
+    // As a killed process leaves it: the first page is there, and a journal that says there was none.
+    let mut journal = place.path.clone().into_os_string();
+    journal.push("-journal");
+    let journal = std::path::PathBuf::from(journal);
+    let mut hot = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    // No pages, any nonce, a database of 0 pages, sectors of 512 and pages of 4096 bytes.
+    for number in [0_u32, 1, 0, 512, 4096] {
+        hot.extend(number.to_be_bytes());
+    }
+    hot.resize(512, 0);
+    std::fs::write(&place.path, page).expect("a file");
+    std::fs::write(&journal, hot).expect("a file");
+    drop(place.open());
+    let header = std::fs::read(&place.path).expect("the store");
+    assert_eq!(header[68..72], super::APPLICATION_ID.to_be_bytes());
+    drop(place.open());
+}
