@@ -145,6 +145,32 @@ fn redirects_lead_to_the_file_on_the_same_host_and_on_others() {
 }
 
 #[test]
+fn a_file_that_lies_at_a_broken_host_is_missed_at_home_and_nobody_hangs() {
+    let answer = |request: &Request| match (request.host, request.path.as_str()) {
+        (0, "/robots.txt") => Reply::redirect(301, request.url_at(1, "/robots.txt")),
+        (1, "/robots.txt") => Reply::status(500),
+        (2, "/robots.txt") => Reply::redirect(301, request.url_at(3, "/elsewhere")),
+        (3, "/elsewhere") => Reply::reset(),
+        (_, path) => Reply::page(path),
+    };
+    let (site, place) = (Site::with_hosts(4, answer), Place::new());
+    let of = |host: usize| ["/1", "/2"].map(|path| site.url_at(host, path));
+    place.list("urls.txt", (0..4).flat_map(of));
+    place.obedient_crawl(&["urls.txt", "--retries", "1", "--allow-private"]).run().expect(0);
+    let store = place.store();
+    let outcome = |host: usize| {
+        let like = site.url_at(host, "/%");
+        store.rows(&format!("SELECT DISTINCT outcome, error FROM pages WHERE url LIKE '{like}'"))
+    };
+    assert_eq!(outcome(0), ["robots_denied|robots_unreachable"]);
+    assert_eq!(outcome(1), ["robots_denied|robots_unreachable"]);
+    assert_eq!(outcome(2), ["failed|reset"]);
+    assert_eq!(outcome(3), ["ok|-"]);
+    assert!(!site.hits().iter().any(|hit| hit.host != 3 && ["/1", "/2"].contains(&&*hit.path)));
+    store.assert_sound();
+}
+
+#[test]
 fn a_crawl_delay_is_the_pace_up_to_its_cap() {
     for (cap, expected) in [("30s", 400), ("150ms", 150)] {
         let site = site_with("User-agent: *\nCrawl-delay: 0.4\n");

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ use crate::config::hosts::HostPolicy;
 use crate::process::pace::SharedPace;
 use crate::process::status::Row;
 use crate::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
-use crate::record::UrlId;
+use crate::record::{LONGEST_PAUSE_MS, UrlId};
 use crate::robots::Robots;
 
 /// A host that is to be left alone for longer than this gives its URLs back.
@@ -95,7 +95,7 @@ struct Random(Cell<u64>);
 
 impl Random {
     fn new() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
         Self(Cell::new(now ^ u64::from(std::process::id()) << 32))
     }
 
@@ -148,17 +148,37 @@ impl Hosts {
         {
             host.pace.borrow_mut().asked(at);
         }
-        self.count_queued(lease.jobs.len() as isize);
+        let floor = host.pace.borrow().floor();
+        if floor > host.policy.delay {
+            // The supervisor may have forgotten the host since it was told.
+            self.0.speaker.pace(host.name.clone(), floor);
+        }
         for mut job in lease.jobs {
-            // Back from an errand that led to another host.
-            if let Some(errand) = job.errand.take_if(|errand| errand.found.is_some())
-                && let Some(text) = errand.found
-                && let Ok(url) = Url::parse(&job.url)
-            {
-                let rules = Rc::new(origins::rules_of(&text, &self.0.settings.robots_agent));
-                self.read(&host, &url, rules);
+            match job.errand.take() {
+                Some(errand) => match &errand.found {
+                    // Back from an errand that led to other hosts.
+                    Some(Ok(text)) => {
+                        if let Ok(url) = Url::parse(&job.url) {
+                            let rules = Rc::new(origins::rules_of(text, &self.0.settings.robots_agent));
+                            self.read(&host, &url, rules);
+                        }
+                        self.push_front(&host, job);
+                    }
+                    Some(Err(_)) => {
+                        job.errand = Some(errand);
+                        self.start(job, &host, None, |visitor, job, _| async move { visitor.errand_failed(job).await });
+                    }
+                    // Others wait for it.
+                    None => {
+                        job.errand = Some(errand);
+                        self.push_front(&host, job);
+                    }
+                },
+                None => {
+                    self.count_queued(1);
+                    host.queue.borrow_mut().push_back(job);
+                }
             }
-            host.queue.borrow_mut().push_back(job);
         }
         host.news.notify_one();
     }
@@ -176,6 +196,8 @@ impl Hosts {
         let Ok(url) = Url::parse(&facts.origin) else { return };
         let host = url.host_str().and_then(|name| self.0.hosts.borrow().get(name).cloned());
         let Some(host) = host else { return };
+        let held_ms = facts.hold_until.saturating_sub(epoch_ms()).min(LONGEST_PAUSE_MS);
+        host.pace.borrow_mut().hold(Instant::now() + Duration::from_millis(held_ms));
         let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.robots_agent);
         if let Some(rules) = rules {
             self.obey(&host, &rules);
@@ -282,7 +304,9 @@ impl Hosts {
                 }
                 Need::Errand(_) | Need::Nothing => {
                     let Some(places) = self.turn(&host).await else { return };
-                    // The queue may have changed meanwhile; a turn that nobody takes is lost, and that is all.
+                    // The queue may have changed meanwhile. A turn that nobody can take is lost, and that is all.
+                    let front = host.queue.borrow().front().map(|job| (job.url_id, self.need(&host, job)));
+                    let Some((url_id, need @ (Need::Errand(_) | Need::Nothing))) = front else { continue };
                     let Some(mut job) = self.pop(&host, url_id) else { continue };
                     if let (Need::Errand(origin), Ok(url)) = (need, Url::parse(&job.url)) {
                         let listed = job.hops.is_empty() || host.origins.borrow().is_listed(&url);
@@ -401,6 +425,7 @@ impl Hosts {
 
     /// What the end of a visit means for its host; `errand` is the origin whose robots.txt it was after.
     fn ended(&self, host: &Rc<Host>, visit: Visit, errand: Option<&str>) {
+        let unreachable = visit.answered.is_none_or(|(_, mood)| mood == Mood::Unreachable);
         if let Some((latency, mood)) = visit.answered {
             host.pace.borrow_mut().answered(latency, mood);
             self.count_failure(host, mood);
@@ -408,7 +433,7 @@ impl Hosts {
         match visit.next {
             Next::Over => {
                 if let Some(origin) = errand {
-                    host.origins.borrow_mut().not_read(origin);
+                    host.origins.borrow_mut().not_read(origin, unreachable);
                 }
             }
             // Wherever it went, it will be back or somebody else will go.
@@ -497,6 +522,10 @@ impl Hosts {
         self.0.queued.set(queued);
         self.0.row.queued.store(queued as u64, Ordering::Relaxed);
     }
+}
+
+fn epoch_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Whether a list itself names what the job requests now.

@@ -15,7 +15,11 @@ use crate::robots::{Decision, MAX_BYTES, Robots};
 
 /// How long the URLs of a host wait for one that went to read their robots.txt, at other hosts perhaps. After that
 /// another one goes.
-const ERRAND_PATIENCE: Duration = Duration::from_secs(15);
+const ERRAND_PATIENCE: Duration = Duration::from_secs(120);
+/// A robots.txt that could not be read is left alone for so long, times the failures in a row ...
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+/// ... up to this many.
+const FAILED_PAUSES: u32 = 30;
 
 /// Where `url`'s robots.txt is.
 pub fn robots_url(url: &Url) -> String {
@@ -53,7 +57,9 @@ enum Origin {
     /// What it said of a robots.txt that nobody has read in this run.
     Unread { listed: bool },
     /// A URL went to read it.
-    Reading { listed: bool, since: Instant },
+    Reading { listed: bool, since: Instant, failures: u32 },
+    /// It could not be read just now.
+    Failed { listed: bool, until: Instant, failures: u32 },
     /// What it says.
     Read { listed: bool, rules: Rc<Robots> },
 }
@@ -67,6 +73,8 @@ impl Origins {
             Some(Origin::Asked) => Need::Patience(None),
             _ if !obeys || url.path() == "/robots.txt" => Need::Nothing,
             Some(Origin::Unread { .. }) => Need::Errand(origin),
+            Some(Origin::Failed { until, .. }) if *until > Instant::now() => Need::Patience(Some(*until)),
+            Some(Origin::Failed { .. }) => Need::Errand(origin),
             Some(Origin::Reading { since, .. }) if since.elapsed() < ERRAND_PATIENCE => {
                 Need::Patience(Some(*since + ERRAND_PATIENCE))
             }
@@ -82,7 +90,12 @@ impl Origins {
     pub fn is_listed(&self, url: &Url) -> bool {
         match self.0.get(&origin_of(url)) {
             None | Some(Origin::Asked) => false,
-            Some(Origin::Unread { listed } | Origin::Reading { listed, .. } | Origin::Read { listed, .. }) => *listed,
+            Some(
+                Origin::Unread { listed }
+                | Origin::Reading { listed, .. }
+                | Origin::Failed { listed, .. }
+                | Origin::Read { listed, .. },
+            ) => *listed,
         }
     }
 
@@ -98,7 +111,7 @@ impl Origins {
 
     /// What the store knows; returns the rules if it has them.
     pub fn learn(&mut self, facts: OriginFacts, agent: &str) -> Option<Rc<Robots>> {
-        let OriginFacts { origin, listed, robots } = facts;
+        let OriginFacts { origin, listed, robots, .. } = facts;
         // An errand may have been quicker.
         if !matches!(self.0.get(&origin), None | Some(Origin::Asked)) {
             return None;
@@ -114,15 +127,22 @@ impl Origins {
 
     /// A URL goes to read the robots.txt of `origin`.
     pub fn reading(&mut self, origin: String, listed: bool) {
-        self.0.insert(origin, Origin::Reading { listed, since: Instant::now() });
+        let failures = match self.0.get(&origin) {
+            Some(Origin::Failed { failures, .. }) => *failures,
+            _ => 0,
+        };
+        self.0.insert(origin, Origin::Reading { listed, since: Instant::now(), failures });
     }
 
-    /// The errand has failed; another may try.
-    pub fn not_read(&mut self, origin: &str) {
+    /// The errand has failed; another may try. At once if the host could not be reached, which is counted elsewhere; a
+    /// server that works and cannot give its file is given time.
+    pub fn not_read(&mut self, origin: &str, unreachable: bool) {
         if let Some(known) = self.0.get_mut(origin)
-            && let Origin::Reading { listed, .. } = *known
+            && let Origin::Reading { listed, failures, .. } = *known
         {
-            *known = Origin::Unread { listed };
+            let failures = (failures + 1).min(FAILED_PAUSES);
+            let pause = if unreachable { Duration::ZERO } else { FAILED_PAUSE * failures };
+            *known = Origin::Failed { listed, until: Instant::now() + pause, failures };
         }
     }
 
@@ -174,7 +194,7 @@ mod tests {
     fn facts(origin: &str, robots: Option<&str>) -> OriginFacts {
         let robots =
             robots.map(|text| RobotsText { status: 200, zstd: zstd::bulk::compress(text.as_bytes(), 1).unwrap() });
-        OriginFacts { origin: origin.to_owned(), listed: true, robots }
+        OriginFacts { origin: origin.to_owned(), listed: true, hold_until: 0, robots }
     }
 
     #[test]
@@ -192,8 +212,11 @@ mod tests {
         assert!(matches!(origins.need(&url("http://a.test:8080/robots.txt"), true), Need::Nothing));
         origins.reading(origin.clone(), true);
         assert!(matches!(origins.need(&page, true), Need::Patience(Some(_))));
-        origins.not_read(&origin);
+        origins.not_read(&origin, true);
         assert!(matches!(origins.need(&page, true), Need::Errand(_)));
+        origins.reading(origin.clone(), true);
+        origins.not_read(&origin, false);
+        assert!(matches!(origins.need(&page, true), Need::Patience(Some(_))));
         origins.read(&page, Rc::new(Robots::parse(b"user-agent: *\ndisallow: /x", "seine")));
         assert!(matches!(origins.need(&page, true), Need::Denied(_)));
         assert!(matches!(origins.need(&url("http://a.test:8080/z"), true), Need::Nothing));

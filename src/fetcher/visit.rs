@@ -158,8 +158,8 @@ impl Visitor {
             Ok(url) => url,
             // Lists and redirects are checked before they get here.
             Err(error) => {
-                self.fail(job, Failure::new(ErrorClass::Protocol, BadUrl::Syntax(error).to_string()), None, now_at)
-                    .await;
+                let failure = Failure::new(ErrorClass::Protocol, BadUrl::Syntax(error).to_string());
+                self.fail(job, failure, None, now_at, Duration::ZERO).await;
                 return Visit::over();
             }
         };
@@ -253,7 +253,7 @@ impl Visitor {
             Err(failure) => {
                 tracing::debug!(url_id = job.url_id, class = %failure.class, "failed");
                 let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
-                self.fail(job, failure, None, started_at).await;
+                self.fail(job, failure, None, started_at, Duration::ZERO).await;
                 return (Next::Over, hold);
             }
         };
@@ -265,7 +265,7 @@ impl Visitor {
                     (self.go_on(job, same_host, next.host), Hold::Not)
                 }
                 Target::Fail(failure) => {
-                    self.fail(job, failure, Some(answer.status), started_at).await;
+                    self.fail(job, failure, Some(answer.status), started_at, Duration::ZERO).await;
                     (Next::Over, Hold::Not)
                 }
             };
@@ -290,8 +290,8 @@ impl Visitor {
                     failure.class = ErrorClass::RobotsUnreachable;
                 }
                 let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
-                self.robots_failed(job, &errand, exchange.status, failure, started_at).await;
-                return (Next::Over, hold);
+                let next = self.robots_failed(job, errand, url, exchange.status, failure, Duration::ZERO).await;
+                return (next, hold);
             }
         };
         let status = answer.status;
@@ -312,8 +312,8 @@ impl Visitor {
             let hold = self.hold(&job, status, answer.retry_after.as_deref(), started_at);
             let message = format!("robots.txt could not be read: {url} answered {status}");
             let failure = Failure::new(ErrorClass::RobotsUnreachable, one_line(&message));
-            self.robots_failed(job, &errand, Some(status), failure, started_at).await;
-            return (Next::Over, hold);
+            let next = self.robots_failed(job, errand, url, Some(status), failure, hold.asked()).await;
+            return (next, hold);
         }
         let text: &[u8] = if (200..300).contains(&status) { &answer.body } else { &[] };
         self.robots_read(job, &errand, url, status, text, started_at).await
@@ -347,28 +347,58 @@ impl Visitor {
         if url.host_str() == Some(&host) {
             return (Next::RobotsRead(Box::new(job), rules), Hold::Not);
         }
-        let found = Some(RobotsText { status, zstd });
+        let found = Some(Ok(RobotsText { status, zstd }));
         job.errand = Some(Box::new(Errand { url: errand.url.clone(), hops: errand.hops, found }));
         (self.go_on(job, false, host), Hold::Not)
     }
 
-    /// Records that a robots.txt could not be read, and what that means for the URL that wanted it.
+    /// Records that a robots.txt could not be read, and what that means for the URL that wanted it; at the host it is
+    /// for, since that is what it tells of.
     async fn robots_failed(
+        &self,
+        mut job: Job,
+        errand: Errand,
+        url: &Url,
+        status: Option<u16>,
+        failure: Failure,
+        asked: Duration,
+    ) -> Next {
+        let host = Url::parse(&job.url).ok().and_then(|page| page.host_str().map(str::to_owned)).unwrap_or_default();
+        if url.host_str() != Some(&host) {
+            job.errand = Some(Box::new(Errand { found: Some(Err(failure)), ..errand }));
+            return self.go_on(job, false, host);
+        }
+        self.robots_given_up(job, &errand, status, failure, asked).await;
+        Next::Over
+    }
+
+    /// Records what an errand to other hosts has come to, back at home.
+    pub async fn errand_failed(&self, mut job: Job) -> Visit {
+        if let Some(errand) = job.errand.take()
+            && let Some(Err(failure)) = &errand.found
+        {
+            self.robots_given_up(job, &errand, None, failure.clone(), Duration::ZERO).await;
+        }
+        Visit::over()
+    }
+
+    async fn robots_given_up(
         &self,
         mut job: Job,
         errand: &Errand,
         status: Option<u16>,
         failure: Failure,
-        started_at: u64,
+        asked: Duration,
     ) {
+        let now_at = epoch_us() / 1000;
         let trail = job.trail.clone();
-        let mut head = self.robots_head(&mut job, errand, status, started_at);
+        let mut head = self.robots_head(&mut job, errand, status, now_at);
         head.failure = Some(failure.clone());
         // They end the attempt, and so belong to its record.
         (head.requests, job.trail) = (Vec::new(), trail);
         self.outbox.room().await;
         self.put_robots(head, Vec::new());
-        self.fail(job, failure, None, started_at).await;
+        self.fail(job, failure, None, now_at, asked).await;
     }
 
     fn robots_head(&self, job: &mut Job, errand: &Errand, status: Option<u16>, started_at: u64) -> RobotsHead {
@@ -384,7 +414,7 @@ impl Visitor {
             bytes: 0,
             crawl_delay_ms: None,
             sitemaps: None,
-            requests: std::mem::take(&mut job.trail),
+            requests: job.trail.extract_if(.., |request| request.kind == RequestKind::Robots).collect(),
             attempt: job.attempts + 1,
         }
     }
@@ -431,10 +461,7 @@ impl Visitor {
     /// Records an answer that is not a redirect.
     async fn record(&self, job: Job, url: &Url, mut answer: Answer, started_at: u64, hold: &Hold) {
         let outcome = if (200..300).contains(&answer.status) { Outcome::Ok } else { Outcome::HttpError };
-        let asked = match hold {
-            Hold::For(hold) => *hold,
-            _ => Duration::ZERO,
-        };
+        let asked = hold.asked();
         let ending = match (self.retry_at(&job, is_transient(answer.status), asked), &answer.skipped) {
             (Some(due_at), _) => Ending::Retry { due_at, failure: None },
             (None, Some(kind)) => {
@@ -445,9 +472,7 @@ impl Visitor {
             (None, None) => Ending::Final { outcome, failure: None },
         };
         let mut head = self.head(job, ending, Some(answer.status), started_at);
-        if asked >= Duration::from_secs(1) {
-            head.hold_until = epoch_us() / 1000 + asked.as_millis() as u64;
-        }
+        head.hold_until = hold_until(asked);
         head.content_type = answer.content_type.take();
         let mut meta_robots = std::mem::take(&mut answer.x_robots_tag);
         let mut tail = Vec::new();
@@ -502,16 +527,17 @@ impl Visitor {
         }
     }
 
-    /// Records a failed attempt.
-    async fn fail(&self, job: Job, failure: Failure, status: Option<u16>, started_at: u64) {
-        let ending = match self.retry_at(&job, failure.class.is_transient(), Duration::ZERO) {
+    /// Records a failed attempt; `asked` is how long the host is to be left alone.
+    async fn fail(&self, job: Job, failure: Failure, status: Option<u16>, started_at: u64, asked: Duration) {
+        let ending = match self.retry_at(&job, failure.class.is_transient(), asked) {
             Some(due_at) => Ending::Retry { due_at, failure: Some(failure) },
             None if failure.class == ErrorClass::RobotsUnreachable => {
                 Ending::Final { outcome: Outcome::RobotsDenied, failure: Some(failure) }
             }
             None => Ending::Final { outcome: Outcome::Failed, failure: Some(failure) },
         };
-        let head = self.head(job, ending, status, started_at);
+        let mut head = self.head(job, ending, status, started_at);
+        head.hold_until = hold_until(asked);
         self.outbox.room().await;
         self.put(head, Vec::new());
     }
@@ -586,6 +612,20 @@ enum Hold {
     Unreachable,
     /// None for so long.
     For(Duration),
+}
+
+impl Hold {
+    fn asked(&self) -> Duration {
+        match self {
+            Self::For(hold) => *hold,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// For the store: until when a host is to be left alone, if for long enough to matter after a restart.
+fn hold_until(asked: Duration) -> u64 {
+    if asked < Duration::from_secs(1) { 0 } else { epoch_us() / 1000 + asked.as_millis() as u64 }
 }
 
 /// What processing a page may take and keep.

@@ -198,8 +198,9 @@ pub enum FromWriter {
         /// What is known.
         facts: OriginFacts,
     },
-    /// Answer to [`ToWriter::Recheck`]: these are still pending; the others were reported as committed just before.
-    StillPending(Vec<UrlId>),
+    /// Answer to [`ToWriter::Recheck`]: these are still pending, with the attempts made and the time of the next; the
+    /// others were reported as committed just before.
+    StillPending(Vec<(UrlId, u16, u64)>),
     /// All that this fetcher sent has been read and committed.
     Drained {
         /// The fetcher's slot.
@@ -395,6 +396,8 @@ pub struct OriginFacts {
     pub origin: String,
     /// Whether a list names its host.
     pub listed: bool,
+    /// Its host asked to be left alone until this time.
+    pub hold_until: u64,
     /// Its robots.txt, if this run has read it.
     pub robots: Option<RobotsText>,
 }
@@ -454,8 +457,8 @@ pub struct Errand {
     pub url: String,
     /// Redirects followed so far.
     pub hops: u8,
-    /// What was found, on the way back to the host it is for.
-    pub found: Option<RobotsText>,
+    /// What was found, or why nothing could be, on the way back to the host it is for.
+    pub found: Option<Result<RobotsText, Failure>>,
 }
 
 /// One HTTP request that was made.

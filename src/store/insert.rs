@@ -400,7 +400,7 @@ impl Store {
             }
         };
         // What was never asked for was no attempt.
-        let attempts = u32::from(!head.requests.is_empty());
+        let attempts = u32::from(!head.requests.is_empty() || !head.hops.is_empty());
         let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.as_ref().map(|f| f.class));
         let body_id = match &head.body {

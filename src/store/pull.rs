@@ -84,38 +84,39 @@ impl Store {
     /// [`StoreError`]
     pub fn origin(&mut self, origin: &str) -> Result<OriginFacts> {
         let host = url::Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let listed = self
-            .statement("SELECT listed FROM host WHERE name = ?1")?
-            .query_row([host.unwrap_or_default()], |row| row.get(0))
+        let (listed, hold_until) = self
+            .statement("SELECT listed, hold_until FROM host WHERE name = ?1")?
+            .query_row([host.unwrap_or_default()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?
-            .unwrap_or(false);
+            .unwrap_or((false, 0));
         let robots = self
             .statement("SELECT status, zstd FROM robots WHERE origin = ?1 AND run_id = ?2 AND error IS NULL")?
             .query_row(params![origin, self.run_id()], |row| {
                 Ok(RobotsText { status: row.get(0)?, zstd: row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default() })
             })
             .optional()?;
-        Ok(OriginFacts { origin: origin.to_owned(), listed, robots })
+        Ok(OriginFacts { origin: origin.to_owned(), listed, hold_until, robots })
     }
 
     /// Splits `urls` into those that have an outcome and those still pending.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<UrlId>)> {
+    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<(UrlId, u16, u64)>)> {
         let (mut done, mut pending) = (Vec::new(), Vec::new());
         for &url_id in urls {
-            let outcome = self
-                .statement("SELECT outcome FROM url WHERE url_id = ?1")?
-                .query_row([url_id], |row| row.get::<_, Option<i64>>(0))
-                .optional()?
-                .flatten()
-                .and_then(Outcome::from_number);
-            match outcome {
-                Some(outcome) => {
-                    done.push(Done { url_id, verdict: Verdict::Ended(outcome, None), bytes: 0, status: None });
+            let row = self
+                .statement("SELECT outcome, attempts, due_at FROM url WHERE url_id = ?1")?
+                .query_row([url_id], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            match row {
+                Some((Some(outcome), ..)) => {
+                    let verdict = Outcome::from_number(outcome).map_or(Verdict::Known, |o| Verdict::Ended(o, None));
+                    done.push(Done { url_id, verdict, bytes: 0, status: None });
                 }
-                None => pending.push(url_id),
+                Some((None, attempts, due_at)) => pending.push((url_id, attempts, due_at)),
+                // Forgotten with an edited list.
+                None => pending.push((url_id, 0, 0)),
             }
         }
         Ok((done, pending))

@@ -7,6 +7,8 @@
 
 /// How long a host is put aside, each time it has failed again.
 pub const PAUSES_MS: [u64; 3] = [1_000, 4_000, 16_000];
+/// The same for one that answers, and says that it is asked too much: limits are often by the minute.
+pub const BUSY_PAUSES_MS: [u64; 4] = [5_000, 30_000, 120_000, 300_000];
 
 /// The breaker of one host.
 #[derive(Debug, Default)]
@@ -35,14 +37,16 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// A request failed; `most` failures in a row are too many, and one is when it was put aside before.
-    pub fn failed(&mut self, most: u32) -> Option<Trip> {
+    /// A request failed, or was one too many for a `busy` host; `most` in a row are too many, and one is when it was
+    /// put aside before.
+    pub fn failed(&mut self, most: u32, busy: bool) -> Option<Trip> {
         self.failures += 1;
         if self.failures < most && !self.is_probing() {
             return None;
         }
         self.failures = 0;
-        let pause = PAUSES_MS.get(self.trips).copied();
+        let pauses = if busy { &BUSY_PAUSES_MS[..] } else { &PAUSES_MS[..] };
+        let pause = pauses.get(self.trips).copied();
         self.trips += 1;
         Some(pause.map_or(Trip::Down, |pause_ms| Trip::Aside { pause_ms }))
     }
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn pauses_grow_and_end() {
         let mut breaker = Breaker::default();
-        let trips: Vec<_> = (0..6).filter_map(|_| breaker.failed(3)).collect();
+        let trips: Vec<_> = (0..6).filter_map(|_| breaker.failed(3, false)).collect();
         let mut expected: Vec<_> = PAUSES_MS.iter().map(|&pause_ms| Trip::Aside { pause_ms }).collect();
         expected.push(Trip::Down);
         assert_eq!(trips, expected);
@@ -70,7 +74,7 @@ mod tests {
     fn an_answer_makes_up_for_everything() {
         let mut breaker = Breaker::default();
         for _ in 0..10 {
-            assert_eq!(breaker.failed(2), None);
+            assert_eq!(breaker.failed(2, true), None);
             breaker.well();
         }
         assert!(!breaker.is_probing());

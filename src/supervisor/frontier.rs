@@ -23,6 +23,8 @@ use crate::record::{LONGEST_PAUSE_MS, UrlId};
 pub const MAX_URLS: usize = 65_536;
 /// Hosts active at once at most. Each may start a request every delay, so this is no brake on the pace.
 pub const MAX_HOSTS: usize = 8_192;
+/// Hosts held at once at most, while others are looked for.
+const MAX_ASLEEP: usize = 4 * MAX_HOSTS;
 /// Hosts asked for in one pull.
 const HOSTS_PER_PULL: usize = 128;
 /// URLs of one host in one lease message, so that hosts take turns.
@@ -115,6 +117,8 @@ struct Host {
     held_until: u64,
     /// Held because it failed.
     aside_until: u64,
+    /// Held, and counted among [`Frontier::asleep`].
+    asleep: bool,
     breaker: Breaker,
     /// Waits for its last lease to close before it moves to another slot.
     moving: Option<Slot>,
@@ -150,6 +154,8 @@ pub struct Frontier {
     /// URLs queued or delayed here.
     held: HashSet<UrlId>,
     active: usize,
+    /// Hosts that are held: they keep no other from coming.
+    asleep: usize,
     /// Queued and delayed URLs that were leased before.
     counted: usize,
     /// For each slot, whether a host is on its way there.
@@ -184,6 +190,7 @@ impl Frontier {
             refills: VecDeque::new(),
             held: HashSet::new(),
             active: 0,
+            asleep: 0,
             counted: 0,
             invited: vec![false; slots],
             sweep_after: 0,
@@ -230,14 +237,16 @@ impl Frontier {
             }
         }
         let idle = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
-        if self.active < MAX_HOSTS
+        let awake = self.active - self.asleep;
+        if awake < MAX_HOSTS
+            && self.asleep < MAX_ASLEEP
             && (self.sweep_again || idle)
             && self.swept_in_vain_at.is_none_or(|at| now >= at + self.sweep_pause_ms)
         {
             if self.sweep_after == 0 {
                 (self.sweep_again, self.sweep_found) = (false, false);
             }
-            let hosts = HOSTS_PER_PULL.min(MAX_HOSTS - self.active) as u32;
+            let hosts = HOSTS_PER_PULL.min(MAX_HOSTS - awake) as u32;
             pull.sweep = Some(Sweep { after: self.sweep_after, hosts });
         }
         let asks = !pull.refills.is_empty() || pull.sweep.is_some();
@@ -349,6 +358,21 @@ impl Frontier {
         {
             entry.held_until = until;
             self.waking.push(Reverse((until, host)));
+            if !std::mem::replace(&mut entry.asleep, true) {
+                self.asleep += 1;
+            }
+            if until > now + LONG_PAUSE_MS && entry.id.is_some() {
+                // What the store has as well need not wait here.
+                let (kept, rest): (VecDeque<_>, VecDeque<_>) =
+                    entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
+                entry.queue = kept;
+                if !rest.is_empty() {
+                    (entry.cursor, entry.more) = (0, true);
+                    for queued in rest {
+                        self.held.remove(&queued.job.url_id);
+                    }
+                }
+            }
         }
     }
 
@@ -358,6 +382,8 @@ impl Frontier {
             && let Some(host) = self.hosts[at].as_mut()
         {
             host.limits.delay_ms = delay_ms;
+            // A slow host shall not keep leases for minutes that others could use now.
+            host.limits.window = host.limits.window.min(2 + 2_000_u64.checked_div(delay_ms).unwrap_or(4096) as u32);
         }
     }
 
@@ -370,15 +396,20 @@ impl Frontier {
 
     /// A request to `host` failed in a way that tells of the host. If that was once too often it is put aside:
     /// `Some(true)` if it was for the last time, and its URLs are to be ended.
-    pub fn trouble(&mut self, host: HostRef, now: u64) -> Option<bool> {
+    pub fn trouble(&mut self, host: HostRef, busy: bool, now: u64) -> Option<bool> {
         let entry = self.hosts[host].as_mut()?;
+        // The retries of a few URLs are bound to end soon by themselves.
+        let left = entry.queue.len() + entry.delayed as usize;
+        if !entry.breaker.is_probing() && !entry.more && left <= self.max_failures as usize {
+            return None;
+        }
         // What was under way when it was put aside tells nothing new.
         if self.max_failures == 0 || entry.aside_until > now {
             return None;
         }
         // Who asks for a long pause has said enough.
         let most = if entry.held_until > now + LONG_PAUSE_MS { 1 } else { self.max_failures };
-        match entry.breaker.failed(most)? {
+        match entry.breaker.failed(most, busy)? {
             Trip::Aside { pause_ms } => {
                 entry.aside_until = entry.held_until.max(now + pause_ms);
                 self.hold(host, now + pause_ms, now);
@@ -411,7 +442,7 @@ impl Frontier {
         for queued in gone {
             self.held.remove(&queued.job.url_id);
             self.counted -= usize::from(queued.counted);
-            if given_up.id.is_none() || !queued.job.hops.is_empty() {
+            if given_up.id.is_none() || !queued.job.hops.is_empty() || queued.job.errand.is_some() {
                 given_up.guests.push(queued.job.url_id);
             }
         }
@@ -443,6 +474,13 @@ impl Frontier {
                 break;
             }
             self.waking.pop();
+            if let Some(host) = self.hosts[at].as_mut()
+                && host.asleep
+                && host.held_until <= now
+            {
+                host.asleep = false;
+                self.asleep -= 1;
+            }
             self.refresh(at, now);
         }
         while let Some(&Reverse((until, at))) = self.resting.peek() {
@@ -577,6 +615,7 @@ impl Frontier {
             asked_at: None,
             held_until: 0,
             aside_until: 0,
+            asleep: false,
             breaker: Breaker::default(),
             moving: None,
         };
@@ -630,7 +669,7 @@ impl Frontier {
             host.in_ring = true;
             self.rings[usize::from(host.slot)].push_back(at);
         }
-        if !host.refilling && host.wants_more() {
+        if !host.refilling && host.held_until <= now && host.wants_more() {
             host.refilling = true;
             self.refills.push_back(at);
         }
@@ -646,6 +685,7 @@ impl Frontier {
             self.partition.left(host.slot);
             self.free.push(at);
             self.active -= 1;
+            self.asleep -= usize::from(host.asleep);
             self.sweep_pause_ms = SWEEP_PAUSE_MS;
         }
     }

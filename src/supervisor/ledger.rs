@@ -70,6 +70,11 @@ impl Ledger {
         self.entries.get(&url_id).map(|entry| entry.place)
     }
 
+    /// `url_id` as it was leased.
+    pub fn job(&self, url_id: UrlId) -> Option<&Job> {
+        self.entries.get(&url_id).map(|entry| &entry.job)
+    }
+
     /// Notes that `job` went to a fetcher.
     pub fn lease(&mut self, job: Job, host: HostRef, slot: Slot, generation: Generation) {
         self.sent += 1;

@@ -18,7 +18,7 @@ use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
 use crate::protocol::{
-    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Ready, Slot, Verdict,
+    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot, Verdict,
 };
 use crate::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 
@@ -202,9 +202,9 @@ impl Plan {
                 self.tally.pending = pending;
             }
             FromWriter::StillPending(url_ids) => {
-                for url_id in url_ids {
+                for (url_id, attempts, due_at) in url_ids {
                     if self.ledger.place(url_id) == Some(Place::Asked) {
-                        self.lease_again(url_id, now, actions);
+                        self.still_pending(url_id, attempts, due_at, now, now_at, actions);
                     }
                 }
             }
@@ -333,16 +333,41 @@ impl Plan {
         }
         let Some(entry) = self.ledger.close(done.url_id) else { return };
         if let Verdict::Again { due_at, .. } = done.verdict {
-            // From the listed URL again: where its redirects lead may have changed.
-            let moved = !entry.job.hops.is_empty();
-            let mut job = entry.job.afresh();
-            job.attempts += 1;
-            let listed = if moved { CrawlUrl::parse(&job.url).ok().map(|url| url.host) } else { None };
-            let host = listed.unwrap_or_else(|| self.frontier.name(entry.host).to_owned());
-            self.frontier.put_off(&host, job, due_at, now, now_at);
+            let attempts = entry.job.attempts + 1;
+            self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
         }
         self.frontier.closed(entry.host, now);
         self.judge_host(entry.host, done, now, actions);
+    }
+
+    /// A URL comes again at `due_at`, from the listed URL on: where its redirects lead may have changed. `host` is the
+    /// one it was leased at.
+    fn put_off(&mut self, host: HostRef, job: Job, attempts: u16, due_at: u64, now: u64, now_at: u64) {
+        let moved = !job.hops.is_empty() || job.errand.is_some();
+        let mut job = job.afresh();
+        job.attempts = attempts;
+        let listed = if moved { CrawlUrl::parse(&job.url).ok().map(|url| url.host) } else { None };
+        let host = listed.unwrap_or_else(|| self.frontier.name(host).to_owned());
+        self.frontier.put_off(&host, job, due_at, now, now_at);
+    }
+
+    /// A lease in doubt has no outcome; what it has is perhaps an attempt more, of which the word was lost.
+    fn still_pending(
+        &mut self,
+        url_id: UrlId,
+        attempts: u16,
+        due_at: u64,
+        now: u64,
+        now_at: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let is_news = self.ledger.job(url_id).is_some_and(|job| job.attempts < attempts);
+        if !is_news {
+            self.lease_again(url_id, now, actions);
+        } else if let Some(entry) = self.ledger.close(url_id) {
+            self.frontier.closed(entry.host, now);
+            self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
+        }
     }
 
     /// What a URL's end tells of its host.
@@ -351,16 +376,18 @@ impl Plan {
             Verdict::Known | Verdict::Ended(Outcome::Quarantined, _) => return,
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
-        let why = match (done.status, class.filter(|class| class.is_of_host())) {
-            (_, Some(class)) => class.name().to_owned(),
+        let (why, busy) = match (done.status, class) {
+            (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), false),
             // Too many requests, overloaded: it wants to be left alone.
-            (Some(status @ (429 | 503)), _) => format!("status {status}"),
+            (Some(status @ (429 | 503)), _) => (format!("status {status}"), true),
+            // Nothing was asked, or nobody knows any more what came of it.
+            (_, Some(ErrorClass::Robots | ErrorClass::BlockedAddress)) | (None, None) => return,
             _ => {
                 self.frontier.well(host);
                 return;
             }
         };
-        match self.frontier.trouble(host, now) {
+        match self.frontier.trouble(host, busy, now) {
             None => {}
             Some(false) => {
                 if let Some((slot, name)) = self.frontier.away(host) {

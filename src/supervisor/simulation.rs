@@ -474,6 +474,11 @@ impl World {
                 let done = done.into_iter().map(|id| self.done(id, self.disk.urls[&id].outcome)).collect();
                 let pending = self.disk.pending();
                 self.say(FromWriter::Committed { done, pending });
+                let still = still.into_iter().map(|id| {
+                    let url = self.disk.urls.get(&id);
+                    (id, url.map_or(0, |url| url.attempts), url.map_or(0, |url| url.due_at))
+                });
+                let still = still.collect();
                 self.say(FromWriter::StillPending(still));
             }
             ToWriterModel::Pull(pull) => {
