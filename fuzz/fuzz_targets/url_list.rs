@@ -30,7 +30,9 @@ fuzz_target!(|data: &[u8]| {
     let whole = read(&in_a_file(list), &options);
     let size = 1 + size.max(list.len() / MAX_PIECES).min(4095);
     let pieces = read(&in_pieces(list, size), &options);
-    if is_damaged(&whole) && is_damaged(&pieces) {
+    // How much of what stands before the damage comes out depends on where the reads fell, and with it what else is found
+    // to be wrong first.
+    if [&whole, &pieces].into_iter().any(is_damaged) && whole.1.is_some() && pieces.1.is_some() {
         let common = whole.0.len().min(pieces.0.len());
         assert_eq!(pieces.0[..common], whole.0[..common], "in pieces of {size}");
     } else {
