@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::CrawlOptions;
 
@@ -55,6 +56,26 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The arguments of this process, or the message and exit code that follow from them. A value that may hold a
+    /// password is not repeated.
+    #[must_use]
+    pub fn of_process() -> Self {
+        const MAY_HOLD_SECRETS: [&str; 3] = ["--proxy", "--header", "--body"];
+        Self::try_parse().unwrap_or_else(|error| {
+            let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+            if error.kind() == ErrorKind::ValueValidation
+                && MAY_HOLD_SECRETS.iter().any(|name| argument.split(' ').next() == Some(name))
+                && let Some(source) = std::error::Error::source(&error)
+            {
+                let message = format!("invalid value for '{argument}': {source}");
+                Self::command().error(ErrorKind::ValueValidation, message).exit();
+            }
+            error.exit()
+        })
+    }
 }
 
 /// The verbs.

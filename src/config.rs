@@ -457,7 +457,7 @@ impl CrawlOptions {
     /// [`ConfigError`] with line and column of what is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.into(), error))?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), error.to_string().trim_end().to_owned()))
+        toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))
     }
 
     /// These options over those of a config file.
@@ -598,10 +598,10 @@ impl CrawlOptions {
             return Err(ConfigError::Value { name: "accept_types", value: format!("{odd:?}"), problem });
         }
         let mut host = self.host;
-        for rule in &host {
+        host.extend(self.insecure.into_iter().map(HostRule::insecure));
+        for rule in &mut host {
             rule.check()?;
         }
-        host.extend(self.insecure.into_iter().map(HostRule::insecure));
         let mut network = self.network;
         network.allow_private |= self.allow_private;
         let user_agent = self.user_agent.unwrap_or_else(|| DEFAULT_USER_AGENT.to_owned());
@@ -713,10 +713,31 @@ impl Settings {
         policy
     }
 
+    /// What `rule` alone comes to, whatever host it is for.
+    pub fn policy_of(&self, rule: &HostRule) -> HostPolicy {
+        let mut policy = self.host_policy("");
+        rule.apply(&mut policy, self.concurrency);
+        policy
+    }
+
     /// For the store: everything that makes a difference to the result, and no secret.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain values always serialise")
     }
+}
+
+/// What is wrong with a config, with line, column and a pointer; lines that may hold a secret are not shown.
+fn explained(text: &str, error: &toml::de::Error) -> String {
+    const MAY_HOLD_SECRETS: [&str; 6] = ["header", "proxy", "auth", "password", "token", "body"];
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..at).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    if MAY_HOLD_SECRETS.iter().any(|word| line.contains(word)) {
+        let column = before.len() - start + 1;
+        return format!("line {}, column {column}: {}", before.matches('\n').count() + 1, error.message());
+    }
+    error.to_string().trim_end().to_owned()
 }
 
 /// The product token of a User-Agent, as far as robots.txt files can name it (RFC 9309 section 2.2.1).

@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use seine::cli::Cli;
 use seine::commands::{self, Coded, USAGE};
 use seine::process::title;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     // After the arguments were read: titles overwrite them.
     title::init();
     let code = commands::run(cli.command).unwrap_or_else(|error| {

@@ -260,7 +260,7 @@ impl ErrorClass {
 
     /// Whether it says that the host as a whole is in trouble, not one of its pages.
     pub const fn is_of_host(self) -> bool {
-        matches!(self, Self::Dns | Self::Connect | Self::Timeout | Self::Tls | Self::RobotsUnreachable)
+        matches!(self, Self::Dns | Self::Connect | Self::Timeout | Self::RobotsUnreachable)
     }
 
     /// Whether the same request may well succeed later.

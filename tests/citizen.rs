@@ -174,6 +174,37 @@ fn a_list_from_strangers_leads_nowhere_inside() {
 }
 
 #[test]
+fn the_secret_of_a_host_stays_with_its_listed_origin() {
+    let answer = |request: &Request| match (request.host, request.path.as_str()) {
+        (0, "/away") => Reply::redirect(307, request.url_at(1, "/landed")),
+        _ => Reply::page(request.headers.get("authorization").map_or("nobody", String::as_str)),
+    };
+    let (site, place) = (Site::with_hosts(2, answer), Place::new());
+    place.list("urls.txt", [site.url_at(0, "/home"), site.url_at(0, "/away")]);
+    place.write("token", "swordfish");
+    place.write("seine.toml", "[[host]]\nmatch = '*'\nauth = { token_file = 'token' }\n");
+    place.crawl(&["urls.txt", "--allow-private", "--config", "seine.toml"]).run().expect(0);
+    assert_eq!(place.store().rows("SELECT title FROM pages ORDER BY url_id"), ["Bearer swordfish", "nobody"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_said_without_it() {
+    let place = Place::new();
+    place.list("urls.txt", ["http://127.0.0.1:1/".to_owned()]);
+    place.write("typo.toml", "[[host]]\nmatch = 'a.test'\nauth = { user = 'me', password = 'swordfish' }\n");
+    place.write("proxy.toml", "proxy = ['http://user:swordfish@[bad']\n");
+    for arguments in [
+        ["--proxy", "http://user:swordfish@[bad"],
+        ["--header", "Authorization Bearer swordfish"],
+        ["--config", "typo.toml"],
+        ["--config", "proxy.toml"],
+    ] {
+        let ended = place.crawl(&["urls.txt"]).args(&arguments).run().expect(2);
+        assert!(!ended.stderr.contains("swordfish"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn types_that_are_not_wanted_are_skipped_unread() {
     let site = Site::new(|request| match request.path.as_str() {
         "/video" => Reply::bytes("video/mp4", vec![b'x'; 3_000_000]),
@@ -182,7 +213,10 @@ fn types_that_are_not_wanted_are_skipped_unread() {
     });
     let place = Place::new();
     place.list("urls.txt", ["/page", "/video", "/image"].map(|path| site.url(path)));
-    place.crawl(&["urls.txt", "--accept-types", "text/html,image/*"]).run().expect(0);
+    let everything = Place::new();
+    everything.list("urls.txt", [site.url("/page")]);
+    everything.crawl(&["urls.txt", "--accept-types", "*/*"]).run().expect(0).says("1 ok");
+    place.crawl(&["urls.txt", "--accept-types", "text/html,image/*"]).run().expect(0).says("1 skipped");
     assert_eq!(
         place.store().rows("SELECT outcome, error, content_type, body_bytes IS NULL FROM pages ORDER BY url_id"),
         ["ok|-|text/html; charset=utf-8|0", "skipped|content_type|video/mp4|1", "ok|-|image/png|0"]
@@ -229,6 +263,8 @@ fn what_cannot_be_used_is_an_error_before_anything_starts() {
     place.list("urls.txt", ["http://127.0.0.1:1/".to_owned()]);
     place.write("cookies.txt", "no cookies\n");
     place.write("seine.toml", "[[host]]\nmatch = 'a.test'\nauth = { token_file = 'nowhere' }\n");
+    place.write("header.toml", "[[host]]\nmatch = 'a.test'\nheaders = ['Host: b.test']\n");
+    place.write("cert.toml", "[[host]]\nmatch = 'a.test'\nclient_cert = 'urls.txt'\n");
     for (arguments, says) in [
         (["--cookie-file", "cookies.txt"], "cookies.txt"),
         (["--cookie-file", "nowhere.txt"], "nowhere.txt"),
@@ -238,6 +274,10 @@ fn what_cannot_be_used_is_an_error_before_anything_starts() {
         (["--config", "seine.toml"], "token_file"),
         (["--rate", "fast"], "not a rate"),
         (["--resolve", "a:b"], "host:port:address"),
+        (["--insecure", "*"], "not for all"),
+        (["--insecure", "a.test:443"], "without port"),
+        (["--config", "header.toml"], "Host"),
+        (["--config", "cert.toml"], "urls.txt"),
     ] {
         place.crawl(&["urls.txt"]).args(&arguments).run().expect(2).says(says);
         assert!(!place.db().exists(), "{arguments:?}");

@@ -206,6 +206,18 @@ fn a_list_that_breaks_off_is_crawled_up_to_there_and_the_exit_code_says_so() {
 }
 
 #[test]
+fn urls_that_differ_in_their_escapes_are_one_and_each_line_keeps_its_spelling() {
+    let (site, place) = (Site::new(|request| Reply::page(&request.path)), Place::new());
+    place.list("urls.txt", ["/%7Ex", "/~x", "/%7ex"].map(|path| site.url(path)));
+    place.crawl(&["urls.txt"]).run().expect(0);
+    place.crawl(&["urls.txt"]).run().expect(0);
+    assert_eq!(site.count(), 1);
+    assert_eq!(site.hits_of("/%7Ex"), 1, "as it was spelled first");
+    let lines = place.store().rows("SELECT raw_url, outcome FROM inputs ORDER BY line");
+    assert_eq!(lines, ["/%7Ex", "/~x", "/%7ex"].map(|path| format!("{}|ok", site.url(path))));
+}
+
+#[test]
 fn a_line_added_to_a_list_is_fetched_by_the_next_crawl() {
     let (site, place) = (pages(), Place::new());
     place.list("urls.txt", site.urls(3));

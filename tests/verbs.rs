@@ -167,7 +167,7 @@ fn a_retry_that_makes_no_sense_is_refused_before_anything_changes() {
     let hits = site.count();
     for (arguments, message) in [
         (&["--where", "colour = 1"][..], "no such column: colour"),
-        (&["--where", "1)); DELETE FROM page; /*"], "one condition"),
+        (&["--where", "1; DELETE FROM page"], "one condition"),
         (&["--where", "1", "urls.txt"], "retry takes no lists (urls.txt)"),
         (&["--where", "1", "--db", "other.db"], "--db has no meaning"),
     ] {

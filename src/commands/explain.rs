@@ -176,10 +176,10 @@ fn same_url(question: &SameUrlQuestion) -> Value {
 }
 
 fn address(question: &AddressQuestion) -> Value {
-    let judged = match Url::parse(&question.url) {
-        Ok(url) => address::judge_url(&url, false, &Networks::default()).map_err(str::to_owned),
-        Err(error) => Err(BadUrl::Syntax(error).to_string()),
-    };
+    let judged = CrawlUrl::parse(&question.url).and_then(|url| Url::parse(&url.url).map_err(BadUrl::Syntax));
+    let judged = judged
+        .map_err(|error| error.to_string())
+        .and_then(|url| address::judge_url(&url, false, &Networks::default()).map_err(str::to_owned));
     json!({ "allowed": judged.is_ok(), "reason": judged.err() })
 }
 

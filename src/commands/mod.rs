@@ -58,7 +58,10 @@ pub fn run(command: Command) -> Result<i32> {
 /// date first, if nobody is at work on it.
 fn open_store(path: &Path) -> Result<Connection> {
     let opened = match open_for_reading(path) {
-        Err(StoreError::Older { .. }) if update_store(path).is_ok() => open_for_reading(path),
+        Err(StoreError::Older { .. }) if update_store(path).is_ok() => {
+            eprintln!("seine: {} is of an earlier version and was brought up to date", path.display());
+            open_for_reading(path)
+        }
         other => other,
     };
     opened.map_err(|error| match error {

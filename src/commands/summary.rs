@@ -39,7 +39,7 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
     }
     text.push('\n');
     let _ = write!(text, "  {} URLs", grouped(summary.urls));
-    for outcome in ["ok", "http_error", "failed", "rejected", "quarantined"] {
+    for outcome in Outcome::ALL.map(Outcome::name) {
         match summary.outcomes.get(outcome) {
             Some(0) | None => {}
             Some(count) => {

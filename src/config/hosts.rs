@@ -184,7 +184,13 @@ impl HostRule {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&mut self) -> Result<(), ConfigError> {
+        if !self.r#match.is_ascii()
+            && let Ok(url) = url::Url::parse(&format!("http://{}/", self.r#match.replace('*', "x--star--x")))
+        {
+            // As hosts are written in URLs: `bücher.example` is `xn--bcher-kva.example`.
+            self.r#match = url.host_str().unwrap_or_default().replace("x--star--x", "*");
+        }
         let refuse = |value: &str, problem| {
             Err(ConfigError::Value {
                 name: "host",
@@ -192,8 +198,13 @@ impl HostRule {
                 problem,
             })
         };
-        if self.r#match.trim().is_empty() || self.r#match.contains(['/', ' ']) {
-            return refuse("...", "match must be a host name such as example.com or *.example.com");
+        let name = self.r#match.trim();
+        let is_v6 = name.starts_with('[') && name.ends_with(']');
+        if name.is_empty() || name.contains(['/', ' ']) || name.contains(':') && !is_v6 {
+            return refuse("...", "match must be a host name such as example.com or *.example.com, without port");
+        }
+        if self.insecure == Some(true) && name.chars().all(|c| matches!(c, '*' | '.')) {
+            return refuse("insecure", "certificates are done without for hosts that are named, not for all");
         }
         if self.concurrency.is_some_and(|n| n == 0 || n > MAX_CONCURRENCY) {
             return refuse("concurrency", "must be from 1 to 65536");

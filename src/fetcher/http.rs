@@ -40,7 +40,7 @@ use self::proxies::Rotation;
 use self::resolver::{LookUp, Names, Refusal};
 pub use self::tls::PemError;
 use self::tls::Trust;
-use crate::config::hosts::HostPolicy;
+use crate::config::hosts::{HostPolicy, Secret};
 use crate::config::values::{Networks, ProxyUrl, Resolve};
 use crate::record::{ErrorClass, Failure, HttpVersion};
 
@@ -124,6 +124,9 @@ pub enum HttpError {
     /// A file of certificate authorities is no such thing.
     #[error("cannot use the certificate authorities of {0}")]
     Authorities(PemError),
+    /// A client certificate is no such thing.
+    #[error("cannot use the client certificate of {0}")]
+    Identity(PemError),
     /// The file of cookies is no such thing.
     #[error(transparent)]
     Cookies(CookieFileError),
@@ -258,6 +261,19 @@ impl Http {
         })
     }
 
+    /// Whether requests can be made as `policy` says.
+    ///
+    /// # Errors
+    /// [`HttpError`] naming the header or file that cannot be used.
+    pub fn check(&self, policy: &HostPolicy) -> Result<(), HttpError> {
+        user_headers(policy.headers.iter().map(|header| (&header.name[..], &header.value[..])))?;
+        policy.authorization.as_ref().map(authorization).transpose()?;
+        match &policy.client_cert {
+            Some(path) => self.shared.clients.check_identity(path).map_err(HttpError::Identity),
+            None => Ok(()),
+        }
+    }
+
     /// Makes one request.
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
         let mut seen = Seen::default();
@@ -336,11 +352,17 @@ impl Shared {
         problem: &mut String,
     ) -> Result<Response, Failure> {
         let host = ask.url.host_str().unwrap_or_default();
-        // The proxy does the look-up that counts. One of our own tells what it must not be asked for, if there are
-        // name servers here at all.
+        // The proxy does the look-up that counts. One of our own tells what it must not be asked for; where there are no
+        // name servers that could say, only what the user's list names is left to the proxy.
         let guard = self.clients.guard(&self.way(ask, None));
-        if let Ok(Err(Refusal::Blocked(blocked))) = tokio::time::timeout(LOOK_UP_TIME, guard.resolve(host)).await {
-            return Err(failure::blocked(host, &blocked));
+        match tokio::time::timeout(LOOK_UP_TIME, guard.resolve(host)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(Refusal::Blocked(blocked))) => return Err(failure::blocked(host, &blocked)),
+            Ok(Err(_)) | Err(_) if ask.listed || self.clients.networks.allow_private => {}
+            Ok(Err(_)) | Err(_) => {
+                let message = format!("{host} does not resolve here, so nobody knows where a proxy would connect to");
+                return Err(failure(ErrorClass::BlockedAddress, message));
+            }
         }
         let (mut tried, mut refused) = (Vec::new(), Vec::<&ProxyUrl>::new());
         while refused.len() < MAX_REFUSALS
@@ -383,7 +405,7 @@ impl Shared {
         Way {
             listed: ask.listed,
             insecure: ask.policy.insecure,
-            identity: ask.policy.client_cert.clone(),
+            identity: ask.policy.client_cert.clone().filter(|_| !ask.elsewhere),
             pin: self.clients.pin(ask.url),
             proxy: proxy.cloned(),
         }
@@ -396,21 +418,19 @@ impl Shared {
 
     fn headers_for(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
         let mut headers = self.headers.clone();
-        if ask.elsewhere {
-            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-                headers.remove(secret);
-            }
-        }
         let unusable = |error: HttpError| failure(ErrorClass::Protocol, format!("a rule for this host: {error}"));
         let policy = ask.policy;
         if !policy.headers.is_empty() {
             let own = policy.headers.iter().map(|header| (&header.name[..], &header.value[..]));
             headers.extend(user_headers(own).map_err(unusable)?);
         }
-        if let Some(secret) = &policy.authorization {
-            let mut value = value(AUTHORIZATION.as_str(), secret.reveal()).map_err(unusable)?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+        if ask.elsewhere {
+            // Not even those of the host itself: a strange site shall not act in the user's name.
+            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                headers.remove(secret);
+            }
+        } else if let Some(secret) = &policy.authorization {
+            headers.insert(AUTHORIZATION, authorization(secret).map_err(unusable)?);
         }
         if policy.cookies
             && let Some(cookies) = self.jar.header(ask.url, headers.get(COOKIE))
@@ -423,13 +443,21 @@ impl Shared {
     /// The essence of the media type `name`, if it is none of those to be read.
     fn unwanted(&self, name: &str) -> Option<String> {
         let essence = name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let is_wanted = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(family) => essence.starts_with(family),
+        let is_wanted = |pattern: &String| match pattern.strip_suffix("/*") {
+            Some("*") => true,
+            Some(family) => essence.split('/').next() == Some(family),
             None => essence == *pattern,
         };
         (!self.accept_types.is_empty() && !essence.is_empty() && !self.accept_types.iter().any(is_wanted))
             .then_some(essence)
     }
+}
+
+/// The value of `Authorization` that a host rule asks for.
+fn authorization(secret: &Secret) -> Result<HeaderValue, HttpError> {
+    let mut value = value(AUTHORIZATION.as_str(), secret.reveal())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Whether requests pass the proxy unread.

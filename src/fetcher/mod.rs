@@ -45,6 +45,9 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Threads for name resolution, which blocks: a thousand names that do not answer must not mean a thousand threads.
 const RESOLVERS: usize = 32;
 
+/// Threads for pages too large to be read in between; one is used at a time.
+const READERS: usize = 4;
+
 /// Idle connections are kept for twice the delay and this ...
 const LEAST_IDLE: Duration = Duration::from_secs(2);
 /// ... but no longer.
@@ -108,19 +111,23 @@ fn http_options(settings: &Settings) -> HttpOptions {
 /// # Errors
 /// [`HttpError`] naming the setting or file.
 pub fn check(settings: &Settings) -> Result<(), HttpError> {
-    Http::new(&http_options(settings)).map(drop)
+    let http = Http::new(&http_options(settings))?;
+    settings.host.iter().try_for_each(|rule| http.check(&settings.policy_of(rule)))
 }
 
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(start: Start, row: &'static Row) -> i32 {
-    let runtime =
-        match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVERS).build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
-                return 1;
-            }
-        };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(RESOLVERS + READERS)
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
+            return 1;
+        }
+    };
     let local = LocalSet::new();
     let code = local.block_on(&runtime, fetch(start, row));
     // What is still in flight was given up on purpose.

@@ -281,10 +281,15 @@ impl Visitor {
         let Made { started_at, exchange, .. } = made;
         let answer = match exchange.answer {
             Ok(answer) => answer,
+            // Redirected to where nobody may go: there is no file for us.
+            Err(failure) if failure.class == ErrorClass::BlockedAddress && errand.hops > 0 => {
+                tracing::debug!(url_id = job.url_id, %url, "robots.txt lies at a blocked address");
+                return self.robots_read(job, &errand, url, 302, &[], started_at).await;
+            }
             Err(mut failure) => {
                 // Where no connection leads there is no page either; the rest is a broken file on a working server.
                 let no_page = failure.class.is_of_host()
-                    || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Reset);
+                    || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Tls);
                 failure.message = format!("robots.txt could not be read: {}", failure.message);
                 if !no_page {
                     failure.class = ErrorClass::RobotsUnreachable;

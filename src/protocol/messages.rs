@@ -198,9 +198,8 @@ pub enum FromWriter {
         /// What is known.
         facts: OriginFacts,
     },
-    /// Answer to [`ToWriter::Recheck`]: these are still pending, with the attempts made and the time of the next; the
-    /// others were reported as committed just before.
-    StillPending(Vec<(UrlId, u16, u64)>),
+    /// Answer to [`ToWriter::Recheck`]: these are still pending; the others were reported as committed just before.
+    StillPending(Vec<StillPending>),
     /// All that this fetcher sent has been read and committed.
     Drained {
         /// The fetcher's slot.
@@ -233,6 +232,17 @@ pub enum FromWriter {
         /// Whether room on disk would cure it.
         disk_full: bool,
     },
+}
+
+/// A URL in doubt that has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StillPending {
+    /// The URL.
+    pub url_id: UrlId,
+    /// Attempts recorded so far.
+    pub attempts: u16,
+    /// Not to be tried before this time.
+    pub due_at: u64,
 }
 
 /// The state of the store at the start.

@@ -269,12 +269,16 @@ impl Store {
                 )?
                 .execute(params![key, url, host_id, outcome.map(|o| o as i64), file_id, entry.line])?
                 == 1;
-            let url_id = if new {
-                self.db.last_insert_rowid()
+            let (url_id, stored) = if new {
+                (self.db.last_insert_rowid(), None)
             } else {
-                self.statement("SELECT url_id FROM url WHERE key = ?1")?.query_row([key], |row| row.get(0))?
+                self.statement("SELECT url_id, url FROM url WHERE key = ?1")?
+                    .query_row([key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
             };
-            let known_line = self.input(file_id, entry, url_id, file)?;
+            // The same URL may be spelled differently; the line keeps its own spelling.
+            let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
+            let raw_url = entry.raw_url.as_deref().or(spelled);
+            let known_line = self.input(file_id, entry, raw_url, url_id, file)?;
             report.duplicates += u64::from(!new && !known_line);
             if new {
                 self.change.urls += 1;
@@ -304,8 +308,15 @@ impl Store {
     }
 
     /// Records that a line names `url_id`; says whether the line was there already.
-    fn input(&mut self, file_id: i64, entry: &ImportEntry, url_id: UrlId, file: usize) -> Result<bool> {
-        let row = params![file_id, entry.line, entry.raw_url, entry.columns, url_id];
+    fn input(
+        &mut self,
+        file_id: i64,
+        entry: &ImportEntry,
+        raw_url: Option<&str>,
+        url_id: UrlId,
+        file: usize,
+    ) -> Result<bool> {
+        let row = params![file_id, entry.line, raw_url, entry.columns, url_id];
         let inserted = self
             .statement(
                 "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -376,7 +387,8 @@ impl Store {
     /// [`StoreError`]
     pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
         let bytes = head.body.map_or(0, |body| body.bytes);
-        let mut done = Done { url_id: head.url_id, verdict: Verdict::Known, bytes, status: head.status };
+        let status = head.status.or_else(|| head.requests.last().and_then(|request| request.status));
+        let mut done = Done { url_id: head.url_id, verdict: Verdict::Known, bytes, status };
         self.requests(head.url_id, &head.requests, head.attempt, true)?;
         if head.hold_until > 0
             && let Some(last) = head.requests.last()

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::insert::Store;
-use crate::protocol::{Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, Verdict};
+use crate::protocol::{Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Verdict};
 use crate::record::{Outcome, UrlId};
 
 /// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
@@ -102,7 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<(UrlId, u16, u64)>)> {
+    pub fn recheck(&mut self, urls: &[UrlId]) -> Result<(Vec<Done>, Vec<StillPending>)> {
         let (mut done, mut pending) = (Vec::new(), Vec::new());
         for &url_id in urls {
             let row = self
@@ -114,9 +114,9 @@ impl Store {
                     let verdict = Outcome::from_number(outcome).map_or(Verdict::Known, |o| Verdict::Ended(o, None));
                     done.push(Done { url_id, verdict, bytes: 0, status: None });
                 }
-                Some((None, attempts, due_at)) => pending.push((url_id, attempts, due_at)),
+                Some((None, attempts, due_at)) => pending.push(StillPending { url_id, attempts, due_at }),
                 // Forgotten with an edited list.
-                None => pending.push((url_id, 0, 0)),
+                None => pending.push(StillPending { url_id, attempts: 0, due_at: 0 }),
             }
         }
         Ok((done, pending))

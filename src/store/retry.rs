@@ -25,8 +25,10 @@ pub enum ConditionError {
 /// # Errors
 /// [`ConditionError`]
 pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
+    // By itself first: what only makes sense between brackets would reach beyond them.
+    let alone = format!("SELECT 1 FROM pages WHERE {condition}\n");
     let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
-    let mut statement = db.prepare(&sql).map_err(|error| match error {
+    let mut statement = db.prepare(&alone).and_then(|_| db.prepare(&sql)).map_err(|error| match error {
         rusqlite::Error::SqlInputError { msg, .. } => ConditionError::Sql(msg),
         rusqlite::Error::MultipleStatement => ConditionError::NotOne,
         other => ConditionError::Sql(other.to_string()),
@@ -60,7 +62,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
             "INSERT INTO temp.again \
              SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), coalesce(b.bytes, 0) \
              FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
-             WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.{}",
+             WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id IS NOT NULL AND u.{}",
             is_named(condition)
         ),
         [Outcome::Rejected as i64],

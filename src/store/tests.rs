@@ -413,14 +413,16 @@ fn a_condition_is_one_condition_and_harmless() {
     let db = open_for_reading(&place.path).expect("a store");
     for (condition, message) in [
         ("colour = 'red'", "no such column: colour"),
-        ("error =", "syntax error"),
+        ("error =", "incomplete input"),
         ("1)); DELETE FROM page; --", "syntax error"),
-        ("1)); DELETE FROM page; /*", "one condition"),
+        ("1)); DELETE FROM page; /*", "syntax error"),
+        ("1; DELETE FROM page", "one condition"),
+        ("1)) OR ((1", "syntax error"),
         ("1); DELETE FROM page; --", "syntax error"),
-        ("1) /*", "incomplete input"),
+        ("1) /*", "syntax error"),
         ("url = ?", "parameters"),
         ("json(title)", "malformed JSON"),
-        ("", "syntax error"),
+        ("", "incomplete input"),
     ] {
         let error = retry::count(&db, condition).expect_err(condition).to_string();
         assert!(error.contains(message), "{condition}: {error}");

@@ -18,7 +18,8 @@ use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
 use crate::protocol::{
-    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot, Verdict,
+    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot,
+    StillPending, Verdict,
 };
 use crate::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 
@@ -202,9 +203,9 @@ impl Plan {
                 self.tally.pending = pending;
             }
             FromWriter::StillPending(url_ids) => {
-                for (url_id, attempts, due_at) in url_ids {
-                    if self.ledger.place(url_id) == Some(Place::Asked) {
-                        self.still_pending(url_id, attempts, due_at, now, now_at, actions);
+                for found in url_ids {
+                    if self.ledger.place(found.url_id) == Some(Place::Asked) {
+                        self.still_pending(found, now, now_at, actions);
                     }
                 }
             }
@@ -352,15 +353,8 @@ impl Plan {
     }
 
     /// A lease in doubt has no outcome; what it has is perhaps an attempt more, of which the word was lost.
-    fn still_pending(
-        &mut self,
-        url_id: UrlId,
-        attempts: u16,
-        due_at: u64,
-        now: u64,
-        now_at: u64,
-        actions: &mut Vec<Action>,
-    ) {
+    fn still_pending(&mut self, found: StillPending, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+        let StillPending { url_id, attempts, due_at } = found;
         let is_news = self.ledger.job(url_id).is_some_and(|job| job.attempts < attempts);
         if !is_news {
             self.lease_again(url_id, now, actions);
@@ -377,6 +371,11 @@ impl Plan {
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
         let (why, busy) = match (done.status, class) {
+            // Who has begun to answer is there.
+            (Some(_), Some(ErrorClass::Timeout)) => {
+                self.frontier.well(host);
+                return;
+            }
             (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), false),
             // Too many requests, overloaded: it wants to be left alone.
             (Some(status @ (429 | 503)), _) => (format!("status {status}"), true),

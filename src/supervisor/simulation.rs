@@ -8,7 +8,7 @@ use super::frontier::{HostLimits, LimitsOf};
 use super::plan::Plan;
 use crate::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED, Pull,
-    Ready, Slot, Verdict,
+    Ready, Slot, StillPending, Verdict,
 };
 use crate::record::{ErrorClass, Outcome, UrlId};
 
@@ -476,7 +476,8 @@ impl World {
                 self.say(FromWriter::Committed { done, pending });
                 let still = still.into_iter().map(|id| {
                     let url = self.disk.urls.get(&id);
-                    (id, url.map_or(0, |url| url.attempts), url.map_or(0, |url| url.due_at))
+                    let (attempts, due_at) = url.map_or((0, 0), |url| (url.attempts, url.due_at));
+                    StillPending { url_id: id, attempts, due_at }
                 });
                 let still = still.collect();
                 self.say(FromWriter::StillPending(still));

@@ -244,11 +244,8 @@ impl<'a, 'b> Reader<'a, 'b> {
             if expected > self.limit && !self.cut {
                 return Err(self.too_large());
             }
-            let needed = expected.min(self.limit);
-            if needed > SMALL {
-                body.permit = Some(self.permit().await);
-            }
-            body.bytes.reserve_exact(needed);
+            // What is promised is not yet there: a permit is for bytes that have come.
+            body.bytes.reserve_exact(expected.min(self.limit).min(SMALL));
         }
         while let Some(chunk) = self.chunk().await? {
             let room = self.limit - body.bytes.len();

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::HttpOptions;
 use super::body::STREAM_WINDOW;
 use super::failure::failure;
 use super::resolver::{Guard, Names};
-use super::tls::{Checks, Trust};
+use super::tls::{Checks, PemError, Trust};
 use crate::config::values::{Networks, ProxyUrl};
 use crate::record::{ErrorClass, Failure};
 
@@ -118,6 +118,14 @@ impl Clients {
         let client = self.make(way)?;
         made.insert(way.clone(), client.clone());
         Ok(client)
+    }
+
+    /// Whether the file at `path` holds a certificate and its key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn check_identity(&self, path: &Path) -> Result<(), PemError> {
+        self.trust.config(Checks::All, Some(path)).map(drop)
     }
 
     fn make(&self, way: &Way) -> Result<Client, Failure> {

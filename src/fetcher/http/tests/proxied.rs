@@ -262,8 +262,11 @@ async fn the_guard_stands_before_proxies_too() {
             assert_eq!(failure.class, ErrorClass::BlockedAddress, "{scheme} {host}: {failure:?}");
         }
         assert_eq!(proxy.asked(), None);
-        // A name that only the proxy knows is the proxy's business, if it is asked for names at all.
-        let exchange = exchange(&http, &format!("http://theirs.example:{}/", site.port)).await;
+        // A name that only the proxy knows might be anybody's: it is left to the proxy if the user's list has it.
+        let url: Url = format!("http://theirs.example:{}/", site.port).parse().unwrap();
+        let stranger = http.request(&Ask { listed: false, ..ask(&url, &policy()) }).await.answer.unwrap_err();
+        assert_eq!(stranger.class, ErrorClass::BlockedAddress, "{stranger:?}");
+        let exchange = http.request(&Ask { listed: true, ..ask(&url, &policy()) }).await;
         match exchange.answer {
             Ok(answer) => assert!(scheme != "socks5" && answer.body[..] == *b"far"),
             Err(failure) => assert!(scheme == "socks5" && failure.class == ErrorClass::Dns, "{scheme} {failure:?}"),
