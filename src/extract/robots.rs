@@ -49,8 +49,9 @@ impl Directives {
                 continue;
             }
             let Some((name, value)) = part.split_once(':') else {
-                // Some forget the commas.
-                part.split_whitespace().for_each(|name| self.push(name));
+                // Some forget the commas. What starts with a digit is none, and would pass for more of a date.
+                let is_directive = |name: &&str| !name.starts_with(|c: char| c.is_ascii_digit());
+                part.split_whitespace().filter(is_directive).for_each(|name| self.push(name));
                 continue;
             };
             let mut words: Vec<&str> = value.split_whitespace().collect();
@@ -106,6 +107,7 @@ mod tests {
             (&["all"], "all"),
             (&["noindex nofollow\tnoarchive"], "noindex, nofollow, noarchive"),
             (&["max-snippet:-1, Max-Image-Preview : Large"], "max-snippet: -1, max-image-preview: large"),
+            (&["max-snippet: 20", "7up, noindex"], "max-snippet: 20, noindex"),
             (&["", " ", ",", "max-snippet:"], ""),
             (&[], ""),
         ] {
