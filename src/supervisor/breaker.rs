@@ -8,7 +8,7 @@
 /// How long a host is put aside, each time it has failed again.
 pub const PAUSES_MS: [u64; 3] = [1_000, 4_000, 16_000];
 /// The same for one that answers, and says that it is asked too much: limits are often by the minute.
-pub const BUSY_PAUSES_MS: [u64; 4] = [5_000, 30_000, 120_000, 300_000];
+pub const BUSY_PAUSES_MS: [u64; 4] = [2_000, 10_000, 30_000, 60_000];
 
 /// The breaker of one host.
 #[derive(Debug, Default)]
