@@ -212,6 +212,9 @@ pub struct RobotsArgs {
     /// Check this URL or path instead, at each site; may be repeated
     #[arg(long, value_name = "URL")]
     pub url: Vec<String>,
+    /// Settings of a crawl from a TOML file: user agent, proxies, host rules
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Take the rules from this file, and ask nobody
     #[arg(long, value_name = "ROBOTS.TXT")]
     pub file: Option<PathBuf>,

@@ -24,9 +24,11 @@
 //! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
 //! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.
 //! 4. [`supervisor::partition`] names the slot its host lives in; [`supervisor::ledger`] notes the lease.
-//! 5. [`fetcher::hosts`] holds it until the host's pace and the places for requests permit.
-//! 6. [`fetcher::http`] requests it; a redirect to another host goes back to the supervisor, what is transient is
-//!    recorded as such and comes again later.
+//! 5. [`fetcher::origins`] finds out whether [`robots`].txt allows it: from the store, or by an errand of the first URL
+//!    that wants to know. [`fetcher::hosts`] holds it until [`fetcher::pace`] and the places for requests permit; the URLs
+//!    of a host that is to be left alone go back to the frontier.
+//! 6. [`fetcher::http`] requests it, of addresses that may be connected to; a redirect to another host goes back to the
+//!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host.
 //! 7. The status row names it while [`extract`] turns bytes into fields and links: should that kill the process, it is
 //!    known what did. Twice is enough for *quarantine*.
 //! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
@@ -38,15 +40,17 @@
 //! # Who waits for whom
 //!
 //! Fetchers wait for the writer, the writer for the disk, and nobody else for anybody: so nothing can deadlock. The
-//! supervisor never blocks on a write and always reads. Nothing on disk is ever "leased": what has no outcome is
+//! supervisor never blocks on a write and always reads. A fetcher's questions to the store go by way of the supervisor
+//! and keep only the host waiting that they are about. Nothing on disk is ever "leased": what has no outcome is
 //! pending, so after any crash there is nothing to repair.
 //!
 //! # Who may use whom
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) and never are one. The supervisor sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest
-//! or tokio; `extract` no network and no clock. `tests/architecture.rs` fails on a forbidden `use`.
+//! [`fetcher::retry_after`], [`fetcher::http::address`]) and never are one. The supervisor sees no tokio, reqwest or
+//! rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network and no clock.
+//! `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod cli;
 pub mod commands;

@@ -32,7 +32,12 @@ const RULES_BYTES: usize = 64 << 20;
 /// # Errors
 /// Nothing to check, or a file that cannot be read.
 pub fn run(args: &RobotsArgs) -> Result<i32> {
-    let settings = CrawlOptions::default().resolve(1)?;
+    let options = match &args.config {
+        Some(path) => CrawlOptions::load(path)?,
+        None => CrawlOptions::default(),
+    };
+    let mut settings = options.resolve(1)?;
+    settings.read_files()?;
     let agent = args.agent.clone().unwrap_or_else(|| settings.robots_agent.clone());
     let out = BufWriter::new(io::stdout().lock());
     let mut check =
