@@ -1,4 +1,5 @@
-//! One robots.txt for somebody who only asks (`seine robots`), read and understood as in a crawl.
+//! What an answer to a request for a robots.txt means; and one robots.txt for somebody who only asks (`seine robots`), read
+//! and understood as in a crawl.
 
 use std::io;
 
@@ -6,12 +7,57 @@ use reqwest::Method;
 use tokio::runtime::Runtime;
 use url::Url;
 
+use super::http::Answer;
 use super::http::{Ask, Http, HttpError, Want};
 use super::http_options;
 use super::origins::{origin_of, robots_url};
-use super::visit::{ROBOTS_REDIRECTS, redirect_target};
+use super::visit::redirect_target;
 use crate::config::Settings;
+use crate::record::{CrawlUrl, ErrorClass, Failure};
 use crate::robots::{MAX_BYTES, Robots};
+
+/// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
+const MAX_REDIRECTS: u8 = 5;
+
+/// What came of a request for a robots.txt (RFC 9309 section 2.3.1).
+pub(super) enum Found<'a> {
+    /// It lies there.
+    Redirect(CrawlUrl),
+    /// It was read; a site that has none allows everything, as an empty one does.
+    File { status: u16, text: &'a [u8] },
+    /// It could not be read: nothing is allowed.
+    Unreachable(Failure),
+}
+
+/// What `answer` to a request for `url`, after `hops` redirects, means.
+pub(super) fn judge<'a>(url: &Url, hops: u8, answer: &'a Result<Answer, Failure>) -> Found<'a> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        // Redirected to where nobody may go: there is no file for us.
+        Err(failure) if failure.class == ErrorClass::BlockedAddress && hops > 0 => {
+            return Found::File { status: 302, text: &[] };
+        }
+        Err(failure) => {
+            // Where no connection leads there is no page either; the rest is a broken file on a working server.
+            let no_page = failure.class.is_of_host()
+                || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Tls);
+            let class = if no_page { failure.class } else { ErrorClass::RobotsUnreachable };
+            return Found::Unreachable(Failure::new(class, failure.message.clone()));
+        }
+    };
+    match answer.status {
+        status if answer.is_redirect() => match redirect_target(url, answer) {
+            Ok(next) if hops < MAX_REDIRECTS => Found::Redirect(next),
+            // Where redirects lead nowhere there is no file.
+            _ => Found::File { status, text: &[] },
+        },
+        status @ 200..300 => Found::File { status, text: &answer.body[..answer.body.len().min(MAX_BYTES)] },
+        status @ (..200 | 429 | 500..) => {
+            Found::Unreachable(Failure::new(ErrorClass::RobotsUnreachable, format!("it answered {status}")))
+        }
+        status => Found::File { status, text: &[] },
+    }
+}
 
 /// Reads robots.txt files, one at a time.
 pub struct RobotsReader {
@@ -60,7 +106,6 @@ impl RobotsReader {
         self.runtime.block_on(self.follow(url, agent))
     }
 
-    /// The same decisions as those of a visit, without its bookkeeping.
     async fn follow(&self, url: &Url, agent: &str) -> RobotsFile {
         let mut file = RobotsFile { url: robots_url(url), status: None, rules: Ok(Robots::default()) };
         let mut at = url.clone();
@@ -80,31 +125,21 @@ impl RobotsReader {
             let exchange = self.http.request(&ask).await;
             file.url = at.to_string();
             file.status = exchange.status;
-            let answer = match exchange.answer {
-                Ok(answer) => answer,
-                Err(failure) => {
-                    file.rules = Err(format!("{}: {}", failure.class, failure.message));
-                    break;
-                }
-            };
-            file.status = Some(answer.status);
-            match answer.status {
-                _ if answer.is_redirect() && hops < ROBOTS_REDIRECTS => {
-                    // Where redirects lead nowhere there is no file.
-                    let Ok(next) = redirect_target(&at, &answer) else { break };
+            match judge(&at, hops, &exchange.answer) {
+                Found::Redirect(next) => {
                     let Ok(next) = Url::parse(&next.url) else { break };
                     at = next;
                 }
-                200..300 => {
-                    let text = &answer.body[..answer.body.len().min(MAX_BYTES)];
+                Found::File { status, text } => {
+                    file.status = Some(status);
                     file.rules = Ok(Robots::parse(text, agent));
                     break;
                 }
-                status @ (..200 | 429 | 500..) => {
-                    file.rules = Err(format!("it answered {status}"));
+                Found::Unreachable(failure) => {
+                    let class = exchange.answer.err().map(|failure| format!("{}: ", failure.class));
+                    file.rules = Err(class.unwrap_or_default() + &failure.message);
                     break;
                 }
-                _ => break,
             }
         }
         file

@@ -16,6 +16,7 @@ use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
 use super::pace::Mood;
 use super::retry_after;
+use super::robots_txt::{self, Found};
 use crate::config::Settings;
 use crate::config::hosts::HostPolicy;
 use crate::extract::robots::directives;
@@ -36,8 +37,6 @@ const ZSTD_LEVEL: i32 = 1;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
-pub(super) const ROBOTS_REDIRECTS: u8 = 5;
 
 /// What holds for one visit.
 #[derive(Debug)]
@@ -279,49 +278,26 @@ impl Visitor {
     /// (RFC 9309 section 2.3.1).
     async fn robots_answered(&self, mut job: Job, mut errand: Errand, url: &Url, made: Made) -> (Next, Hold) {
         let Made { started_at, exchange, .. } = made;
-        let answer = match exchange.answer {
-            Ok(answer) => answer,
-            // Redirected to where nobody may go: there is no file for us.
-            Err(failure) if failure.class == ErrorClass::BlockedAddress && errand.hops > 0 => {
-                tracing::debug!(url_id = job.url_id, %url, "robots.txt lies at a blocked address");
-                return self.robots_read(job, &errand, url, 302, &[], started_at).await;
-            }
-            Err(mut failure) => {
-                // Where no connection leads there is no page either; the rest is a broken file on a working server.
-                let no_page = failure.class.is_of_host()
-                    || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Tls);
-                failure.message = format!("robots.txt could not be read: {}", failure.message);
-                if !no_page {
-                    failure.class = ErrorClass::RobotsUnreachable;
-                }
-                let hold = if failure.class.is_of_host() { Hold::Unreachable } else { Hold::Not };
-                let next = self.robots_failed(job, errand, url, exchange.status, failure, Duration::ZERO).await;
-                return (next, hold);
-            }
-        };
-        let status = answer.status;
-        if answer.is_redirect() {
-            if errand.hops < ROBOTS_REDIRECTS
-                && let Some(next) = redirect_target(url, &answer).ok()
-            {
+        match robots_txt::judge(url, errand.hops, &exchange.answer) {
+            Found::Redirect(next) => {
                 errand.hops += 1;
                 errand.url = next.url;
                 job.errand = Some(Box::new(errand));
                 let same_host = url.host_str() == Some(&next.host);
-                return (self.go_on(job, same_host, next.host), Hold::Not);
+                (self.go_on(job, same_host, next.host), Hold::Not)
             }
-            // Where redirects lead nowhere there is no file.
-            return self.robots_read(job, &errand, url, status, &[], started_at).await;
+            Found::File { status, text } => self.robots_read(job, &errand, url, status, text, started_at).await,
+            Found::Unreachable(mut failure) => {
+                failure.message = one_line(&format!("{url} could not be read: {}", failure.message));
+                let hold = match &exchange.answer {
+                    Ok(answer) => self.hold(&job, answer.status, answer.retry_after.as_deref(), started_at),
+                    Err(_) if failure.class.is_of_host() => Hold::Unreachable,
+                    Err(_) => Hold::Not,
+                };
+                let next = self.robots_failed(job, errand, url, exchange.status, failure, hold.asked()).await;
+                (next, hold)
+            }
         }
-        if status >= 500 || status == 429 || status < 200 {
-            let hold = self.hold(&job, status, answer.retry_after.as_deref(), started_at);
-            let message = format!("robots.txt could not be read: {url} answered {status}");
-            let failure = Failure::new(ErrorClass::RobotsUnreachable, one_line(&message));
-            let next = self.robots_failed(job, errand, url, Some(status), failure, hold.asked()).await;
-            return (next, hold);
-        }
-        let text: &[u8] = if (200..300).contains(&status) { &answer.body } else { &[] };
-        self.robots_read(job, &errand, url, status, text, started_at).await
     }
 
     /// Records a robots.txt, and brings it to the host it is for.
