@@ -1,8 +1,10 @@
 //! The nouns every room shares: URLs and their identity, hosts, outcomes, page records. No I/O.
 //!
 //! - [`dedup`]: under which text two URLs are one.
+//! - [`items`]: what rules find.
 
 pub mod dedup;
+pub mod items;
 
 use std::fmt;
 

@@ -6,11 +6,14 @@
 //! - `pull`: what the supervisor asks of the writer.
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
+//! - [`collections`]: what rules were declared, with a view for each collection; [`headers`] of answers.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
 pub mod audit;
+pub mod collections;
+pub mod headers;
 pub mod insert;
 pub mod life;
 pub mod migrations;
@@ -79,6 +82,9 @@ pub enum StoreError {
     /// Nothing there.
     #[error("no crawl store at {0}; `seine crawl` makes one")]
     Missing(PathBuf),
+    /// A collection cannot have its view.
+    #[error("the name {0:?} is taken by a table or view of the store; give the collection another name")]
+    NameTaken(String),
     /// The file system has no room.
     #[error("no room on disk: {0}")]
     Full(String),

@@ -6,6 +6,10 @@ DROP VIEW IF EXISTS runs;
 DROP VIEW IF EXISTS requests;
 DROP VIEW IF EXISTS attempts;
 DROP VIEW IF EXISTS robots_files;
+DROP VIEW IF EXISTS items;
+DROP VIEW IF EXISTS extract_problems;
+DROP VIEW IF EXISTS field_rates;
+DROP VIEW IF EXISTS tables;
 
 CREATE VIEW pages AS
 SELECT u.url_id, u.url,
@@ -18,12 +22,14 @@ SELECT u.url_id, u.url,
        p.title, p.h1, p.description, p.canonical, p.lang,
        p.content_type, p.charset, b.bytes AS body_bytes, CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash,
        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
-       p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots
+       p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots,
+       e.metadata, e.text, e.markdown
 FROM url u
 JOIN page p ON p.url_id = u.url_id
 LEFT JOIN file f ON f.file_id = u.file_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
 LEFT JOIN body b ON b.body_id = p.body_id
+LEFT JOIN page_extra e ON e.url_id = u.url_id
 WHERE u.outcome IS NOT NULL;
 
 CREATE VIEW inputs AS
@@ -76,3 +82,35 @@ SELECT origin,
        strftime('%Y-%m-%dT%H:%M:%S', fetched_at / 1000, 'unixepoch') || printf('.%03dZ', fetched_at % 1000) AS fetched_at,
        final_url, status, error, error_message, bytes, crawl_delay_ms / 1000.0 AS crawl_delay_s, sitemaps, run_id
 FROM robots;
+
+-- Each collection has a view of its own beside this one, a column for each of its fields; see store/collections.rs.
+CREATE VIEW items AS
+SELECT t.item_id, c.name AS collection, u.url, t.run_id, t.data,
+       strftime('%Y-%m-%dT%H:%M:%S', t.first_seen / 1000, 'unixepoch') || printf('.%03dZ', t.first_seen % 1000) AS first_seen,
+       strftime('%Y-%m-%dT%H:%M:%S', t.last_seen / 1000, 'unixepoch') || printf('.%03dZ', t.last_seen % 1000) AS last_seen
+FROM item t
+JOIN collection c ON c.collection_id = t.collection_id
+JOIN url u ON u.url_id = t.url_id;
+
+CREATE VIEW extract_problems AS
+SELECT u.url, c.name AS collection, p.number AS item, p.field,
+       CASE p.kind WHEN 0 THEN 'missing' WHEN 1 THEN 'unparsable' WHEN 2 THEN 'not_readable' WHEN 3 THEN 'too_many'
+                   WHEN 4 THEN 'processor' END AS problem,
+       p.found, p.run_id
+FROM extract_problem p
+JOIN collection c ON c.collection_id = p.collection_id
+JOIN url u ON u.url_id = p.url_id;
+
+CREATE VIEW field_rates AS
+SELECT f.run_id, c.name AS collection, h.name AS host, f.field, f.of_items, f.found,
+       CAST(f.found AS REAL) / f.of_items AS rate
+FROM field_rate f
+JOIN collection c ON c.collection_id = f.collection_id
+JOIN host h ON h.host_id = f.host_id;
+
+CREATE VIEW tables AS
+SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells
+FROM page_extra e
+JOIN url u ON u.url_id = e.url_id
+JOIN json_each(e.tables) t
+JOIN json_each(t.value) r;

@@ -1,0 +1,65 @@
+-- Version 3: what rules find on pages, what pages say beyond that, and the headers of answers.
+
+-- Collections, as last declared.
+CREATE TABLE collection(
+  collection_id INTEGER PRIMARY KEY,
+  name          TEXT NOT NULL UNIQUE,
+  declared      TEXT NOT NULL                -- JSON: Collection in record/items.rs
+);
+
+-- One row per record. With a key it is the same record on whatever page it is found, and says what the page fetched
+-- last said of it; without, it belongs to its page and its place there.
+CREATE TABLE item(
+  item_id       INTEGER PRIMARY KEY,
+  collection_id INTEGER NOT NULL REFERENCES collection,
+  key           BLOB,                        -- 16 bytes, see record/items.rs
+  url_id        INTEGER NOT NULL,
+  number        INTEGER NOT NULL,            -- on its page, from 0
+  run_id        INTEGER NOT NULL REFERENCES run,
+  data          TEXT NOT NULL,               -- JSON object
+  first_seen    INTEGER NOT NULL,
+  last_seen     INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX item_key ON item(collection_id, key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX item_place ON item(url_id, collection_id, number) WHERE key IS NULL;
+
+-- What was not as a rule says.
+CREATE TABLE extract_problem(
+  problem_id    INTEGER PRIMARY KEY,
+  url_id        INTEGER NOT NULL,
+  run_id        INTEGER NOT NULL REFERENCES run,
+  collection_id INTEGER NOT NULL REFERENCES collection,
+  number        INTEGER,                     -- item on the page, from 0; NULL: the page as a whole
+  field         TEXT NOT NULL,
+  kind          INTEGER NOT NULL,            -- see ProblemKind in record/items.rs
+  found         TEXT NOT NULL
+);
+CREATE INDEX extract_problem_url ON extract_problem(url_id);
+
+-- How often each field was found, host by host and run by run. The field '' is the collection as a whole: pages that
+-- matched, and those with an item.
+CREATE TABLE field_rate(
+  run_id        INTEGER NOT NULL,
+  collection_id INTEGER NOT NULL,
+  host_id       INTEGER NOT NULL,
+  field         TEXT NOT NULL,
+  of_items      INTEGER NOT NULL,
+  found         INTEGER NOT NULL,
+  PRIMARY KEY(run_id, collection_id, host_id, field)
+) WITHOUT ROWID;
+
+-- What was asked for with --metadata, --text, --markdown, --tables.
+CREATE TABLE page_extra(
+  url_id   INTEGER PRIMARY KEY REFERENCES url,
+  metadata TEXT,                             -- JSON object
+  text     TEXT,
+  markdown TEXT,
+  tables   TEXT                              -- JSON: array of tables, a table an array of rows, a row of strings
+);
+
+-- Header lines of the answer, "name: value" each ended by CR LF, values as they came. Compressed with zstd and a
+-- dictionary, see store/headers.rs. NULL: not kept.
+ALTER TABLE request ADD COLUMN headers BLOB;
+
+-- Where in an archive (--from-warc) its answer is; NULL: in the network.
+ALTER TABLE url ADD COLUMN archived_at INTEGER;
