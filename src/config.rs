@@ -81,6 +81,21 @@ pub enum ProgressMode {
     Never,
 }
 
+/// Which URLs of the lists are fetched again that an earlier run has fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// None: only what has no outcome yet.
+    New,
+    /// Those that ended in an error.
+    Failed,
+    /// Those that have changed before.
+    Changed,
+    /// Every one.
+    #[default]
+    All,
+}
+
 /// Every setting of a crawl, by flag or by config key (the same name, with `_` for `-`).
 #[derive(Args, Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +118,14 @@ pub struct CrawlOptions {
     /// JSONL: the field that holds the URL; other fields travel along [default: url]
     #[arg(long, value_name = "FIELD")]
     pub url_field: Option<String>,
+
+    /// Once a crawl is finished, which URLs of its lists the next run fetches again [default: all]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub only: Option<Only>,
+
+    /// Fetch again only what was last fetched longer ago than this [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub max_age: Option<Span>,
 
     /// Fetcher processes [default: one per core]
     #[arg(long, value_name = "N")]
@@ -364,6 +387,11 @@ pub struct Settings {
     pub url_column: Option<String>,
     /// JSONL field of the URL.
     pub url_field: Option<String>,
+    /// What is fetched again.
+    pub only: Only,
+    /// Only if last fetched longer ago.
+    #[serde(serialize_with = "readable")]
+    pub max_age: Duration,
     /// Fetcher processes; never more than `concurrency`.
     pub fetchers: usize,
     /// Requests in flight.
@@ -502,6 +530,8 @@ impl CrawlOptions {
             db: self.db.or(file.db),
             url_column: self.url_column.or(file.url_column),
             url_field: self.url_field.or(file.url_field),
+            only: self.only.or(file.only),
+            max_age: self.max_age.or(file.max_age),
             fetchers: self.fetchers.or(file.fetchers),
             concurrency: self.concurrency.or(file.concurrency),
             host_concurrency: self.host_concurrency.or(file.host_concurrency),
@@ -657,6 +687,8 @@ impl CrawlOptions {
             url_column: self.url_column,
             url_field: self.url_field,
             // A fetcher without a single request to spend would only take memory.
+            only: self.only.unwrap_or_default(),
+            max_age: self.max_age.map_or(Duration::ZERO, |span| span.0),
             fetchers: fetchers.min(concurrency),
             concurrency,
             host_concurrency: host_concurrency.min(concurrency),

@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::insert::Store;
-use crate::protocol::{Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Verdict};
+use crate::protocol::{
+    Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Validators, Verdict,
+};
 use crate::record::{Outcome, UrlId};
 
 /// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
@@ -58,13 +60,21 @@ impl Store {
         let (host, hold_until) = self
             .statement("SELECT name, hold_until FROM host WHERE host_id = ?1")?
             .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+        // A first crawl has nothing to be asked for again.
+        let sql = if self.has_past() {
+            "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, p.etag, p.last_modified \
+             FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
+             WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
+        } else {
+            "SELECT url_id, url, attempts, forgiven, due_at, NULL, NULL FROM url INDEXED BY frontier \
+             WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3"
+        };
         let mut urls = self
-            .statement(
-                "SELECT url_id, url, attempts, forgiven, due_at FROM url INDEXED BY frontier \
-                 WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3",
-            )?
+            .statement(sql)?
             .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
+                let validators = Validators { etag: row.get(5)?, last_modified: row.get(6)? };
                 Ok(Candidate {
+                    validators: (validators != Validators::default()).then(|| Box::new(validators)),
                     url_id: row.get(0)?,
                     url: row.get(1)?,
                     attempts: row.get(2)?,
