@@ -1,6 +1,6 @@
 //! HTML bytes in, the built-in fields of a page out: pure functions, no HTTP, no clock.
 //!
-//! One pass over the bytes and no tree. The answers are those that a DOM built by the HTML standard gives;
+//! One pass over the bytes and no tree, but for what needs one ([`dom`]). The answers are those that a DOM built by the HTML standard gives;
 //! time is linear and memory bounded for any bytes whatever.
 //!
 //! - [`charset`]: which charset the bytes are in
@@ -15,10 +15,12 @@
 //! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
 //! - [`fields`]: the fields put together
+//! - [`dom`]: a tree, for what cannot do without
 
 pub mod captures;
 pub mod charset;
 pub mod doctype;
+pub mod dom;
 pub mod fields;
 pub mod resolve;
 pub mod robots;
