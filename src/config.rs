@@ -260,6 +260,26 @@ pub struct CrawlOptions {
     #[serde(skip)]
     pub no_store_bodies: bool,
 
+    /// Keep what HTML pages say of themselves: OpenGraph, JSON-LD types, author, dates, feeds, as a JSON object
+    #[arg(long)]
+    #[serde(default)]
+    pub metadata: bool,
+
+    /// Keep the main text of HTML pages, without navigation and the like
+    #[arg(long)]
+    #[serde(default)]
+    pub text: bool,
+
+    /// Keep the main text of HTML pages as Markdown
+    #[arg(long)]
+    #[serde(default)]
+    pub markdown: bool,
+
+    /// Keep the tables of HTML pages as rows of texts, spans written out, as a JSON array
+    #[arg(long)]
+    #[serde(default)]
+    pub tables: bool,
+
     /// Stop after so many URLs, resumable (exit code 3) [default: no limit]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -422,6 +442,14 @@ pub struct Settings {
     pub retries: u16,
     /// Whether bodies are kept.
     pub store_bodies: bool,
+    /// Whether metadata is kept.
+    pub metadata: bool,
+    /// Whether the main text is kept.
+    pub text: bool,
+    /// Whether the main text is kept as Markdown.
+    pub markdown: bool,
+    /// Whether tables are kept.
+    pub tables: bool,
     /// URLs of one invocation.
     pub limit: Option<u64>,
     /// Time of one invocation.
@@ -504,6 +532,10 @@ impl CrawlOptions {
             retries: self.retries.or(file.retries),
             store_bodies: if self.no_store_bodies { Some(false) } else { self.store_bodies.or(file.store_bodies) },
             no_store_bodies: false,
+            metadata: self.metadata || file.metadata,
+            text: self.text || file.text,
+            markdown: self.markdown || file.markdown,
+            tables: self.tables || file.tables,
             limit: self.limit.or(file.limit),
             max_wall: self.max_wall.or(file.max_wall),
             grace: self.grace.or(file.grace),
@@ -657,6 +689,10 @@ impl CrawlOptions {
             )?,
             retries: self.retries.unwrap_or(DEFAULT_RETRIES),
             store_bodies: if self.no_store_bodies { false } else { self.store_bodies.unwrap_or(true) },
+            metadata: self.metadata,
+            text: self.text,
+            markdown: self.markdown,
+            tables: self.tables,
             limit: self.limit,
             max_wall: self.max_wall.map(|span| span.0),
             grace: self.grace.map_or(DEFAULT_GRACE, |span| span.0),

@@ -16,16 +16,22 @@
 //! - [`seen`]: which strings of a page were there before
 //! - [`fields`]: the fields put together
 //! - [`dom`]: a tree, for what cannot do without
+//! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
+mod article;
 pub mod captures;
 pub mod charset;
 pub mod doctype;
 pub mod dom;
+pub mod extras;
 pub mod fields;
+mod metadata;
+mod prose;
 pub mod resolve;
 pub mod robots;
 pub mod seen;
 pub mod stack;
+mod tables;
 pub mod tags;
 pub mod text;
 pub mod tokenize;
