@@ -802,6 +802,8 @@ impl Store {
         self.transaction(|store| {
             if idle {
                 store.db.execute("DELETE FROM run WHERE run_id = ?1", [store.run_id])?;
+                // The next run will have this number.
+                store.db.execute("UPDATE file SET read_in = NULL WHERE read_in = ?1", [store.run_id])?;
             } else {
                 store.db.execute(
                     "UPDATE run SET ended_at = ?2, ended_by = ?3 WHERE run_id = ?1",

@@ -537,7 +537,7 @@ fn an_audit_finds_what_is_missing() {
         ("DELETE FROM page WHERE url_id = 1", "without_page"),
         ("UPDATE url SET outcome = NULL WHERE url_id = 1", "stray_pages"),
         ("DELETE FROM url WHERE url_id = 1", "lines"),
-        ("UPDATE run SET ok = ok + 1", "counted"),
+        ("UPDATE total SET urls = urls + 1 WHERE outcome = 0", "counted"),
     ] {
         let place = Place::new();
         finished(&place);

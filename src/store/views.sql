@@ -87,8 +87,10 @@ FROM robots;
 CREATE VIEW items AS
 SELECT t.item_id, c.name AS collection, u.url, t.run_id, t.data,
        strftime('%Y-%m-%dT%H:%M:%S', t.first_seen / 1000, 'unixepoch') || printf('.%03dZ', t.first_seen % 1000) AS first_seen,
-       strftime('%Y-%m-%dT%H:%M:%S', t.last_seen / 1000, 'unixepoch') || printf('.%03dZ', t.last_seen % 1000) AS last_seen
-FROM item t
+       strftime('%Y-%m-%dT%H:%M:%S', t.seen_at / 1000, 'unixepoch') || printf('.%03dZ', t.seen_at % 1000) AS last_seen
+-- It is seen too when its page is asked for and has not been modified.
+FROM (SELECT i.*, iif(i.last_seen >= coalesce(p.content_at, p.fetched_at), p.fetched_at, i.last_seen) AS seen_at
+      FROM item i LEFT JOIN page p ON p.url_id = i.url_id) t
 JOIN collection c ON c.collection_id = t.collection_id
 JOIN url u ON u.url_id = t.url_id;
 
