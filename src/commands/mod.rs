@@ -10,6 +10,7 @@ pub mod retry;
 pub mod robots;
 pub mod status;
 pub mod summary;
+pub mod try_rules;
 pub mod why;
 
 use std::io;
@@ -53,6 +54,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Try(args) => try_rules::run(&args),
     }
 }
 
