@@ -35,6 +35,12 @@ Exit codes:
   1  at least one is not
   2  usage or input error";
 
+const TRY_EXIT_CODES: &str = "\
+Exit codes:
+  0  every collection that is about the page has an item; or only selectors were asked for
+  1  one has none, or none is about the page
+  2  usage error, a broken config, or no page";
+
 const EXPLAIN_EXIT_CODES: &str = "\
 Exit codes:
   0  every line was answered
@@ -86,6 +92,13 @@ pub enum Command {
     /// Fetch every URL of the lists once and store what was found; the same command again resumes
     #[command(after_help = EXIT_CODES)]
     Crawl(CrawlArgs),
+    /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
+    #[command(
+        after_help = EXIT_CODES,
+        mut_arg("inputs", |arg| arg.value_name("FILE").help("Archives").long_help("Archives").required(true)),
+        mut_arg("from_warc", |arg| arg.hide(true))
+    )]
+    Import(CrawlArgs),
     /// Serve a small sample site on a loopback port and crawl it
     Demo(DemoArgs),
     /// Show what a crawl has come to: finished, running or dead
@@ -99,7 +112,7 @@ pub enum Command {
     #[command(after_help = AUDIT_EXIT_CODES)]
     Audit(AuditArgs),
     /// Make URLs pending again and crawl them
-    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
+    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("from_warc", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
     Retry(RetryArgs),
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
@@ -107,6 +120,9 @@ pub enum Command {
     /// Answer questions from standard input as the crawler would decide them
     #[command(after_help = EXPLAIN_EXIT_CODES)]
     Explain(ExplainArgs),
+    /// Show what rules and selectors find on one page, and why a field is empty
+    #[command(after_help = TRY_EXIT_CODES)]
+    Try(TryArgs),
 }
 
 /// `seine crawl`
@@ -220,6 +236,32 @@ pub struct RobotsArgs {
     #[arg(long, value_name = "ROBOTS.TXT")]
     pub file: Option<PathBuf>,
     /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine try`
+#[derive(Args, Debug)]
+pub struct TryArgs {
+    /// The page: a URL, which is fetched; a file; or - for standard input
+    #[arg(value_name = "URL|FILE")]
+    pub target: String,
+    /// Rules, and settings of a crawl, from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Show what this selector matches; may be repeated
+    #[arg(long, value_name = "SELECTOR")]
+    pub css: Vec<String>,
+    /// Take the body of the URL from this store, and ask nobody
+    #[arg(long, value_name = "DB")]
+    pub db: Option<PathBuf>,
+    /// The URL that `match` sees and links are relative to [default: the page's own]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Ask for the page even if robots.txt forbids it
+    #[arg(long)]
+    pub ignore_robots: bool,
+    /// As one JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -5,11 +5,13 @@ pub mod cat;
 pub mod crawl;
 pub mod demo;
 pub mod explain;
+pub mod import;
 pub mod log;
 pub mod retry;
 pub mod robots;
 pub mod status;
 pub mod summary;
+pub mod try_rules;
 pub mod why;
 
 use std::io;
@@ -45,6 +47,7 @@ pub const TERMINATED: i32 = 143;
 pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Crawl(args) => crawl::run(args),
+        Command::Import(args) => import::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),
@@ -53,6 +56,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Try(args) => try_rules::run(&args),
     }
 }
 

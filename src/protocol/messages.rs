@@ -107,6 +107,8 @@ pub struct ImportEntry {
     pub columns: Option<String>,
     /// The URL, or why there is none.
     pub url: ImportUrl,
+    /// Where in the list, which is an archive, its answer is: the byte at which the record begins.
+    pub archived_at: Option<u64>,
 }
 
 /// What a line of a list names.
@@ -291,6 +293,8 @@ pub struct Candidate {
     pub due_at: u64,
     /// By what an earlier answer can be asked for again.
     pub validators: Option<Box<Validators>>,
+    /// Its answer, if an archive has it.
+    pub archived: Option<Archived>,
 }
 
 /// What an answer said by which it can be asked for again (RFC 9110 section 8.8), as sent.
@@ -300,6 +304,15 @@ pub struct Validators {
     pub etag: Option<String>,
     /// `Last-Modified`.
     pub last_modified: Option<String>,
+}
+
+/// Where in an archive an answer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// The archive's path.
+    pub file: String,
+    /// The byte at which the record begins.
+    pub at: u64,
 }
 
 /// Counts of committed lines.
@@ -457,6 +470,8 @@ pub struct Job {
     pub trail: Vec<RequestHead>,
     /// On the way to the robots.txt of [`Self::url`]'s origin, or back with it.
     pub errand: Option<Box<Errand>>,
+    /// Its answer is read from here and asked of nobody.
+    pub archived: Option<Archived>,
 }
 
 impl Job {

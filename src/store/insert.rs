@@ -295,7 +295,9 @@ impl Store {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
         for entry in entries {
+            // Of an archive that has changed every place has to be learned anew.
             if self.reread[file]
+                && entry.archived_at.is_none()
                 && let Some(url_id) = self.unchanged(file_id, entry)?
             {
                 report.again += u64::from(self.fetch_again(url_id)?);
@@ -310,19 +312,33 @@ impl Store {
                     (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
                 }
             };
-            let new = self
-                .statement(
-                    "INSERT INTO url(key, url, host_id, outcome, file_id, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                     ON CONFLICT(key) DO NOTHING",
+            let new =
+                self.statement(
+                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key) DO NOTHING",
                 )?
-                .execute(params![key, url, host_id, outcome.map(|o| o as i64), file_id, entry.line])?
-                == 1;
+                .execute(params![
+                    key,
+                    url,
+                    host_id,
+                    outcome.map(|o| o as i64),
+                    file_id,
+                    entry.line,
+                    entry.archived_at
+                ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
             } else {
                 self.statement("SELECT url_id, url FROM url WHERE key = ?1")?
                     .query_row([key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
             };
+            if !new && entry.archived_at.is_some() {
+                self.statement(
+                    "UPDATE url SET archived_at = ?2 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
+                       AND line = ?4 AND archived_at IS NOT ?2",
+                )?
+                .execute(params![url_id, entry.archived_at, file_id, entry.line])?;
+            }
             // The same URL may be spelled differently; the line keeps its own spelling.
             let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
             let raw_url = entry.raw_url.as_deref().or(spelled);
@@ -339,7 +355,7 @@ impl Store {
                 } else {
                     self.change.pending += 1;
                 }
-            } else {
+            } else if entry.archived_at.is_none() {
                 report.again += u64::from(self.fetch_again(url_id)?);
             }
         }
@@ -360,7 +376,7 @@ impl Store {
         };
         let outcome = self
             .statement(&format!(
-                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts \
+                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL \
                  FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
                    AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
                  RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
@@ -690,7 +706,7 @@ impl Store {
         Ok(done)
     }
 
-    /// Ends pending URLs of a host, at most `limit` of them; says how many.
+    /// Ends pending URLs of a host, at most `limit` of them, but those whose answers are in an archive; says how many.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -698,7 +714,7 @@ impl Store {
         let url_ids = self
             .statement(
                 "SELECT url_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id = ?1 \
-                 ORDER BY url_id LIMIT ?2",
+                   AND archived_at IS NULL ORDER BY url_id LIMIT ?2",
             )?
             .query_map(params![host_id, limit], |row| row.get(0))?
             .collect::<Result<Vec<UrlId>, _>>()?;

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::StoreError;
 use super::insert::Store;
 use crate::protocol::{
-    Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Validators, Verdict,
+    Archived, Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Validators, Verdict,
 };
 use crate::record::{Outcome, UrlId};
 
@@ -62,17 +62,20 @@ impl Store {
             .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
         // A first crawl has nothing to be asked for again.
         let sql = if self.has_past() {
-            "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, p.etag, p.last_modified \
+            "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
+               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified \
              FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
              WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
         } else {
-            "SELECT url_id, url, attempts, forgiven, due_at, NULL, NULL FROM url INDEXED BY frontier \
+            "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
+               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL \
+             FROM url INDEXED BY frontier \
              WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3"
         };
         let mut urls = self
             .statement(sql)?
             .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
-                let validators = Validators { etag: row.get(5)?, last_modified: row.get(6)? };
+                let validators = Validators { etag: row.get(7)?, last_modified: row.get(8)? };
                 Ok(Candidate {
                     validators: (validators != Validators::default()).then(|| Box::new(validators)),
                     url_id: row.get(0)?,
@@ -80,6 +83,10 @@ impl Store {
                     attempts: row.get(2)?,
                     forgiven: row.get(3)?,
                     due_at: row.get(4)?,
+                    archived: match (row.get(5)?, row.get::<_, Option<String>>(6)?) {
+                        (Some(at), Some(file)) => Some(Archived { file, at }),
+                        _ => None,
+                    },
                 })
             })?
             .collect::<Result<Vec<_>, _>>()?;
