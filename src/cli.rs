@@ -89,7 +89,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "there is one, for the life of the program")]
 pub enum Command {
-    /// Fetch every URL of the lists once and store what was found; the same command again resumes
+    /// Fetch every URL of the lists and store what was found; the same command again goes on, or asks for changes
     #[command(after_help = EXIT_CODES)]
     Crawl(CrawlArgs),
     /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it

@@ -170,6 +170,7 @@ fn every_column_of_every_view_is_in_the_readme_in_order() {
             "attempts",
             "extract_problems",
             "field_rates",
+            "history",
             "inputs",
             "items",
             "links",
