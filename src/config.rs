@@ -12,7 +12,6 @@ pub mod values;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -20,7 +19,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use hosts::{HostPolicy, HostRule, Proxies};
-pub use values::{Header, ProxyUrl, Rate, Resolve, Size, Span};
+pub use values::{Header, ProxyUrl, Rate, Resolve, RulesText, Size, Span};
 use values::{Networks, is_token};
 
 /// Smallest gap between request starts per host.
@@ -276,7 +275,7 @@ pub struct CrawlOptions {
     /// The text of the config file, if there are collections in it.
     #[arg(skip)]
     #[serde(skip)]
-    pub rules_text: Arc<str>,
+    pub rules_text: RulesText,
 
     /// Largest body, in decompressed bytes; larger ones fail as too_large [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
@@ -494,7 +493,7 @@ pub struct Settings {
     pub collection: Vec<toml::Value>,
     /// The same as it is written: the config file's text, empty if it has no collections.
     #[serde(skip)]
-    pub rules_text: Arc<str>,
+    pub rules_text: RulesText,
     /// Decompressed bytes.
     pub max_body: u64,
     /// Per URL.
@@ -553,7 +552,7 @@ impl CrawlOptions {
         let mut options: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))?;
         if !options.collection.is_empty() {
-            options.rules_text = text.into();
+            options.rules_text = RulesText::from(text);
         }
         Ok(options)
     }
@@ -942,6 +941,22 @@ mod tests {
         let options = CrawlOptions { header: vec![header], ..Default::default() };
         assert!(!format!("{options:?}").contains("swordfish"));
         assert!(!options.resolve(1).unwrap().to_json().contains("swordfish"));
+    }
+
+    #[test]
+    fn the_text_of_the_rules_is_kept_but_never_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        let text = "header = ['Authorization: swordfish']\n[[collection]]\nname = 'a'\nfields = { t = 'h1' }";
+        std::fs::write(&path, text).unwrap();
+        let settings = CrawlOptions::default().over(CrawlOptions::load(&path).unwrap()).resolve(1).unwrap();
+        assert_eq!(&*settings.rules_text, text);
+        assert!(!format!("{settings:?}{}", settings.to_json()).contains("swordfish"));
+        assert!(
+            settings.to_json().contains(r#""collection":[{"fields":{"t":"h1"},"name":"a"}]"#),
+            "{}",
+            settings.to_json()
+        );
     }
 
     #[test]
