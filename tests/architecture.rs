@@ -39,6 +39,7 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::extract",
             "crate::commands",
             "crate::demo_site",
+            "crate::archive",
         ],
     ),
     (
@@ -59,6 +60,23 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::process",
             "crate::protocol",
             "crate::config",
+        ],
+    ),
+    (
+        "archive",
+        &[
+            "tokio",
+            "reqwest",
+            "hyper",
+            "scraper",
+            "rusqlite",
+            "nix",
+            "libc",
+            "std::net",
+            "std::process",
+            "std::thread",
+            "std::env",
+            "crate::",
         ],
     ),
     (
