@@ -2,9 +2,11 @@
 //!
 //! - [`dedup`]: under which text two URLs are one.
 //! - [`items`]: what rules find.
+//! - [`nearest`]: which name was meant.
 
 pub mod dedup;
 pub mod items;
+pub mod nearest;
 
 use std::fmt;
 

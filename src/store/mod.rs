@@ -7,10 +7,13 @@
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`headers`] of answers.
+//! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports.
+//! - [`archive`]: answers as they came, for exports.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
+pub mod archive;
 pub mod audit;
 pub mod collections;
 pub mod headers;
@@ -20,6 +23,8 @@ pub mod migrations;
 mod pull;
 pub mod read;
 pub mod retry;
+pub mod rows;
+pub mod tables;
 
 #[cfg(test)]
 mod tests;
