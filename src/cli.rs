@@ -261,7 +261,8 @@ pub struct ExportArgs {
     /// A file, compressed if it is called .gz or .zst; a folder (NAME/); - for standard output [default: -]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Only these rows: a condition in SQL over the table's columns, "status = 200"
+    /// Only these rows: a condition in SQL over the table's columns, "status = 200". Those of the input file are in one,
+    /// "input_columns ->> 'sku' = '17'"
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
     /// Only these columns, in this order; those of the input file by their own names

@@ -121,16 +121,13 @@ impl Plan {
         };
         let place = match output {
             None => Place::Stdout,
-            Some(path) if format == Format::Markdown || by != By::Table || is_folder(path) => Place::Folder(path.into()),
+            Some(path) if format == Format::Markdown || by != By::Table || is_folder(path) => {
+                Place::Folder(path.into())
+            }
             Some(path) => Place::File(path.into(), Packing::of_path(path)),
         };
-        let plan = Self {
-            tables,
-            format,
-            place,
-            style: Style { spreadsheet_safe: args.spreadsheet_safe, bom: args.bom },
-            by,
-        };
+        let plan =
+            Self { tables, format, place, style: Style { spreadsheet_safe: args.spreadsheet_safe, bom: args.bom }, by };
         plan.check(args)?;
         Ok(plan)
     }
@@ -269,7 +266,10 @@ fn export(
     match &args.sql {
         Some(sql) => {
             let selection = Selection::of_query(db, sql)?;
-            all.push((Layout::plain(&Table { name: String::new(), columns: selection.columns.clone() }, None), selection));
+            all.push((
+                Layout::plain(&Table { name: String::new(), columns: selection.columns.clone() }, None),
+                selection,
+            ));
         }
         None => {
             for name in &plan.tables {

@@ -100,7 +100,13 @@ impl Layout {
         let source_at = selected.len();
         if sources.iter().any(|source| matches!(source, Source::Input(_))) {
             selected.push(SOURCE.to_owned());
-            return Ok(Self { columns, selected: Some(selected), notes: Vec::new(), sources: Some(sources), source_at });
+            return Ok(Self {
+                columns,
+                selected: Some(selected),
+                notes: Vec::new(),
+                sources: Some(sources),
+                source_at,
+            });
         }
         Ok(Self { columns, selected: Some(selected), notes: Vec::new(), sources: None, source_at })
     }

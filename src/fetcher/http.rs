@@ -31,9 +31,9 @@ use reqwest::{Method, Request, Response, StatusCode, Version};
 use url::Url;
 
 pub use self::body::{Body, SMALL};
-pub use self::coding::ACCEPTED as ACCEPTED_CODINGS;
 use self::body::{Budget, Deadline, Reader};
 use self::clients::{Clients, Way};
+pub use self::coding::ACCEPTED as ACCEPTED_CODINGS;
 pub use self::cookies::CookieFileError;
 use self::cookies::Jar;
 use self::failure::{ByProxy, failure};

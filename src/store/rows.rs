@@ -483,10 +483,15 @@ impl Chunk {
 /// # Errors
 /// [`StoreError`]
 pub fn guard(db: &mut Connection) -> Result<(), StoreError> {
-    db.create_scalar_function("host_of", 1, FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC, |call| {
-        let text = call.get_raw(0).as_str_or_null().unwrap_or_default().unwrap_or_default();
-        Ok(url::Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned)))
-    })?;
+    db.create_scalar_function(
+        "host_of",
+        1,
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+        |call| {
+            let text = call.get_raw(0).as_str_or_null().unwrap_or_default().unwrap_or_default();
+            Ok(url::Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned)))
+        },
+    )?;
     db.authorizer(Some(|context: AuthContext<'_>| match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive | AuthAction::Transaction { .. } => {
             Authorization::Allow
@@ -494,9 +499,7 @@ pub fn guard(db: &mut Connection) -> Result<(), StoreError> {
         AuthAction::Function { function_name } if !function_name.eq_ignore_ascii_case("load_extension") => {
             Authorization::Allow
         }
-        AuthAction::Pragma { pragma_name, .. }
-            if HARMLESS.contains(&pragma_name.to_ascii_lowercase().as_str()) =>
-        {
+        AuthAction::Pragma { pragma_name, .. } if HARMLESS.contains(&pragma_name.to_ascii_lowercase().as_str()) => {
             Authorization::Allow
         }
         _ => Authorization::Deny,
@@ -515,3 +518,6 @@ const HARMLESS: [&str; 8] = [
     "compile_options",
     "function_list",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -193,9 +193,10 @@ fn of_column(view: &str, column: &str) -> ColumnType {
         (_, "url_id" | "run_id" | "item_id" | "request_id" | "problem_id" | "_item_id" | "_run_id")
         | (_, "input_line" | "line" | "status" | "body_bytes" | "bytes" | "elapsed_ms" | "gap_ms")
         | (_, "attempts" | "attempt" | "depth" | "item" | "of_items" | "found" | "table_number" | "row_number")
-        | ("runs", "urls" | "ok" | "http_error" | "failed" | "rejected" | "quarantined" | "robots_denied" | "skipped") => {
-            ColumnType::Integer
-        }
+        | (
+            "runs",
+            "urls" | "ok" | "http_error" | "failed" | "rejected" | "quarantined" | "robots_denied" | "skipped",
+        ) => ColumnType::Integer,
         _ => ColumnType::Text,
     }
 }

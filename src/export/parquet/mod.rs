@@ -65,7 +65,9 @@ impl Parquet {
                 Values::Bools(values) => column.typed::<BoolType>().write_batch(values, definitions, repetitions)?,
                 Values::Int32s(values) => column.typed::<Int32Type>().write_batch(values, definitions, repetitions)?,
                 Values::Int64s(values) => column.typed::<Int64Type>().write_batch(values, definitions, repetitions)?,
-                Values::Doubles(values) => column.typed::<DoubleType>().write_batch(values, definitions, repetitions)?,
+                Values::Doubles(values) => {
+                    column.typed::<DoubleType>().write_batch(values, definitions, repetitions)?
+                }
                 Values::Texts { bytes, ends } => {
                     let all = Bytes::from(std::mem::take(bytes));
                     let starts = std::iter::once(0).chain(ends.iter().copied());
@@ -147,9 +149,7 @@ fn field(name: &str, kind: &ColumnType) -> Result<TypePtr> {
         ColumnType::Real => primitive(Physical::DOUBLE, None)?,
         ColumnType::Bool => primitive(Physical::BOOLEAN, None)?,
         ColumnType::Date => primitive(Physical::INT32, Some(LogicalType::Date))?,
-        ColumnType::Timestamp => {
-            primitive(Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))?
-        }
+        ColumnType::Timestamp => primitive(Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))?,
         ColumnType::List(element) => {
             let list = Type::group_type_builder("list")
                 .with_repetition(Repetition::REPEATED)
