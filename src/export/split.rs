@@ -139,8 +139,9 @@ fn free(folder: PathBuf, name: &str, extension: &str) -> PathBuf {
 /// `text` as the name of a file: letters, digits, `.`, `-` and `_`, at most `max_bytes`, never hidden or a way out.
 pub fn file_name(text: &str, max_bytes: usize) -> String {
     let legal = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-    let mut name: String = text.chars().take(max_bytes).map(legal).collect();
-    name.truncate(name.floor_char_boundary(max_bytes));
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|&end| end <= max_bytes).last().unwrap_or(0);
+    let name: String = text[..end].chars().map(legal).collect();
     let name = name.trim_matches(|c| matches!(c, '.' | '_'));
     if name.is_empty() { "_".to_owned() } else { name.to_owned() }
 }

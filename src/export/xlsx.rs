@@ -101,11 +101,11 @@ impl Xlsx {
         let mut number = 1;
         loop {
             let ending = if number == 1 { String::new() } else { format!(" {number}") };
-            let mut start = name.as_str();
-            while start.encode_utf16().count() + ending.len() > MAX_NAME {
-                start = &start[..start.floor_char_boundary(start.len() - 1)];
+            let mut name = name.clone();
+            while name.encode_utf16().count() + ending.len() > MAX_NAME {
+                name.pop();
             }
-            let name = format!("{start}{ending}");
+            name.push_str(&ending);
             if self.names.insert(name.to_lowercase()) {
                 return name;
             }

@@ -177,7 +177,7 @@ impl Selection {
         let columns = {
             let statement = query(db, sql)?;
             let mut taken = HashSet::new();
-            let names = statement.column_names().into_iter().map(|name| {
+            let names = statement.column_names().map(|name| {
                 let mut unique = name.to_owned();
                 let mut number = 1;
                 while !taken.insert(unique.to_lowercase()) {

@@ -136,7 +136,7 @@ impl Table {
             false => collections::all(db)?.into_iter().map(|(_, found)| found).find(|found| found.name == view),
         };
         let select = db.prepare(&format!("SELECT * FROM {}", collections::quoted(&view)))?;
-        let columns = select.column_names().into_iter().map(|column| {
+        let columns = select.column_names().map(|column| {
             let declared = collection.iter().flat_map(|collection| &collection.fields);
             let kind = match declared.into_iter().find(|field| field.name == column) {
                 Some(field) => of_field(field),

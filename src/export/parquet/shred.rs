@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::export::{Cell, cell};
 use crate::store::tables::{Column, ColumnType};
 
+/// Two levels for each value, there or not.
+const LEVEL_BYTES: usize = 2 * size_of::<i16>();
+
 /// Rows taken apart.
 pub(super) struct Shredder {
     nodes: Vec<Node>,
@@ -71,29 +74,24 @@ impl Shredder {
     /// Takes a row; after a [`Wrong`] one what is in memory is of no use.
     pub fn push(&mut self, cells: &[Cell<'_>]) -> Result<(), Wrong> {
         for (column, (node, value)) in self.nodes.iter().zip(cells).enumerate() {
-            let pushed = match node {
-                Node::Leaf(leaf, kind) => {
-                    let leaf = &mut self.leaves[*leaf];
-                    self.bytes += size_of_val(&0_i64);
-                    match value {
-                        Cell::Null => Ok(leaf.null(0, 0)),
-                        _ => leaf.cell(*kind, value).map(|bytes| {
-                            self.bytes += bytes;
-                            leaf.level(1, 0);
-                        }),
-                    }
+            let pushed = match (node, value) {
+                (node, Cell::Null) => {
+                    nulls(node, &mut self.leaves, 0, 0);
+                    Ok(())
                 }
-                nested => match value {
-                    Cell::Null => Ok(nulls(nested, &mut self.leaves, 0, 0)),
-                    _ => {
-                        let text = cell::text(value).unwrap_or_default();
-                        self.bytes += text.len();
-                        let parsed = serde_json::from_str(&text).map_err(|_| (text.clone().into_owned(), "JSON"));
-                        parsed.and_then(|value| json(nested, &mut self.leaves, &value, 0, 0))
-                    }
-                },
+                (Node::Leaf(leaf, kind), value) => {
+                    let leaf = &mut self.leaves[*leaf];
+                    leaf.level(1, 0);
+                    leaf.cell(*kind, value)
+                }
+                (nested, value) => {
+                    let text = cell::text(value).unwrap_or_default();
+                    let parsed = serde_json::from_str(&text).map_err(|_| (text.clone().into_owned(), "JSON"));
+                    parsed.and_then(|value| json(nested, &mut self.leaves, &value, 0, 0))
+                }
             };
             pushed.map_err(|(value, wanted)| Wrong { column, value, wanted })?;
+            self.bytes += LEVEL_BYTES + size(value);
         }
         self.rows += 1;
         Ok(())
@@ -125,6 +123,15 @@ fn node(kind: &ColumnType, repetition: i16, leaves: &mut Vec<Leaf>) -> Node {
     Node::Leaf(leaves.len() - 1, kind)
 }
 
+/// What a value takes in memory, roughly.
+fn size(value: &Cell<'_>) -> usize {
+    match value {
+        Cell::Null => 0,
+        Cell::Integer(_) | Cell::Real(_) => size_of::<i64>(),
+        Cell::Text(bytes) | Cell::Blob(bytes) => size_of::<usize>() + bytes.len(),
+    }
+}
+
 type Mismatch = (String, &'static str);
 
 /// Takes `value` at `node`, of whose path `definition` levels are there.
@@ -133,23 +140,20 @@ fn json(node: &Node, leaves: &mut [Leaf], value: &Value, definition: i16, repeti
         (_, Value::Null) => nulls(node, leaves, definition, repetition),
         (Node::Leaf(leaf, kind), value) => {
             let leaf = &mut leaves[*leaf];
-            let wrong = |(_, wanted)| (value.to_string(), wanted);
-            match (kind, value) {
-                (Kind::Json, _) => leaf.cell(*kind, &Cell::Text(value.to_string().as_bytes())),
-                (_, Value::String(text)) => leaf.cell(*kind, &Cell::Text(text.as_bytes())),
-                (Kind::Bool, Value::Bool(is)) => leaf.cell(*kind, &Cell::Integer(i64::from(*is))),
-                (Kind::Integer | Kind::Real, Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
-                    (Some(number), _) => leaf.cell(*kind, &Cell::Integer(number)),
-                    (None, Some(number)) => leaf.cell(*kind, &Cell::Real(number)),
-                    (None, None) => Err((value.to_string(), kind.name())),
-                },
-                (Kind::Text, Value::Number(_) | Value::Bool(_)) => {
-                    leaf.cell(*kind, &Cell::Text(value.to_string().as_bytes()))
-                }
-                _ => Err((value.to_string(), kind.name())),
-            }
-            .map_err(wrong)?;
             leaf.level(definition + 1, repetition);
+            let text = match (kind, value) {
+                (Kind::Bool, Value::Bool(is)) => return leaf.cell(*kind, &Cell::Integer(i64::from(*is))),
+                (Kind::Integer | Kind::Real, Value::Number(number)) => {
+                    let number = number.as_i64().map(Cell::Integer).or_else(|| number.as_f64().map(Cell::Real));
+                    return leaf
+                        .cell(*kind, &number.unwrap_or(Cell::Null))
+                        .map_err(|(_, wanted)| (value.to_string(), wanted));
+                }
+                (Kind::Text | Kind::Date | Kind::Timestamp, Value::String(text)) => text.clone(),
+                (Kind::Json, _) | (Kind::Text, Value::Number(_) | Value::Bool(_)) => value.to_string(),
+                _ => return Err((value.to_string(), kind.name())),
+            };
+            leaf.cell(*kind, &Cell::Text(text.as_bytes()))?;
         }
         (Node::List(level, element), Value::Array(values)) => {
             if values.is_empty() {
@@ -173,31 +177,26 @@ fn json(node: &Node, leaves: &mut [Leaf], value: &Value, definition: i16, repeti
 /// Nothing at `node`.
 fn nulls(node: &Node, leaves: &mut [Leaf], definition: i16, repetition: i16) {
     match node {
-        Node::Leaf(leaf, _) => leaves[*leaf].null(definition, repetition),
+        Node::Leaf(leaf, _) => leaves[*leaf].level(definition, repetition),
         Node::List(_, element) => nulls(element, leaves, definition, repetition),
         Node::Record(fields) => fields.iter().for_each(|(_, field)| nulls(field, leaves, definition, repetition)),
     }
 }
 
 impl Leaf {
-    fn null(&mut self, definition: i16, repetition: i16) {
-        self.level(definition, repetition);
-    }
-
     fn level(&mut self, definition: i16, repetition: i16) {
         self.definitions.push(definition);
         self.repetitions.push(repetition);
     }
 
-    /// Takes a value that is there; says how many bytes it has.
-    fn cell(&mut self, kind: Kind, value: &Cell<'_>) -> Result<usize, Mismatch> {
+    /// Takes a value that is there.
+    fn cell(&mut self, kind: Kind, value: &Cell<'_>) -> Result<(), Mismatch> {
         let wrong = || (cell::text(value).unwrap_or_default().into_owned(), kind.name());
         match (&mut self.values, kind, value) {
             (Values::Texts { bytes, ends }, _, value) => {
                 let text = cell::text(value).unwrap_or_default();
                 bytes.extend_from_slice(text.as_bytes());
                 ends.push(bytes.len());
-                return Ok(text.len());
             }
             (Values::Int64s(values), Kind::Integer, Cell::Integer(number)) => values.push(*number),
             // As JSON has it, 5.0 is as whole as 5.
@@ -219,7 +218,7 @@ impl Leaf {
             (Values::Bools(values), _, Cell::Integer(number @ 0..=1)) => values.push(*number == 1),
             _ => return Err(wrong()),
         }
-        Ok(0)
+        Ok(())
     }
 
     pub fn clear(&mut self) {
