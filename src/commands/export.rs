@@ -81,9 +81,9 @@ fn is_io(error: &ExportError, kind: io::ErrorKind) -> bool {
         }
         cause = error.source();
     }
-    // These say it in words only.
-    let words = io::Error::from(kind).to_string();
-    matches!(error, ExportError::Parquet(_) | ExportError::Xlsx(_)) && format!("{error:?}").contains(&words)
+    // These keep it to themselves.
+    matches!(error, ExportError::Parquet(_) | ExportError::Xlsx(_))
+        && format!("{error:?}").contains(&format!("{kind:?}"))
 }
 
 fn is_full(error: &ExportError) -> bool {
@@ -262,6 +262,8 @@ fn export(
         talk.rows = warc.answers();
         return warc.finish();
     }
+    // All that is asked of the store is asked of one snapshot, the names of columns too.
+    let mut transaction = Some(db.unchecked_transaction().map_err(StoreError::from)?);
     let mut all = Vec::new();
     match &args.sql {
         Some(sql) => {
@@ -277,14 +279,14 @@ fn export(
             }
         }
     }
-    // One snapshot for all of it: where one table has to be read in one transaction, the others are read in it too.
-    let transaction = if all.iter().all(|(_, selection)| selection.in_pieces()) {
-        None
+    let mut snapshot = Snapshot::default();
+    if all.iter().all(|(_, selection)| selection.in_pieces()) {
+        snapshot = Snapshot::take(db)?;
+        transaction = None;
     } else {
+        // Where one table has to be read in one transaction, the others are read in it too.
         all.iter_mut().for_each(|(_, selection)| selection.at_once());
-        Some(db.unchecked_transaction().map_err(StoreError::from)?)
-    };
-    let snapshot = if transaction.is_none() { Snapshot::take(db)? } else { Snapshot::default() };
+    }
     let mut sink = plan.sink(transaction.is_some() && is_live)?;
     for (layout, selection) in &mut all {
         talk.notes.append(&mut layout.notes);

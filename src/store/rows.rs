@@ -350,12 +350,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes note of what is there.
+    /// Takes note of what is there: in the transaction that `db` is in, or one of its own.
     ///
     /// # Errors
     /// [`StoreError`]
     pub fn take(db: &Connection) -> Result<Self, StoreError> {
-        let db = db.unchecked_transaction()?;
+        let _transaction = if db.is_autocommit() { Some(db.unchecked_transaction()?) } else { None };
         let last = |table: &str, key: &str| {
             db.query_row(&format!("SELECT coalesce(max({key}), 0) FROM {table}"), [], |row| row.get::<_, i64>(0))
         };
