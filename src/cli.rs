@@ -42,8 +42,9 @@ Exit codes:
   5        out of disk; nothing was written
   130/143  stopped by SIGINT/SIGTERM; nothing was written
 
-A file is written beside its name and renamed when it is whole; a folder likewise. Pages, links, requests, attempts,
-problems and tables are read in short transactions, all else in one; either way the rows are those of the start.";
+A file is written beside its name and renamed when it is whole; a folder likewise.
+Pages, links, requests, attempts, problems and tables are read in short transactions,
+all else in one; either way the rows are those of the start.";
 
 const SQL_EXIT_CODES: &str = "\
 Exit codes:

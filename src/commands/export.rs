@@ -1,37 +1,33 @@
 //! `seine export`: rows of the store as a file that other programs read.
 
-use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod interrupt;
+mod plan;
+mod talk;
 
-use anyhow::{Context, Result, bail};
+use std::io;
+
+use anyhow::Result;
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OptionalExtension};
 
+use self::interrupt::Interrupt;
+use self::plan::{Place, Plan};
+use self::talk::Talk;
 use super::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
-use crate::cli::{ExportArgs, OrderBy, SplitBy, WhichRun};
+use crate::cli::{ExportArgs, WhichRun};
 use crate::export::layout::Layout;
 use crate::export::markdown::{self, Markdown};
-use crate::export::split::{By, Split};
-use crate::export::target::{Folder, Output, Packing};
 use crate::export::warc::{Sent, Warc};
-use crate::export::{Cell, ExportError, Finished, Format, Sink, Style, sink, target};
+use crate::export::{Cell, ExportError, Finished, Format};
 use crate::fetcher::http;
 use crate::process::lock;
-use crate::process::signals::Signals;
-use crate::store::rows::{self, Filter, Order, SelectError, Selection, Snapshot};
+use crate::store::guard::guard;
+use crate::store::rows::{Filter, SelectError, Selection, Snapshot};
 use crate::store::tables::{Column, ColumnType, Table};
 use crate::store::{StoreError, archive};
-use crate::supervisor::progress::{grouped, size};
 
 /// Steps of SQLite's machine between two looks for a signal.
 const STEPS: i32 = 100_000;
-/// Rows between two looks at the clock.
-const LOOK_EVERY: u64 = 1024;
-const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 /// Exports; nothing is there under the output's name before it is whole.
 ///
@@ -42,7 +38,7 @@ pub fn run(args: &ExportArgs) -> Result<i32> {
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
     let mut db = super::open_store(&args.db)?;
-    rows::guard(&mut db)?;
+    guard(&mut db)?;
     // To a pipe a signal may end the process as it is; files have to be taken away.
     let interrupt = if plan.goes_to_stdout() && !plan.format.holds_tables() { None } else { Some(Interrupt::new()?) };
     if let Some(interrupt) = &interrupt {
@@ -88,148 +84,6 @@ fn is_io(error: &ExportError, kind: io::ErrorKind) -> bool {
 
 fn is_full(error: &ExportError) -> bool {
     matches!(error, ExportError::Sqlite(StoreError::Full(_)) | ExportError::Store(StoreError::Full(_)))
-}
-
-/// What is to be written where, as the arguments say.
-struct Plan {
-    tables: Vec<String>,
-    format: Format,
-    place: Place,
-    style: Style,
-    by: By,
-}
-
-enum Place {
-    Stdout,
-    File(PathBuf, Option<Packing>),
-    Folder(PathBuf),
-}
-
-impl Plan {
-    fn of(args: &ExportArgs) -> Result<Self> {
-        let tables = if args.table.is_empty() { vec!["pages".to_owned()] } else { args.table.clone() };
-        let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
-        let named = output.and_then(Format::of_path);
-        let usual = if tables == ["items"] { Format::Jsonl } else { Format::Csv };
-        let format = args.format.or(named).unwrap_or(usual);
-        let is_folder = |path: &Path| path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir();
-        let by = match args.split_by {
-            None => By::Table,
-            Some(SplitBy::Host) => By::Host,
-            Some(SplitBy::Run) => By::Run,
-            Some(SplitBy::Rows(rows)) => By::Rows(rows),
-        };
-        let place = match output {
-            None => Place::Stdout,
-            Some(path) if format == Format::Markdown || by != By::Table || is_folder(path) => {
-                Place::Folder(path.into())
-            }
-            Some(path) => Place::File(path.into(), Packing::of_path(path)),
-        };
-        let plan =
-            Self { tables, format, place, style: Style { spreadsheet_safe: args.spreadsheet_safe, bom: args.bom }, by };
-        plan.check(args)?;
-        Ok(plan)
-    }
-
-    fn check(&self, args: &ExportArgs) -> Result<()> {
-        let name = self.format.extension();
-        match &self.place {
-            Place::Stdout if self.format == Format::Markdown => bail!("markdown is a folder of files; name it with -o"),
-            Place::Stdout if self.by != By::Table => bail!("--split-by makes a folder of files; name it with -o"),
-            Place::Stdout if self.format.is_binary() && target::is_terminal() => {
-                bail!("{name} is nothing for a terminal; name a file with -o, or a pipe")
-            }
-            Place::File(path, Some(_)) if !self.format.is_packed_whole() && self.format != Format::Warc => {
-                bail!("{}: {name} files are compressed in themselves; leave the ending off", path.display())
-            }
-            Place::File(path, Some(Packing::Zstd)) if self.format == Format::Warc => {
-                bail!("{}: records of WARC files are compressed with gzip (.warc.gz)", path.display())
-            }
-            Place::File(path, _) if is_same_file(path, &args.db) => {
-                bail!("{} is the store itself; choose another file", path.display())
-            }
-            Place::Folder(path) if self.format == Format::Warc => {
-                bail!("{}: warc is one file; name it NAME.warc.gz", path.display())
-            }
-            _ => {}
-        }
-        if self.tables.len() > 1 {
-            let in_folder = matches!(self.place, Place::Folder(_)) && self.format != Format::Markdown;
-            if !in_folder && !self.format.holds_tables() {
-                bail!("a {name} file holds one table; several go into xlsx, sqlite or a folder (-o NAME/)");
-            }
-            if !args.columns.is_empty() {
-                bail!("--columns is for one table");
-            }
-            let mut names: Vec<_> = self.tables.iter().map(|table| table.to_lowercase()).collect();
-            names.sort();
-            if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                bail!("table {} is named twice", twice[0]);
-            }
-        }
-        if matches!(self.format, Format::Markdown | Format::Warc) {
-            if self.tables != ["pages"] || args.sql.is_some() {
-                bail!("--format {name} is for pages", name = if name == "md" { "markdown" } else { name });
-            }
-            if self.by != By::Table || args.order_by.is_some() {
-                bail!("--split-by and --order-by have no meaning for this format");
-            }
-            if self.format == Format::Warc && !args.columns.is_empty() {
-                bail!("--columns has no meaning for warc");
-            }
-        }
-        if (self.style.bom || self.style.spreadsheet_safe) && !matches!(self.format, Format::Csv | Format::Tsv) {
-            bail!("--bom and --spreadsheet-safe are for csv and tsv");
-        }
-        if args.order_by.is_some() && matches!(self.by, By::Host | By::Run) {
-            bail!("--order-by input and --split-by host or run exclude each other");
-        }
-        if args.sql.is_some() && matches!(self.by, By::Host | By::Run) {
-            bail!("--sql goes with --split-by ROWS only");
-        }
-        Ok(())
-    }
-
-    fn goes_to_stdout(&self) -> bool {
-        matches!(self.place, Place::Stdout)
-    }
-
-    fn order(&self, args: &ExportArgs) -> Order {
-        match (args.order_by, self.by) {
-            (Some(OrderBy::Input), _) => Order::Input,
-            (None, By::Host) => Order::Host,
-            (None, By::Run) => Order::Run,
-            (None, By::Table | By::Rows(_)) => Order::Key,
-        }
-    }
-
-    /// Where it goes. What is read in one transaction beside a crawl must not wait for whoever reads a pipe.
-    fn output(&self, must_not_wait: bool) -> Result<Output, ExportError> {
-        match &self.place {
-            Place::File(path, packing) => Output::file(path, packing.filter(|_| self.format.is_packed_whole())),
-            _ if must_not_wait => Output::spooled(None),
-            _ => Output::stdout(None),
-        }
-    }
-
-    fn sink(&self, must_not_wait: bool) -> Result<Box<dyn Sink>, ExportError> {
-        match &self.place {
-            Place::Folder(path) if self.format == Format::Markdown => Ok(Box::new(Markdown::new(Folder::new(path)?))),
-            Place::Folder(path) => {
-                let has_tables = self.tables.len() > 1;
-                Ok(Box::new(Split::new(Folder::new(path)?, self.format, self.style, self.by, has_tables)))
-            }
-            Place::File(..) | Place::Stdout => sink(self.format, self.output(must_not_wait)?, self.style),
-        }
-    }
-}
-
-fn is_same_file(path: &Path, other: &Path) -> bool {
-    match (path.metadata(), other.metadata()) {
-        (Ok(path), Ok(other)) => (path.dev(), path.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    }
 }
 
 fn export(
@@ -374,82 +228,4 @@ fn number_of(db: &Connection, run: WhichRun) -> Result<i64, ExportError> {
         Some(number) => ExportError::TooMuch(format!("there is no run {number}; the table runs lists them")),
         None => ExportError::TooMuch("there is no run in this store".to_owned()),
     })
-}
-
-/// SIGINT and SIGTERM, waiting to be looked for.
-#[derive(Clone)]
-struct Interrupt {
-    signals: Arc<Mutex<Signals>>,
-    came: Arc<AtomicI32>,
-}
-
-impl Interrupt {
-    fn new() -> Result<Self> {
-        let signals = Signals::new().context("cannot watch for signals")?;
-        Ok(Self { signals: Arc::new(Mutex::new(signals)), came: Arc::new(AtomicI32::new(0)) })
-    }
-
-    fn came(&self) -> Option<Signal> {
-        if let Ok(mut signals) = self.signals.try_lock() {
-            for signal in signals.read().filter(|signal| *signal != Signal::SIGCHLD) {
-                self.came.store(signal as i32, Ordering::Relaxed);
-            }
-        }
-        Signal::try_from(self.came.load(Ordering::Relaxed)).ok()
-    }
-}
-
-/// What a person is told meanwhile, on standard error.
-struct Talk {
-    quiet: bool,
-    shows: bool,
-    rows: u64,
-    due: Instant,
-    shown: bool,
-    notes: Vec<String>,
-}
-
-impl Talk {
-    fn new(quiet: bool, to_stdout: bool) -> Self {
-        let shows = !quiet && io::stderr().is_terminal() && !(to_stdout && io::stdout().is_terminal());
-        Self { quiet, shows, rows: 0, due: Instant::now() + SHOW_EVERY, shown: false, notes: Vec::new() }
-    }
-
-    /// One more row; whether it is time to look around.
-    fn row(&mut self) -> bool {
-        self.rows += 1;
-        let looks = self.rows.is_multiple_of(LOOK_EVERY);
-        if looks && self.shows && Instant::now() >= self.due {
-            let _ = write!(io::stderr(), "\r{} rows", grouped(self.rows));
-            self.due = Instant::now() + SHOW_EVERY;
-            self.shown = true;
-        }
-        looks
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-
-    fn done(&mut self, plan: &Plan, finished: &Finished) {
-        self.clear();
-        if self.quiet {
-            return;
-        }
-        for note in self.notes.iter().chain(&finished.notes) {
-            let _ = writeln!(io::stderr(), "seine: {note}");
-        }
-        let what = if plan.format == Format::Warc { "answer" } else { "row" };
-        let rows = format!("{} {what}{}", grouped(self.rows), if self.rows == 1 { "" } else { "s" });
-        let _ = match &plan.place {
-            Place::Stdout => Ok(()),
-            Place::File(path, _) => {
-                let bytes = path.metadata().map_or(0, |meta| meta.len());
-                writeln!(io::stderr(), "seine: {rows} in {} ({})", path.display(), size(bytes))
-            }
-            Place::Folder(path) => writeln!(io::stderr(), "seine: {rows} in the folder {}", path.display()),
-        };
-    }
 }

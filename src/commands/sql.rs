@@ -13,8 +13,10 @@ use crate::export::show::Show;
 use crate::export::target::{self, Output};
 use crate::export::{ExportError, Format, Sink, Style, sink};
 use crate::process::lock;
-use crate::store::rows::{self, Selection, Snapshot};
-use crate::store::{StoreError, rows::SelectError};
+use crate::store::StoreError;
+use crate::store::guard::guard;
+use crate::store::rows::{SelectError, Selection, Snapshot};
+use crate::store::tables::TableError;
 
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
@@ -27,7 +29,7 @@ pub fn run(args: &SqlArgs) -> Result<i32> {
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
     let mut db = super::open_store(&args.db)?;
-    rows::guard(&mut db)?;
+    guard(&mut db)?;
     let clock = Clock::new();
     if !args.timeout.is_zero() {
         let (clock, limit) = (clock.clone(), args.timeout);
@@ -69,7 +71,7 @@ fn answer(args: &SqlArgs, db: &rusqlite::Connection, is_live: bool, clock: &Cloc
 fn is_late(error: &ExportError) -> bool {
     let store = match error {
         ExportError::Store(error) => error,
-        ExportError::Select(SelectError::Table(crate::store::tables::TableError::Store(error))) => error,
+        ExportError::Select(SelectError::Table(TableError::Store(error))) => error,
         _ => return false,
     };
     matches!(store, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))

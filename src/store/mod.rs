@@ -7,7 +7,8 @@
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`headers`] of answers.
-//! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports.
+//! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
+//!   of what users ask.
 //! - [`archive`]: answers as they came, for exports.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
@@ -16,6 +17,7 @@
 pub mod archive;
 pub mod audit;
 pub mod collections;
+pub mod guard;
 pub mod headers;
 pub mod insert;
 pub mod life;

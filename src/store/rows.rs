@@ -6,19 +6,20 @@
 //! taken, the log stays small. Which of them were there at the start is known by a [`Snapshot`]. All else (items, which
 //! change; an order other than that of the key; queries of the user's own) is read in one transaction.
 
+mod chunk;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 
-use rusqlite::functions::FunctionFlags;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Statement};
+use rusqlite::{Connection, Statement};
 
+use self::chunk::Chunk;
 use super::StoreError;
 use super::collections::quoted;
 use super::tables::{Column, ColumnType, Table, TableError, no_column};
 
-/// Memory of the rows read in one short transaction; those of one page are never torn apart.
-const CHUNK_BYTES: usize = 4 << 20;
 /// Keys that one short transaction looks at, at most.
 const CHUNK_KEYS: i64 = 50_000;
 
@@ -399,125 +400,3 @@ impl Snapshot {
         bound != Bound::Pages || self.had_page(id)
     }
 }
-
-/// Rows in memory, packed.
-#[derive(Default)]
-struct Chunk {
-    bytes: Vec<u8>,
-    cells: Vec<Packed>,
-}
-
-enum Packed {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(usize, usize),
-    Blob(usize, usize),
-}
-
-impl Chunk {
-    /// Takes the rows after the key `after` until there are enough, at most until the key `until`; the key up to
-    /// which they are all there.
-    fn fill(
-        &mut self,
-        statement: &mut Statement<'_>,
-        after: i64,
-        until: i64,
-        wanted: impl Fn(i64) -> bool,
-    ) -> Result<i64, StoreError> {
-        self.bytes.clear();
-        self.cells.clear();
-        let columns = statement.column_count();
-        let mut last = after;
-        let mut rows = statement.query([after, until])?;
-        while let Some(row) = rows.next()? {
-            let id = row.get(0)?;
-            if id != last && self.bytes.len() + self.cells.len() * size_of::<Packed>() >= CHUNK_BYTES {
-                return Ok(last);
-            }
-            last = id;
-            if wanted(id) {
-                self.push(row, columns)?;
-            }
-        }
-        Ok(until)
-    }
-
-    fn push(&mut self, row: &Row<'_>, columns: usize) -> Result<(), StoreError> {
-        for at in 1..columns {
-            let start = self.bytes.len();
-            self.cells.push(match row.get_ref(at)? {
-                ValueRef::Null => Packed::Null,
-                ValueRef::Integer(number) => Packed::Integer(number),
-                ValueRef::Real(number) => Packed::Real(number),
-                ValueRef::Text(text) => {
-                    self.bytes.extend_from_slice(text);
-                    Packed::Text(start, self.bytes.len())
-                }
-                ValueRef::Blob(blob) => {
-                    self.bytes.extend_from_slice(blob);
-                    Packed::Blob(start, self.bytes.len())
-                }
-            });
-        }
-        Ok(())
-    }
-
-    fn rows(&self, columns: usize) -> impl Iterator<Item = Vec<ValueRef<'_>>> {
-        self.cells.chunks(columns.max(1)).map(|cells| {
-            let cells = cells.iter().map(|cell| match *cell {
-                Packed::Null => ValueRef::Null,
-                Packed::Integer(number) => ValueRef::Integer(number),
-                Packed::Real(number) => ValueRef::Real(number),
-                Packed::Text(start, end) => ValueRef::Text(&self.bytes[start..end]),
-                Packed::Blob(start, end) => ValueRef::Blob(&self.bytes[start..end]),
-            });
-            cells.collect()
-        })
-    }
-}
-
-/// Makes `db` fit for statements of the user's own: they can read the store, and nothing else. The function
-/// `host_of(url)` is there too.
-///
-/// # Errors
-/// [`StoreError`]
-pub fn guard(db: &mut Connection) -> Result<(), StoreError> {
-    db.create_scalar_function(
-        "host_of",
-        1,
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
-        |call| {
-            let text = call.get_raw(0).as_str_or_null().unwrap_or_default().unwrap_or_default();
-            Ok(url::Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned)))
-        },
-    )?;
-    db.authorizer(Some(|context: AuthContext<'_>| match context.action {
-        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive | AuthAction::Transaction { .. } => {
-            Authorization::Allow
-        }
-        AuthAction::Function { function_name } if !function_name.eq_ignore_ascii_case("load_extension") => {
-            Authorization::Allow
-        }
-        AuthAction::Pragma { pragma_name, .. } if HARMLESS.contains(&pragma_name.to_ascii_lowercase().as_str()) => {
-            Authorization::Allow
-        }
-        _ => Authorization::Deny,
-    }))?;
-    Ok(())
-}
-
-/// Pragmas that tell something and change nothing.
-const HARMLESS: [&str; 8] = [
-    "table_info",
-    "table_xinfo",
-    "table_list",
-    "index_list",
-    "index_info",
-    "database_list",
-    "compile_options",
-    "function_list",
-];
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 
 use super::*;
+use crate::store::guard::guard;
 use crate::store::{open_for_reading, open_for_writing};
 
 /// Enough for several pieces.
