@@ -56,20 +56,30 @@ enum Raw {
 enum Place {
     /// It takes its name.
     Named(Partial),
-    /// It was there already.
-    Stdout,
+    /// It was there already and stays: standard output, a pipe, a device.
+    There,
     /// It has no name, and is copied to standard output in the end.
     Spool(File),
 }
 
 impl Output {
-    /// A file that is to be called `path`.
+    /// A file that is to be called `path`; what is there and no file (a pipe, a device) is written to as it is.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn file(path: &Path, packing: Option<Packing>) -> Result<Self> {
+        let found = fs::metadata(path).ok();
+        if found.as_ref().is_some_and(|found| !found.is_file()) {
+            let file = File::options().write(true).open(path);
+            let file = file.map_err(|source| ExportError::File { path: path.into(), source })?;
+            return Self::new(Raw::File(file), Place::There, packing);
+        }
         let partial = Partial::beside(path)?;
         let file = File::create_new(&partial.path).map_err(|source| partial.error(source))?;
+        if let Some(found) = found {
+            // Who could not read the earlier one cannot read this one.
+            file.set_permissions(found.permissions()).map_err(|source| partial.error(source))?;
+        }
         Self::new(Raw::File(file), Place::Named(partial), packing)
     }
 
@@ -78,7 +88,7 @@ impl Output {
     /// # Errors
     /// None but those of compression.
     pub fn stdout(packing: Option<Packing>) -> Result<Self> {
-        Self::new(Raw::Stdout(io::stdout()), Place::Stdout, packing)
+        Self::new(Raw::Stdout(io::stdout()), Place::There, packing)
     }
 
     /// Standard output, but not before all is done: whoever reads there slowly then holds up nothing.
@@ -104,7 +114,7 @@ impl Output {
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Named(partial) => Some(&partial.path),
-            Place::Stdout | Place::Spool(_) => None,
+            Place::There | Place::Spool(_) => None,
         }
     }
 

@@ -407,6 +407,33 @@ fn a_file_takes_its_name_when_it_is_whole_and_not_before() {
 }
 
 #[test]
+fn what_is_no_file_is_written_to_and_never_replaced() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    for format in [Format::Csv, Format::Sqlite] {
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).expect("a pipe")
+        });
+        let output = Output::file(&pipe, None).expect("a pipe");
+        fill(sink(format, output, Style::default()).expect("a sink"), &texts(&["a"]), &[&[text("b")]])
+            .expect("an export");
+        let bytes = reader.join().expect("no panic");
+        assert!(bytes == b"a\r\nb\r\n" || bytes.starts_with(b"SQLite format 3\0"), "{format:?}");
+    }
+    assert!(fs::metadata(&pipe).expect("still there").file_type().is_fifo());
+    // A file that is replaced keeps its readers.
+    let secret = folder.path().join("secret.csv");
+    fs::write(&secret, "").expect("a file");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a file of ours");
+    Output::file(&secret, None).expect("a file").commit().expect("a file");
+    assert_eq!(fs::metadata(&secret).expect("a file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(names(folder.path()), ["pipe", "secret.csv"]);
+}
+
+#[test]
 fn people_see_columns_that_line_up_and_nothing_that_harms_their_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t");
