@@ -50,8 +50,10 @@
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) and never are one. The supervisor sees no tokio, reqwest or
-//! rusqlite; `archive` reads files, for `url_list` and fetchers; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network and no clock.
+//! [`fetcher::retry_after`], [`fetcher::http::address`], [`fetcher::single`]) and never are one; they hand rows of the
+//! store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers. The supervisor
+//! sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no
+//! network and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod archive;
@@ -59,6 +61,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod demo_site;
+pub mod export;
 pub mod extract;
 pub mod fetcher;
 pub mod process;

@@ -5,10 +5,12 @@ pub mod cat;
 pub mod crawl;
 pub mod demo;
 pub mod explain;
+pub mod export;
 pub mod import;
 pub mod log;
 pub mod retry;
 pub mod robots;
+pub mod sql;
 pub mod status;
 pub mod summary;
 pub mod try_rules;
@@ -55,6 +57,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Audit(args) => audit::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Sql(args) => sql::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Try(args) => try_rules::run(&args),
     }

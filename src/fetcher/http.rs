@@ -35,6 +35,7 @@ use url::Url;
 pub use self::body::{Body, SMALL};
 use self::body::{Budget, Deadline, Reader};
 use self::clients::{Clients, Way};
+pub use self::coding::ACCEPTED as ACCEPTED_CODINGS;
 pub use self::cookies::CookieFileError;
 use self::cookies::Jar;
 use self::failure::{ByProxy, failure};
@@ -47,8 +48,8 @@ use crate::config::values::{Networks, ProxyUrl, Resolve};
 use crate::protocol::Validators;
 use crate::record::{ErrorClass, Failure, HttpVersion};
 
-/// What a crawler of web pages asks for.
-const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// What a crawler of web pages asks for: the `Accept` header of every request.
+pub const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Headers that belong to the connection or to the URL: a fixed value would break the framing of requests,
 /// or send every host the name of one.

@@ -159,7 +159,7 @@ fn every_line_finds_its_outcome_and_duplicates_are_one_url() {
         ),
         ["https://a.example/x|1|ok|200|2023-11-14T22:13:20.123Z|1|1"]
     );
-    assert_eq!(place.rows("SELECT * FROM links"), ["https://a.example/x|https://b.example/|to b|nofollow"]);
+    assert_eq!(place.rows("SELECT * FROM links"), ["https://a.example/x|https://b.example/|to b|nofollow|1"]);
     let error = place.rows("SELECT error, error_message, final_url FROM pages WHERE outcome = 'rejected'");
     assert_eq!(error, ["rejected|not a URL: relative URL without a base|-"]);
 }

@@ -44,7 +44,7 @@ JOIN url u ON u.url_id = i.url_id
 LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
 
 CREATE VIEW links AS
-SELECT u.url AS from_url, l.value ->> 0 AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel
+SELECT u.url AS from_url, l.value ->> 0 AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel, k.url_id
 FROM page_link k
 JOIN url u ON u.url_id = k.url_id
 JOIN json_each(k.links) l;
@@ -72,7 +72,7 @@ SELECT u.url, r.attempt,
        strftime('%Y-%m-%dT%H:%M:%S', r.started_us / 1000000, 'unixepoch') || printf('.%06dZ', r.started_us % 1000000) AS started_at,
        r.status, r.error, r.elapsed_ms, r.bytes, r.remote_ip,
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
-       r.url_id, r.run_id
+       r.url_id, r.run_id, r.request_id
 FROM request r
 JOIN url u ON u.url_id = r.url_id
 WHERE r.is_last;
@@ -98,7 +98,7 @@ CREATE VIEW extract_problems AS
 SELECT u.url, c.name AS collection, p.number AS item, p.field,
        CASE p.kind WHEN 0 THEN 'missing' WHEN 1 THEN 'unparsable' WHEN 2 THEN 'not_readable' WHEN 3 THEN 'too_many'
                    WHEN 4 THEN 'processor' END AS problem,
-       p.found, p.run_id
+       p.found, p.run_id, p.problem_id
 FROM extract_problem p
 JOIN collection c ON c.collection_id = p.collection_id
 JOIN url u ON u.url_id = p.url_id;
@@ -112,7 +112,7 @@ JOIN collection c ON c.collection_id = f.collection_id
 JOIN host h ON h.host_id = f.host_id;
 
 CREATE VIEW tables AS
-SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells
+SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells, e.url_id
 FROM page_extra e
 JOIN url u ON u.url_id = e.url_id
 JOIN json_each(e.tables) t
