@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pair::{recv_with_fds, send_with_fd};
 use super::poll::{Interest, PollSet};
+use crate::protocol::frame::encode_head;
 use crate::protocol::{FrameBuffer, FrameError, encode};
 
 /// Received in one turn at most, so that the owner's loop sees its other descriptors too.
@@ -74,6 +75,17 @@ impl Channel {
     /// [`ChannelError::Frame`] if it cannot be encoded.
     pub fn send<T: Serialize>(&mut self, message: &T, fd: Option<OwnedFd>) -> Result<(), ChannelError> {
         self.send_frame(encode(message)?, fd);
+        Ok(())
+    }
+
+    /// Puts `message` into the outbox, and bulk bytes behind it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Frame`] if it cannot be encoded.
+    pub fn send_with_tail<T: Serialize>(&mut self, message: &T, tail: &[u8]) -> Result<(), ChannelError> {
+        let mut frame = encode_head(message, tail.len())?;
+        frame.extend_from_slice(tail);
+        self.send_frame(frame, None);
         Ok(())
     }
 
@@ -162,6 +174,17 @@ impl Channel {
         })
     }
 
+    /// The same with the bulk bytes behind it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Frame`]
+    pub fn next_with_tail<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<(T, Vec<u8>)>, ChannelError> {
+        Ok(match self.inbox.next()? {
+            Some(frame) => Some((frame.message()?, frame.tail.to_vec())),
+            None => None,
+        })
+    }
+
     /// The descriptor that came with the earliest message whose descriptor was not taken yet.
     pub fn take_fd(&mut self) -> Option<OwnedFd> {
         self.passed.pop_front()
@@ -191,6 +214,18 @@ mod tests {
         let got: Vec<u32> = std::iter::from_fn(|| b.next().unwrap()).collect();
         assert_eq!(got, [1, 2, 3]);
         assert!(b.take_fd().is_some() && b.take_fd().is_none());
+    }
+
+    #[test]
+    fn bulk_bytes_travel_behind_their_message() {
+        let (mut a, mut b) = channels();
+        a.send_with_tail(&"page", &[7; 5000]).unwrap();
+        a.send_with_tail(&"empty", &[]).unwrap();
+        a.flush().unwrap();
+        b.receive().unwrap();
+        assert_eq!(b.next_with_tail::<String>().unwrap(), Some(("page".to_owned(), vec![7; 5000])));
+        assert_eq!(b.next_with_tail::<String>().unwrap(), Some(("empty".to_owned(), Vec::new())));
+        assert_eq!(b.next_with_tail::<String>().unwrap(), None);
     }
 
     #[test]

@@ -25,10 +25,20 @@ pub enum ConditionError {
 /// # Errors
 /// [`ConditionError`]
 pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
+    check(db, condition)?;
+    let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
+    db.query_row(&sql, [], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
+}
+
+/// Whether `condition` is one over `pages`, and nothing more.
+///
+/// # Errors
+/// [`ConditionError`]
+pub(super) fn check(db: &Connection, condition: &str) -> Result<(), ConditionError> {
     // By itself first: what only makes sense between brackets would reach beyond them.
     let alone = format!("SELECT 1 FROM pages WHERE {condition}\n");
-    let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
-    let mut statement = db.prepare(&alone).and_then(|_| db.prepare(&sql)).map_err(|error| match error {
+    let sql = format!("SELECT 1 FROM pages WHERE {}", is_named(condition));
+    let statement = db.prepare(&alone).and_then(|_| db.prepare(&sql)).map_err(|error| match error {
         rusqlite::Error::SqlInputError { msg, .. } => ConditionError::Sql(msg),
         rusqlite::Error::MultipleStatement => ConditionError::NotOne,
         other => ConditionError::Sql(other.to_string()),
@@ -36,11 +46,11 @@ pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
     if statement.parameter_count() > 0 {
         return Err(ConditionError::Sql("it has parameters, and nothing to put in their place".to_owned()));
     }
-    statement.query_row([], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
+    Ok(())
 }
 
 /// The condition stands on lines of its own, so that a comment at its end hides nothing.
-fn is_named(condition: &str) -> String {
+pub(super) fn is_named(condition: &str) -> String {
     format!("url_id IN (SELECT url_id FROM pages WHERE (\n{condition}\n))")
 }
 
