@@ -260,6 +260,10 @@ pub struct CrawlOptions {
     #[serde(skip)]
     pub no_store_bodies: bool,
 
+    /// Keep the headers of answers, without the values of cookies [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub store_headers: Option<bool>,
+
     /// Stop after so many URLs, resumable (exit code 3) [default: no limit]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -422,6 +426,8 @@ pub struct Settings {
     pub retries: u16,
     /// Whether bodies are kept.
     pub store_bodies: bool,
+    /// Whether headers of answers are kept.
+    pub store_headers: bool,
     /// URLs of one invocation.
     pub limit: Option<u64>,
     /// Time of one invocation.
@@ -504,6 +510,7 @@ impl CrawlOptions {
             retries: self.retries.or(file.retries),
             store_bodies: if self.no_store_bodies { Some(false) } else { self.store_bodies.or(file.store_bodies) },
             no_store_bodies: false,
+            store_headers: self.store_headers.or(file.store_headers),
             limit: self.limit.or(file.limit),
             max_wall: self.max_wall.or(file.max_wall),
             grace: self.grace.or(file.grace),
@@ -657,6 +664,7 @@ impl CrawlOptions {
             )?,
             retries: self.retries.unwrap_or(DEFAULT_RETRIES),
             store_bodies: if self.no_store_bodies { false } else { self.store_bodies.unwrap_or(true) },
+            store_headers: self.store_headers.unwrap_or(true),
             limit: self.limit,
             max_wall: self.max_wall.map(|span| span.0),
             grace: self.grace.map_or(DEFAULT_GRACE, |span| span.0),

@@ -1,9 +1,11 @@
 //! The nouns every room shares: URLs and their identity, hosts, outcomes, page records. No I/O.
 //!
 //! - [`dedup`]: under which text two URLs are one.
+//! - [`headers`]: header lines of answers, packed.
 //! - [`items`]: what rules find.
 
 pub mod dedup;
+pub mod headers;
 pub mod items;
 
 use std::fmt;

@@ -98,6 +98,7 @@ pub fn crawl_locked(
         ));
     }
     let session = Session {
+        collections: Vec::new(),
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
+    LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
 };
 use reqwest::{Method, Request, Response, StatusCode, Version};
 use url::Url;
@@ -107,6 +107,8 @@ pub struct HttpOptions {
     pub ca_certs: Vec<PathBuf>,
     /// Cookies to begin with, a file in Netscape's format.
     pub cookie_file: Option<PathBuf>,
+    /// Whether an exchange tells the header lines of its answer.
+    pub keep_headers: bool,
 }
 
 /// Why no client can be made of some [`HttpOptions`]. Never shows a header's value: it may be a secret.
@@ -175,6 +177,9 @@ pub struct Exchange {
     pub http_version: Option<HttpVersion>,
     /// Bytes of the body that were received, before decoding.
     pub bytes: u64,
+    /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came, but for those of
+    /// cookies.
+    pub headers: Vec<u8>,
     /// The answer, or what kept the URL from one.
     pub answer: Result<Answer, Failure>,
 }
@@ -225,6 +230,7 @@ struct Shared {
     accept_types: Vec<String>,
     budget: Budget,
     timeout: Duration,
+    keep_headers: bool,
 }
 
 impl Http {
@@ -257,6 +263,7 @@ impl Http {
                 accept_types: options.accept_types.clone(),
                 budget: Budget::new(options.max_body_bytes, options.large_bodies, options.min_speed),
                 timeout: options.timeout,
+                keep_headers: options.keep_headers,
             }),
         })
     }
@@ -278,8 +285,8 @@ impl Http {
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
         let mut seen = Seen::default();
         let answer = self.shared.exchange(ask, &mut seen).await;
-        let Seen { status, remote_ip, http_version, bytes } = seen;
-        Exchange { status, remote_ip, http_version, bytes, answer }
+        let Seen { status, remote_ip, http_version, bytes, headers } = seen;
+        Exchange { status, remote_ip, http_version, bytes, headers, answer }
     }
 }
 
@@ -290,6 +297,7 @@ struct Seen {
     remote_ip: Option<IpAddr>,
     http_version: Option<HttpVersion>,
     bytes: u64,
+    headers: Vec<u8>,
 }
 
 impl Shared {
@@ -324,6 +332,9 @@ impl Shared {
         seen.status = Some(response.status().as_u16());
         let mut answer = head(&response)?;
         seen.http_version = Some(version(&response)?);
+        if self.keep_headers && ask.want == Want::Page {
+            seen.headers = header_lines(response.headers());
+        }
         if ask.policy.cookies {
             self.jar.take(ask.url, response.headers());
         }
@@ -502,6 +513,27 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         skipped: None,
         body: Body::default(),
     })
+}
+
+/// The lines of `headers`. Of a cookie only what is no secret: whoever has the store shall not have the session.
+fn header_lines(headers: &HeaderMap) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(512);
+    for (name, value) in headers {
+        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.extend_from_slice(b": ");
+        let value = value.as_bytes();
+        if *name == SET_COOKIE {
+            let pair = value.split(|byte| *byte == b';').next().unwrap_or_default();
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            lines.extend_from_slice(name);
+            lines.push(b'=');
+            lines.extend_from_slice(&value[pair.len()..]);
+        } else {
+            lines.extend_from_slice(value);
+        }
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }
 
 /// The headers of every request: the defaults, then the user's.

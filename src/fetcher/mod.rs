@@ -102,6 +102,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
         proxies: settings.proxy.clone(),
         ca_certs: settings.ca_cert.clone(),
         cookie_file: settings.cookie_file.clone(),
+        keep_headers: settings.store_headers,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::protocol::{
     BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
     RobotsHead, RobotsText,
 };
+use crate::record::headers::Packer;
 use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
 use crate::robots::{self, Decision, Robots};
 
@@ -37,6 +38,9 @@ const ZSTD_LEVEL: i32 = 1;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Most bytes of packed headers that a redirect takes along: a chain of a thousand fits a frame.
+const MAX_TRAVELLING_HEADERS: usize = 4096;
 
 /// What holds for one visit.
 #[derive(Debug)]
@@ -99,6 +103,7 @@ pub struct Visitor {
 struct Tools {
     extractor: Extractor,
     zstd: zstd::bulk::Compressor<'static>,
+    packer: Packer,
 }
 
 /// What a redirect asks for.
@@ -221,6 +226,7 @@ impl Visitor {
             bytes: exchange.bytes,
             remote_ip: exchange.remote_ip,
             http_version: exchange.http_version,
+            headers: self.tools.borrow_mut().pack(&exchange),
         });
         if let Ok(answer) = &exchange.answer {
             self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
@@ -560,6 +566,8 @@ impl Visitor {
             charset: None,
             body: None,
             page: None,
+            items: None,
+            extras: None,
         }
     }
 
@@ -573,6 +581,8 @@ impl Visitor {
             let head = PageHead {
                 ending: Ending::Final { outcome: Outcome::Failed, failure: Some(failure) },
                 page: None,
+                items: None,
+                extras: None,
                 body: None,
                 ..head
             };
@@ -619,7 +629,7 @@ struct Limits {
 impl Tools {
     fn new() -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), zstd }
+        Self { extractor: Extractor::new(), zstd, packer: Packer::new() }
     }
 
     fn process(&mut self, url: &Url, content_type: Option<&str>, body: &[u8], limits: &Limits) -> Processed {
@@ -647,6 +657,17 @@ impl Tools {
             processed.zstd = self.compress(body);
         }
         processed
+    }
+
+    /// The header lines of an answer, for its record. Those of a redirect travel on with the job, so they are small or
+    /// left out.
+    fn pack(&mut self, exchange: &Exchange) -> Vec<u8> {
+        if exchange.headers.is_empty() {
+            return Vec::new();
+        }
+        let packed = self.packer.pack(&exchange.headers).unwrap_or_default();
+        let travels = exchange.answer.as_ref().is_ok_and(Answer::is_redirect);
+        if travels && packed.len() > MAX_TRAVELLING_HEADERS { Vec::new() } else { packed }
     }
 
     fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {

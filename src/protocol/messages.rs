@@ -10,10 +10,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -496,6 +497,9 @@ pub struct RequestHead {
     pub remote_ip: Option<std::net::IpAddr>,
     /// `HTTP/1.1` and the like.
     pub http_version: Option<HttpVersion>,
+    /// Header lines of the answer, packed (see [`crate::record::headers`]); empty: not kept.
+    #[serde(with = "serde_bytes")]
+    pub headers: Vec<u8>,
 }
 
 /// What a request was for.
@@ -627,6 +631,10 @@ pub struct PageHead {
     pub body: Option<BodyHead>,
     /// Fields of an HTML page.
     pub page: Option<PageFields>,
+    /// What the rules found; `None`: none is for this page.
+    pub items: Option<Box<PageItems>>,
+    /// What else of the page was asked for.
+    pub extras: Option<Box<PageExtras>>,
 }
 
 /// How an attempt ended.

@@ -36,16 +36,15 @@ CREATE TABLE extract_problem(
 );
 CREATE INDEX extract_problem_url ON extract_problem(url_id);
 
--- How often each field was found, host by host and run by run. The field '' is the collection as a whole: pages that
--- matched, and those with an item.
+-- How often each field was found, run by run and host by host; one row to write instead of one a field.
 CREATE TABLE field_rate(
   run_id        INTEGER NOT NULL,
   collection_id INTEGER NOT NULL,
   host_id       INTEGER NOT NULL,
-  field         TEXT NOT NULL,
-  of_items      INTEGER NOT NULL,
-  found         INTEGER NOT NULL,
-  PRIMARY KEY(run_id, collection_id, host_id, field)
+  -- JSON object: field -> [items that could have it, items that had it]; under '' pages that matched, and those of
+  -- them with an item.
+  counts        TEXT NOT NULL,
+  PRIMARY KEY(run_id, collection_id, host_id)
 ) WITHOUT ROWID;
 
 -- What was asked for with --metadata, --text, --markdown, --tables.
@@ -58,7 +57,7 @@ CREATE TABLE page_extra(
 );
 
 -- Header lines of the answer, "name: value" each ended by CR LF, values as they came. Compressed with zstd and a
--- dictionary, see store/headers.rs. NULL: not kept.
+-- dictionary, see record/headers.rs. NULL: not kept.
 ALTER TABLE request ADD COLUMN headers BLOB;
 
 -- Where in an archive (--from-warc) its answer is; NULL: in the network.

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::items::{Collections, Origin, insert_extras};
 use crate::protocol::{
     Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
 };
+use crate::record::items::Collection;
 use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
 /// Host ids kept at hand while importing; past it the cache starts anew.
@@ -44,6 +46,8 @@ pub struct Session {
     pub config: String,
     /// The lists of this run.
     pub lists: Vec<ListFile>,
+    /// The collections of its rules.
+    pub collections: Vec<Collection>,
 }
 
 /// The open store, its present run and the counts that go with it.
@@ -56,6 +60,7 @@ pub struct Store {
     counts: Counts,
     /// What the open transaction adds.
     change: Change,
+    collections: Collections,
     /// With whether they are known to be listed.
     host_ids: HashMap<String, (HostId, bool)>,
     /// Lists of which lines are in the store from an earlier reading.
@@ -159,6 +164,7 @@ impl Store {
             lists_known.push(complete.is_some() && complete == list.fingerprint);
             lists.push((file_id, list.clone()));
         }
+        let collections = Collections::declare(&transaction, &session.collections)?;
         transaction.commit()?;
         let ready = Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
         let store = Self {
@@ -170,6 +176,7 @@ impl Store {
             opened: Instant::now(),
             counts,
             change: Change::default(),
+            collections,
             host_ids: HashMap::new(),
             inserted_at: now,
         };
@@ -199,6 +206,7 @@ impl Store {
                 // The failed statement may have rolled back already; then this one fails, and that is fine.
                 let _ = self.db.execute_batch("ROLLBACK");
                 self.host_ids.clear();
+                self.collections.forget();
             }
         }
         result
@@ -235,7 +243,7 @@ impl Store {
         for (host_id, host) in &self.change.hosts {
             update.execute(params![host_id, host.fetched, host.failed, host.elapsed_ms])?;
         }
-        Ok(())
+        self.collections.write_rates(&self.db)
     }
 
     fn active_ms(&self) -> u64 {
@@ -454,6 +462,13 @@ impl Store {
             self.statement("INSERT INTO page_link(url_id, links) VALUES (?1, ?2)")?
                 .execute(params![head.url_id, links])?;
         }
+        if let Some(items) = &head.items {
+            let of = Origin { url_id: head.url_id, host_id, run_id: self.run_id, fetched_at: head.started_at };
+            self.collections.insert(&self.db, &of, items)?;
+        }
+        if let Some(extras) = &head.extras {
+            insert_extras(&self.db, head.url_id, extras)?;
+        }
         self.change.bytes += done.bytes;
         self.count_host(host_id, outcome, head.elapsed_ms);
         Ok(done)
@@ -480,11 +495,12 @@ impl Store {
                 request.bytes,
                 request.remote_ip.map(|ip| ip.to_string()),
                 request.http_version.map(|version| version.number()),
+                (!request.headers.is_empty()).then_some(&request.headers),
             ];
             self.statement(
                 "INSERT INTO request(url_id, run_id, host_id, url, kind, attempt, is_last, started_us, elapsed_ms, gap_ms, \
-                   status, error, bytes, remote_ip, http_version) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                   status, error, bytes, remote_ip, http_version, headers) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(row)?;
         }

@@ -6,15 +6,17 @@
 //! - `pull`: what the supervisor asks of the writer.
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
-//! - [`collections`]: what rules were declared, with a view for each collection; [`headers`] of answers.
+//! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
+//!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
 pub mod audit;
 pub mod collections;
-pub mod headers;
+pub mod drift;
 pub mod insert;
+pub mod items;
 pub mod life;
 pub mod migrations;
 mod pull;

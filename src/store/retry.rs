@@ -105,6 +105,8 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     )?;
     let of_them = "WHERE url_id IN (SELECT url_id FROM temp.again)";
     transaction.execute(&format!("DELETE FROM page_link {of_them}"), [])?;
+    transaction.execute(&format!("DELETE FROM page_extra {of_them}"), [])?;
+    transaction.execute(&format!("DELETE FROM extract_problem {of_them}"), [])?;
     transaction.execute(&format!("DELETE FROM page {of_them}"), [])?;
     let count = transaction
         .execute(&format!("UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts {of_them}"), [])?;

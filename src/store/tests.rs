@@ -33,7 +33,7 @@ impl Place {
             name: (*name).to_owned(),
             fingerprint: fingerprint.map(str::to_owned),
         });
-        let session = Session { pid: 1, config: "{}".into(), lists: lists.collect() };
+        let session = Session { pid: 1, config: "{}".into(), lists: lists.collect(), collections: Vec::new() };
         Store::open(&self.path, &session).expect("a store")
     }
 
@@ -98,6 +98,7 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
             bytes: body.len() as u64,
             remote_ip: Some([192, 0, 2, 1].into()),
             http_version: Some(HttpVersion::Http11),
+            headers: Vec::new(),
         }],
         attempt: 1,
         hold_until: 0,
@@ -110,6 +111,8 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
             links: Some(r#"[["https://b.example/","to b","nofollow"]]"#.into()),
             ..PageFields::default()
         }),
+        items: None,
+        extras: None,
     };
     (head, zstd::bulk::compress(body, 1).expect("compression"))
 }
@@ -542,7 +545,7 @@ fn an_audit_finds_what_is_missing() {
 #[test]
 fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
     let place = Place::new();
-    let session = Session { pid: 1, config: r#"{"rate":"2/s"}"#.into(), lists: Vec::new() };
+    let session = Session { pid: 1, config: r#"{"rate":"2/s"}"#.into(), lists: Vec::new(), collections: Vec::new() };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
     let mut largest = Vec::new();
     for (n, started_us) in [(1, 0), (2, 500_000), (3, 1_000_000), (4, 1_200_000), (5, 1_400_000)] {

@@ -102,9 +102,10 @@ JOIN collection c ON c.collection_id = p.collection_id
 JOIN url u ON u.url_id = p.url_id;
 
 CREATE VIEW field_rates AS
-SELECT f.run_id, c.name AS collection, h.name AS host, f.field, f.of_items, f.found,
-       CAST(f.found AS REAL) / f.of_items AS rate
+SELECT f.run_id, c.name AS collection, h.name AS host, n.key AS field, n.value ->> 0 AS of_items, n.value ->> 1 AS found,
+       round(CAST(n.value ->> 1 AS REAL) / (n.value ->> 0), 4) AS rate
 FROM field_rate f
+JOIN json_each(f.counts) n
 JOIN collection c ON c.collection_id = f.collection_id
 JOIN host h ON h.host_id = f.host_id;
 

@@ -45,6 +45,7 @@ fn options() -> HttpOptions {
         proxies: Vec::new(),
         ca_certs: Vec::new(),
         cookie_file: None,
+        keep_headers: true,
     }
 }
 
