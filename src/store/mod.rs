@@ -8,6 +8,7 @@
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
 //!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
+//! - [`reextract`]: rules applied again to stored pages.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
@@ -21,6 +22,7 @@ pub mod life;
 pub mod migrations;
 mod pull;
 pub mod read;
+pub mod reextract;
 pub mod retry;
 
 #[cfg(test)]

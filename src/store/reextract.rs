@@ -12,9 +12,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::items::Origin;
 use super::retry::{self, ConditionError};
 use super::{StoreError, collections};
-use crate::protocol::HostId;
 use crate::protocol::reextract::{Changes, Example, PageJob, Report};
 use crate::record::items::{Collection, PageItems};
 use crate::record::{Outcome, UrlId};
@@ -33,19 +33,6 @@ pub enum ReworkError {
     /// What pages are wanted.
     #[error(transparent)]
     Condition(#[from] ConditionError),
-}
-
-/// A stored page, as far as its items go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// Its URL.
-    pub url_id: UrlId,
-    /// The URL's host.
-    pub host_id: HostId,
-    /// The run that fetched it.
-    pub run_id: i64,
-    /// When.
-    pub fetched_at: i64,
 }
 
 /// A store whose pages are read again.
@@ -163,21 +150,18 @@ impl Rework {
             self.in_batch = true;
         }
         let db = &self.db;
-        db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2)")?.execute(params![page.url_id, page.run_id])?;
-        // The page fetched last says what the item is; which of two processes comes first makes no difference.
-        let mut insert = db.prepare_cached(
+        db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2, ?3)")?
+            .execute(params![page.url_id, page.run_id, page.fetched_at])?;
+        // As in a crawl, see `store::items`: the page fetched last says what the item is, whoever comes first.
+        const WINS: &str = "(excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)";
+        let mut insert = db.prepare_cached(&format!(
             "INSERT INTO temp.fresh(collection, key, url_id, number, run_id, data, first_seen, last_seen) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) \
              ON CONFLICT(collection, key) WHERE key IS NOT NULL DO UPDATE SET \
-               first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen), \
-               (url_id, number, run_id, data) = \
-                 (SELECT w.column1, w.column2, w.column3, w.column4 FROM (VALUES \
-                    (excluded.url_id, excluded.number, excluded.run_id, excluded.data, \
-                     (excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)), \
-                    (url_id, number, run_id, data, \
-                     (excluded.last_seen, excluded.url_id, excluded.number) <= (last_seen, url_id, number))) w \
-                  WHERE w.column5)",
-        )?;
+               url_id = iif({WINS}, excluded.url_id, url_id), number = iif({WINS}, excluded.number, number), \
+               run_id = iif({WINS}, excluded.run_id, run_id), data = iif({WINS}, excluded.data, data), \
+               first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)"
+        ))?;
         for item in &found.items {
             insert.execute(params![
                 item.collection,
@@ -202,14 +186,14 @@ impl Rework {
             ])?;
         }
         let mut insert = db.prepare_cached(
-            "INSERT INTO temp.rate VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+            "INSERT INTO temp.rate VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
                of_items = of_items + excluded.of_items, found = found + excluded.found",
         )?;
         for count in &found.counts {
             let Some(collection) = self.declared.get(usize::from(count.collection)) else { continue };
             let field = count.field.and_then(|at| collection.fields.get(usize::from(at)));
-            let field = field.map_or("", |field| field.name.as_str());
-            insert.execute(params![page.run_id, count.collection, page.host_id, field, count.of, count.found])?;
+            let (at, name) = (count.field.map_or(0, |at| u32::from(at) + 1), field.map_or("", |field| &field.name));
+            insert.execute(params![page.run_id, count.collection, page.host_id, at, name, count.of, count.found])?;
         }
         Ok(())
     }
@@ -336,7 +320,8 @@ fn pages(is_partial: bool) -> String {
 
 /// Finds out which fresh items are which stored ones, and what differs.
 ///
-/// An item of a page that was not read gives way only to one of a page fetched later.
+/// An item of a page that was not read gives way only to one of a page fetched later. One that its page had when it was
+/// fetched before, and no longer has, stays as it stayed in the crawl.
 const COMPARE: &str = "
 UPDATE temp.fresh SET item_id = CASE WHEN key IS NULL
   THEN (SELECT i.item_id FROM item i JOIN temp.declared d ON d.collection_id = i.collection_id
@@ -346,13 +331,14 @@ UPDATE temp.fresh SET item_id = CASE WHEN key IS NULL
 CREATE INDEX temp.fresh_item ON fresh(item_id);
 INSERT INTO temp.added SELECT fresh_id, collection FROM temp.fresh WHERE item_id IS NULL;
 INSERT INTO temp.winner SELECT f.fresh_id, f.item_id, f.collection, f.data IS NOT i.data
-  FROM temp.fresh f JOIN item i ON i.item_id = f.item_id
-  WHERE i.url_id IN (SELECT url_id FROM temp.page_read)
+  FROM temp.fresh f JOIN item i ON i.item_id = f.item_id LEFT JOIN temp.page_read r ON r.url_id = i.url_id
+  WHERE i.last_seen >= r.fetched_at
      OR (f.last_seen, f.url_id, f.number) >= (i.last_seen, i.url_id, i.number);
 INSERT INTO temp.changed SELECT fresh_id, collection FROM temp.winner WHERE differs;
 INSERT INTO temp.removed SELECT i.item_id, d.number
   FROM item i JOIN temp.declared d ON d.collection_id = i.collection_id
-  WHERE i.url_id IN (SELECT url_id FROM temp.page_read)
+    JOIN temp.page_read r ON r.url_id = i.url_id
+  WHERE i.last_seen >= r.fetched_at
     AND NOT EXISTS (SELECT 1 FROM temp.fresh f WHERE f.item_id = i.item_id);
 ";
 
@@ -380,7 +366,8 @@ INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, 
 const REPLACE_RATES: &str = "
 DELETE FROM field_rate WHERE run_id IN (SELECT run_id FROM temp.page_read)
   AND collection_id IN (SELECT collection_id FROM temp.declared);
-INSERT INTO field_rate(run_id, collection_id, host_id, field, of_items, found)
-  SELECT r.run_id, d.collection_id, r.host_id, r.field, r.of_items, r.found
-  FROM temp.rate r JOIN temp.declared d ON d.number = r.collection;
+INSERT INTO field_rate(run_id, collection_id, host_id, counts)
+  SELECT r.run_id, d.collection_id, r.host_id, json_group_object(r.name, json_array(r.of_items, r.found) ORDER BY r.field)
+  FROM temp.rate r JOIN temp.declared d ON d.number = r.collection WHERE r.of_items > 0
+  GROUP BY r.run_id, d.collection_id, r.host_id;
 ";

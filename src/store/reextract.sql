@@ -7,7 +7,7 @@ CREATE TEMP TABLE declared(number INTEGER PRIMARY KEY, collection_id INTEGER);
 -- The pages a condition names.
 CREATE TEMP TABLE wanted(url_id INTEGER PRIMARY KEY);
 -- The pages that were read.
-CREATE TEMP TABLE page_read(url_id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL);
+CREATE TEMP TABLE page_read(url_id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL, fetched_at INTEGER NOT NULL);
 -- Items as the rules have them now.
 CREATE TEMP TABLE fresh(
   fresh_id   INTEGER PRIMARY KEY,
@@ -35,7 +35,8 @@ CREATE TEMP TABLE rate(
   run_id     INTEGER NOT NULL,
   collection INTEGER NOT NULL,
   host_id    INTEGER NOT NULL,
-  field      TEXT NOT NULL,
+  field      INTEGER NOT NULL,              -- 0: the collection as a whole, then its fields
+  name       TEXT NOT NULL,
   of_items   INTEGER NOT NULL,
   found      INTEGER NOT NULL,
   PRIMARY KEY(run_id, collection, host_id, field)
