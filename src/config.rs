@@ -12,6 +12,7 @@ pub mod values;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -239,6 +240,16 @@ pub struct CrawlOptions {
     #[serde(default)]
     pub host: Vec<HostRule>,
 
+    /// What is to be found on pages; a config key only. Read by [`crate::extract::rules`], which knows what is allowed.
+    #[arg(skip)]
+    #[serde(default)]
+    pub collection: Vec<toml::Value>,
+
+    /// The text of the config file, if there are collections in it.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub rules_text: Arc<str>,
+
     /// Largest body, in decompressed bytes; larger ones fail as too_large [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     pub max_body: Option<Size>,
@@ -418,6 +429,12 @@ pub struct Settings {
     pub network: Networks,
     /// What differs for some hosts; `insecure` is among it.
     pub host: Vec<HostRule>,
+    /// What is to be found on pages, for the store's record of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub collection: Vec<toml::Value>,
+    /// The same as it is written: the config file's text, empty if it has no collections.
+    #[serde(skip)]
+    pub rules_text: Arc<str>,
     /// Decompressed bytes.
     pub max_body: u64,
     /// Per URL.
@@ -463,7 +480,12 @@ impl CrawlOptions {
     /// [`ConfigError`] with line and column of what is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.into(), error))?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))
+        let mut options: Self =
+            toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))?;
+        if !options.collection.is_empty() {
+            options.rules_text = text.into();
+        }
+        Ok(options)
     }
 
     /// These options over those of a config file.
@@ -505,6 +527,8 @@ impl CrawlOptions {
             allow_private: self.allow_private || file.allow_private,
             network: file.network,
             host: file.host,
+            collection: file.collection,
+            rules_text: file.rules_text,
             max_body: self.max_body.or(file.max_body),
             max_redirects: self.max_redirects.or(file.max_redirects),
             retries: self.retries.or(file.retries),
@@ -654,6 +678,8 @@ impl CrawlOptions {
             ca_cert: self.ca_cert,
             network,
             host,
+            collection: self.collection,
+            rules_text: self.rules_text,
             max_body,
             max_redirects: within(
                 "max_redirects",

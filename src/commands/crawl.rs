@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 
 use super::{Coded, DISK_FULL, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
 use crate::cli::CrawlArgs;
-use crate::config::{CrawlOptions, Settings};
+use crate::config::{ConfigError, CrawlOptions, Settings};
+use crate::extract::rules::Rules;
 use crate::fetcher;
 use crate::process::lock::{LockError, StoreLock};
 use crate::process::signals::Signals;
@@ -63,6 +64,9 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
         None => CrawlOptions::default(),
     };
     let mut settings = args.options.over(file).resolve(limits::available_cpus())?;
+    if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.rules_text)) {
+        return Err(ConfigError::Parse(path, error.to_string()).into());
+    }
     settings.read_files()?;
     fetcher::check(&settings)?;
     Ok(settings)

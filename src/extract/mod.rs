@@ -15,6 +15,7 @@
 //! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
 //! - [`fields`]: the fields put together
+//! - [`rules`]: what the collections of a config file find; for these there is a tree
 
 pub mod captures;
 pub mod charset;
@@ -22,6 +23,7 @@ pub mod doctype;
 pub mod fields;
 pub mod resolve;
 pub mod robots;
+pub mod rules;
 pub mod seen;
 pub mod stack;
 pub mod tags;
