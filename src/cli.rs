@@ -15,6 +15,7 @@ Exit codes:
   3        stopped by a budget (--limit, --max-wall) or by failing processes; resumable
   4        the store is held by another run
   5        out of disk; resumable
+  6        as 0, but a field drifted (--fail-on-drift)
   130/143  stopped by SIGINT/SIGTERM; resumable";
 
 const WHY_EXIT_CODES: &str = "\

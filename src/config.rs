@@ -275,6 +275,11 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub store_headers: Option<bool>,
 
+    /// End with exit code 6 if rules find a field less often than in the last complete run, by more than its `drift`
+    #[arg(long)]
+    #[serde(default)]
+    pub fail_on_drift: bool,
+
     /// Stop after so many URLs, resumable (exit code 3) [default: no limit]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -445,6 +450,8 @@ pub struct Settings {
     pub store_bodies: bool,
     /// Whether headers of answers are kept.
     pub store_headers: bool,
+    /// Whether drift is a failure.
+    pub fail_on_drift: bool,
     /// URLs of one invocation.
     pub limit: Option<u64>,
     /// Time of one invocation.
@@ -535,6 +542,7 @@ impl CrawlOptions {
             store_bodies: if self.no_store_bodies { Some(false) } else { self.store_bodies.or(file.store_bodies) },
             no_store_bodies: false,
             store_headers: self.store_headers.or(file.store_headers),
+            fail_on_drift: self.fail_on_drift || file.fail_on_drift,
             limit: self.limit.or(file.limit),
             max_wall: self.max_wall.or(file.max_wall),
             grace: self.grace.or(file.grace),
@@ -691,6 +699,7 @@ impl CrawlOptions {
             retries: self.retries.unwrap_or(DEFAULT_RETRIES),
             store_bodies: if self.no_store_bodies { false } else { self.store_bodies.unwrap_or(true) },
             store_headers: self.store_headers.unwrap_or(true),
+            fail_on_drift: self.fail_on_drift,
             limit: self.limit,
             max_wall: self.max_wall.map(|span| span.0),
             grace: self.grace.map_or(DEFAULT_GRACE, |span| span.0),

@@ -164,7 +164,22 @@ fn every_column_of_every_view_is_in_the_readme_in_order() {
     let (_folder, db) = fresh_store();
     let mut views = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name").unwrap();
     let views: Vec<String> = views.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    assert_eq!(views, ["attempts", "inputs", "links", "pages", "requests", "robots_files", "runs"]);
+    assert_eq!(
+        views,
+        [
+            "attempts",
+            "extract_problems",
+            "field_rates",
+            "inputs",
+            "items",
+            "links",
+            "pages",
+            "requests",
+            "robots_files",
+            "runs",
+            "tables"
+        ]
+    );
     for view in views {
         let mut columns = db.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid").unwrap();
         let columns: Vec<String> = columns.query_map([&view], |row| row.get(0)).unwrap().map(Result::unwrap).collect();

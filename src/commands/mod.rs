@@ -31,6 +31,8 @@ pub const STOPPED: i32 = 3;
 pub const HELD: i32 = 4;
 /// Exit code: out of disk, resumable.
 pub const DISK_FULL: i32 = 5;
+/// Exit code: complete, but a field is found less often than before (`--fail-on-drift`).
+pub const DRIFTED: i32 = 6;
 /// Exit code: stopped by SIGINT, resumable.
 pub const INTERRUPTED: i32 = 130;
 /// Exit code: stopped by SIGTERM, resumable.

@@ -12,6 +12,9 @@ use crate::store::read::{HostLine, Summary};
 use crate::supervisor::Report;
 use crate::supervisor::progress::{grouped, printable, size};
 
+/// Drifted fields named in a summary for people.
+const DRIFTS_SHOWN: usize = 10;
+
 /// In which state the crawl is, in a word.
 fn state(summary: &Summary, owner: Option<u32>) -> &'static str {
     match &summary.run {
@@ -68,6 +71,7 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
             size(bytes)
         );
     }
+    data(&mut text, summary);
     hosts(&mut text, "slowest", &summary.slowest_hosts, |host| format!("{} ms", grouped(host.mean_ms)));
     hosts(&mut text, "most failing", &summary.failing_hosts, |host| {
         format!("{} of {}", grouped(host.failed), grouped(host.failed + host.fetched))
@@ -129,6 +133,27 @@ fn pace(summary: &Summary, report: Option<&Report>) -> (u64, Duration, u64) {
         }
         (None, Some(run)) => (requested(&run.outcomes), Duration::from_millis(run.active_ms), run.bytes),
         (None, None) => (0, Duration::ZERO, 0),
+    }
+}
+
+fn data(text: &mut String, summary: &Summary) {
+    if !summary.items.is_empty() || summary.problems > 0 {
+        let items: Vec<_> = summary.items.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+        let _ = write!(text, "  items: {}", if items.is_empty() { "none".to_owned() } else { items.join(", ") });
+        if summary.problems > 0 {
+            let s = if summary.problems == 1 { "" } else { "s" };
+            let _ = write!(text, "; {} problem{s} (see the view extract_problems)", grouped(summary.problems));
+        }
+        text.push('\n');
+    }
+    for drift in summary.drifts.iter().take(DRIFTS_SHOWN) {
+        let field = if drift.field.is_empty() { "pages with items" } else { &drift.field };
+        let host = drift.host.as_deref().map_or_else(String::new, |host| format!(" on {}", printable(host)));
+        let (before, now) = (100.0 * drift.before, 100.0 * drift.now);
+        let _ = writeln!(text, "  DRIFT: {}: {field}{host}: found in {now:.0} %, was {before:.0} %", drift.collection);
+    }
+    if summary.drifts.len() > DRIFTS_SHOWN {
+        let _ = writeln!(text, "  and {} more (see the view field_rates)", summary.drifts.len() - DRIFTS_SHOWN);
     }
 }
 

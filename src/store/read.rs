@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::StoreError;
+use super::drift::Drift;
 use crate::record::{CrawlUrl, Outcome};
 
 /// Hosts named in a summary, of each kind.
@@ -25,6 +26,12 @@ pub struct Summary {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Failures of the run by class, HTTP errors by status (`http_404`).
     pub errors: BTreeMap<String, u64>,
+    /// Items of the store by collection.
+    pub items: BTreeMap<String, u64>,
+    /// What the run met that was not as a rule says.
+    pub problems: u64,
+    /// Fields that the run found less often than the one before; filled in by who knows the limits.
+    pub drifts: Vec<Drift>,
     /// Hosts with the longest mean time per URL.
     pub slowest_hosts: Vec<HostLine>,
     /// Hosts with the most failures.
@@ -109,6 +116,17 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         )?;
         summary.errors =
             errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    }
+    // Each half has an index that answers it alone.
+    let mut items = db.prepare(
+        "SELECT c.name, n.items FROM collection c JOIN \
+           (SELECT collection_id, count(*) AS items FROM item WHERE key IS NOT NULL GROUP BY 1 UNION ALL \
+            SELECT collection_id, count(*) FROM item WHERE key IS NULL GROUP BY 1) n USING(collection_id)",
+    )?;
+    summary.items = items.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    if let Some(run) = &summary.run {
+        summary.problems =
+            db.query_row("SELECT count(*) FROM extract_problem WHERE run_id = ?1", [run.run_id], |row| row.get(0))?;
     }
     summary.slowest_hosts =
         hosts(&db, "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name")?;
