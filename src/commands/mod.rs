@@ -5,6 +5,7 @@ pub mod cat;
 pub mod crawl;
 pub mod demo;
 pub mod explain;
+pub mod extract;
 pub mod log;
 pub mod retry;
 pub mod robots;
@@ -53,6 +54,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Extract(args) => extract::run(&args),
     }
 }
 

@@ -51,9 +51,9 @@ pub struct Start {
 pub fn run(start: Start) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let opened = Rework::open(&start.path, start.collections, start.condition.as_deref(), start.writes);
-    let worked = opened.map_err(Failure::from).and_then(|store| {
-        Keeper::new(store, start.path.clone(), start.seats, &mut control).work()
-    });
+    let worked = opened
+        .map_err(Failure::from)
+        .and_then(|store| Keeper::new(store, start.path.clone(), start.seats, &mut control).work());
     let fatal = match worked {
         Ok(()) => return 0,
         // The supervisor is gone: nothing is to change any more.
@@ -251,7 +251,12 @@ impl<'a> Keeper<'a> {
                         break;
                     }
                     odd => {
-                        tracing::warn!(seat, generation = extractor.generation, ?odd, "an extractor answers what it was not asked");
+                        tracing::warn!(
+                            seat,
+                            generation = extractor.generation,
+                            ?odd,
+                            "an extractor answers what it was not asked"
+                        );
                         is_alive = false;
                         break;
                     }

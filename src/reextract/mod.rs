@@ -140,8 +140,7 @@ impl Supervisor {
     fn new(start: Start) -> Result<Self, ReextractError> {
         let system = |what| move |error| ReextractError::System(what, error);
         let board = StatusBoard::new(start.workers).map_err(system("map memory for the status of processes"))?;
-        let (ours, theirs) =
-            stream_pair(Mode::Nonblocking, Mode::Nonblocking).map_err(system("make a socket pair"))?;
+        let (ours, theirs) = stream_pair(Mode::Nonblocking, Mode::Nonblocking).map_err(system("make a socket pair"))?;
         let mut keep = start.inherited.clone();
         keep.push(theirs.as_raw_fd());
         keep.extend(start.lock.as_ref().map(|lock| lock.fd().as_raw_fd()));
@@ -264,7 +263,8 @@ impl Supervisor {
         if !self.channel.has_ended() {
             set.add(self.channel.fd(), self.channel.interest());
         }
-        let timeout = self.start.progress.due().map_or(TURN, |due| TURN.min(due.saturating_duration_since(Instant::now())));
+        let timeout =
+            self.start.progress.due().map_or(TURN, |due| TURN.min(due.saturating_duration_since(Instant::now())));
         // The line is due again and again, also when there is nothing to show yet.
         let timeout = timeout.max(Duration::from_millis(20));
         set.wait(Some(timeout)).map_err(|error| ReextractError::System("wait for events", error))?;
@@ -334,7 +334,9 @@ impl Supervisor {
             let (Some(pid), Some((_, since))) = (self.extractors[slot], self.board.row(slot).work()) else { continue };
             let at_it = now.saturating_sub(since.max(self.stalls_since));
             if at_it >= limit {
-                self.start.progress.warn(&format!("extractor {slot} (pid {pid}) is stuck for {} s; it is killed", at_it / 1000));
+                self.start
+                    .progress
+                    .warn(&format!("extractor {slot} (pid {pid}) is stuck for {} s; it is killed", at_it / 1000));
                 let _ = signals::kill(pid, Signal::SIGKILL);
                 self.board.row(slot).end_work();
             }

@@ -150,8 +150,11 @@ impl Rework {
             self.in_batch = true;
         }
         let db = &self.db;
-        db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2, ?3)")?
-            .execute(params![page.url_id, page.run_id, page.fetched_at])?;
+        db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2, ?3)")?.execute(params![
+            page.url_id,
+            page.run_id,
+            page.fetched_at
+        ])?;
         // As in a crawl, see `store::items`: the page fetched last says what the item is, whoever comes first.
         const WINS: &str = "(excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)";
         let mut insert = db.prepare_cached(&format!(
@@ -220,8 +223,10 @@ impl Rework {
         if self.writes {
             for (number, collection) in self.declared.iter().enumerate() {
                 let collection_id = collections::declare(&self.db, collection)?;
-                self.db
-                    .execute("UPDATE temp.declared SET collection_id = ?2 WHERE number = ?1", params![number, collection_id])?;
+                self.db.execute(
+                    "UPDATE temp.declared SET collection_id = ?2 WHERE number = ?1",
+                    params![number, collection_id],
+                )?;
             }
         }
         self.db.execute_batch(COMPARE)?;
@@ -235,11 +240,11 @@ impl Rework {
         Ok(report)
     }
 
-    /// Makes lasting what was prepared, and closes the store.
+    /// Makes lasting what was prepared.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn commit(self) -> Result<()> {
+    pub fn commit(&mut self) -> Result<()> {
         self.db.execute_batch("COMMIT")?;
         Ok(())
     }
@@ -252,9 +257,11 @@ impl Rework {
             problems: count("SELECT count(*) FROM temp.problem")?,
             ..Report::default()
         };
-        let ids = self.db.prepare("SELECT number, collection_id FROM temp.declared")?.query_map([], |row| {
-            Ok((row.get::<_, usize>(0)?, row.get::<_, Option<i64>>(1)?))
-        })?.collect::<Result<HashMap<_, _>, _>>()?;
+        let ids = self
+            .db
+            .prepare("SELECT number, collection_id FROM temp.declared")?
+            .query_map([], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, Option<i64>>(1)?)))?
+            .collect::<Result<HashMap<_, _>, _>>()?;
         for (number, collection) in self.declared.iter().enumerate() {
             let of = |table: &str| {
                 let sql = format!("SELECT count(*) FROM temp.{table} WHERE collection = ?1");
@@ -371,3 +378,6 @@ INSERT INTO field_rate(run_id, collection_id, host_id, counts)
   FROM temp.rate r JOIN temp.declared d ON d.number = r.collection WHERE r.of_items > 0
   GROUP BY r.run_id, d.collection_id, r.host_id;
 ";
+
+#[cfg(test)]
+mod tests;
