@@ -1,5 +1,6 @@
 //! `seine crawl`: the whole way from URL lists to an exit code.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
@@ -7,8 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rusqlite::Connection;
 
-use super::{Coded, DISK_FULL, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
+use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
 use crate::cli::CrawlArgs;
 use crate::config::{ConfigError, CrawlOptions, Settings};
 use crate::extract::rules::Rules;
@@ -18,8 +20,10 @@ use crate::process::signals::Signals;
 use crate::process::{limits, title};
 use crate::protocol::EndedBy;
 use crate::record::Outcome;
+use crate::store::drift::{DEFAULT_DRIFT, drifts};
 use crate::store::insert::{ListFile, Session};
-use crate::store::{open_at_rest, read};
+use crate::store::read::{self, Summary};
+use crate::store::{StoreError, open_at_rest};
 use crate::supervisor::progress::Progress;
 use crate::supervisor::{self, Report};
 use crate::url_list::{self, ListOptions, Source, UrlList};
@@ -102,7 +106,7 @@ pub fn crawl_locked(
         ));
     }
     let session = Session {
-        collections: Vec::new(),
+        collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists
@@ -189,12 +193,16 @@ pub fn within_limits(settings: &Settings) -> Result<Settings> {
 /// # Errors
 /// The store cannot be read, or standard output not written.
 pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> {
-    let code = exit_code(report);
+    let mut code = exit_code(report);
     if let Some(fatal) = &report.tally.fatal {
         eprintln!("seine: {fatal}");
     }
-    match open_at_rest(report.lock.path()).and_then(|db| read::summary(&db)) {
+    let rules = Rules::read(&settings.rules_text)?;
+    match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules)) {
         Ok(found) => {
+            if code == 0 && settings.fail_on_drift && !found.drifts.is_empty() {
+                code = DRIFTED;
+            }
             if settings.json {
                 writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)
                     .or_else(ignore_broken_pipe)?;
@@ -209,6 +217,24 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
         Err(error) => return Err(error.into()),
     }
     Ok(code)
+}
+
+/// The summary of a store whose last run had these rules.
+fn summary_of(db: &Connection, rules: &Rules) -> Result<Summary, StoreError> {
+    let mut summary = read::summary(db)?;
+    if let Some(run) = &summary.run
+        && !rules.is_empty()
+    {
+        let limits: HashMap<_, _> = rules
+            .collections()
+            .iter()
+            .enumerate()
+            .map(|(at, collection)| (&*collection.name, rules.drift(at).unwrap_or(DEFAULT_DRIFT)))
+            .collect();
+        // A collection that is not declared any more cannot fall.
+        summary.drifts = drifts(db, run.run_id, |name| limits.get(name).copied().unwrap_or(f64::INFINITY))?;
+    }
+    Ok(summary)
 }
 
 fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {

@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use crate::config::Settings;
+use crate::extract::rules::Rules;
 use crate::process::pace::SharedPace;
 use crate::process::status::Row;
 use crate::protocol::Generation;
@@ -152,9 +153,17 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             return 1;
         }
     };
+    let rules = match Rules::read(&settings.rules_text) {
+        Ok(rules) => rules,
+        // Read before, by those who started the crawl.
+        Err(error) => {
+            eprintln!("seine: fetcher {slot}: {error}");
+            return 1;
+        }
+    };
     let outbox = Outbox::new(generation, row);
     let settings = Rc::new(settings);
-    let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), row);
+    let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), rules, row);
     let places = std::sync::Arc::new(Semaphore::new(concurrency));
     let hosts = Hosts::new(Rc::new(visitor), control.speaker(), places, rate, settings, row);
 

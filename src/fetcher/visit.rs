@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::control::Speaker;
-use super::http::{Answer, Ask, Exchange, Http, Want};
+use super::http::{Answer, Ask, Body, Exchange, Http, Want};
 use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
 use super::pace::Mood;
@@ -20,6 +20,7 @@ use super::robots_txt::{self, Found};
 use crate::config::Settings;
 use crate::config::hosts::HostPolicy;
 use crate::extract::robots::directives;
+use crate::extract::rules::{self, Rules};
 use crate::extract::{Extractor, is_html};
 use crate::process::clock::thread_cpu;
 use crate::process::status::Row;
@@ -28,6 +29,7 @@ use crate::protocol::{
     RobotsHead, RobotsText,
 };
 use crate::record::headers::Packer;
+use crate::record::items::PageItems;
 use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
 use crate::robots::{self, Decision, Robots};
 
@@ -102,6 +104,7 @@ pub struct Visitor {
 /// Reused from page to page.
 struct Tools {
     extractor: Extractor,
+    rules: Rules,
     zstd: zstd::bulk::Compressor<'static>,
     packer: Packer,
 }
@@ -112,11 +115,22 @@ enum Target {
     Fail(Failure),
 }
 
+/// A whole answer on its way to becoming a record.
+struct Fetched {
+    url: Url,
+    listed_url: String,
+    content_type: Option<String>,
+    /// Whether rules are for it: what an error page has is no item.
+    has_items: bool,
+    body: Body,
+}
+
 /// What processing makes of a body.
 struct Processed {
     body: Option<BodyHead>,
     charset: Option<&'static str>,
     fields: Option<HtmlFields>,
+    items: Option<PageItems>,
     failure: Option<Failure>,
     zstd: Vec<u8>,
 }
@@ -136,6 +150,7 @@ impl Visitor {
         speaker: Speaker,
         generation: Generation,
         settings: Rc<Settings>,
+        rules: Rules,
         row: &'static Row,
     ) -> Self {
         Self {
@@ -145,7 +160,7 @@ impl Visitor {
             row,
             generation,
             settings,
-            tools: RefCell::new(Tools::new()),
+            tools: RefCell::new(Tools::new(rules)),
             large: Arc::new(Semaphore::new(1)),
             large_at_work: Cell::new(None),
         }
@@ -466,8 +481,16 @@ impl Visitor {
         if matches!(head.ending, Ending::Final { .. }) {
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
-            let processed = self.process(head.url_id, url, head.content_type.clone(), answer).await;
+            let page = Fetched {
+                listed_url: head.hops.first().map_or_else(|| url.to_string(), |hop| hop.url.clone()),
+                url: url.clone(),
+                content_type: head.content_type.clone(),
+                has_items: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
+                body: answer.body,
+            };
+            let processed = self.process(head.url_id, page).await;
             (head.body, tail) = (processed.body, processed.zstd);
+            head.items = processed.items.map(Box::new);
             head.charset = processed.charset.map(str::to_owned);
             if let (Some(failure), Ending::Final { outcome, failure: because }) = (processed.failure, &mut head.ending)
             {
@@ -484,12 +507,12 @@ impl Visitor {
 
     /// Hash, fields and compressed body of a page. The status row names its URL meanwhile. A large one does not keep
     /// the requests of this fetcher waiting: it goes to another thread, one at a time.
-    async fn process(&self, url_id: UrlId, url: &Url, content_type: Option<String>, answer: Answer) -> Processed {
+    async fn process(&self, url_id: UrlId, page: Fetched) -> Processed {
         let limits = Limits { parse: self.settings.parse_timeout, keep_body: self.settings.store_bodies };
-        if !answer.body.is_large() {
+        if !page.body.is_large() {
             self.row.begin_work(url_id);
             let begun = Instant::now();
-            let processed = self.tools.borrow_mut().process(url, content_type.as_deref(), &answer.body, &limits);
+            let processed = self.tools.borrow_mut().process(&page, &limits);
             self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
             self.row.end_work();
             if let Some(large) = self.large_at_work.get() {
@@ -501,8 +524,8 @@ impl Visitor {
         self.large_at_work.set(Some(url_id));
         self.row.begin_work(url_id);
         let begun = Instant::now();
-        let url = url.clone();
-        let work = move || Tools::new().process(&url, content_type.as_deref(), &answer.body, &limits);
+        let rules = self.tools.borrow().rules.clone();
+        let work = move || Tools::new(rules).process(&page, &limits);
         let done = tokio::task::spawn_blocking(work).await;
         self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
         self.large_at_work.set(None);
@@ -627,36 +650,44 @@ struct Limits {
 }
 
 impl Tools {
-    fn new() -> Self {
+    fn new(rules: Rules) -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), zstd, packer: Packer::new() }
+        Self { extractor: Extractor::new(), rules, zstd, packer: Packer::new() }
     }
 
-    fn process(&mut self, url: &Url, content_type: Option<&str>, body: &[u8], limits: &Limits) -> Processed {
-        let mut processed = Processed { body: None, charset: None, fields: None, failure: None, zstd: Vec::new() };
+    fn process(&mut self, page: &Fetched, limits: &Limits) -> Processed {
+        let mut processed =
+            Processed { body: None, charset: None, fields: None, items: None, failure: None, zstd: Vec::new() };
+        let body: &[u8] = &page.body;
         if body.is_empty() {
             return processed;
         }
         processed.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
-        let content_type = content_type.map(str::as_bytes);
-        if is_html(content_type, body) {
-            let begun = thread_cpu();
-            let in_time = || thread_cpu().saturating_sub(begun) < limits.parse;
-            match self.extractor.html_while(body, content_type, url, &in_time) {
-                Some(extracted) => {
-                    processed.charset = Some(extracted.charset);
-                    processed.fields = Some(extracted.fields);
-                }
-                None => {
-                    let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
-                    processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
-                }
-            }
+        let begun = thread_cpu();
+        let in_time = || thread_cpu().saturating_sub(begun) < limits.parse;
+        if self.extract(page, &mut processed, &in_time).is_none() {
+            let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
+            processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
         }
         if limits.keep_body {
             processed.zstd = self.compress(body);
         }
         processed
+    }
+
+    /// What the page says; `None` if it takes too long.
+    fn extract(&mut self, page: &Fetched, into: &mut Processed, in_time: &dyn Fn() -> bool) -> Option<()> {
+        let content_type = page.content_type.as_deref().map(str::as_bytes);
+        if is_html(content_type, &page.body) {
+            let extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
+            into.charset = Some(extracted.charset);
+            into.fields = Some(extracted.fields);
+        }
+        let for_rules = rules::Page { url: &page.url, listed_url: &page.listed_url, content_type, body: &page.body };
+        if page.has_items && self.rules.wants(&for_rules) {
+            into.items = Some(self.rules.apply(&for_rules, in_time)?);
+        }
+        Some(())
     }
 
     /// The header lines of an answer, for its record. Those of a redirect travel on with the job, so they are small or
