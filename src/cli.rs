@@ -38,6 +38,15 @@ Exit codes:
   5        out of disk; nothing has changed
   130/143  stopped by SIGINT/SIGTERM; nothing has changed";
 
+const PROCESS_EXIT_CODES: &str = "\
+Exit codes:
+  0        every record has its answer, or is kept as a problem
+  2        usage, config or store error
+  3        a program ended again and again, or a process failed; the same command goes on
+  4        the store is held by a crawl
+  5        out of disk; the same command goes on
+  130/143  stopped by SIGINT/SIGTERM; the same command goes on";
+
 const ROBOTS_EXIT_CODES: &str = "\
 Exit codes:
   0  all URLs are allowed
@@ -113,6 +122,9 @@ pub enum Command {
     /// Apply the rules of a config file again to the stored bodies, without asking any site
     #[command(after_help = EXTRACT_EXIT_CODES)]
     Extract(ExtractArgs),
+    /// Put stored pages or items through programs of your own, each record once
+    #[command(after_help = PROCESS_EXIT_CODES)]
+    Process(ProcessArgs),
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
     Robots(RobotsArgs),
@@ -238,6 +250,32 @@ pub struct ExtractArgs {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Log to standard error
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `seine process`
+#[derive(Args, Debug)]
+pub struct ProcessArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The programs: every [[processor]] of this file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only this processor; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Once more what they failed on before
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Print what came of it as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Only warnings and errors on standard error
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log to standard error, what the programs write to theirs too
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

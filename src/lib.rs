@@ -60,6 +60,7 @@ pub mod extract;
 pub mod fetcher;
 pub mod pool;
 pub mod process;
+pub mod processors;
 pub mod protocol;
 pub mod record;
 pub mod reextract;

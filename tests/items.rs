@@ -51,7 +51,9 @@ fn assert_all_items(place: &Place) {
     assert_eq!(count("SELECT count(*) FROM products"), PRODUCTS as i64);
     assert_eq!(count("SELECT count(DISTINCT sku) FROM products"), PRODUCTS as i64);
     assert_eq!(
-        count("SELECT count(*) FROM products WHERE title = 'Thing ' || substr(sku, 2) AND price = 1000.5 + substr(sku, 2)"),
+        count(
+            "SELECT count(*) FROM products WHERE title = 'Thing ' || substr(sku, 2) AND price = 1000.5 + substr(sku, 2)"
+        ),
         PRODUCTS as i64
     );
     assert_eq!(store.row("SELECT DISTINCT tags FROM products"), r#"["a","b"]"#);
@@ -115,7 +117,10 @@ fn items_are_exact_whatever_is_killed() {
 fn a_mistake_in_a_rule_is_shown_before_anything_starts() {
     let (site, place) = (shop(), Place::new());
     place.list("urls.txt", site.urls(1));
-    place.write("rules.toml", "delay = \"1s\"\n[[collection]]\nname = \"x\"\n[collection.fields]\ntitle = \"h1 >> b\"\n");
+    place.write(
+        "rules.toml",
+        "delay = \"1s\"\n[[collection]]\nname = \"x\"\n[collection.fields]\ntitle = \"h1 >> b\"\n",
+    );
     let ended = place.crawl(&["urls.txt", "--config", "rules.toml"]).run().expect(2);
     assert!(ended.stderr().contains("line 5"), "{}", ended.stderr());
     assert!(ended.stderr().contains("rules.toml") && ended.stderr().contains('^'), "{}", ended.stderr());

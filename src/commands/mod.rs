@@ -7,6 +7,7 @@ pub mod demo;
 pub mod explain;
 pub mod extract;
 pub mod log;
+pub mod process;
 pub mod retry;
 pub mod robots;
 pub mod status;
@@ -55,6 +56,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Robots(args) => robots::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Extract(args) => extract::run(&args),
+        Command::Process(args) => process::run(&args),
     }
 }
 

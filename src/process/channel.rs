@@ -64,6 +64,11 @@ impl Channel {
         Interest::read_and(!self.outbox.is_empty())
     }
 
+    /// Bytes in the outbox.
+    pub fn backlog(&self) -> usize {
+        self.outbox.iter().map(|(bytes, _)| bytes.len()).sum::<usize>() - self.sent
+    }
+
     /// Whether the peer has closed its end and all it sent has been received.
     pub fn has_ended(&self) -> bool {
         self.ended

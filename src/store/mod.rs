@@ -8,6 +8,7 @@
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
 //!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
+//! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
@@ -20,6 +21,7 @@ pub mod insert;
 pub mod items;
 pub mod life;
 pub mod migrations;
+pub mod processed;
 mod pull;
 pub mod read;
 pub mod reextract;
