@@ -287,6 +287,25 @@ pub struct CrawlOptions {
     #[arg(long)]
     #[serde(default)]
     pub fail_on_drift: bool,
+    /// Keep what HTML pages say of themselves: OpenGraph, JSON-LD types, author, dates, feeds, as a JSON object
+    #[arg(long)]
+    #[serde(default)]
+    pub metadata: bool,
+
+    /// Keep the main text of HTML pages, without navigation and the like
+    #[arg(long)]
+    #[serde(default)]
+    pub text: bool,
+
+    /// Keep the main text of HTML pages as Markdown
+    #[arg(long)]
+    #[serde(default)]
+    pub markdown: bool,
+
+    /// Keep the tables of HTML pages as rows of texts, spans written out, as a JSON array
+    #[arg(long)]
+    #[serde(default)]
+    pub tables: bool,
 
     /// Stop after so many URLs, resumable (exit code 3) [default: no limit]
     #[arg(long, value_name = "N")]
@@ -463,6 +482,14 @@ pub struct Settings {
     pub store_headers: bool,
     /// Whether drift is a failure.
     pub fail_on_drift: bool,
+    /// Whether metadata is kept.
+    pub metadata: bool,
+    /// Whether the main text is kept.
+    pub text: bool,
+    /// Whether the main text is kept as Markdown.
+    pub markdown: bool,
+    /// Whether tables are kept.
+    pub tables: bool,
     /// URLs of one invocation.
     pub limit: Option<u64>,
     /// Time of one invocation.
@@ -555,6 +582,10 @@ impl CrawlOptions {
             no_store_bodies: false,
             store_headers: self.store_headers.or(file.store_headers),
             fail_on_drift: self.fail_on_drift || file.fail_on_drift,
+            metadata: self.metadata || file.metadata,
+            text: self.text || file.text,
+            markdown: self.markdown || file.markdown,
+            tables: self.tables || file.tables,
             limit: self.limit.or(file.limit),
             max_wall: self.max_wall.or(file.max_wall),
             grace: self.grace.or(file.grace),
@@ -714,6 +745,10 @@ impl CrawlOptions {
             store_bodies: if self.no_store_bodies { false } else { self.store_bodies.unwrap_or(true) },
             store_headers: self.store_headers.unwrap_or(true),
             fail_on_drift: self.fail_on_drift,
+            metadata: self.metadata,
+            text: self.text,
+            markdown: self.markdown,
+            tables: self.tables,
             limit: self.limit,
             max_wall: self.max_wall.map(|span| span.0),
             grace: self.grace.map_or(DEFAULT_GRACE, |span| span.0),

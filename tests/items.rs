@@ -122,8 +122,8 @@ fn a_mistake_in_a_rule_is_shown_before_anything_starts() {
         "delay = \"1s\"\n[[collection]]\nname = \"x\"\n[collection.fields]\ntitle = \"h1 >> b\"\n",
     );
     let ended = place.crawl(&["urls.txt", "--config", "rules.toml"]).run().expect(2);
-    assert!(ended.stderr().contains("line 5"), "{}", ended.stderr());
-    assert!(ended.stderr().contains("rules.toml") && ended.stderr().contains('^'), "{}", ended.stderr());
+    assert!(ended.stderr.contains("line 5"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("rules.toml") && ended.stderr.contains('^'), "{}", ended.stderr);
     assert_eq!(site.count(), 0);
     assert!(!place.db().exists());
 }
@@ -142,9 +142,9 @@ fn a_field_that_is_not_found_any_more_is_named_and_can_be_a_failure() {
     place.crawl(&arguments).run().expect(0);
     place.list("urls.txt", site.urls(40));
     let ended = place.crawl(&arguments).run().expect(6);
-    assert!(ended.stderr().contains("DRIFT: products: price on 127."), "{}", ended.stderr());
-    assert!(ended.stderr().contains("found in 0 %, was 100 %"), "{}", ended.stderr());
-    assert!(!ended.stderr().contains("sku"), "{}", ended.stderr());
+    assert!(ended.stderr.contains("DRIFT: products: price on 127."), "{}", ended.stderr);
+    assert!(ended.stderr.contains("found in 0 %, was 100 %"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("sku"), "{}", ended.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! HTML bytes in, the built-in fields of a page out: pure functions, no HTTP, no clock.
 //!
-//! One pass over the bytes and no tree. The answers are those that a DOM built by the HTML standard gives;
+//! One pass over the bytes and no tree, but for what needs one ([`dom`]). The answers are those that a DOM built by the HTML standard gives;
 //! time is linear and memory bounded for any bytes whatever.
 //!
 //! - [`charset`]: which charset the bytes are in
@@ -16,16 +16,24 @@
 //! - [`seen`]: which strings of a page were there before
 //! - [`fields`]: the fields put together
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
+//! - [`dom`]: a tree, for what cannot do without
+//! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
+mod article;
 pub mod captures;
 pub mod charset;
 pub mod doctype;
+pub mod dom;
+pub mod extras;
 pub mod fields;
+mod metadata;
+mod prose;
 pub mod resolve;
 pub mod robots;
 pub mod rules;
 pub mod seen;
 pub mod stack;
+mod tables;
 pub mod tags;
 pub mod text;
 pub mod tokenize;

@@ -19,6 +19,7 @@ use super::retry_after;
 use super::robots_txt::{self, Found};
 use crate::config::Settings;
 use crate::config::hosts::HostPolicy;
+use crate::extract::extras::{Wanted, extras};
 use crate::extract::robots::directives;
 use crate::extract::rules::{self, Rules};
 use crate::extract::{Extractor, is_html};
@@ -29,7 +30,7 @@ use crate::protocol::{
     RobotsHead, RobotsText,
 };
 use crate::record::headers::Packer;
-use crate::record::items::PageItems;
+use crate::record::items::{PageExtras, PageItems};
 use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
 use crate::robots::{self, Decision, Robots};
 
@@ -120,17 +121,19 @@ struct Fetched {
     url: Url,
     listed_url: String,
     content_type: Option<String>,
-    /// Whether rules are for it: what an error page has is no item.
-    has_items: bool,
+    /// Whether it is what was asked for: an error page has no items and no main text.
+    is_ok: bool,
     body: Body,
 }
 
 /// What processing makes of a body.
+#[derive(Default)]
 struct Processed {
     body: Option<BodyHead>,
     charset: Option<&'static str>,
     fields: Option<HtmlFields>,
     items: Option<PageItems>,
+    extras: Option<PageExtras>,
     failure: Option<Failure>,
     zstd: Vec<u8>,
 }
@@ -485,12 +488,13 @@ impl Visitor {
                 listed_url: head.hops.first().map_or_else(|| url.to_string(), |hop| hop.url.clone()),
                 url: url.clone(),
                 content_type: head.content_type.clone(),
-                has_items: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
+                is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
                 body: answer.body,
             };
             let processed = self.process(head.url_id, page).await;
             (head.body, tail) = (processed.body, processed.zstd);
             head.items = processed.items.map(Box::new);
+            head.extras = processed.extras.map(Box::new);
             head.charset = processed.charset.map(str::to_owned);
             if let (Some(failure), Ending::Final { outcome, failure: because }) = (processed.failure, &mut head.ending)
             {
@@ -508,7 +512,11 @@ impl Visitor {
     /// Hash, fields and compressed body of a page. The status row names its URL meanwhile. A large one does not keep
     /// the requests of this fetcher waiting: it goes to another thread, one at a time.
     async fn process(&self, url_id: UrlId, page: Fetched) -> Processed {
-        let limits = Limits { parse: self.settings.parse_timeout, keep_body: self.settings.store_bodies };
+        let limits = Limits {
+            parse: self.settings.parse_timeout,
+            keep_body: self.settings.store_bodies,
+            wanted: wanted(&self.settings),
+        };
         if !page.body.is_large() {
             self.row.begin_work(url_id);
             let begun = Instant::now();
@@ -647,6 +655,12 @@ fn hold_until(asked: Duration) -> u64 {
 struct Limits {
     parse: Duration,
     keep_body: bool,
+    wanted: Wanted,
+}
+
+fn wanted(settings: &Settings) -> Wanted {
+    let Settings { metadata, text, markdown, tables, .. } = *settings;
+    Wanted { metadata, text, markdown, tables }
 }
 
 impl Tools {
@@ -656,8 +670,7 @@ impl Tools {
     }
 
     fn process(&mut self, page: &Fetched, limits: &Limits) -> Processed {
-        let mut processed =
-            Processed { body: None, charset: None, fields: None, items: None, failure: None, zstd: Vec::new() };
+        let mut processed = Processed::default();
         let body: &[u8] = &page.body;
         if body.is_empty() {
             return processed;
@@ -665,7 +678,7 @@ impl Tools {
         processed.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
         let begun = thread_cpu();
         let in_time = || thread_cpu().saturating_sub(begun) < limits.parse;
-        if self.extract(page, &mut processed, &in_time).is_none() {
+        if self.extract(page, limits.wanted, &mut processed, &in_time).is_none() {
             let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
             processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
         }
@@ -676,15 +689,24 @@ impl Tools {
     }
 
     /// What the page says; `None` if it takes too long.
-    fn extract(&mut self, page: &Fetched, into: &mut Processed, in_time: &dyn Fn() -> bool) -> Option<()> {
+    fn extract(
+        &mut self,
+        page: &Fetched,
+        wanted: Wanted,
+        into: &mut Processed,
+        in_time: &dyn Fn() -> bool,
+    ) -> Option<()> {
         let content_type = page.content_type.as_deref().map(str::as_bytes);
         if is_html(content_type, &page.body) {
             let extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
             into.charset = Some(extracted.charset);
             into.fields = Some(extracted.fields);
+            if page.is_ok && wanted.is_any() {
+                into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
+            }
         }
         let for_rules = rules::Page { url: &page.url, listed_url: &page.listed_url, content_type, body: &page.body };
-        if page.has_items && self.rules.wants(&for_rules) {
+        if page.is_ok && self.rules.wants(&for_rules) {
             into.items = Some(self.rules.apply(&for_rules, in_time)?);
         }
         Some(())

@@ -1,0 +1,347 @@
+//! What a page says of itself beyond its fields, as one JSON object. What it does not say is not there.
+//!
+//! | key | what | from |
+//! | --- | --- | --- |
+//! | `og`, `twitter` | objects; a property that is there more than once is an array | `<meta property="og:…">`, `<meta name="twitter:…">` |
+//! | `jsonld_types` | the types of what JSON-LD describes | `@type`, at the top or in `@graph` |
+//! | `author` | names, joined by ", " | JSON-LD, meta, `rel=author` |
+//! | `published`, `modified` | ISO 8601 dates, as written | JSON-LD, `article:*_time`, meta, microdata, `<time>` |
+//! | `site_name` | the name | `og:site_name`, JSON-LD publisher, `application-name` |
+//! | `keywords` | array | meta, `article:tag`, JSON-LD |
+//! | `generator`, `license` | text; URL or text | meta; `rel=license`, meta, JSON-LD |
+//! | `feeds` | array of {url, type, title?} | `<link rel=alternate>` of RSS, Atom, JSON Feed |
+//! | `hreflang` | array of {lang, url} | `<link rel=alternate hreflang>` |
+//! | `icons` | array of {url, rel, sizes?, type?} | `<link rel=icon>` and its like |
+//! | `amp` | URL | `<link rel=amphtml>` |
+
+use scraper::{ElementRef, Node};
+use serde_json::{Map, Value, json};
+
+use super::extras::{Page, folded};
+
+/// Longest value, in bytes of UTF-8; the rest is cut off.
+const MAX_VALUE_BYTES: usize = 2048;
+/// Most entries of an array or object.
+const MAX_ENTRIES: usize = 200;
+/// Longest JSON-LD that is read; longer ones say nothing here.
+const MAX_JSONLD_BYTES: usize = 1 << 20;
+/// Most JSON-LD of a page.
+const MAX_JSONLD: usize = 32;
+
+/// The metadata of `page`; `None`: told to stop.
+pub(super) fn metadata(page: &Page) -> Option<String> {
+    let mut found = Found::default();
+    let mut scripts = 0;
+    for (n, node) in page.html.tree.root().descendants().enumerate() {
+        if !page.goes_on(n) {
+            return None;
+        }
+        let Some(element) = ElementRef::wrap(node) else { continue };
+        match element.value().name() {
+            "meta" => found.meta(&element),
+            "link" => found.link(&element, page),
+            "script" if scripts < MAX_JSONLD && is_jsonld(&element) => {
+                scripts += 1;
+                found.script(&element);
+                if !page.goes_on(0) {
+                    return None;
+                }
+            }
+            "time" => found.time(&element),
+            "a" => found.anchor(&element, page),
+            _ => {}
+        }
+        if let Some(property) = element.attr("itemprop")
+            && element.value().name() != "meta"
+            && let Some(value) = element.attr("content").or_else(|| element.attr("datetime"))
+        {
+            found.dated(&property.to_ascii_lowercase(), value);
+        }
+    }
+    Some(Value::Object(found.object()).to_string())
+}
+
+/// What was found so far. Of what is said in several places the lowest rank counts, and of equals the first.
+#[derive(Default)]
+struct Found {
+    og: Map<String, Value>,
+    twitter: Map<String, Value>,
+    jsonld_types: Vec<Value>,
+    author: Ranked,
+    published: Ranked,
+    modified: Ranked,
+    site_name: Ranked,
+    generator: Ranked,
+    license: Ranked,
+    amp: Ranked,
+    keywords: Vec<String>,
+    tags: Vec<String>,
+    jsonld_keywords: Vec<String>,
+    feeds: Vec<Value>,
+    hreflang: Vec<Value>,
+    icons: Vec<Value>,
+}
+
+#[derive(Default)]
+struct Ranked(Option<(u8, String)>);
+
+impl Ranked {
+    fn offer(&mut self, rank: u8, raw: &str) {
+        if self.0.as_ref().is_none_or(|(best, _)| rank < *best) {
+            let value = folded(raw, MAX_VALUE_BYTES);
+            if !value.is_empty() {
+                self.0 = Some((rank, value));
+            }
+        }
+    }
+
+    fn offer_date(&mut self, rank: u8, raw: &str) {
+        if is_iso_date(raw.trim()) {
+            self.offer(rank, raw);
+        }
+    }
+}
+
+impl Found {
+    fn meta(&mut self, element: &ElementRef) {
+        let Some(content) = element.attr("content") else { return };
+        for attribute in ["property", "name", "itemprop"] {
+            let Some(name) = element.attr(attribute).filter(|name| name.len() <= 100) else { continue };
+            let name = name.trim().to_ascii_lowercase();
+            if let Some(key) = name.strip_prefix("og:") {
+                put(&mut self.og, key, content);
+                if key == "site_name" {
+                    self.site_name.offer(0, content);
+                }
+            } else if let Some(key) = name.strip_prefix("twitter:") {
+                put(&mut self.twitter, key, content);
+            } else {
+                self.named(&name, content);
+            }
+        }
+    }
+
+    fn named(&mut self, name: &str, content: &str) {
+        match name {
+            "author" | "dc.creator" | "dcterms.creator" | "citation_author" | "parsely-author" | "sailthru.author" => {
+                self.author.offer(1, content);
+            }
+            // Facebook's own wants a profile's URL here; a name is as common.
+            "article:author" if !content.trim_start().starts_with("http") => self.author.offer(2, content),
+            "article:tag" => keep(&mut self.tags, [content]),
+            "keywords" | "news_keywords" => keep(&mut self.keywords, content.split([',', ';'])),
+            "application-name" => self.site_name.offer(2, content),
+            "generator" => self.generator.offer(0, content),
+            "license" | "dc.rights" | "dcterms.license" | "dcterms.rights" => self.license.offer(2, content),
+            name => self.dated(name, content),
+        }
+    }
+
+    fn dated(&mut self, name: &str, value: &str) {
+        match name {
+            "article:published_time" | "og:published_time" => self.published.offer_date(1, value),
+            "article:modified_time" | "og:updated_time" => self.modified.offer_date(1, value),
+            "datepublished" => self.published.offer_date(2, value),
+            "datemodified" => self.modified.offer_date(2, value),
+            "date"
+            | "dc.date"
+            | "dc.date.issued"
+            | "dcterms.date"
+            | "dcterms.created"
+            | "dcterms.issued"
+            | "publish-date"
+            | "publish_date"
+            | "pubdate"
+            | "publication_date"
+            | "parsely-pub-date"
+            | "sailthru.date"
+            | "citation_publication_date"
+            | "citation_date" => self.published.offer_date(3, value),
+            "last-modified" | "dcterms.modified" | "dc.date.modified" | "revised" => self.modified.offer_date(3, value),
+            _ => {}
+        }
+    }
+
+    fn time(&mut self, element: &ElementRef) {
+        let Some(datetime) = element.attr("datetime") else { return };
+        if element.attr("pubdate").is_some() {
+            self.published.offer_date(4, datetime);
+        }
+        self.published.offer_date(5, datetime);
+    }
+
+    fn anchor(&mut self, element: &ElementRef, page: &Page) {
+        let Some(rel) = element.attr("rel") else { return };
+        if has_word(rel, "license") {
+            self.license.offer(1, &element.attr("href").and_then(|href| page.absolute(href)).unwrap_or_default());
+        }
+        if has_word(rel, "author") {
+            let text: String = element.text().take(20).collect();
+            self.author.offer(3, &text);
+        }
+    }
+
+    fn link(&mut self, element: &ElementRef, page: &Page) {
+        let (Some(rel), Some(href)) = (element.attr("rel"), element.attr("href")) else { return };
+        let Some(url) = page.absolute(href) else { return };
+        let attribute = |name| element.attr(name).map(|value| folded(value, 200)).filter(|value| !value.is_empty());
+        if has_word(rel, "alternate") {
+            let kind = attribute("type").unwrap_or_default().to_ascii_lowercase();
+            if let Some(lang) = attribute("hreflang") {
+                push(&mut self.hreflang, json!({"lang": lang, "url": url}));
+            } else if matches!(
+                kind.split(';').next().unwrap_or_default().trim(),
+                "application/rss+xml" | "application/atom+xml" | "application/feed+json" | "application/rdf+xml"
+            ) {
+                push(
+                    &mut self.feeds,
+                    object([("url", Some(url)), ("type", Some(kind)), ("title", attribute("title"))]),
+                );
+            }
+        } else if has_word(rel, "icon") || has_word(rel, "apple-touch-icon") || has_word(rel, "mask-icon") {
+            let rel = folded(rel, 200).to_ascii_lowercase();
+            let (sizes, kind) = (attribute("sizes"), attribute("type"));
+            push(&mut self.icons, object([("url", Some(url)), ("rel", Some(rel)), ("sizes", sizes), ("type", kind)]));
+        } else if has_word(rel, "amphtml") {
+            self.amp.offer(0, &url);
+        } else if has_word(rel, "license") {
+            self.license.offer(0, &url);
+        }
+    }
+
+    fn script(&mut self, element: &ElementRef) {
+        let text: String = element.text().collect();
+        if text.len() > MAX_JSONLD_BYTES {
+            return;
+        }
+        // Some wrap it in a comment or CDATA for the sake of old browsers.
+        let text = text.trim().trim_start_matches("<!--").trim_start_matches("<![CDATA[");
+        let text = text.trim_end_matches("-->").trim_end_matches("]]>");
+        let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+        for node in as_array(&value) {
+            self.described(node);
+            for node in as_array(&node["@graph"]) {
+                self.described(node);
+            }
+        }
+    }
+
+    /// A node of JSON-LD.
+    fn described(&mut self, node: &Value) {
+        for kind in as_array(&node["@type"]).iter().filter_map(Value::as_str) {
+            let kind = Value::from(folded(kind, 200));
+            if !self.jsonld_types.contains(&kind) {
+                push(&mut self.jsonld_types, kind);
+            }
+        }
+        self.author.offer(0, &names(&node["author"]));
+        self.published.offer_date(0, node["datePublished"].as_str().unwrap_or_default());
+        self.modified.offer_date(0, node["dateModified"].as_str().unwrap_or_default());
+        self.site_name.offer(1, &names(&node["publisher"]));
+        self.license.offer(3, node["license"].as_str().or(node["license"]["url"].as_str()).unwrap_or_default());
+        for keyword in as_array(&node["keywords"]).iter().filter_map(Value::as_str) {
+            keep(&mut self.jsonld_keywords, keyword.split(','));
+        }
+    }
+
+    fn object(self) -> Map<String, Value> {
+        let mut object = Map::new();
+        let text = |ranked: Ranked| ranked.0.map_or(Value::Null, |(_, value)| value.into());
+        let keywords = [self.keywords, self.tags, self.jsonld_keywords].into_iter().find(|words| !words.is_empty());
+        for (key, value) in [
+            ("og", Value::Object(self.og)),
+            ("twitter", Value::Object(self.twitter)),
+            ("jsonld_types", Value::Array(self.jsonld_types)),
+            ("author", text(self.author)),
+            ("published", text(self.published)),
+            ("modified", text(self.modified)),
+            ("site_name", text(self.site_name)),
+            ("keywords", keywords.unwrap_or_default().into()),
+            ("generator", text(self.generator)),
+            ("license", text(self.license)),
+            ("feeds", Value::Array(self.feeds)),
+            ("hreflang", Value::Array(self.hreflang)),
+            ("icons", Value::Array(self.icons)),
+            ("amp", text(self.amp)),
+        ] {
+            let is_empty = match &value {
+                Value::Array(entries) => entries.is_empty(),
+                Value::Object(entries) => entries.is_empty(),
+                value => value.is_null(),
+            };
+            if !is_empty {
+                object.insert(key.to_owned(), value);
+            }
+        }
+        object
+    }
+}
+
+fn is_jsonld(element: &ElementRef) -> bool {
+    let has_text = element.first_child().is_some_and(|node| matches!(node.value(), Node::Text(_)));
+    let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    has_text && essence.trim().eq_ignore_ascii_case("application/ld+json")
+}
+
+/// Whether a date or time is one of ISO 8601 (RFC 3339), with or without an offset.
+fn is_iso_date(text: &str) -> bool {
+    text.len() <= 64
+        && (text.parse::<jiff::Timestamp>().is_ok()
+            || text.parse::<jiff::civil::DateTime>().is_ok()
+            || text.parse::<jiff::civil::Date>().is_ok())
+}
+
+/// The value itself as an array of one, unless it is one already; of nothing nothing.
+fn as_array(value: &Value) -> &[Value] {
+    match value {
+        Value::Null => &[],
+        Value::Array(values) => values,
+        value => std::slice::from_ref(value),
+    }
+}
+
+/// Names of persons or organisations: texts, or what is called `name`.
+fn names(value: &Value) -> String {
+    let names = as_array(value).iter().filter_map(|one| one.as_str().or_else(|| one["name"].as_str()));
+    let names: Vec<_> = names.map(str::trim).filter(|name| !name.is_empty() && !name.starts_with("http")).collect();
+    names[..names.len().min(MAX_ENTRIES)].join(", ")
+}
+
+fn has_word(rel: &str, word: &str) -> bool {
+    rel.split_ascii_whitespace().any(|one| one.eq_ignore_ascii_case(word))
+}
+
+/// An object of those that are there.
+fn object<const N: usize>(entries: [(&str, Option<String>); N]) -> Value {
+    let entries = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+    Value::Object(entries.collect())
+}
+
+fn push(values: &mut Vec<Value>, value: Value) {
+    if values.len() < MAX_ENTRIES {
+        values.push(value);
+    }
+}
+
+fn keep<'w>(words: &mut Vec<String>, new: impl IntoIterator<Item = &'w str>) {
+    for word in new {
+        let word = folded(word, 200);
+        if words.len() < MAX_ENTRIES && !word.is_empty() && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+}
+
+/// Adds a property; one that is there already becomes an array.
+fn put(properties: &mut Map<String, Value>, key: &str, content: &str) {
+    let value = Value::from(folded(content, MAX_VALUE_BYTES));
+    let has_room = properties.len() < MAX_ENTRIES;
+    match properties.get_mut(key) {
+        Some(Value::Array(values)) => push(values, value),
+        Some(first) => *first = json!([first.take(), value]),
+        None if has_room => {
+            properties.insert(key.to_owned(), value);
+        }
+        None => {}
+    }
+}

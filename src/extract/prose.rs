@@ -1,0 +1,132 @@
+//! A tree as plain text: a line for each paragraph, an empty line between them, white space folded.
+
+use ego_tree::NodeId;
+use ego_tree::iter::Edge;
+use scraper::{Html, Node};
+
+use super::text::{self, Nul};
+
+/// What stands between two texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Break {
+    No,
+    Space,
+    Line,
+    Paragraph,
+}
+
+/// The text of `html` without that of elements called one of `without`, at most `limit` bytes. `None` as soon as
+/// `goes_on` says no for the `n`th node.
+pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn Fn(usize) -> bool) -> Option<String> {
+    let mut prose = Prose { text: String::new(), due: Break::No, limit };
+    let mut hidden: Option<NodeId> = None;
+    let mut preformatted: Option<NodeId> = None;
+    for (n, edge) in html.tree.root().traverse().enumerate() {
+        if !goes_on(n) {
+            return None;
+        }
+        if prose.text.len() >= limit {
+            break;
+        }
+        match edge {
+            Edge::Open(node) if hidden.is_none() => match node.value() {
+                Node::Element(element) if without.contains(&element.name()) || element.attr("hidden").is_some() => {
+                    hidden = Some(node.id());
+                }
+                Node::Element(element) => {
+                    if element.name() == "pre" && preformatted.is_none() {
+                        preformatted = Some(node.id());
+                    }
+                    prose.separate(break_at(element.name()));
+                }
+                Node::Text(text) if preformatted.is_some() => prose.push_lines(text),
+                Node::Text(text) => prose.push(text),
+                _ => {}
+            },
+            Edge::Close(node) if hidden == Some(node.id()) => hidden = None,
+            Edge::Close(node) if hidden.is_none() => {
+                if let Node::Element(element) = node.value() {
+                    prose.separate(break_at(element.name()));
+                }
+                if preformatted == Some(node.id()) {
+                    preformatted = None;
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(prose.text)
+}
+
+/// What the start and the end of an element mean for the text around.
+fn break_at(name: &str) -> Break {
+    match name {
+        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "blockquote" | "pre" | "table"
+        | "figure" | "article" | "section" | "main" | "header" | "footer" | "aside" | "nav" | "hr" | "details"
+        | "fieldset" | "form" => Break::Paragraph,
+        "br" | "div" | "li" | "dt" | "dd" | "tr" | "caption" | "figcaption" | "address" | "summary" | "option"
+        | "legend" | "title" | "center" => Break::Line,
+        "td" | "th" => Break::Space,
+        _ => Break::No,
+    }
+}
+
+struct Prose {
+    text: String,
+    /// Owed before the next text.
+    due: Break,
+    limit: usize,
+}
+
+impl Prose {
+    fn separate(&mut self, by: Break) {
+        self.due = self.due.max(by);
+    }
+
+    /// Pays what is owed; the first text owes nothing.
+    fn begin(&mut self) {
+        let due = std::mem::replace(&mut self.due, Break::No);
+        if self.text.is_empty() || due == Break::No {
+            return;
+        }
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push_str(match due {
+            Break::No => "",
+            Break::Space => " ",
+            Break::Line => "\n",
+            Break::Paragraph => "\n\n",
+        });
+    }
+
+    fn push(&mut self, raw: &str) {
+        if raw.chars().all(char::is_whitespace) {
+            self.separate(if raw.is_empty() { Break::No } else { Break::Space });
+            return;
+        }
+        if raw.starts_with(char::is_whitespace) {
+            self.separate(Break::Space);
+        }
+        self.begin();
+        // Folded apart: what comes before it has line breaks that are to stay.
+        let mut folded = String::new();
+        text::fold_into(&mut folded, raw, self.limit.saturating_sub(self.text.len()), Nul::Dropped);
+        self.text.push_str(folded.trim_end());
+        if folded.ends_with(' ') {
+            self.separate(Break::Space);
+        }
+    }
+
+    /// Text whose lines are its own.
+    fn push_lines(&mut self, raw: &str) {
+        for (n, line) in raw.split('\n').enumerate() {
+            if n > 0 {
+                self.due = self.due.max(Break::Line);
+            }
+            if line.trim().is_empty() {
+                continue;
+            }
+            self.begin();
+            self.text.push_str(text::cut(line.trim_end(), self.limit.saturating_sub(self.text.len())));
+        }
+    }
+}
