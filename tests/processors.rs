@@ -283,3 +283,62 @@ fn whoever_is_killed_every_page_is_answered_exactly_once() {
     println!("{runs} runs");
     assert_all_answered(&place);
 }
+
+/// The example configs name their programs by paths from the top of the repository.
+fn example(place: &Place, name: &str) -> support::Ended {
+    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(top.join("config/processors").join(name)).expect("an example");
+    place.write("p.toml", text.replace("config/processors/", &format!("{}/config/processors/", top.display())));
+    process(place, &["--json"]).run().expect(0)
+}
+
+#[test]
+fn the_language_example_tells_languages() {
+    if !support::crawl::is_permitted("python3", &["--version"]) {
+        return;
+    }
+    let place = Place::new();
+    let site = Site::new(|request| match request.path.as_str() {
+        "/0" => Reply::html("<p>This is the page that you see. And that is all of it.<script>var der = die;</script>"),
+        "/1" => Reply::html("<p>Das ist die Seite, und der Rest ist nicht da."),
+        _ => Reply::html("").header("X", "y"),
+    });
+    place.list("urls.txt", site.urls(2));
+    place.crawl(&["urls.txt", "--quiet"]).run().expect(0);
+    let ended = example(&place, "language.toml");
+    assert_eq!(ended.json()["processors"]["language"]["records"], 2);
+    let rows = place.store().rows("SELECT lang, words, sentences FROM language ORDER BY _url");
+    assert_eq!(rows, ["en|13|2", "de|10|1"]);
+}
+
+#[test]
+fn the_video_example_cuts_frames_and_looks_at_each() {
+    let tools = [("ffmpeg", "-version"), ("python3", "--version")];
+    if !tools.iter().all(|(tool, version)| support::crawl::is_permitted(tool, &[version])) {
+        return;
+    }
+    let place = Place::new();
+    let film = place.path("film.mp4");
+    // Three seconds of black, then three of white.
+    let parts = "color=black:s=160x90:d=3[a];color=white:s=160x90:d=3[b];[a][b]concat";
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", parts, "-r", "10"])
+        .arg(&film)
+        .status();
+    assert!(made.expect("ffmpeg is there").success());
+    let bytes = fs::read(&film).expect("a film");
+    let site = Site::new(move |request| match request.path.as_str() {
+        "/0" => Reply::bytes("video/mp4", bytes.clone()),
+        "/1" => Reply::bytes("video/mp4", "no film at all"),
+        _ => Reply::page("no film"),
+    });
+    place.list("urls.txt", site.urls(3));
+    place.crawl(&["urls.txt", "--quiet"]).run().expect(0);
+    let ended = example(&place, "video.toml");
+    assert_eq!(ended.json()["processors"]["frames"]["items"], 6, "{}", ended.stderr);
+    assert_eq!(ended.json()["processors"]["frames"]["failed"], 1);
+    let rows = place.store().rows("SELECT second, round(brightness), plain FROM brightness ORDER BY second");
+    assert_eq!(rows, ["0|0|1", "1|0|1", "2|0|1", "3|1|1", "4|1|1", "5|1|1"]);
+    let problem = place.store().row("SELECT url, collection FROM extract_problems");
+    assert!(problem.ends_with("/1|frames"), "{problem}");
+}
