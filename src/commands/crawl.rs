@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
 use crate::cli::CrawlArgs;
+use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, Settings};
 use crate::extract::rules::Rules;
 use crate::fetcher;
@@ -107,6 +108,7 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
+        processors: settings.processor.iter().map(Processor::answers).collect(),
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists

@@ -4,7 +4,7 @@
 //! program goes to another once more, alone, and is kept as a problem after that. While the writer has not taken what
 //! was sent, nothing new is begun.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,7 +14,8 @@ use crate::config::processors::Processor;
 use crate::pool::{Death, Pool, Task, Window};
 use crate::process::channel::{Channel, ChannelError};
 use crate::process::poll::PollSet;
-use crate::protocol::processing::{Failed, FromHost, Processed, Tally};
+use crate::protocol::processing::{Failed, FromHost, Processed, Tally, ToHost};
+use crate::protocol::{Generation, Hello, PROTOCOL_VERSION, RecordHead};
 use crate::record::UrlId;
 use crate::store::StoreError;
 use crate::store::processed::{Record, Todo, TodoError, What, todos};
@@ -30,6 +31,12 @@ const DEATHS_IN_A_ROW: u32 = 5;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked whether answers are lasting, once they are waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Beside a crawl, all records are looked through again after so long ...
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// ... or after so many times as long as it took.
+const LOOKING_SHARE: u32 = 4;
+/// After so many answers it is looked which are lasting.
+const REMEMBERED: usize = 256;
 /// For programs to end by themselves when all is done.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 /// The supervisor always reads; if it does not for this long it is as good as dead.
@@ -42,10 +49,12 @@ pub struct Start {
     pub path: PathBuf,
     /// The processors.
     pub processors: Vec<Processor>,
-    /// The collections of their answers, in order.
-    pub collection_ids: Vec<i64>,
     /// Whether what failed before is done once more.
     pub failed: bool,
+    /// Whether others are still storing: until [`ToHost::Drain`] it is looked for records again and again.
+    pub is_live: bool,
+    /// Which host this is.
+    pub generation: Generation,
     /// Channel to the supervisor.
     pub control: OwnedFd,
     /// Queue to the writer.
@@ -56,8 +65,13 @@ pub struct Start {
 pub fn run(start: Start) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let queue = Channel::new(start.queue, 1 << 20);
-    let host = Host::new(&start.path, &start.processors, &start.collection_ids, start.failed, queue);
-    let (said, code) = match host.and_then(|host| host.work(&mut control)) {
+    let host = Host::new(&start.path, &start.processors, start.failed, queue);
+    let worked = host.and_then(|mut host| {
+        host.is_live = start.is_live;
+        host.queue.send(&Hello { version: PROTOCOL_VERSION, generation: start.generation }, None)?;
+        host.work(&mut control)
+    });
+    let (said, code) = match worked {
         Ok(tallies) => (FromHost::Done(tallies), 0),
         Err(Failure::Channel(error)) => {
             // Supervisor or writer is gone; what is committed stays, the rest is done next time.
@@ -110,8 +124,14 @@ struct Lane<'a> {
     /// Records given up since the last answer: should it turn out to be the program, they are still to be done.
     given_up: Vec<(Rc<Job>, String)>,
     tally: Tally,
-    /// The record whose answer was sent last.
-    sent: Option<(i64, i64)>,
+    /// Records whose answers were sent, in order, and may not be lasting yet.
+    sent: VecDeque<(i64, i64)>,
+    /// Those, and the ones that programs are at: not to be done again.
+    busy: HashSet<i64>,
+    /// Looking through all records once took so long.
+    looking: Duration,
+    /// All were looked through then.
+    looked_at: Instant,
     /// Whether it gets answers of another processor.
     is_fed: bool,
     /// Whether anything was done since all records were last looked at from the first.
@@ -120,23 +140,18 @@ struct Lane<'a> {
 
 struct Host<'a> {
     lanes: Vec<Lane<'a>>,
+    is_live: bool,
     queue: Channel,
     total: u64,
     told_at: Instant,
 }
 
 impl<'a> Host<'a> {
-    fn new(
-        path: &std::path::Path,
-        processors: &'a [Processor],
-        collection_ids: &[i64],
-        failed: bool,
-        queue: Channel,
-    ) -> Result<Self> {
+    fn new(path: &std::path::Path, processors: &'a [Processor], failed: bool, queue: Channel) -> Result<Self> {
         let names: HashSet<_> = processors.iter().map(|processor| processor.name.as_str()).collect();
         let mut lanes = Vec::new();
         let refused = |message: String| Failure::Refused { message, usage: true };
-        let todos = todos(path, processors, collection_ids, failed).map_err(|error| match error {
+        let todos = todos(path, processors, failed).map_err(|error| match error {
             TodoError::Store(error) => error.into(),
             TodoError::Condition(..) => refused(error.to_string()),
         })?;
@@ -158,7 +173,10 @@ impl<'a> Host<'a> {
                 deaths_in_a_row: 0,
                 given_up: Vec::new(),
                 tally: Tally { name: processor.name.clone(), ..Tally::default() },
-                sent: None,
+                sent: VecDeque::new(),
+                busy: HashSet::new(),
+                looking: Duration::ZERO,
+                looked_at: Instant::now(),
                 is_fed: processor.collection.as_deref().is_some_and(|source| names.contains(source)),
                 has_worked: false,
             });
@@ -167,15 +185,18 @@ impl<'a> Host<'a> {
         for lane in &lanes {
             total += lane.todo.count()?;
         }
-        Ok(Self { lanes, queue, total, told_at: Instant::now() })
+        Ok(Self { lanes, is_live: false, queue, total, told_at: Instant::now() })
     }
 
     fn work(mut self, control: &mut Channel) -> Result<Vec<Tally>> {
         loop {
             for lane in &mut self.lanes {
+                if self.is_live && lane.is_to_look_again() {
+                    lane.look_again()?;
+                }
                 lane.deal(&mut self.queue)?;
             }
-            if self.is_done()? {
+            if !self.is_live && self.is_done()? {
                 break;
             }
             self.turn(control)?;
@@ -211,18 +232,16 @@ impl<'a> Host<'a> {
             return Ok(true);
         }
         // What was sent is seen once it is committed, and in the order it was sent.
-        for lane in &self.lanes {
-            if let Some((record, version)) = lane.sent
-                && !lane.todo.is_marked(record, version)?
-            {
+        for lane in &mut self.lanes {
+            lane.forget_lasting()?;
+            if !lane.sent.is_empty() {
                 return Ok(false);
             }
         }
         for lane in &mut self.lanes {
             lane.has_worked = false;
-            if lane.is_fed && lane.tally.stopped.is_none() {
-                lane.todo.again();
-                lane.is_read = false;
+            if lane.is_fed {
+                lane.look_again()?;
             }
         }
         Ok(false)
@@ -257,10 +276,16 @@ impl<'a> Host<'a> {
                 lane.heard(at, heard, &mut self.queue, control)?;
             }
         }
-        for channel in [&mut self.queue, control] {
+        for channel in [&mut self.queue, &mut *control] {
             channel.receive()?;
             if channel.has_ended() {
                 return Err(ChannelError::Io(std::io::ErrorKind::BrokenPipe.into()).into());
+            }
+        }
+        while let Some(ToHost::Drain) = control.next()? {
+            self.is_live = false;
+            for lane in &mut self.lanes {
+                lane.look_again()?;
             }
         }
         Ok(())
@@ -271,6 +296,45 @@ impl Lane<'_> {
     /// Neither at work nor able to be.
     fn is_idle(&self) -> bool {
         self.tally.stopped.is_some() || (self.is_read && self.pool.unfinished() == 0)
+    }
+
+    /// Whether it is time to look through all records anew, so that looking takes a small part of the time.
+    fn is_to_look_again(&self) -> bool {
+        self.is_read && self.looked_at.elapsed() >= LOOK_AGAIN.max(self.looking * LOOKING_SHARE)
+    }
+
+    /// Looks through all records anew.
+    fn look_again(&mut self) -> Result<()> {
+        self.forget_lasting()?;
+        if self.tally.stopped.is_none() {
+            self.todo.again();
+            self.looking = Duration::ZERO;
+            self.is_read = false;
+        }
+        Ok(())
+    }
+
+    /// Forgets what has its mark: it is not found again. Answers become lasting in the order they were sent.
+    fn forget_lasting(&mut self) -> Result<()> {
+        while let Some(&(record, version)) = self.sent.front()
+            && self.todo.is_marked(record, version)?
+        {
+            self.sent.pop_front();
+            self.busy.remove(&record);
+        }
+        Ok(())
+    }
+
+    /// The next record that nobody is at.
+    fn next(&mut self) -> Result<Option<Record>> {
+        let begun = Instant::now();
+        loop {
+            let next = self.todo.next()?;
+            if next.as_ref().is_none_or(|record| !self.busy.contains(&record.id)) {
+                self.looking += begun.elapsed();
+                return Ok(next);
+            }
+        }
     }
 
     /// Gives records to idle programs: first those that went through another's hands.
@@ -284,11 +348,13 @@ impl Lane<'_> {
             if self.is_read {
                 return Ok(());
             }
-            let Some(record) = self.todo.next()? else {
+            let Some(record) = self.next()? else {
                 self.is_read = true;
+                self.looked_at = Instant::now();
                 return Ok(());
             };
             self.has_worked = true;
+            self.busy.insert(record.id);
             let line = input::line(&record, self.processor);
             let Record { id, version, url_id, what } = record;
             let is_item = matches!(what, What::Item { .. });
@@ -371,7 +437,10 @@ impl Lane<'_> {
             }
             Err(_) => self.tally.failed += 1,
         }
-        self.sent = Some((job.id, job.version));
+        self.sent.push_back((job.id, job.version));
+        if self.sent.len().is_multiple_of(REMEMBERED) {
+            self.forget_lasting()?;
+        }
         let processed = Processed {
             processor: self.number,
             record: job.id,
@@ -380,7 +449,7 @@ impl Lane<'_> {
             url_id: job.url_id,
             answer: answer.map_err(|reason| Failed { reason }),
         };
-        queue.send(&processed, None)?;
+        queue.send(&RecordHead::Processed(processed), None)?;
         let _ = queue.flush()?;
         Ok(())
     }

@@ -8,8 +8,9 @@ use crate::config::processors::Processor;
 use crate::process::channel::{Channel, ChannelError};
 use crate::process::poll::{Interest, PollSet};
 use crate::protocol::frame::MAX_HEAD_BYTES;
-use crate::protocol::processing::{FromMarker, Processed};
+use crate::protocol::processing::FromMarker;
 use crate::protocol::reextract::Cause;
+use crate::protocol::{Hello, RecordHead};
 use crate::store::StoreError;
 use crate::store::processed::Marks;
 
@@ -67,17 +68,21 @@ fn work(
     queue: &mut Channel,
 ) -> Result<(), Failure> {
     let mut marks = Marks::open(path, processors)?;
-    control.send(&FromMarker::Ready(marks.collection_ids().to_vec()), None)?;
+    control.send(&FromMarker::Ready, None)?;
     control.flush_all(SUPERVISOR_PATIENCE)?;
     // Also when the supervisor dies: the host ends then, and what it has sent is worth keeping.
+    let mut is_open = false;
     while !queue.has_ended() {
         let mut set = PollSet::new();
         set.add(queue.fd(), Interest::Read);
         set.wait(None).map_err(ChannelError::from)?;
         drop(set);
         queue.receive()?;
+        if !is_open {
+            is_open = queue.next::<Hello>()?.is_some();
+        }
         let mut batch = Vec::new();
-        while let Some(answer) = queue.next::<Processed>()? {
+        while is_open && let Some(RecordHead::Processed(answer)) = queue.next()? {
             batch.push(answer);
         }
         if !batch.is_empty() {

@@ -171,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    fn start_host(&mut self, collection_ids: Vec<i64>) -> Result<()> {
+    fn start_host(&mut self) -> Result<()> {
         let Some(queue) = self.queue.take() else { return Ok(()) };
         let (ours, control) = pair()?;
         let mut keep = self.start.inherited.clone();
@@ -179,8 +179,9 @@ impl Supervisor {
         let given = host::Start {
             path: self.start.lock.path().to_owned(),
             processors: self.start.processors.clone(),
-            collection_ids,
             failed: self.start.failed,
+            is_live: false,
+            generation: 1,
             control,
             queue,
         };
@@ -221,7 +222,7 @@ impl Supervisor {
     fn read_channels(&mut self) -> Result<()> {
         for message in heard::<FromMarker>(self.writer.channel.as_mut())? {
             match message {
-                FromMarker::Ready(collection_ids) => self.start_host(collection_ids)?,
+                FromMarker::Ready => self.start_host()?,
                 FromMarker::Fatal { message, cause } => self.fatal = Some((message, cause)),
             }
         }

@@ -28,6 +28,13 @@ pub struct Failed {
     pub reason: String,
 }
 
+/// The supervisor to the processor host. The end of the channel means: stop at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToHost {
+    /// Nothing more will be stored but by processors: do what is left, then exit.
+    Drain,
+}
+
 /// The processor host to the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromHost {
@@ -69,8 +76,8 @@ pub struct Tally {
 /// The writer to the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromMarker {
-    /// The store is open and every processor has its collection; their ids, in the order of the config.
-    Ready(Vec<i64>),
+    /// The store is open and every processor has its collection.
+    Ready,
     /// Nothing more can be written.
     Fatal {
         /// Full sentence for people.

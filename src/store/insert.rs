@@ -11,6 +11,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::items::{Collections, Origin, insert_extras};
+use crate::protocol::processing::Processed;
 use crate::protocol::{
     Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
 };
@@ -48,6 +49,8 @@ pub struct Session {
     pub lists: Vec<ListFile>,
     /// The collections of its rules.
     pub collections: Vec<Collection>,
+    /// Those of its processors' answers.
+    pub processors: Vec<Collection>,
 }
 
 /// The open store, its present run and the counts that go with it.
@@ -61,6 +64,8 @@ pub struct Store {
     /// What the open transaction adds.
     change: Change,
     collections: Collections,
+    /// The collections of processors' answers.
+    processors: Vec<i64>,
     /// With whether they are known to be listed.
     host_ids: HashMap<String, (HostId, bool)>,
     /// Lists of which lines are in the store from an earlier reading.
@@ -165,6 +170,11 @@ impl Store {
             lists.push((file_id, list.clone()));
         }
         let collections = Collections::declare(&transaction, &session.collections)?;
+        let processors = session
+            .processors
+            .iter()
+            .map(|collection| super::collections::declare(&transaction, collection))
+            .collect::<Result<_>>()?;
         transaction.commit()?;
         let ready = Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
         let store = Self {
@@ -177,6 +187,7 @@ impl Store {
             counts,
             change: Change::default(),
             collections,
+            processors,
             host_ids: HashMap::new(),
             inserted_at: now,
         };
@@ -472,6 +483,17 @@ impl Store {
         self.change.bytes += done.bytes;
         self.count_host(host_id, outcome, head.elapsed_ms);
         Ok(done)
+    }
+
+    /// Takes what a processor has said to a record.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn processed(&mut self, processed: &Processed) -> Result<()> {
+        if let Some(collection_id) = self.processors.get(usize::from(processed.processor)) {
+            super::processed::insert(&self.db, *collection_id, processed)?;
+        }
+        Ok(())
     }
 
     /// Records requests made for a URL. Those of a record that comes twice are there twice: they were made.

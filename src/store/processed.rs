@@ -102,14 +102,10 @@ impl Marks {
     pub fn open(path: &Path, processors: &[Processor]) -> Result<Self> {
         let db = super::open_for_writing(path)?;
         let transaction = db.unchecked_transaction()?;
-        let collection_ids = declare(&db, processors)?;
+        let answers = processors.iter().map(Processor::answers);
+        let collection_ids = answers.map(|collection| collections::declare(&db, &collection)).collect::<Result<_>>()?;
         transaction.commit()?;
         Ok(Self { db, collection_ids })
-    }
-
-    /// The collections of the answers, in the order of the processors.
-    pub fn collection_ids(&self) -> &[i64] {
-        &self.collection_ids
     }
 
     /// Writes these answers with their marks, all or none.
@@ -125,14 +121,6 @@ impl Marks {
         }
         Ok(transaction.commit()?)
     }
-}
-
-/// Makes the collections of the answers, or brings them up to date; their ids, in order.
-///
-/// # Errors
-/// [`StoreError`], [`StoreError::NameTaken`] among them.
-pub fn declare(db: &Connection, processors: &[Processor]) -> Result<Vec<i64>> {
-    processors.iter().map(|processor| collections::declare(db, &processor.answers())).collect()
 }
 
 /// The records of one processor, as far as they are to be done.
@@ -208,23 +196,21 @@ pub enum TodoError {
     Condition(String, #[source] ConditionError),
 }
 
-/// What is to be done by `processors`, whose answers are the collections `collection_ids`. With `failed` also what they
-/// failed on before. Beside whoever writes.
+/// What is to be done by `processors`, which the writer has declared. With `failed` also what they failed on before.
+/// Beside whoever writes.
 ///
 /// # Errors
 /// [`TodoError`]; a condition over a collection that the store does not have yet is not looked at.
-pub fn todos(
-    path: &Path,
-    processors: &[Processor],
-    collection_ids: &[i64],
-    failed: bool,
-) -> Result<Vec<Todo>, TodoError> {
+pub fn todos(path: &Path, processors: &[Processor], failed: bool) -> Result<Vec<Todo>, TodoError> {
     let db = Rc::new(super::open_for_reading(path)?);
-    let todo = |(processor, collection_id): (&Processor, &i64)| {
-        Todo::new(db.clone(), processor, *collection_id, failed)
+    let todo = |processor: &Processor| {
+        let collection_id = db
+            .query_row("SELECT collection_id FROM collection WHERE name = ?1", [&processor.name], |row| row.get(0))
+            .map_err(StoreError::from)?;
+        Todo::new(db.clone(), processor, collection_id, failed)
             .map_err(|error| TodoError::Condition(processor.name.clone(), error))
     };
-    processors.iter().zip(collection_ids).map(todo).collect()
+    processors.iter().map(todo).collect()
 }
 
 impl Todo {

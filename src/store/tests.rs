@@ -33,7 +33,13 @@ impl Place {
             name: (*name).to_owned(),
             fingerprint: fingerprint.map(str::to_owned),
         });
-        let session = Session { pid: 1, config: "{}".into(), lists: lists.collect(), collections: Vec::new() };
+        let session = Session {
+            pid: 1,
+            config: "{}".into(),
+            lists: lists.collect(),
+            collections: Vec::new(),
+            processors: Vec::new(),
+        };
         Store::open(&self.path, &session).expect("a store")
     }
 
@@ -545,7 +551,13 @@ fn an_audit_finds_what_is_missing() {
 #[test]
 fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
     let place = Place::new();
-    let session = Session { pid: 1, config: r#"{"rate":"2/s"}"#.into(), lists: Vec::new(), collections: Vec::new() };
+    let session = Session {
+        pid: 1,
+        config: r#"{"rate":"2/s"}"#.into(),
+        lists: Vec::new(),
+        collections: Vec::new(),
+        processors: Vec::new(),
+    };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
     let mut largest = Vec::new();
     for (n, started_us) in [(1, 0), (2, 500_000), (3, 1_000_000), (4, 1_200_000), (5, 1_400_000)] {
