@@ -1,0 +1,192 @@
+//! A page as the rules see it: parsed once, and as what it is.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+use url::Url;
+
+use super::dom::{Dom, Index};
+use super::json::{self, Read};
+use super::selector::Selector;
+use super::{Budget, MAX_VALUE_BYTES, Page, xml};
+use crate::extract::charset;
+
+/// What a body is to be read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Html,
+    Xml,
+    Json,
+}
+
+impl Kind {
+    /// By the Content-Type; or, where it says little, by how the body begins. `None`: nothing that rules could read.
+    pub fn of(page: &Page<'_>) -> Option<Self> {
+        let essence = page.content_type.and_then(charset::essence).map(<[u8]>::to_ascii_lowercase);
+        let essence = essence.as_deref().map(String::from_utf8_lossy);
+        if crate::extract::is_html(page.content_type, page.body) {
+            // Answers of APIs often come as HTML.
+            return Some(if begins_as_json(page.body) { Self::Json } else { Self::Html });
+        }
+        match essence.as_deref() {
+            Some(essence) if essence.ends_with("/json") || essence.ends_with("+json") => Some(Self::Json),
+            Some("application/xml" | "text/xml") => Some(Self::Xml),
+            Some("image/svg+xml") => None,
+            Some(essence) if essence.ends_with("+xml") => Some(Self::Xml),
+            None | Some("text/plain" | "text/javascript" | "application/javascript" | "application/octet-stream") => {
+                let body = page.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(page.body).trim_ascii_start();
+                let xml = ["<?xml", "<rss", "<feed", "<urlset", "<sitemapindex"];
+                if begins_as_json(body) {
+                    Some(Self::Json)
+                } else if xml.iter().any(|start| body.starts_with(start.as_bytes())) {
+                    Some(Self::Xml)
+                } else {
+                    // Text without markup is a page with nothing to select.
+                    matches!(essence.as_deref(), Some("text/plain")).then_some(Self::Html)
+                }
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+fn begins_as_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
+    matches!(body.first(), Some(b'{' | b'['))
+}
+
+/// A page, parsed.
+pub(super) struct Document<'p> {
+    pub url: &'p Url,
+    pub body: Body,
+    /// What is wrong with the body, or with what could be read of it.
+    pub problem: Option<String>,
+    /// Whether the end of the page was left out.
+    pub is_cut: bool,
+    base: OnceCell<Url>,
+    /// A list of the blocks.
+    jsonld: OnceCell<Value>,
+    /// A JSON-LD block that is none.
+    pub jsonld_problem: OnceCell<String>,
+    scripts: RefCell<HashMap<Index, Option<Rc<Value>>>>,
+}
+
+pub(super) enum Body {
+    Tree(Dom),
+    Json(Value),
+    /// See [`Document::problem`].
+    Broken,
+}
+
+impl<'p> Document<'p> {
+    /// Parses a page; `None`: told to stop.
+    pub fn parse(page: &Page<'p>, kind: Kind, budget: &Budget<'_>) -> Option<Self> {
+        let text = charset::decode(page.body, page.content_type).0;
+        budget.spend(text.len() / 64)?;
+        let mut is_cut = false;
+        let (body, problem) = match kind {
+            Kind::Html => {
+                let dom = Dom::html(&text, budget)?;
+                is_cut = dom.is_cut;
+                (Body::Tree(dom), None)
+            }
+            Kind::Xml => {
+                let (dom, problem) = xml::parse(&text, budget)?;
+                is_cut = dom.is_cut;
+                (Body::Tree(dom), problem.map(|problem| format!("XML: {problem}")))
+            }
+            Kind::Json => match json::read(&text, true, budget)? {
+                Read::Value(value) => (Body::Json(value), None),
+                Read::Broken(problem) => (Body::Broken, Some(format!("JSON: {problem}"))),
+            },
+        };
+        Some(Self {
+            url: page.url,
+            body,
+            problem,
+            is_cut,
+            base: OnceCell::new(),
+            jsonld: OnceCell::new(),
+            jsonld_problem: OnceCell::new(),
+            scripts: RefCell::default(),
+        })
+    }
+
+    pub fn tree(&self) -> Option<&Dom> {
+        match &self.body {
+            Body::Tree(dom) => Some(dom),
+            Body::Json(_) | Body::Broken => None,
+        }
+    }
+
+    /// What relative URLs are relative to.
+    pub fn base(&self, budget: &Budget<'_>) -> Option<&Url> {
+        if self.base.get().is_none() {
+            let base = match self.tree() {
+                Some(dom) => dom.base(self.url, budget)?,
+                None => self.url.clone(),
+            };
+            let _ = self.base.set(base);
+        }
+        self.base.get()
+    }
+
+    /// The page's JSON-LD: the list of its blocks.
+    pub fn jsonld(&self, budget: &Budget<'_>) -> Option<&Value> {
+        if self.jsonld.get().is_none() {
+            let mut blocks = Vec::new();
+            if let Some(dom) = self.tree() {
+                let scripts = Selector::parse("script[type^=\"application/ld+json\" i]").ok()?;
+                for script in dom.select(&scripts, None, MAX_BLOCKS, budget)? {
+                    let text = dom.text(script, false, false, usize::MAX, budget)?;
+                    if text.trim().is_empty() {
+                        continue;
+                    }
+                    match json::read_lenient(&text, budget)? {
+                        Read::Value(value) => blocks.push(value),
+                        Read::Broken(problem) => {
+                            let _ = self.jsonld_problem.set(format!("JSON-LD: {problem}"));
+                        }
+                    }
+                }
+            }
+            let _ = self.jsonld.set(Value::Array(blocks));
+        }
+        self.jsonld.get()
+    }
+
+    /// The JSON that the text of an element is, if it is.
+    pub fn script(&self, index: Index, budget: &Budget<'_>) -> Option<Option<Rc<Value>>> {
+        if let Some(known) = self.scripts.borrow().get(&index) {
+            return Some(known.clone());
+        }
+        let value = match self.tree() {
+            Some(dom) => {
+                let text = dom.text(index, false, false, usize::MAX, budget)?;
+                // `window.state = {…};` too.
+                let start = text.find(['{', '[']).unwrap_or(text.len());
+                match json::read_lenient(&text[start..], budget)? {
+                    Read::Value(value) => Some(Rc::new(value)),
+                    Read::Broken(_) => None,
+                }
+            }
+            None => None,
+        };
+        let mut scripts = self.scripts.borrow_mut();
+        if scripts.len() >= MAX_BLOCKS {
+            scripts.clear();
+        }
+        scripts.insert(index, value.clone());
+        Some(value)
+    }
+
+    /// The text of an element, as far as it is kept of one value.
+    pub fn text(&self, index: Index, own: bool, fold: bool, budget: &Budget<'_>) -> Option<String> {
+        self.tree().map_or(Some(String::new()), |dom| dom.text(index, own, fold, MAX_VALUE_BYTES + 1, budget))
+    }
+}
+
+/// Most JSON-LD blocks of a page, and most scripts whose JSON is kept at hand.
+const MAX_BLOCKS: usize = 100;

@@ -1,0 +1,1 @@
+//! Why a rule finds what it finds.
