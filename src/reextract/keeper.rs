@@ -127,13 +127,13 @@ struct Extractor {
 impl<'a> Keeper<'a> {
     fn new(store: Rework, path: PathBuf, seats: usize, control: &'a mut Channel) -> Self {
         Self {
+            all_dealt: store.to_read() == 0,
             store,
             path,
             control,
             pool: Pool::new(seats, Window { tasks: WINDOW_PAGES, bytes: WINDOW_BYTES }),
             extractors: (0..seats).map(|_| None).collect(),
             reached: 0,
-            all_dealt: false,
             done: 0,
             told_at: Instant::now(),
             unread: 0,

@@ -198,7 +198,8 @@ impl Supervisor {
                 return Ok(Ended::Stopped(signal));
             }
             if self.writer.is_none() {
-                let message = "the process that has the store was killed; nothing has changed".to_owned();
+                let what = if asked_to_commit { "all has changed, or nothing" } else { "nothing has changed" };
+                let message = format!("the writer was killed; {what}");
                 return Ok(Ended::Failed { message, cause: Cause::Failure });
             }
             if self.deaths_in_a_row > DEATHS_IN_A_ROW {
