@@ -53,6 +53,12 @@ Exit codes:
   1  at least one is not
   2  usage or input error";
 
+const TRY_EXIT_CODES: &str = "\
+Exit codes:
+  0  every collection that is about the page has an item; or only selectors were asked for
+  1  one has none, or none is about the page
+  2  usage error, a broken config, or no page";
+
 const EXPLAIN_EXIT_CODES: &str = "\
 Exit codes:
   0  every line was answered
@@ -131,6 +137,9 @@ pub enum Command {
     /// Answer questions from standard input as the crawler would decide them
     #[command(after_help = EXPLAIN_EXIT_CODES)]
     Explain(ExplainArgs),
+    /// Show what rules and selectors find on one page, and why a field is empty
+    #[command(after_help = TRY_EXIT_CODES)]
+    Try(TryArgs),
 }
 
 /// `seine crawl`
@@ -299,6 +308,32 @@ pub struct RobotsArgs {
     #[arg(long, value_name = "ROBOTS.TXT")]
     pub file: Option<PathBuf>,
     /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine try`
+#[derive(Args, Debug)]
+pub struct TryArgs {
+    /// The page: a URL, which is fetched; a file; or - for standard input
+    #[arg(value_name = "URL|FILE")]
+    pub target: String,
+    /// Rules, and settings of a crawl, from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Show what this selector matches; may be repeated
+    #[arg(long, value_name = "SELECTOR")]
+    pub css: Vec<String>,
+    /// Take the body of the URL from this store, and ask nobody
+    #[arg(long, value_name = "DB")]
+    pub db: Option<PathBuf>,
+    /// The URL that `match` sees and links are relative to [default: the page's own]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Ask for the page even if robots.txt forbids it
+    #[arg(long)]
+    pub ignore_robots: bool,
+    /// As one JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -12,6 +12,7 @@ pub mod retry;
 pub mod robots;
 pub mod status;
 pub mod summary;
+pub mod try_rules;
 pub mod why;
 
 use std::io;
@@ -57,6 +58,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Explain(args) => explain::run(args),
         Command::Extract(args) => extract::run(&args),
         Command::Process(args) => process::run(&args),
+        Command::Try(args) => try_rules::run(&args),
     }
 }
 

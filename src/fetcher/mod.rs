@@ -8,7 +8,7 @@
 //! - [`pace`], [`retry_after`]: when a host may be asked next.
 //! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
 //! - [`http`]: one request.
-//! - [`robots_txt`]: a robots.txt for somebody who only asks.
+//! - [`robots_txt`]: a robots.txt for somebody who only asks; [`single`]: a page for such.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
 //! - [`control`]: the channel to the supervisor.
 
@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod pace;
 pub mod retry_after;
 pub mod robots_txt;
+pub mod single;
 pub mod visit;
 
 use std::os::fd::OwnedFd;

@@ -213,3 +213,16 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
     out.flush()?;
     Ok(())
 }
+
+/// Where the answer for `raw_url` was found, after redirects, and its Content-Type.
+///
+/// # Errors
+/// [`CatError`]
+pub fn answer_of(db: &Connection, raw_url: &str) -> Result<(String, Option<String>), CatError> {
+    let unknown = || CatError::Unknown(raw_url.to_owned());
+    let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
+    let sql =
+        "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u JOIN page p USING(url_id) WHERE u.key = ?1";
+    let row = db.query_row(sql, params![url.key], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+    row.map_err(StoreError::from)?.ok_or_else(unknown)
+}

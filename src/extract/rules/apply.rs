@@ -155,11 +155,6 @@ impl<'a, 'p> Applying<'a, 'p> {
         Self { document, budget, collection, item: None, problems: Vec::new() }
     }
 
-    /// The item that problems are of from now on.
-    pub fn begin_item(&mut self, number: u32) {
-        self.item = Some(number);
-    }
-
     /// Whether the body is what the rules read.
     pub fn check_body(&mut self, rules: &Compiled) {
         let document = self.document;

@@ -14,8 +14,8 @@ use super::Budget;
 #[derive(Clone, Debug)]
 pub struct Path {
     text: String,
-    /// Each a path of its own, of one segment.
-    steps: Vec<JsonPath>,
+    /// Each a path of its own, of one segment, and where it ends in the text.
+    steps: Vec<(JsonPath, usize)>,
 }
 
 /// Why a text is no path.
@@ -51,7 +51,7 @@ impl Path {
             if !segment.is_empty() {
                 let step = JsonPath::parse(&format!("${segment}"))
                     .map_err(|_| PathError { at, message: "expected a segment of a JSONPath".to_owned() })?;
-                steps.push(step);
+                steps.push((step, end));
             }
             at = end;
         }
@@ -61,7 +61,7 @@ impl Path {
     /// At most `limit` nodes of `root` it leads to, in the order of the document as far as the RFC has one.
     pub(super) fn nodes<'v>(&self, root: &'v Value, limit: usize, budget: &Budget<'_>) -> Option<Vec<&'v Value>> {
         let mut nodes = vec![root];
-        for (number, step) in self.steps.iter().enumerate() {
+        for (number, (step, _)) in self.steps.iter().enumerate() {
             let is_last = number + 1 == self.steps.len();
             let mut seen = HashSet::new();
             let mut next = Vec::new();
@@ -77,6 +77,14 @@ impl Path {
         }
         nodes.truncate(limit);
         Some(nodes)
+    }
+
+    /// The path up to each of its steps, with its text.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = (String, Self)> {
+        (1..=self.steps.len()).map(|len| {
+            let text = self.text[..self.steps[len - 1].1].to_owned();
+            (text.clone(), Self { text, steps: self.steps[..len].to_vec() })
+        })
     }
 }
 

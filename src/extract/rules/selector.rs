@@ -1,6 +1,5 @@
 //! CSS selectors: compiled, and where a broken one breaks.
 
-use cssparser::ToCss as _;
 use scraper::ElementRef;
 use scraper::selector::{Parser, Simple};
 use selectors::Element;
@@ -13,6 +12,7 @@ use selectors::parser::{ParseRelative, SelectorList};
 /// A compiled selector, or several with commas between them.
 #[derive(Clone, Debug)]
 pub struct Selector {
+    text: String,
     list: SelectorList<Simple>,
     /// Elements may be looked at that are not above the one in question: see [`super::dom::Dom::select`].
     pub(super) is_costly: bool,
@@ -37,6 +37,7 @@ impl Selector {
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
             Ok(list) => Ok(Self {
+                text: text.to_owned(),
                 is_costly: [":has", ":nth", ":last", ":only", ":first", "~"].iter().any(|part| text.contains(part)),
                 names_scope: text.contains(":scope"),
                 list,
@@ -70,7 +71,7 @@ impl Selector {
 
 impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.list.to_css(f)
+        f.write_str(&self.text)
     }
 }
 
@@ -102,9 +103,54 @@ fn explained(text: &str) -> SelectorError {
     SelectorError { at, message }
 }
 
+/// Selectors that ask for less than `text` does, those first that ask for most of it: without simple selectors at its
+/// end, or without steps at its start.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    /// Of a person's selector there are a few.
+    const MAX_PARTS: usize = 40;
+    let mut parts = Vec::new();
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open && before != '\\' => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '(') if depth > 0 || c == '(' => depth += 1,
+            (None, ']' | ')') => depth = depth.saturating_sub(1),
+            (None, _) if depth > 0 => {}
+            (None, '.' | '#' | ':' | '[') if before != '\\' => {
+                parts.push(&text[..at]);
+                depth += usize::from(c == '[');
+            }
+            (None, c) if c.is_whitespace() || matches!(c, '>' | '+' | '~' | ',') => {
+                parts.push(&text[..at]);
+                parts.push(&text[at + c.len_utf8()..]);
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '>' | '+' | '~' | ',');
+    let mut parts: Vec<_> = parts.into_iter().map(|part| part.trim_matches(is_edge).to_owned()).collect();
+    parts.retain(|part| !part.is_empty() && part != text.trim());
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    parts.dedup();
+    parts.truncate(MAX_PARTS);
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_ask_for_less_and_less() {
+        assert_eq!(parts("div.product > h1.titel"), ["div.product > h1", "div.product", "h1.titel", "div"]);
+        assert_eq!(parts("a[href^=\"x.y\"]:not(.b c) d"), ["a[href^=\"x.y\"]:not(.b c)", "a[href^=\"x.y\"]", "a", "d"]);
+        assert!(parts("h1").is_empty() && parts("").is_empty());
+    }
 
     #[test]
     fn a_mistake_is_shown_where_it_is() {
