@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Dice, Ended, Place, Reply, Running, Signal, Site, eventually, within};
+use support::{Dice, Ended, Place, Reply, Running, Signal, Site, Store, eventually, within};
 
 const PAGES: usize = 60;
 
@@ -192,7 +192,7 @@ fn what_cannot_be_started_or_meant_is_an_error_before_anything_is_done() {
     let place = Place::new();
     crawled(&place);
     config(&place, "command = ['no-such-program-here']", "");
-    process(&place, &[]).run().expect(2).says("cannot start \"no-such-program-here\"");
+    process(&place, &[]).run().expect(2).says("there is no program \"no-such-program-here\"");
     config(&place, "command = ['cat']", "where = 'nonsense = 1'");
     process(&place, &[]).run().expect(2).says("no such column");
     config(&place, "command = ['cat']", "");
@@ -282,6 +282,116 @@ fn whoever_is_killed_every_page_is_answered_exactly_once() {
     }
     println!("{runs} runs");
     assert_all_answered(&place);
+}
+
+fn crawl<'a>(place: &'a Place, more: &[&str]) -> support::Crawl<'a> {
+    place.crawl(&["urls.txt", "--config", "p.toml", "--json"]).args(more)
+}
+
+#[test]
+fn beside_a_crawl_pages_are_processed_as_they_come_and_the_crawl_ends_when_all_are() {
+    let place = Place::new();
+    let site = Site::new(|request| {
+        let reply = Reply::page(&request.path);
+        if request.path == "/7" { reply.held() } else { reply }
+    });
+    place.list("urls.txt", site.urls(PAGES));
+    config(&place, &program(&place, ""), "workers = 2");
+    let running = crawl(&place, &[]).start();
+    eventually("all but one are answered while the crawl goes on", || {
+        Store::try_open(&place.db()).is_ok_and(|store| {
+            let sql = "SELECT count(*) FROM items WHERE collection = 'echoes'";
+            store.0.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == PAGES as i64 - 1)
+        })
+    });
+    running.the("processors");
+    site.release();
+    let ended = finish(&place, running).expect(0);
+    assert_eq!(ended.json()["processors"]["echoes"]["records"], PAGES, "{}", ended.stderr);
+    assert_all_answered(&place);
+}
+
+#[test]
+fn beside_a_crawl_one_program_gets_what_another_answers() {
+    let place = Place::new();
+    let site = Site::new(|request| Reply::page(&request.path));
+    place.list("urls.txt", site.urls(PAGES));
+    let second = "[[processor]]\nname = 'seconds'\ninput = 'items'\ncollection = 'echoes'\n\
+                  command = ['sh', '-c', 'while read -r line; do echo \"[{},{}]\"; done']";
+    config(&place, &program(&place, ""), second);
+    let ended = finish(&place, crawl(&place, &[]).start()).expect(0);
+    assert_eq!(ended.json()["processors"]["seconds"]["items"], 2 * PAGES, "{}", ended.stderr);
+    assert_eq!(place.store().number("SELECT count(*) FROM seconds"), 2 * PAGES as i64);
+}
+
+#[test]
+fn a_crawl_with_processors_may_be_killed_anywhere_and_each_page_is_answered_once() {
+    let mut dice = Dice::new();
+    let place = Place::new();
+    let site = Site::with_hosts(3, |request| Reply::page(&request.path).after(std::time::Duration::from_millis(20)));
+    place.list("urls.txt", site.urls(PAGES));
+    slow(&place);
+    let (mut runs, mut kills) = (0, 0);
+    loop {
+        runs += 1;
+        let mut running = crawl(&place, &[]).start();
+        for _ in 0..3 {
+            let lives_on = !within(dice.millis(50, 400), || running.has_ended());
+            if lives_on && runs < 8 {
+                kills += 1;
+                let role =
+                    ["supervisor", "writer", "processors", "fetcher 0", "processors"][dice.between(0, 4) as usize];
+                running.find(role).inspect(|member| member.signal(Signal::SIGKILL));
+                println!("killed the {role}");
+            }
+        }
+        let ended = finish(&place, running);
+        if ended.code == Some(0) {
+            break;
+        }
+        assert!(runs < 20, "never ends: {}", ended.stderr);
+    }
+    println!("{runs} runs, {kills} kills");
+    assert_all_answered(&place);
+    assert_eq!(place.store().number("SELECT count(*) FROM runs"), 1, "all of it is one run");
+}
+
+#[test]
+fn stopped_while_only_processors_are_at_work_a_crawl_goes_on_with_them() {
+    let place = Place::new();
+    let site = Site::new(|request| Reply::page(&request.path));
+    place.list("urls.txt", site.urls(PAGES));
+    config(&place, &program(&place, "sleep 0.1"), "");
+    let running = crawl(&place, &[]).start();
+    eventually("every page is in the store, and an answer", || {
+        Store::try_open(&place.db()).is_ok_and(|store| {
+            let sql = "SELECT (SELECT count(*) FROM page) = 60 AND EXISTS (SELECT 1 FROM processed)";
+            store.0.query_row(sql, [], |row| row.get(0)).unwrap_or(false)
+        })
+    });
+    running.signal(Signal::SIGTERM);
+    finish(&place, running).expect(143);
+    assert!(place.store().number("SELECT count(*) FROM processed") < PAGES as i64);
+    config(&place, &program(&place, ""), "");
+    finish(&place, crawl(&place, &[]).start()).expect(0);
+    assert_all_answered(&place);
+    assert_eq!(site.count(), PAGES, "no page was asked for twice");
+}
+
+#[test]
+fn a_crawl_whose_processors_make_no_sense_does_not_go_on() {
+    let place = Place::new();
+    let site = Site::new(|request| Reply::page(&request.path));
+    place.list("urls.txt", site.urls(PAGES));
+    config(&place, "command = ['no-such-program-here']", "");
+    crawl(&place, &[]).run().expect(2).says("there is no program");
+    assert!(!place.db().exists());
+    config(&place, "command = ['cat']", "where = 'nonsense = 1'");
+    finish(&place, crawl(&place, &[]).start()).expect(2).says("no such column");
+    config(&place, &program(&place, "exit 1"), "");
+    let ended = finish(&place, crawl(&place, &["--quiet"]).start()).expect(3).says("given up");
+    assert_eq!(ended.json()["processors"]["echoes"]["records"], 0);
+    assert_eq!(place.store().row("SELECT count(*), (SELECT count(*) FROM processed) FROM pages"), format!("{PAGES}|0"));
 }
 
 /// The example configs name their programs by paths from the top of the repository.

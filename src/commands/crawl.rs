@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 
-use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
+use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, process, summary};
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, Settings};
@@ -25,7 +25,7 @@ use crate::store::drift::{DEFAULT_DRIFT, drifts};
 use crate::store::insert::{ListFile, Session};
 use crate::store::read::{self, Summary};
 use crate::store::{StoreError, open_at_rest};
-use crate::supervisor::progress::Progress;
+use crate::supervisor::progress::{Progress, printable};
 use crate::supervisor::{self, Report};
 use crate::url_list::{self, ListOptions, Source, UrlList};
 
@@ -72,6 +72,7 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
     if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
+    process::check_programs(&settings.processor)?;
     settings.read_files()?;
     fetcher::check(&settings)?;
     Ok(settings)
@@ -199,6 +200,14 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
     if let Some(fatal) = &report.tally.fatal {
         eprintln!("seine: {fatal}");
     }
+    if let Some(failure) = &report.processor_failure {
+        eprintln!("seine: {}", printable(&failure.message));
+        if matches!(report.ended_by, EndedBy::Completed | EndedBy::Failure) {
+            code = if failure.is_usage { USAGE } else { STOPPED };
+        }
+    } else if code == 0 && report.processors.iter().any(|tally| tally.stopped.is_some()) {
+        code = STOPPED;
+    }
     let rules = Rules::read(&settings.rules_text)?;
     match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules)) {
         Ok(found) => {
@@ -208,6 +217,9 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
             if settings.json {
                 writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)
                     .or_else(ignore_broken_pipe)?;
+            }
+            if !settings.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()) {
+                eprint!("{}", process::as_text(&report.processors));
             }
             if !settings.quiet {
                 eprint!("{}", summary::text(&found, &settings.db, None, Some(report)));

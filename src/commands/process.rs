@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
 use crate::cli::ProcessArgs;
@@ -13,7 +13,7 @@ use crate::config::processors::Processor;
 use crate::config::{CrawlOptions, ProgressMode};
 use crate::process::Signal;
 use crate::process::signals::Signals;
-use crate::process::{limits, title};
+use crate::process::{limits, program, title};
 use crate::processors::{self, Ended};
 use crate::protocol::processing::Tally;
 use crate::protocol::reextract::Cause;
@@ -26,6 +26,7 @@ use crate::supervisor::progress::{Progress, grouped, printable};
 pub fn run(args: &ProcessArgs) -> Result<i32> {
     let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
     let processors = chosen(settings.processor, args)?;
+    check_programs(&processors)?;
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
     drop(super::open_store(&args.db)?);
@@ -71,11 +72,38 @@ fn chosen(mut processors: Vec<Processor>, args: &ProcessArgs) -> Result<Vec<Proc
 
 fn tell(args: &ProcessArgs, tallies: &[Tally], elapsed: Duration) -> Result<()> {
     if args.json {
-        let of = |tally: &Tally| json!({ "records": tally.records, "items": tally.items, "failed": tally.failed, "stopped": tally.stopped });
-        let all: Map<String, Value> = tallies.iter().map(|tally| (tally.name.clone(), of(tally))).collect();
-        let json = json!({ "processors": all, "elapsed_ms": elapsed.as_millis() as u64 });
+        let json = json!({ "processors": as_json(tallies), "elapsed_ms": elapsed.as_millis() as u64 });
         super::written(writeln!(io::stdout(), "{json}"))?;
     }
+    let is_bad = tallies.iter().any(|tally| tally.stopped.is_some());
+    if !args.quiet || is_bad {
+        eprint!("{}", as_text(tallies));
+    }
+    Ok(())
+}
+
+/// Fails for a processor whose program is not there.
+///
+/// # Errors
+/// The first of them.
+pub fn check_programs(processors: &[Processor]) -> Result<()> {
+    for processor in processors {
+        let program = processor.command.first().map(String::as_str).unwrap_or_default();
+        if !program::is_there(program) {
+            bail!("processor {}: there is no program {program:?}", processor.name);
+        }
+    }
+    Ok(())
+}
+
+/// As JSON, by name.
+pub fn as_json(tallies: &[Tally]) -> Value {
+    let of = |tally: &Tally| json!({ "records": tally.records, "items": tally.items, "failed": tally.failed, "stopped": tally.stopped });
+    Value::Object(tallies.iter().map(|tally| (tally.name.clone(), of(tally))).collect())
+}
+
+/// For people.
+pub fn as_text(tallies: &[Tally]) -> String {
     let mut text = String::new();
     for tally in tallies {
         let (records, items) = (grouped(tally.records), grouped(tally.items));
@@ -95,9 +123,5 @@ fn tell(args: &ProcessArgs, tallies: &[Tally], elapsed: Duration) -> Result<()> 
             );
         }
     }
-    let is_bad = tallies.iter().any(|tally| tally.stopped.is_some());
-    if !args.quiet || is_bad {
-        eprint!("{text}");
-    }
-    Ok(())
+    text
 }

@@ -4,7 +4,9 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,11 +81,6 @@ impl Program {
             }
         }
         Ok(program)
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// For polling: its input, unless it is closed.
@@ -181,6 +178,17 @@ fn got(read: io::Result<usize>) -> Got {
     }
 }
 
+/// Whether `program` can be started, as far as that can be known before: by its path, or found on `PATH`.
+pub fn is_there(program: &str) -> bool {
+    let is_executable =
+        |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if program.contains('/') {
+        return is_executable(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
+}
+
 /// An opened but nameless file with `bytes` in it, for programs of the user's: gone when it is closed, whoever dies.
 ///
 /// # Errors
@@ -244,6 +252,8 @@ mod tests {
     fn a_program_that_is_not_there_is_an_error() {
         assert_eq!(Program::start(&words(&["no-such-program-here"])).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(Program::start(&[]).is_err());
+        assert!(is_there("sh") && is_there("/bin/sh"));
+        assert!(!is_there("no-such-program-here") && !is_there("/etc/passwd") && !is_there("/etc") && !is_there(""));
     }
 
     #[test]

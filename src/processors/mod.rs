@@ -41,7 +41,7 @@ use crate::supervisor::progress::Progress;
 /// For the host to end its programs, and for the writer to commit what it has, when all is to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// The same when the supervisor is dead.
-const GRACE: Duration = Duration::from_secs(1);
+pub const GRACE: Duration = Duration::from_secs(1);
 /// Longest wait for events.
 const TURN: Duration = Duration::from_millis(500);
 
