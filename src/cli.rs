@@ -110,6 +110,13 @@ pub enum Command {
     /// Fetch every URL of the lists once and store what was found; the same command again resumes
     #[command(after_help = EXIT_CODES)]
     Crawl(CrawlArgs),
+    /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
+    #[command(
+        after_help = EXIT_CODES,
+        mut_arg("inputs", |arg| arg.value_name("FILE").help("Archives").long_help("Archives").required(true)),
+        mut_arg("from_warc", |arg| arg.hide(true))
+    )]
+    Import(CrawlArgs),
     /// Serve a small sample site on a loopback port and crawl it
     Demo(DemoArgs),
     /// Show what a crawl has come to: finished, running or dead
@@ -123,7 +130,7 @@ pub enum Command {
     #[command(after_help = AUDIT_EXIT_CODES)]
     Audit(AuditArgs),
     /// Make URLs pending again and crawl them
-    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
+    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("from_warc", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
     Retry(RetryArgs),
     /// Apply the rules of a config file again to the stored bodies, without asking any site
     #[command(after_help = EXTRACT_EXIT_CODES)]

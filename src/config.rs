@@ -95,6 +95,11 @@ pub struct CrawlOptions {
     #[serde(default)]
     pub inputs: Vec<PathBuf>,
 
+    /// Take the pages of this archive (.warc, .warc.gz, .warc.zst) instead of asking for them; may be repeated
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub from_warc: Vec<PathBuf>,
+
     /// The store: one SQLite file with everything [default: crawl.db]
     #[arg(long, value_name = "FILE")]
     pub db: Option<PathBuf>,
@@ -384,6 +389,9 @@ pub struct Settings {
     /// URL lists.
     #[serde(serialize_with = "lossy_paths")]
     pub inputs: Vec<PathBuf>,
+    /// Archives.
+    #[serde(serialize_with = "lossy_paths")]
+    pub from_warc: Vec<PathBuf>,
     /// The store.
     #[serde(serialize_with = "lossy_path")]
     pub db: PathBuf,
@@ -537,6 +545,7 @@ impl CrawlOptions {
     pub fn over(self, file: Self) -> Self {
         Self {
             inputs: either(self.inputs, file.inputs),
+            from_warc: either(self.from_warc, file.from_warc),
             db: self.db.or(file.db),
             url_column: self.url_column.or(file.url_column),
             url_field: self.url_field.or(file.url_field),
@@ -697,6 +706,7 @@ impl CrawlOptions {
         }
         Ok(Settings {
             inputs: self.inputs,
+            from_warc: self.from_warc,
             db: self.db.unwrap_or_else(|| DEFAULT_DB.into()),
             url_column: self.url_column,
             url_field: self.url_field,

@@ -52,6 +52,7 @@
 //! rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
 
+pub mod archive;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -233,7 +233,7 @@ mod tests {
             let mut pool = pool(3);
             let mut fresh = 0..100;
             let mut done = vec![0; 100];
-            while fresh.len() > 0 || pool.unfinished() > 0 {
+            while !fresh.is_empty() || pool.unfinished() > 0 {
                 deal(&mut pool, &mut fresh);
                 let seat = roll(3) as usize;
                 if roll(6) == 0 {

@@ -43,9 +43,18 @@ pub const GO_ON: &str = "run the same command again to go on";
 /// # Errors
 /// Whatever keeps the crawl from starting.
 pub fn run(args: CrawlArgs) -> Result<i32> {
-    let settings = settings(args)?;
+    with(&settings(args)?)
+}
+
+/// Crawls as the settings say; returns the exit code.
+///
+/// # Errors
+/// Whatever keeps the crawl from starting.
+pub fn with(settings: &Settings) -> Result<i32> {
     let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;
-    let sources: Vec<_> = settings.inputs.iter().cloned().map(Source::from).collect();
+    // Archives first: what they have needs no request, whoever else names it.
+    let archives = settings.from_warc.iter().cloned().map(Source::Archive);
+    let sources: Vec<_> = archives.chain(settings.inputs.iter().cloned().map(Source::from)).collect();
     let options = ListOptions { url_column: settings.url_column.clone(), url_field: settings.url_field.clone() };
     let lists = url_list::open(&sources, &options)?;
     if lists.is_empty() && !settings.db.exists() {
@@ -55,8 +64,8 @@ pub fn run(args: CrawlArgs) -> Result<i32> {
         );
     }
     let signals = Signals::new().context("cannot watch for signals")?;
-    let outcome = crawl(&settings, lists, signals, inherited)?;
-    finish(&settings, &outcome, GO_ON)
+    let outcome = crawl(settings, lists, signals, inherited)?;
+    finish(settings, &outcome, GO_ON)
 }
 
 /// Flags over config file over defaults.

@@ -6,6 +6,7 @@ pub mod crawl;
 pub mod demo;
 pub mod explain;
 pub mod extract;
+pub mod import;
 pub mod log;
 pub mod process;
 pub mod retry;
@@ -48,6 +49,7 @@ pub const TERMINATED: i32 = 143;
 pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Crawl(args) => crawl::run(args),
+        Command::Import(args) => import::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),

@@ -17,7 +17,7 @@ use crate::supervisor::progress::grouped;
 /// No such store, no such condition, or whatever keeps the crawl from starting.
 pub fn run(args: RetryArgs) -> Result<i32> {
     let RetryArgs { store, condition, dry_run, crawl: mut options } = args;
-    if let Some(list) = options.options.inputs.first() {
+    if let Some(list) = options.options.inputs.first().or(options.options.from_warc.first()) {
         bail!("retry takes no lists ({}); `seine crawl` reads them", list.display());
     }
     if options.options.db.replace(store.clone()).is_some() {
@@ -26,6 +26,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
     let mut settings = crawl::settings(options)?;
     // A config file may serve `crawl` too, lists and all.
     settings.inputs.clear();
+    settings.from_warc.clear();
     let matching = retry::count(&super::open_store(&store)?, &condition)?;
     if dry_run || matching == 0 {
         let text = match matching {

@@ -35,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Long enough for the supervisor to hear of failures and to judge the host.
 const VERDICT: Duration = Duration::from_millis(250);
 
+/// Answers that one fetcher takes from archives at a time: one is read while another, large one is worked on.
+const ARCHIVE_PLACES: usize = 2;
+
 /// Robots.txt rules that one fetcher keeps at hand; past it all but the present ones are forgotten, and the store is
 /// asked again when they are needed.
 const RULES_BYTES: usize = 32 << 20;
@@ -47,6 +50,8 @@ struct Inner {
     visitor: Rc<Visitor>,
     speaker: Speaker,
     places: Arc<Semaphore>,
+    /// For answers that come from an archive.
+    archive_places: Arc<Semaphore>,
     settings: Rc<Settings>,
     /// What holds for hosts that no rule names.
     common: Rc<HostPolicy>,
@@ -123,6 +128,7 @@ impl Hosts {
             visitor,
             speaker,
             places,
+            archive_places: Arc::new(Semaphore::new(ARCHIVE_PLACES)),
             // No host is called so: what is left are the settings common to all.
             common: Rc::new(settings.host_policy("")),
             settings,
@@ -278,6 +284,7 @@ impl Hosts {
     /// could matter.
     async fn serve(self, host: Rc<Host>) {
         loop {
+            self.read_archived(&host).await;
             let front = host.queue.borrow().front().map(|job| (job.url_id, self.need(&host, job)));
             let Some((url_id, need)) = front else {
                 if self.forgets(&host).await {
@@ -318,6 +325,22 @@ impl Hosts {
                     });
                 }
             }
+        }
+    }
+
+    /// Starts what is answered by an archive: that asks nothing of the host, so it waits for no turn of its.
+    async fn read_archived(&self, host: &Rc<Host>) {
+        let is_archived = |job: &Job| job.archived.is_some();
+        while host.queue.borrow().iter().any(is_archived) {
+            let Ok(place) = Arc::clone(&self.0.archive_places).acquire_owned().await else { return };
+            let at = host.queue.borrow().iter().position(is_archived);
+            let Some(job) = at.and_then(|at| host.queue.borrow_mut().remove(at)) else { return };
+            self.count_queued(-1);
+            self.start(job, host, None, |visitor, job, _| async move {
+                let visit = visitor.archived(job).await;
+                drop(place);
+                visit
+            });
         }
     }
 

@@ -15,6 +15,7 @@ mod coding;
 mod cookies;
 mod failure;
 mod proxies;
+pub mod recorded;
 mod resolver;
 mod tls;
 

@@ -1,5 +1,7 @@
 //! The life of one URL in a fetcher: robots.txt, request, redirects, extraction, record.
 
+mod archived;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -562,7 +564,11 @@ impl Visitor {
 
     /// When to try again, if at all; not before the host has been left alone for as long as it asked.
     fn retry_at(&self, job: &Job, transient: bool, asked: Duration) -> Option<u64> {
-        if !transient || job.attempts - job.forgiven.min(job.attempts) >= self.settings.retries {
+        // An archive says tomorrow what it says today.
+        if !transient
+            || job.archived.is_some()
+            || job.attempts - job.forgiven.min(job.attempts) >= self.settings.retries
+        {
             return None;
         }
         Some(epoch_us() / 1000 + backoff(job).max(asked).as_millis() as u64)

@@ -73,12 +73,9 @@ impl Program {
             _ => return Err(io::Error::other("its pipes are missing")),
         };
         let program = Self { child, stdin: Some(stdin), stdout, stderr, ended: None };
-        for pipe in
-            [program.stdin.as_ref().map(AsFd::as_fd), Some(program.stdout.as_fd()), Some(program.stderr.as_fd())]
-        {
-            if let Some(pipe) = pipe {
-                fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            }
+        let [stdout, stderr] = program.outputs();
+        for pipe in program.stdin().into_iter().chain([stdout, stderr]) {
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
         Ok(program)
     }

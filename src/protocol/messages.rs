@@ -110,6 +110,8 @@ pub struct ImportEntry {
     pub columns: Option<String>,
     /// The URL, or why there is none.
     pub url: ImportUrl,
+    /// Where in the list, which is an archive, its answer is: the byte at which the record begins.
+    pub archived_at: Option<u64>,
 }
 
 /// What a line of a list names.
@@ -292,6 +294,17 @@ pub struct Candidate {
     pub forgiven: u16,
     /// Not to be tried before this time.
     pub due_at: u64,
+    /// Its answer, if an archive has it.
+    pub archived: Option<Archived>,
+}
+
+/// Where in an archive an answer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// The archive's path.
+    pub file: String,
+    /// The byte at which the record begins.
+    pub at: u64,
 }
 
 /// Counts of committed lines.
@@ -445,6 +458,8 @@ pub struct Job {
     pub trail: Vec<RequestHead>,
     /// On the way to the robots.txt of [`Self::url`]'s origin, or back with it.
     pub errand: Option<Box<Errand>>,
+    /// Its answer is read from here and asked of nobody.
+    pub archived: Option<Archived>,
 }
 
 impl Job {

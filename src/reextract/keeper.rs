@@ -240,8 +240,7 @@ impl<'a> Keeper<'a> {
             let _ = extractor.channel.flush();
             let mut is_alive = extractor.channel.receive().is_ok();
             // What it said before it died counts.
-            loop {
-                let Some(extractor) = &mut self.extractors[seat] else { break };
+            while let Some(extractor) = &mut self.extractors[seat] {
                 match extractor.channel.next::<Answer>() {
                     Ok(Some(answer)) if self.pool.current(seat).is_some_and(|g| g.origin.url_id == answer.url_id) => {
                         self.take(seat, answer)?;

@@ -269,7 +269,8 @@ impl Store {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
         for entry in entries {
-            if self.reread[file] && self.is_unchanged(file_id, entry)? {
+            // Of an archive that has changed every place has to be learned anew.
+            if self.reread[file] && entry.archived_at.is_none() && self.is_unchanged(file_id, entry)? {
                 continue;
             }
             let (key, url, host_id, outcome) = match &entry.url {
@@ -281,19 +282,33 @@ impl Store {
                     (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
                 }
             };
-            let new = self
-                .statement(
-                    "INSERT INTO url(key, url, host_id, outcome, file_id, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                     ON CONFLICT(key) DO NOTHING",
+            let new =
+                self.statement(
+                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key) DO NOTHING",
                 )?
-                .execute(params![key, url, host_id, outcome.map(|o| o as i64), file_id, entry.line])?
-                == 1;
+                .execute(params![
+                    key,
+                    url,
+                    host_id,
+                    outcome.map(|o| o as i64),
+                    file_id,
+                    entry.line,
+                    entry.archived_at
+                ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
             } else {
                 self.statement("SELECT url_id, url FROM url WHERE key = ?1")?
                     .query_row([key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
             };
+            if !new && entry.archived_at.is_some() {
+                self.statement(
+                    "UPDATE url SET archived_at = ?2 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
+                       AND line = ?4 AND archived_at IS NOT ?2",
+                )?
+                .execute(params![url_id, entry.archived_at, file_id, entry.line])?;
+            }
             // The same URL may be spelled differently; the line keeps its own spelling.
             let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
             let raw_url = entry.raw_url.as_deref().or(spelled);
@@ -581,7 +596,7 @@ impl Store {
         Ok(done)
     }
 
-    /// Ends pending URLs of a host, at most `limit` of them; says how many.
+    /// Ends pending URLs of a host, at most `limit` of them, but those whose answers are in an archive; says how many.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -589,7 +604,7 @@ impl Store {
         let url_ids = self
             .statement(
                 "SELECT url_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id = ?1 \
-                 ORDER BY url_id LIMIT ?2",
+                   AND archived_at IS NULL ORDER BY url_id LIMIT ?2",
             )?
             .query_map(params![host_id, limit], |row| row.get(0))?
             .collect::<Result<Vec<UrlId>, _>>()?;

@@ -85,7 +85,8 @@ fn is_known(db: &Connection, collection: &str) -> rusqlite::Result<bool> {
 }
 
 fn within(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 /// The store, where answers and marks are written. For the writer, with the store's lock held.
@@ -275,6 +276,7 @@ impl Todo {
     ///
     /// # Errors
     /// [`StoreError`]
+    #[allow(clippy::should_implement_trait, reason = "records come and go, so the end is not the end")]
     pub fn next(&mut self) -> Result<Option<Record>> {
         match self.input {
             Input::Pages | Input::Bodies => self.next_page(),

@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::insert::Store;
-use crate::protocol::{Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Verdict};
+use crate::protocol::{
+    Archived, Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Verdict,
+};
 use crate::record::{Outcome, UrlId};
 
 /// An answer to a pull stops growing here; URLs may be long, and it has to fit a frame and two processes.
@@ -60,7 +62,8 @@ impl Store {
             .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
         let mut urls = self
             .statement(
-                "SELECT url_id, url, attempts, forgiven, due_at FROM url INDEXED BY frontier \
+                "SELECT url_id, url, attempts, forgiven, due_at, archived_at, iif(archived_at IS NULL, NULL, \
+                   (SELECT name FROM file WHERE file.file_id = url.file_id)) FROM url INDEXED BY frontier \
                  WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3",
             )?
             .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
@@ -70,6 +73,10 @@ impl Store {
                     attempts: row.get(2)?,
                     forgiven: row.get(3)?,
                     due_at: row.get(4)?,
+                    archived: match (row.get(5)?, row.get::<_, Option<String>>(6)?) {
+                        (Some(at), Some(file)) => Some(Archived { file, at }),
+                        _ => None,
+                    },
                 })
             })?
             .collect::<Result<Vec<_>, _>>()?;

@@ -63,7 +63,7 @@ impl Rework {
         writes: bool,
     ) -> Result<Self, ReworkError> {
         let db = if writes { super::open_for_writing(path)? } else { super::open_for_reading(path)? };
-        Ok(Self::begin(db, declared, condition, writes)?)
+        Self::begin(db, declared, condition, writes)
     }
 
     fn begin(

@@ -68,12 +68,18 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
             let start = url.url.find("//").expect("a scheme") as u32 + 2;
             let host = (start, start + url.host.len() as u32);
             let raw_url = (raw_url != url.url).then(|| raw_url.to_owned());
-            ImportEntry { line, raw_url, columns: None, url: ImportUrl::Accepted { url: url.url, host, key: url.key } }
+            ImportEntry {
+                line,
+                raw_url,
+                columns: None,
+                url: ImportUrl::Accepted { url: url.url, host, key: url.key },
+                archived_at: None,
+            }
         }
         Err(error) => {
             let key = url_key(KeyKind::Rejected, raw_url.as_bytes());
             let url = ImportUrl::Rejected { key, reason: error.to_string() };
-            ImportEntry { line, raw_url: Some(raw_url.to_owned()), columns: None, url }
+            ImportEntry { line, raw_url: Some(raw_url.to_owned()), columns: None, url, archived_at: None }
         }
     }
 }

@@ -96,13 +96,13 @@ impl Feed {
         self.waiting = false;
     }
 
-    /// Reads on for one turn; returns frames to send, and a sentence if a list failed.
+    /// Reads on for one turn; returns frames to send, and a sentence if a list failed or something is worth knowing of it.
     ///
     /// # Errors
     /// A batch does not fit a frame.
     pub fn turn(&mut self) -> Result<(Vec<Vec<u8>>, Option<String>), FrameError> {
         let mut frames = Vec::new();
-        let mut failure = None;
+        let (mut failure, mut note) = (None, None);
         let deadline = Instant::now() + TURN;
         while self.is_ready() && failure.is_none() {
             if self.known.as_ref().is_some_and(|known| known.get(self.at) == Some(&true)) {
@@ -138,6 +138,7 @@ impl Feed {
                 frames.push(self.keep(&ToWriter::Import { file: self.at as u32, entries })?);
             }
             if ended {
+                note = self.lists[self.at].note().or(note);
                 // A list that failed is not marked as read: the next crawl tries it again.
                 if failure.is_none() {
                     frames.push(self.keep(&ToWriter::ImportEnd { file: self.at as u32, lines: self.last_line })?);
@@ -148,7 +149,7 @@ impl Feed {
                 break;
             }
         }
-        Ok((frames, failure))
+        Ok((frames, failure.or(note)))
     }
 
     fn next_list(&mut self) {
@@ -179,6 +180,12 @@ impl Feed {
                 (Some(entry.raw_url), ImportUrl::Rejected { key, reason })
             }
         };
-        self.entries.push(ImportEntry { line: entry.line, raw_url, columns: entry.columns, url });
+        self.entries.push(ImportEntry {
+            line: entry.line,
+            raw_url,
+            columns: entry.columns,
+            url,
+            archived_at: entry.archived_at,
+        });
     }
 }

@@ -34,6 +34,8 @@ const JOBS_PER_LEASE: usize = 32;
 const FIRST_DEPTH: u32 = 16;
 /// URLs of a host in one pull at most.
 const MAX_DEPTH: u32 = 1024;
+/// URLs of one host that may be leased and not committed while their answers come from an archive.
+const ARCHIVED_WINDOW: u32 = 256;
 /// A pause that a host asks for, from which on it is put aside at once.
 const LONG_PAUSE_MS: u64 = 10_000;
 /// Pause after a sweep that found nothing new.
@@ -269,7 +271,8 @@ impl Frontier {
             let at = self.host(&candidates.host, now);
             if let Some(host) = self.hosts[at].as_mut() {
                 host.id = Some(candidates.host_id);
-                if host.refilling && host.limits.delay_ms == 0 {
+                let is_unpaced = candidates.urls.last().is_some_and(|last| last.archived.is_some());
+                if host.refilling && (host.limits.delay_ms == 0 || is_unpaced) {
                     host.depth = (host.depth * 2).min(MAX_DEPTH);
                 }
                 host.refilling = false;
@@ -292,6 +295,7 @@ impl Frontier {
                     started_at: 0,
                     trail: Vec::new(),
                     errand: None,
+                    archived: candidate.archived,
                 };
                 if candidate.due_at > now_at {
                     self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
@@ -719,9 +723,14 @@ impl Host {
         self.queue.is_empty() && self.leased == 0 && self.delayed == 0 && !self.more
     }
 
-    /// URLs that may be leased and not committed: one while it is tried whether the host has recovered.
+    /// URLs that may be leased and not committed: one while it is tried whether the host has recovered. What an archive
+    /// has is asked of no host.
     fn window(&self) -> u32 {
-        if self.breaker.is_probing() { 1 } else { self.limits.window }
+        match self.queue.front() {
+            Some(Queued { job: Job { archived: Some(_), .. }, .. }) => ARCHIVED_WINDOW.max(self.limits.window),
+            _ if self.breaker.is_probing() => 1,
+            _ => self.limits.window,
+        }
     }
 
     fn rest_until(&self) -> u64 {

@@ -18,7 +18,7 @@ use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
 use crate::protocol::{
-    Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot,
     StillPending, Verdict,
 };
 use crate::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
@@ -297,10 +297,12 @@ impl Plan {
         actions: &mut Vec<Action>,
     ) {
         let swept = std::mem::take(&mut self.sweeping).then_some(sweep_after);
-        // More URLs of a host that was given up end as the others did.
-        for host in hosts.iter_mut().filter(|host| !host.urls.is_empty()) {
+        // More URLs of a host that was given up end as the others did, but for those that need no host.
+        let is_fetched = |candidate: &Candidate| candidate.archived.is_none();
+        for host in hosts.iter_mut().filter(|host| host.urls.iter().any(is_fetched)) {
             if let Some((outcome, failure)) = self.down.get(&host.host_id) {
-                (host.urls, host.more) = (Vec::new(), false);
+                host.urls.retain(|candidate| !is_fetched(candidate));
+                host.more &= !host.urls.is_empty();
                 if self.ending.insert(host.host_id) {
                     actions.push(Action::EndHost(host.host_id, *outcome, failure.clone()));
                 }
@@ -333,12 +335,16 @@ impl Plan {
             Verdict::Known => self.tally.stale_records += 1,
         }
         let Some(entry) = self.ledger.close(done.url_id) else { return };
+        let is_archived = entry.job.archived.is_some();
         if let Verdict::Again { due_at, .. } = done.verdict {
             let attempts = entry.job.attempts + 1;
             self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
         }
         self.frontier.closed(entry.host, now);
-        self.judge_host(entry.host, done, now, actions);
+        // What an archive says of a host is long past.
+        if !is_archived {
+            self.judge_host(entry.host, done, now, actions);
+        }
     }
 
     /// A URL comes again at `due_at`, from the listed URL on: where its redirects lead may have changed. `host` is the

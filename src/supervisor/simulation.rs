@@ -518,6 +518,7 @@ impl World {
                 attempts: url.attempts,
                 forgiven: 0,
                 due_at: url.due_at,
+                archived: None,
             })
             .collect();
         let more = urls.len() > limit as usize;

@@ -26,6 +26,8 @@ pub struct Entry {
     pub columns: Option<String>,
     /// The URL to crawl, or why there is none.
     pub url: Result<CrawlUrl, String>,
+    /// Of an archive: the byte at which the record with its answer begins.
+    pub archived_at: Option<u64>,
 }
 
 impl Entry {
@@ -37,7 +39,7 @@ impl Entry {
             return Self { columns, ..Self::rejected(line, &hide_before_last_at(raw_url, 0), reason.to_owned()) };
         }
         match CrawlUrl::parse(raw_url) {
-            Ok(url) => Self { line, raw_url: raw_url.to_owned(), columns, url: Ok(url) },
+            Ok(url) => Self { line, raw_url: raw_url.to_owned(), columns, url: Ok(url), archived_at: None },
             Err(bad) => {
                 let safe = without_userinfo(raw_url, &bad);
                 let reason = match with_scheme(&safe, &bad) {
@@ -66,7 +68,7 @@ impl Entry {
             whole if whole.len() == reason.len() => reason,
             head => format!("{head}…"),
         };
-        Self { line, raw_url, columns: None, url: Err(reason) }
+        Self { line, raw_url, columns: None, url: Err(reason), archived_at: None }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::decode::Fault;
+use crate::archive::warc::Damage;
 
 /// Why a list cannot be read (on); the cause, if another layer knows it, is the source.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,22 @@ pub enum ListError {
         format: &'static str,
         /// What the decoder says.
         source: io::Error,
+    },
+    /// An archive that cannot be read, or not all of it.
+    #[error("cannot read all of archive {name}: at byte {at}")]
+    Archive {
+        /// The archive.
+        name: String,
+        /// Where the trouble begins.
+        at: u64,
+        /// What it is.
+        source: Damage,
+    },
+    /// A path that the store cannot hold.
+    #[error("cannot use archive {name}: its path is no UTF-8 text; give it another name")]
+    Path {
+        /// The archive.
+        name: String,
     },
     /// A format that is not read here.
     #[error(

@@ -88,6 +88,11 @@ impl Input {
         self.file.seek(SeekFrom::Start(self.start)).map(drop)
     }
 
+    /// The file itself.
+    pub(super) fn into_file(self) -> File {
+        self.file
+    }
+
     /// Reads what is there now: `None` if nothing is, `Some(0)` at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         if !self.is_ready(PollTimeout::ZERO)? {

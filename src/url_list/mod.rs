@@ -6,7 +6,7 @@
 //!
 //! Inside, bytes take this way: `input` (what can be read now) → `decode` (gzip and zstd undone) →
 //! `lines` (physical lines, numbered) → `csv` with `columns`, `jsonl` with `json`, or plain text →
-//! `entry`. Each step does a bounded amount of work, so a poll loop can own all of it.
+//! `entry`; those of an archive through `warc`. Each step does a bounded amount of work, so a poll loop can own all of it.
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
@@ -23,6 +23,7 @@ mod json;
 mod jsonl;
 mod lines;
 mod text;
+mod warc;
 
 pub use entry::Entry;
 pub use error::ListError;
@@ -43,6 +44,8 @@ pub struct ListOptions {
 /// A list to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// A WARC file: its URLs, with their answers.
+    Archive(PathBuf),
     /// A file, or anything else that has a path.
     Path(PathBuf),
     /// Standard input.
@@ -80,6 +83,7 @@ pub fn open(sources: &[Source], options: &ListOptions) -> Result<Vec<UrlList>, L
     for source in sources {
         let (name, input) = match source {
             Source::Path(path) => (path.to_string_lossy().into_owned(), Input::open(path)),
+            Source::Archive(path) => (warc::name(path)?, Input::open(path)),
             Source::Stdin => ("-".to_owned(), Input::stdin()),
         };
         let input = input.map_err(|source| ListError::Open { name: name.clone(), source })?;
@@ -87,23 +91,32 @@ pub fn open(sources: &[Source], options: &ListOptions) -> Result<Vec<UrlList>, L
             return Err(ListError::Directory { name });
         }
         if seen.insert(input.identity()) {
-            opened.push((name, input));
+            opened.push((source, name, input));
         }
     }
-    opened.into_iter().map(|(name, input)| UrlList::checked(&name, input, options)).collect()
+    let opened = opened.into_iter().map(|(source, name, input)| match source {
+        Source::Archive(_) => UrlList::archive(&name, input),
+        Source::Path(_) | Source::Stdin => UrlList::checked(&name, input, options),
+    });
+    opened.collect()
 }
 
 /// One list, read forward.
 pub struct UrlList {
     name: Arc<str>,
-    lines: Lines,
-    format: Format,
+    records: Records,
     /// Read already to know that the list is not empty.
     first: Option<Entry>,
     is_finished: bool,
 }
 
-/// How records are told apart.
+/// Where its records come from.
+enum Records {
+    Lines { lines: Lines, format: Format },
+    Archive(warc::Responses),
+}
+
+/// How records are told apart in lines.
 enum Format {
     Text,
     Csv(Box<csv::Rows>),
@@ -118,12 +131,26 @@ impl UrlList {
 
     /// The descriptor to poll for reading when [`Self::next`] says [`Step::Pending`]; `None` for files, which never do.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.lines.input().pollable()
+        match &self.records {
+            Records::Lines { lines, .. } => lines.input().pollable(),
+            Records::Archive(_) => None,
+        }
     }
 
     /// The state of a regular file at the time it was opened; `None` for all else.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.lines.input().fingerprint()
+        match &self.records {
+            Records::Lines { lines, .. } => lines.input().fingerprint(),
+            Records::Archive(responses) => responses.fingerprint(),
+        }
+    }
+
+    /// What is worth knowing of it, once it was read to its end.
+    pub fn note(&self) -> Option<String> {
+        match &self.records {
+            Records::Lines { .. } => None,
+            Records::Archive(responses) => responses.note(),
+        }
     }
 
     /// The next record. Takes a bounded time and never waits; after [`Step::End`] or an error only `End` follows.
@@ -139,11 +166,16 @@ impl UrlList {
         if self.is_finished {
             return Ok(Step::End);
         }
-        self.lines.start_turn();
-        let step = match &mut self.format {
-            Format::Text => text::next(&mut self.lines),
-            Format::Csv(rows) => rows.next(&mut self.lines),
-            Format::Jsonl(objects) => objects.next(&mut self.lines),
+        let step = match &mut self.records {
+            Records::Lines { lines, format } => {
+                lines.start_turn();
+                match format {
+                    Format::Text => text::next(lines),
+                    Format::Csv(rows) => rows.next(lines),
+                    Format::Jsonl(objects) => objects.next(lines),
+                }
+            }
+            Records::Archive(responses) => responses.next(),
         };
         self.is_finished = matches!(step, Ok(Step::End) | Err(_));
         step
@@ -153,24 +185,33 @@ impl UrlList {
     fn checked(name: &str, input: Input, options: &ListOptions) -> Result<Self, ListError> {
         let mut list = Self::new(name, input, options)?;
         loop {
-            match list.next()? {
+            let step = list.next()?;
+            let Records::Lines { lines, .. } = &list.records else { return Ok(list) };
+            match step {
                 Step::Entry(first) => list.first = Some(first),
                 Step::Skipping => continue,
                 Step::Pending => {
-                    let waited = list.lines.input().wait();
+                    let waited = lines.input().wait();
                     waited.map_err(|source| ListError::Open { name: name.to_owned(), source })?;
                     continue;
                 }
                 Step::End => return Err(ListError::Empty { name: name.to_owned() }),
             }
-            if !list.lines.input().is_regular() {
+            if !lines.input().is_regular() {
                 return Ok(list);
             }
             // Files start over when their turn comes: until then they hold no buffer, however many there are.
-            let mut input = list.lines.into_input();
+            let Records::Lines { lines, .. } = list.records else { return Ok(list) };
+            let mut input = lines.into_input();
             input.rewind().map_err(|source| ListError::Open { name: name.to_owned(), source })?;
             return Self::new(name, input, options);
         }
+    }
+
+    /// The archive in `input`, if it has a first record.
+    fn archive(name: &str, input: Input) -> Result<Self, ListError> {
+        let responses = warc::Responses::checked(name, input)?;
+        Ok(Self { name: name.into(), records: Records::Archive(responses), first: None, is_finished: false })
     }
 
     /// The list in `input`, in the format its name and the options tell.
@@ -196,7 +237,7 @@ impl UrlList {
         };
         let name: Arc<str> = name.into();
         let lines = Lines::new(name.clone(), input, announced);
-        Ok(Self { name, lines, format, first: None, is_finished: false })
+        Ok(Self { name, records: Records::Lines { lines, format }, first: None, is_finished: false })
     }
 }
 

@@ -1,0 +1,85 @@
+//! A URL whose answer is in an archive: read there, and asked of nobody.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use url::Url;
+
+use super::{Hold, Visit, Visitor, epoch_us, one_line};
+use crate::archive::http::{self, Message};
+use crate::archive::warc::{self, Damage, Head, Kind};
+use crate::fetcher::http::recorded::Recorded;
+use crate::protocol::{Archived, Job};
+use crate::record::{BadUrl, ErrorClass, Failure};
+
+/// Bytes of a block beyond `--max-body`: for the head of the answer and the framing of its chunks.
+const FRAMING_BYTES: u64 = 1 << 20;
+
+impl Visitor {
+    /// Records what the archive has for `job`, as if the site had just said it; its time is that of the archive.
+    pub async fn archived(&self, job: Job) -> Visit {
+        let now_at = epoch_us() / 1000;
+        let Some(place) = job.archived.clone() else { return Visit::over() };
+        tracing::trace!(url_id = job.url_id, file = place.file, at = place.at, "from archive");
+        let (date_at, answer) = match Url::parse(&job.url) {
+            Ok(url) => {
+                let (date_at, recorded) = recorded(&place, self.settings.max_body);
+                match recorded {
+                    Ok(recorded) => (date_at, self.http.recorded(recorded).await.map(|answer| (url, answer))),
+                    Err(failure) => (date_at, Err(failure)),
+                }
+            }
+            Err(error) => (None, Err(Failure::new(ErrorClass::Protocol, BadUrl::Syntax(error).to_string()))),
+        };
+        let started_at = date_at.filter(|&date_at| date_at <= now_at).unwrap_or(now_at);
+        match answer {
+            Ok((url, answer)) => {
+                self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
+                self.record(job, &url, answer, started_at, &Hold::Not).await;
+            }
+            Err(failure) => {
+                let message = format!("{}; record at byte {} of {}", failure.message, place.at, place.file);
+                let failure = Failure::new(failure.class, one_line(&message));
+                self.fail(job, failure, None, started_at, std::time::Duration::ZERO).await;
+            }
+        }
+        Visit::over()
+    }
+}
+
+/// The answer at `place`, and when it was recorded.
+fn recorded(place: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, Failure>) {
+    match warc::read(Path::new(&place.file), place.at, max_body.saturating_mul(2).saturating_add(FRAMING_BYTES)) {
+        Ok((head, block)) => (head.date_at, answer(&head, block)),
+        Err(damage) => {
+            let class = match &damage {
+                Damage::Short => ErrorClass::Truncated,
+                Damage::Packing(..) => ErrorClass::Encoding,
+                Damage::TooLarge(_) => ErrorClass::TooLarge,
+                Damage::Io(_) | Damage::Head(_) | Damage::Together(_) => ErrorClass::Protocol,
+            };
+            let cause = std::error::Error::source(&damage).map(|cause| format!(": {cause}")).unwrap_or_default();
+            (None, Err(Failure::new(class, format!("{damage}{cause}"))))
+        }
+    }
+}
+
+fn answer(head: &Head, block: Vec<u8>) -> Result<Recorded, Failure> {
+    if let Some(why) = &head.truncated {
+        let message = format!("the archive has only the beginning of the answer (WARC-Truncated: {why})");
+        return Err(Failure::new(ErrorClass::Truncated, message));
+    }
+    if head.kind == Kind::Resource {
+        let fields = head.content_type.iter().map(|value| (b"content-type".to_vec(), value.clone().into_bytes()));
+        return Ok(Recorded { status: 200, fields: fields.collect(), payload: block });
+    }
+    let message = http::parse(&block).map_err(|error| Failure::new(ErrorClass::Protocol, error.to_string()))?;
+    let (payload, is_whole) = message.payload();
+    if !is_whole {
+        let message = format!("the body ends early, after {} bytes", payload.len());
+        return Err(Failure::new(ErrorClass::Truncated, message));
+    }
+    let Message { status, fields, .. } = message;
+    let fields = fields.into_iter().map(|(name, value)| (name.to_vec(), value)).collect();
+    Ok(Recorded { status, fields, payload })
+}
