@@ -30,6 +30,24 @@ Exit codes:
   1  one was not, or something is
   2  usage error, or no such store";
 
+const EXTRACT_EXIT_CODES: &str = "\
+Exit codes:
+  0        done; with --diff: compared
+  2        usage, config or store error; nothing has changed
+  3        its processes failed; nothing has changed
+  4        the store is held by a crawl
+  5        out of disk; nothing has changed
+  130/143  stopped by SIGINT/SIGTERM; nothing has changed";
+
+const PROCESS_EXIT_CODES: &str = "\
+Exit codes:
+  0        every record has its answer, or is kept as a problem
+  2        usage, config or store error
+  3        a program ended again and again, or a process failed; the same command goes on
+  4        the store is held by a crawl
+  5        out of disk; the same command goes on
+  130/143  stopped by SIGINT/SIGTERM; the same command goes on";
+
 const ROBOTS_EXIT_CODES: &str = "\
 Exit codes:
   0  all URLs are allowed
@@ -131,6 +149,12 @@ pub enum Command {
     /// Make URLs pending again and crawl them
     #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("from_warc", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
     Retry(RetryArgs),
+    /// Apply the rules of a config file again to the stored bodies, without asking any site
+    #[command(after_help = EXTRACT_EXIT_CODES)]
+    Extract(ExtractArgs),
+    /// Put stored pages or items through programs of your own, each record once
+    #[command(after_help = PROCESS_EXIT_CODES)]
+    Process(ProcessArgs),
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
     Robots(RobotsArgs),
@@ -238,6 +262,61 @@ pub struct RetryArgs {
     /// How they are crawled; of the options of `crawl`, lists and --db do not apply.
     #[command(flatten)]
     pub crawl: CrawlArgs,
+}
+
+/// `seine extract`
+#[derive(Args, Debug)]
+pub struct ExtractArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The rules: every [[collection]] of this file; collections it does not name stay as they are
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only show what would be added, removed and changed, with examples; beside a running crawl too
+    #[arg(long)]
+    pub diff: bool,
+    /// Which pages: a condition in SQL over the columns of `pages`, "url LIKE '%/p/%'"; items of others stay
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: Option<String>,
+    /// Processes that apply the rules [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub workers: Option<u8>,
+    /// Print what came of it as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Only warnings and errors on standard error
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log to standard error
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `seine process`
+#[derive(Args, Debug)]
+pub struct ProcessArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The programs: every [[processor]] of this file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only this processor; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Once more what they failed on before
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Print what came of it as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Only warnings and errors on standard error
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log to standard error, what the programs write to theirs too
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// `seine robots`

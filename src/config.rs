@@ -6,8 +6,10 @@
 //!
 //! - [`values`]: durations, sizes, headers and their like, as people write them.
 //! - [`hosts`]: what differs from host to host.
+//! - [`processors`]: programs of the user's that records are put through.
 
 pub mod hosts;
+pub mod processors;
 pub mod values;
 
 use std::ffi::OsStr;
@@ -19,6 +21,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use hosts::{HostPolicy, HostRule, Proxies};
+use processors::Processor;
 pub use values::{Header, ProxyUrl, Rate, Resolve, RulesText, Size, Span};
 use values::{Networks, is_token};
 
@@ -272,6 +275,11 @@ pub struct CrawlOptions {
     #[serde(default)]
     pub collection: Vec<toml::Value>,
 
+    /// Programs that records are put through; a config key only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub processor: Vec<Processor>,
+
     /// The text of the config file, if there are collections in it.
     #[arg(skip)]
     #[serde(skip)]
@@ -491,7 +499,10 @@ pub struct Settings {
     /// What is to be found on pages, for the store's record of the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub collection: Vec<toml::Value>,
-    /// The same as it is written: the config file's text, empty if it has no collections.
+    /// Programs that records are put through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processor: Vec<Processor>,
+    /// The collections as they are written: the config file's text, empty if it has no collections.
     #[serde(skip)]
     pub rules_text: RulesText,
     /// Decompressed bytes.
@@ -600,6 +611,7 @@ impl CrawlOptions {
             network: file.network,
             host: file.host,
             collection: file.collection,
+            processor: file.processor,
             rules_text: file.rules_text,
             max_body: self.max_body.or(file.max_body),
             max_redirects: self.max_redirects.or(file.max_redirects),
@@ -705,6 +717,7 @@ impl CrawlOptions {
             let problem = "must be media types such as text/html or image/*";
             return Err(ConfigError::Value { name: "accept_types", value: format!("{odd:?}"), problem });
         }
+        processors::check_all(&self.processor, &self.collection)?;
         let mut host = self.host;
         host.extend(self.insecure.into_iter().map(HostRule::insecure));
         for rule in &mut host {
@@ -759,6 +772,7 @@ impl CrawlOptions {
             network,
             host,
             collection: self.collection,
+            processor: self.processor,
             rules_text: self.rules_text,
             max_body,
             max_redirects: within(

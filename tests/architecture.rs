@@ -128,6 +128,43 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "pool.rs",
+        &["tokio", "reqwest", "rusqlite", "nix", "libc", "std::fs", "std::io", "std::net", "std::time", "crate::"],
+    ),
+    (
+        "reextract",
+        &[
+            "reqwest",
+            "tokio",
+            "hyper",
+            "scraper",
+            "rusqlite",
+            "std::net",
+            "std::thread",
+            "crate::fetcher",
+            "crate::writer",
+            "crate::commands",
+            "crate::url_list",
+            "crate::config",
+        ],
+    ),
+    (
+        "processors",
+        &[
+            "reqwest",
+            "tokio",
+            "hyper",
+            "scraper",
+            "rusqlite",
+            "std::net",
+            "std::thread",
+            "crate::fetcher",
+            "crate::writer",
+            "crate::commands",
+            "crate::url_list",
+        ],
+    ),
+    (
         "export",
         &[
             "tokio",

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 
-use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, summary};
+use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, process, summary};
 use crate::cli::CrawlArgs;
+use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, Settings};
 use crate::extract::rules::Rules;
 use crate::fetcher;
@@ -24,7 +25,7 @@ use crate::store::drift::{DEFAULT_DRIFT, drifts};
 use crate::store::insert::{Again, ListFile, Session, epoch_ms};
 use crate::store::read::{self, Summary};
 use crate::store::{StoreError, open_at_rest};
-use crate::supervisor::progress::Progress;
+use crate::supervisor::progress::{Progress, printable};
 use crate::supervisor::{self, Report};
 use crate::url_list::{self, ListOptions, Source, UrlList};
 
@@ -80,6 +81,7 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
     if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
+    process::check_programs(&settings.processor)?;
     settings.read_files()?;
     fetcher::check(&settings)?;
     Ok(settings)
@@ -120,6 +122,7 @@ pub fn crawl_locked(
             only: settings.only,
             fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),
         },
+        processors: settings.processor.iter().map(Processor::answers).collect(),
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists
@@ -210,6 +213,14 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
     if let Some(fatal) = &report.tally.fatal {
         eprintln!("seine: {fatal}");
     }
+    if let Some(failure) = &report.processor_failure {
+        eprintln!("seine: {}", printable(&failure.message));
+        if matches!(report.ended_by, EndedBy::Completed | EndedBy::Failure) {
+            code = if failure.is_usage { USAGE } else { STOPPED };
+        }
+    } else if code == 0 && report.processors.iter().any(|tally| tally.stopped.is_some()) {
+        code = STOPPED;
+    }
     let rules = Rules::read(&settings.rules_text)?;
     match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules)) {
         Ok(found) => {
@@ -219,6 +230,9 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
             if settings.json {
                 writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)
                     .or_else(ignore_broken_pipe)?;
+            }
+            if !settings.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()) {
+                eprint!("{}", process::as_text(&report.processors));
             }
             if !settings.quiet {
                 eprint!("{}", summary::text(&found, &settings.db, None, Some(report)));

@@ -6,8 +6,10 @@ pub mod crawl;
 pub mod demo;
 pub mod explain;
 pub mod export;
+pub mod extract;
 pub mod import;
 pub mod log;
+pub mod process;
 pub mod retry;
 pub mod robots;
 pub mod sql;
@@ -60,6 +62,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Export(args) => export::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Process(args) => process::run(&args),
         Command::Try(args) => try_rules::run(&args),
     }
 }

@@ -115,6 +115,9 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         value["stale_records"] = json!(report.tally.stale_records);
         value["fetcher_crashes"] = json!(report.tally.fetcher_crashes);
         value["writer_crashes"] = json!(report.tally.writer_crashes);
+        if !report.processors.is_empty() {
+            value["processors"] = super::process::as_json(&report.processors);
+        }
         value["list_failures"] = json!(report.list_failures);
     }
     Ok(value.to_string())

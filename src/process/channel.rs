@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pair::{recv_with_fds, send_with_fd};
 use super::poll::{Interest, PollSet};
+use crate::protocol::frame::encode_head;
 use crate::protocol::{FrameBuffer, FrameError, encode};
 
 /// Received in one turn at most, so that the owner's loop sees its other descriptors too.
@@ -63,6 +64,11 @@ impl Channel {
         Interest::read_and(!self.outbox.is_empty())
     }
 
+    /// Bytes in the outbox.
+    pub fn backlog(&self) -> usize {
+        self.outbox.iter().map(|(bytes, _)| bytes.len()).sum::<usize>() - self.sent
+    }
+
     /// Whether the peer has closed its end and all it sent has been received.
     pub fn has_ended(&self) -> bool {
         self.ended
@@ -74,6 +80,17 @@ impl Channel {
     /// [`ChannelError::Frame`] if it cannot be encoded.
     pub fn send<T: Serialize>(&mut self, message: &T, fd: Option<OwnedFd>) -> Result<(), ChannelError> {
         self.send_frame(encode(message)?, fd);
+        Ok(())
+    }
+
+    /// Puts `message` into the outbox, and bulk bytes behind it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Frame`] if it cannot be encoded.
+    pub fn send_with_tail<T: Serialize>(&mut self, message: &T, tail: &[u8]) -> Result<(), ChannelError> {
+        let mut frame = encode_head(message, tail.len())?;
+        frame.extend_from_slice(tail);
+        self.send_frame(frame, None);
         Ok(())
     }
 
@@ -162,6 +179,17 @@ impl Channel {
         })
     }
 
+    /// The same with the bulk bytes behind it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Frame`]
+    pub fn next_with_tail<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<(T, Vec<u8>)>, ChannelError> {
+        Ok(match self.inbox.next()? {
+            Some(frame) => Some((frame.message()?, frame.tail.to_vec())),
+            None => None,
+        })
+    }
+
     /// The descriptor that came with the earliest message whose descriptor was not taken yet.
     pub fn take_fd(&mut self) -> Option<OwnedFd> {
         self.passed.pop_front()
@@ -191,6 +219,18 @@ mod tests {
         let got: Vec<u32> = std::iter::from_fn(|| b.next().unwrap()).collect();
         assert_eq!(got, [1, 2, 3]);
         assert!(b.take_fd().is_some() && b.take_fd().is_none());
+    }
+
+    #[test]
+    fn bulk_bytes_travel_behind_their_message() {
+        let (mut a, mut b) = channels();
+        a.send_with_tail(&"page", &[7; 5000]).unwrap();
+        a.send_with_tail(&"empty", &[]).unwrap();
+        a.flush().unwrap();
+        b.receive().unwrap();
+        assert_eq!(b.next_with_tail::<String>().unwrap(), Some(("page".to_owned(), vec![7; 5000])));
+        assert_eq!(b.next_with_tail::<String>().unwrap(), Some(("empty".to_owned(), Vec::new())));
+        assert_eq!(b.next_with_tail::<String>().unwrap(), None);
     }
 
     #[test]

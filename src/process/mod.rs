@@ -10,6 +10,7 @@
 //! - [`status`]: live numbers of every slot in shared memory.
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
+//! - [`program`]: programs of the user's, with pipes to talk through.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
 //! - `procfs`: what `/proc` tells about processes.
 //! - [`clock`]: one monotonic clock for all processes.
@@ -41,6 +42,7 @@ pub mod pace;
 pub mod pair;
 pub mod poll;
 mod procfs;
+pub mod program;
 pub mod signals;
 pub mod status;
 pub mod title;

@@ -65,6 +65,16 @@ impl<'fd> PollSet<'fd> {
         self.fds.len() - 1
     }
 
+    /// How many were added.
+    pub fn len(&self) -> usize {
+        self.fds.len()
+    }
+
+    /// Whether none was added: a wait is a pause then.
+    pub fn is_empty(&self) -> bool {
+        self.fds.is_empty()
+    }
+
     /// Waits until a descriptor is ready or `timeout` has passed (`None`: for ever), and returns how many
     /// are ready. Never returns before the time because a signal came or a fraction was cut off.
     ///

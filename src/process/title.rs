@@ -24,6 +24,10 @@ pub enum Role {
     Fetcher(usize),
     /// Writes the store.
     Writer,
+    /// Applies rules to stored pages; the number is its slot.
+    Extractor(usize),
+    /// Feeds the user's programs.
+    Processors,
     /// Serves the sample site of the demo.
     DemoSite,
 }
@@ -34,6 +38,8 @@ impl fmt::Display for Role {
             Self::Supervisor => f.write_str("supervisor"),
             Self::Fetcher(slot) => write!(f, "fetcher {slot}"),
             Self::Writer => f.write_str("writer"),
+            Self::Extractor(slot) => write!(f, "extractor {slot}"),
+            Self::Processors => f.write_str("processors"),
             Self::DemoSite => f.write_str("demo site"),
         }
     }
@@ -46,6 +52,8 @@ impl Role {
             Self::Supervisor => "seine-sup".to_owned(),
             Self::Fetcher(slot) => format!("seine-fetch-{slot}"),
             Self::Writer => "seine-writer".to_owned(),
+            Self::Extractor(slot) => format!("seine-extra-{slot}"),
+            Self::Processors => "seine-process".to_owned(),
             Self::DemoSite => "seine-demo-site".to_owned(),
         };
         name.truncate(15);
@@ -62,11 +70,13 @@ struct Area {
     len: usize,
 }
 
-/// The role set last, as a number: a fetcher's slot, or one of those below.
+/// The role set last, as a number: a fetcher's slot, an extractor's above [`EXTRACTORS`], or one of those below.
 static CURRENT: AtomicUsize = AtomicUsize::new(SUPERVISOR);
 const SUPERVISOR: usize = usize::MAX;
 const WRITER: usize = usize::MAX - 1;
 const DEMO_SITE: usize = usize::MAX - 2;
+const PROCESSORS: usize = usize::MAX - 3;
+const EXTRACTORS: usize = usize::MAX / 2;
 
 /// Set once by [`init`].
 static AREA: OnceLock<Area> = OnceLock::new();
@@ -94,7 +104,9 @@ pub fn current() -> Role {
     match CURRENT.load(Ordering::Relaxed) {
         WRITER => Role::Writer,
         DEMO_SITE => Role::DemoSite,
+        PROCESSORS => Role::Processors,
         SUPERVISOR => Role::Supervisor,
+        slot if slot >= EXTRACTORS => Role::Extractor(slot - EXTRACTORS),
         slot => Role::Fetcher(slot),
     }
 }
@@ -113,6 +125,8 @@ pub fn set(role: Role) {
         Role::Fetcher(slot) => slot,
         Role::Writer => WRITER,
         Role::DemoSite => DEMO_SITE,
+        Role::Extractor(slot) => EXTRACTORS + slot,
+        Role::Processors => PROCESSORS,
         Role::Supervisor => SUPERVISOR,
     };
     CURRENT.store(number, Ordering::Relaxed);

@@ -10,14 +10,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::processing::Processed;
 use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
+/// On the writer's channel, the processor host's.
+pub const PROCESSORS: Slot = Slot::MAX;
 /// Counts the occupants of a slot (and the writers); a message of an earlier occupant is stale.
 pub type Generation = u64;
 /// Row number of a host in the store.
@@ -595,6 +598,8 @@ pub enum RecordHead {
     Page(PageHead),
     /// A robots.txt; the tail is its text.
     Robots(RobotsHead),
+    /// What a processor has said to a record.
+    Processed(Processed),
 }
 
 /// The head of the record of a robots.txt.

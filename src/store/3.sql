@@ -62,3 +62,13 @@ ALTER TABLE request ADD COLUMN headers BLOB;
 
 -- Where in an archive (--from-warc) its answer is; NULL: in the network.
 ALTER TABLE url ADD COLUMN archived_at INTEGER;
+
+-- Which records a processor has had: written with the items of its answer.
+CREATE TABLE processed(
+  collection_id INTEGER NOT NULL,            -- of its answers
+  record        INTEGER NOT NULL,            -- a URL's id or an item's
+  version       INTEGER NOT NULL,            -- of a page when it was fetched, of an item a hash of its data
+  items         INTEGER NOT NULL,            -- in the answer
+  failed        INTEGER NOT NULL,            -- it had no answer: extract_problem says why
+  PRIMARY KEY(collection_id, record)
+) WITHOUT ROWID;

@@ -12,6 +12,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::StoreError;
 use super::items::{Collections, Origin, insert_extras};
 use crate::config::Only;
+use crate::protocol::processing::Processed;
 use crate::protocol::{
     Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
 };
@@ -56,6 +57,8 @@ pub struct Session {
     pub lists: Vec<ListFile>,
     /// The collections of its rules.
     pub collections: Vec<Collection>,
+    /// Those of its processors' answers.
+    pub processors: Vec<Collection>,
     /// Which URLs of its lists are fetched again that earlier runs have fetched.
     pub again: Again,
 }
@@ -83,6 +86,8 @@ pub struct Store {
     again: Again,
     /// There are earlier runs.
     has_past: bool,
+    /// The collections of processors' answers.
+    processors: Vec<i64>,
     /// With whether they are known to be listed.
     host_ids: HashMap<String, (HostId, bool)>,
     /// Lists of which lines are in the store from an earlier reading.
@@ -194,6 +199,11 @@ impl Store {
         let has_past =
             transaction.query_row("SELECT EXISTS (SELECT 1 FROM run WHERE run_id < ?1)", [run_id], |row| row.get(0))?;
         let collections = Collections::declare(&transaction, &session.collections, has_past)?;
+        let processors = session
+            .processors
+            .iter()
+            .map(|collection| super::collections::declare(&transaction, collection))
+            .collect::<Result<_>>()?;
         transaction.commit()?;
         let ready = Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
         let store = Self {
@@ -208,6 +218,7 @@ impl Store {
             collections,
             again: session.again,
             has_past,
+            processors,
             host_ids: HashMap::new(),
             inserted_at: now,
         };
@@ -614,6 +625,17 @@ impl Store {
             None => None,
         };
         Ok(before.map(|before| before != now))
+    }
+
+    /// Takes what a processor has said to a record.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn processed(&mut self, processed: &Processed) -> Result<()> {
+        if let Some(collection_id) = self.processors.get(usize::from(processed.processor)) {
+            super::processed::insert(&self.db, *collection_id, processed)?;
+        }
+        Ok(())
     }
 
     /// Records requests made for a URL. Those of a record that comes twice are there twice: they were made.

@@ -11,6 +11,8 @@
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - [`archive`]: answers as they came, for exports.
+//! - [`processed`]: which records the user's programs have had.
+//! - [`reextract`]: rules applied again to stored pages.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
@@ -24,8 +26,10 @@ pub mod insert;
 pub mod items;
 pub mod life;
 pub mod migrations;
+pub mod processed;
 mod pull;
 pub mod read;
+pub mod reextract;
 pub mod retry;
 pub mod rows;
 pub mod tables;

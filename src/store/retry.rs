@@ -25,10 +25,28 @@ pub enum ConditionError {
 /// # Errors
 /// [`ConditionError`]
 pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
-    // By itself first: what only makes sense between brackets would reach beyond them.
-    let alone = format!("SELECT 1 FROM pages WHERE {condition}\n");
+    check(db, condition)?;
     let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
-    let mut statement = db.prepare(&alone).and_then(|_| db.prepare(&sql)).map_err(|error| match error {
+    db.query_row(&sql, [], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
+}
+
+/// Whether `condition` is one over `pages`, and nothing more.
+///
+/// # Errors
+/// [`ConditionError`]
+pub(super) fn check(db: &Connection, condition: &str) -> Result<(), ConditionError> {
+    check_over(db, "pages", "url_id", condition)
+}
+
+/// The same over another view, which has rows by the name of `id`.
+///
+/// # Errors
+/// [`ConditionError`]
+pub(super) fn check_over(db: &Connection, view: &str, id: &str, condition: &str) -> Result<(), ConditionError> {
+    // By itself first: what only makes sense between brackets would reach beyond them.
+    let alone = format!("SELECT 1 FROM {view} WHERE {condition}\n");
+    let sql = format!("SELECT 1 FROM {view} WHERE {}", is_named_by(view, id, "0", condition));
+    let statement = db.prepare(&alone).and_then(|_| db.prepare(&sql)).map_err(|error| match error {
         rusqlite::Error::SqlInputError { msg, .. } => ConditionError::Sql(msg),
         rusqlite::Error::MultipleStatement => ConditionError::NotOne,
         other => ConditionError::Sql(other.to_string()),
@@ -36,12 +54,17 @@ pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
     if statement.parameter_count() > 0 {
         return Err(ConditionError::Sql("it has parameters, and nothing to put in their place".to_owned()));
     }
-    statement.query_row([], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
+    Ok(())
 }
 
 /// The condition stands on lines of its own, so that a comment at its end hides nothing.
-fn is_named(condition: &str) -> String {
+pub(super) fn is_named(condition: &str) -> String {
     format!("url_id IN (SELECT url_id FROM pages WHERE (\n{condition}\n))")
+}
+
+/// The same for the one row of `view` whose `id` is `row`: it is looked up, so nothing is listed first.
+pub(super) fn is_named_by(view: &str, id: &str, row: &str, condition: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM {view} v WHERE v.{id} = {row} AND (\n{condition}\n))")
 }
 
 /// Makes the URLs pending that the condition names, all or none; says how many. The caller holds the store's lock, and

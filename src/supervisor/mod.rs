@@ -6,6 +6,7 @@
 //! - [`plan`]: the decisions, a state machine without I/O; [`events`]: its vocabulary.
 //! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`children`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
+//! - [`processors`]: the host of the user's programs, beside the crawl.
 //! - [`progress`]: what a person sees.
 
 pub mod breaker;
@@ -16,6 +17,7 @@ pub mod frontier;
 pub mod ledger;
 pub mod partition;
 pub mod plan;
+pub mod processors;
 pub mod progress;
 
 #[cfg(test)]
@@ -37,7 +39,9 @@ use crate::process::signals::{self, Signals};
 use crate::process::status::StatusBoard;
 use crate::process::title::Role;
 use crate::process::{Pid, Signal};
-use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, Slot, ToFetcher, ToWriter};
+use crate::protocol::{
+    EndedBy, FromFetcher, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing,
+};
 use crate::record::Outcome;
 use crate::store::insert::Session;
 use crate::url_list::UrlList;
@@ -46,6 +50,7 @@ use events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use feed::Feed;
 use frontier::{HostLimits, LimitsOf};
 use plan::Plan;
+use processors::Beside;
 use progress::{Live, Progress};
 
 /// A fetcher that has not shown for so long that its runtime turns is killed.
@@ -88,6 +93,10 @@ pub struct Report {
     pub tally: Tally,
     /// Lists that could not be read to their ends.
     pub list_failures: Vec<String>,
+    /// What processors have done, if they could finish.
+    pub processors: Vec<processing::Tally>,
+    /// Why they could not.
+    pub processor_failure: Option<processors::Failure>,
     /// Time of this invocation.
     pub elapsed: Duration,
     /// The store is nobody else's until this is dropped.
@@ -131,6 +140,11 @@ struct Supervisor {
     rate: Option<SharedPace>,
     plan: Plan,
     feed: Feed,
+    processors: Option<Beside>,
+    /// The writer's word to stop, kept back until processors are done.
+    held_stop: Option<(EndedBy, bool)>,
+    /// A signal came while they were not.
+    stopped_late: Option<EndedBy>,
     lists_done: bool,
     writer: Option<Child>,
     fetchers: Vec<Option<Child>>,
@@ -162,6 +176,9 @@ impl Supervisor {
         };
         let (plan, actions) = Plan::new(config, now);
         Ok(Self {
+            processors: Beside::new(&settings.processor),
+            held_stop: None,
+            stopped_late: None,
             fetchers: (0..settings.fetchers).map(|_| None).collect(),
             settings,
             session: start.session,
@@ -186,10 +203,12 @@ impl Supervisor {
         loop {
             while let Some(action) = self.actions.pop_front() {
                 if action == Action::Finish {
+                    self.end_processors()?;
                     return Ok(self.report());
                 }
                 self.act(action)?;
             }
+            self.tend_processors()?;
             self.feed_writer()?;
             self.flush();
             self.wait()?;
@@ -204,11 +223,14 @@ impl Supervisor {
     fn report(mut self) -> Report {
         self.progress.clear();
         let ended_by = match self.plan.phase() {
-            Phase::Over { ended_by } => ended_by,
+            Phase::Over { ended_by } => self.stopped_late.unwrap_or(ended_by),
             _ => EndedBy::Failure,
         };
+        let (processors, processor_failure) = self.processors.take().map(Beside::report).unwrap_or_default();
         Report {
             ended_by,
+            processors,
+            processor_failure,
             tally: self.plan.tally().clone(),
             list_failures: self.feed.failures().to_vec(),
             elapsed: self.started.elapsed(),
@@ -264,9 +286,17 @@ impl Supervisor {
                     let _ = signals::kill(child.pid, Signal::SIGKILL);
                 }
             }
-            Action::StopWriter { ended_by, abandon } => {
-                self.tell_writer(&ToWriter::Stop { ended_by, abandon }, None)?;
-            }
+            Action::StopWriter { ended_by, abandon } => match &mut self.processors {
+                None => self.tell_writer(&ToWriter::Stop { ended_by, abandon }, None)?,
+                Some(processors) => {
+                    if ended_by == EndedBy::Completed && !abandon && self.stopped_late.is_none() {
+                        processors.drain();
+                    } else {
+                        processors.stop();
+                    }
+                    self.held_stop = Some((self.stopped_late.unwrap_or(ended_by), abandon));
+                }
+            },
             Action::Warn(message) => {
                 tracing::warn!("{message}");
                 self.progress.warn(&message);
@@ -328,6 +358,33 @@ impl Supervisor {
                 let how = format!("could not be started ({:#})", anyhow::Error::new(error));
                 self.on(Event::Exited { who, generation, clean: false, how, working_on: None });
             }
+        }
+        Ok(())
+    }
+
+    /// Starts the processor host when it is time, and lets the writer stop when it is over.
+    fn tend_processors(&mut self) -> Result<(), SupervisorError> {
+        let Some(processors) = &mut self.processors else { return Ok(()) };
+        if let Some((queue, generation)) = processors.start(self.lock.path(), &self.inherited)? {
+            self.tell_writer(&ToWriter::Attach { slot: PROCESSORS, generation }, Some(queue))?;
+        }
+        if self.processors.as_ref().is_some_and(Beside::is_over)
+            && let Some((ended_by, abandon)) = self.held_stop.take()
+        {
+            self.tell_writer(&ToWriter::Stop { ended_by, abandon }, None)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves no processor host behind.
+    fn end_processors(&mut self) -> Result<(), SupervisorError> {
+        while let Some(processors) = &mut self.processors
+            && !processors.is_over()
+        {
+            processors.stop();
+            self.wait()?;
+            self.read_signals();
+            self.watch();
         }
         Ok(())
     }
@@ -408,6 +465,9 @@ impl Supervisor {
         for child in children.filter(|child| !child.channel.has_ended()) {
             set.add(child.channel.fd(), child.channel.interest());
         }
+        if let Some(channel) = self.processors.as_ref().and_then(Beside::channel) {
+            set.add(channel.fd(), channel.interest());
+        }
         let input = self.feed.waits_for().filter(|_| may_feed).map(|fd| set.add(fd, Interest::Read));
         set.wait(Some(timeout)).map_err(|error| SupervisorError::System("wait for events", error))?;
         let wake = input.is_some_and(|place| set.ready(place).readable);
@@ -428,13 +488,24 @@ impl Supervisor {
                 _ => {}
             }
         }
-        if let Some((ended_by, word)) = stop {
+        if let Some((ended_by, word)) = stop
+            && let (Some(processors), Some(held)) = (&mut self.processors, &mut self.held_stop)
+        {
+            // All pages are in the store; what is left to process is for another time.
+            self.progress.note(&format!("seine: {word}: the processors stop"));
+            self.stopped_late = Some(ended_by);
+            *held = (ended_by, true);
+            processors.stop();
+        } else if let Some((ended_by, word)) = stop {
             let again = if self.plan.phase() == Phase::Running { "; once more to cancel" } else { "" };
             self.progress.note(&format!("seine: {word}: finishing what is in flight{again}"));
             self.on(Event::Stop(ended_by));
         }
         // Also without a signal: as PID 1 strangers' children are ours to reap, and one SIGCHLD may stand for many.
         for (pid, exit) in signals::reap() {
+            if self.processors.as_mut().is_some_and(|processors| processors.ended(pid, exit, &mut self.progress)) {
+                continue;
+            }
             let Some(who) =
                 self.everyone().into_iter().find(|who| self.child(*who).is_some_and(|child| child.pid == pid))
             else {
@@ -447,6 +518,9 @@ impl Supervisor {
                 Who::Fetcher(slot) => self.fetchers[usize::from(slot)].take(),
             };
             let Some(child) = taken else { continue };
+            if let (Who::Writer, Some(processors)) = (who, &mut self.processors) {
+                processors.writer_is_up(false);
+            }
             let working_on = match who {
                 Who::Writer => None,
                 Who::Fetcher(slot) => self.board.row(usize::from(slot)).work().map(|(url_id, _)| url_id),
@@ -477,6 +551,12 @@ impl Supervisor {
         for who in self.everyone() {
             self.read_channel(who);
         }
+        if let Some(processors) = &mut self.processors {
+            processors.listen(&mut self.progress);
+            if processors.is_misconfigured() && self.plan.phase() == Phase::Running {
+                self.on(Event::Stop(EndedBy::Failure));
+            }
+        }
     }
 
     fn read_channel(&mut self, who: Who) {
@@ -505,8 +585,18 @@ impl Supervisor {
             let _ = signals::kill(child.pid, Signal::SIGKILL);
         }
         for event in events {
-            if let Event::Writer(_, FromWriter::Imported(_)) = &event {
-                self.feed.acknowledged();
+            if let Event::Writer(_, message) = &event {
+                match message {
+                    FromWriter::Imported(_) => self.feed.acknowledged(),
+                    FromWriter::Ready(_) => {
+                        self.processors.iter_mut().for_each(|processors| processors.writer_is_up(true));
+                    }
+                    // Queues of processor hosts are no business of the plan; how one has ended is known by its exit.
+                    FromWriter::Drained { slot: PROCESSORS, .. } | FromWriter::Broken { slot: PROCESSORS, .. } => {
+                        continue;
+                    }
+                    _ => {}
+                }
             }
             self.on(event);
         }
@@ -533,6 +623,9 @@ impl Supervisor {
             self.progress.warn(&format!("{who} (pid {pid}) has not moved for {} s; it is killed", silent / 1000));
             let _ = signals::kill(pid, Signal::SIGKILL);
             row.beat();
+        }
+        if let Some(processors) = &mut self.processors {
+            processors.watch(self.stalls_since, &mut self.progress);
         }
         if let Some(max_wall) = self.settings.max_wall
             && self.plan.phase() == Phase::Running

@@ -94,16 +94,41 @@ impl Progress {
 
     /// Shows the present numbers if it is time.
     pub fn update(&mut self, tally: &Tally, live: &Live) {
+        let done: u64 = tally.outcomes.iter().sum();
+        if self.is_time(done) {
+            let text = self.text(tally, live, done);
+            self.show(&text);
+        }
+    }
+
+    /// The same for work that is nothing but so many `things`.
+    pub fn count(&mut self, done: u64, total: u64, things: &str) {
+        if self.is_time(done) {
+            let rate = self.rate();
+            let mut text = format!("{}/{} | {rate:.0} {things}/s", grouped(done), grouped(total));
+            if rate > 0.1 && total > done {
+                let left = Duration::from_secs(((total - done) as f64 / rate) as u64);
+                let _ = write!(text, " | {} left", humantime::format_duration(left));
+            }
+            self.show(&text);
+        }
+    }
+
+    /// Whether something is to be shown now; notes how much is done then.
+    fn is_time(&mut self, done: u64) -> bool {
         let now = Instant::now();
         if self.style == Style::Silent || now < self.due {
-            return;
+            return false;
         }
-        let done: u64 = tally.outcomes.iter().sum();
         self.history.push_back((now, done));
         while self.history.len() > 2 && now - self.history[0].0 > RATE_OVER {
             self.history.pop_front();
         }
-        let text = self.text(tally, live, done);
+        true
+    }
+
+    fn show(&mut self, text: &str) {
+        let now = Instant::now();
         if self.style == Style::Line {
             self.due = now + LINE_EVERY;
             self.shown = true;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::protocol::processing::Processed;
 use crate::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead};
 use crate::record::{Failure, Outcome, UrlId};
 use crate::store::StoreError;
@@ -56,6 +57,13 @@ pub enum Item {
         /// Its compressed text.
         zstd: Vec<u8>,
         /// Size of the frame they came in.
+        frame_bytes: usize,
+    },
+    /// A processor's answer.
+    Processed {
+        /// The answer.
+        processed: Box<Processed>,
+        /// Size of the frame it came in.
         frame_bytes: usize,
     },
     /// A URL to put away.
@@ -119,6 +127,7 @@ impl Batch {
         let (rows, bytes, age) = match &item {
             Item::Page { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
             Item::Robots { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
+            Item::Processed { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
             Item::End { .. } => (1, 0, RECORD_AGE),
             // As much work as a batch of its own.
             Item::EndHost { .. } => (ROWS, 0, RECORD_AGE),
@@ -176,6 +185,7 @@ impl Batch {
                         report.imported.push(Imported::default());
                     }
                     Item::Robots { head, zstd, .. } => store.robots(head, zstd)?,
+                    Item::Processed { processed, .. } => store.processed(processed)?,
                     Item::End { url_id, outcome, failure } => {
                         report.done.push(store.end_one(*url_id, *outcome, failure)?);
                     }

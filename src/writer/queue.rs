@@ -103,6 +103,7 @@ impl Queue {
             let generation = match &head {
                 RecordHead::Page(head) => head.generation,
                 RecordHead::Robots(head) => head.generation,
+                RecordHead::Processed(_) => self.generation,
             };
             if generation != self.generation {
                 return Err(format!("record of generation {generation} for {}", self.generation));
@@ -110,6 +111,7 @@ impl Queue {
             let frame_bytes = frame.head.len() + frame.tail.len();
             let zstd = frame.tail.to_vec();
             batch.push(match head {
+                RecordHead::Processed(processed) => Item::Processed { processed: Box::new(processed), frame_bytes },
                 RecordHead::Page(head) => Item::Page { head: Box::new(head), zstd, frame_bytes },
                 RecordHead::Robots(head) => Item::Robots { head: Box::new(head), zstd, frame_bytes },
             });

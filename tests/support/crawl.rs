@@ -144,6 +144,12 @@ impl<'a> Crawl<'a> {
         self
     }
 
+    /// Beside another that has the store: its lock is not looked at in the end.
+    pub fn beside(mut self) -> Self {
+        self.db = self.place.path("no store");
+        self
+    }
+
     /// Runs it by way of another program.
     pub fn under(mut self, program: &[&str]) -> Self {
         self.program.splice(0..0, program.iter().map(|&word| word.to_owned()));

@@ -1,0 +1,235 @@
+//! `seine extract`: rules applied again to stored bodies, or what that would change.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
+use crate::cli::ExtractArgs;
+use crate::config::{ConfigError, CrawlOptions, ProgressMode};
+use crate::extract::rules::Rules;
+use crate::process::Signal;
+use crate::process::signals::Signals;
+use crate::process::{limits, title};
+use crate::protocol::reextract::{Cause, Changes, Example, Report};
+use crate::reextract::{self, Ended};
+use crate::supervisor::progress::{Progress, grouped, printable};
+
+/// Longest value shown of an example, in characters.
+const SHOWN: usize = 100;
+
+/// Applies the rules; returns the exit code.
+///
+/// # Errors
+/// No such store or config, or whatever keeps the work from starting.
+pub fn run(args: &ExtractArgs) -> Result<i32> {
+    let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
+    let rules = Rules::read(&settings.rules_text)
+        .map_err(|error| ConfigError::Parse(args.config.clone(), error.to_string()))?;
+    if rules.is_empty() {
+        bail!("{} has no [[collection]], so there is nothing to find", args.config.display());
+    }
+    let inherited = log::init(args.verbose, None)?;
+    // Closed again at once: no connection may live through the forks to come.
+    drop(super::open_store(&args.db)?);
+    let signals = Signals::new().context("cannot watch for signals")?;
+    let lock = if args.diff { None } else { Some(crawl::lock(&args.db)?) };
+    title::set(title::Role::Supervisor);
+    let begun = Instant::now();
+    let ended = reextract::run(reextract::Start {
+        path: args.db.clone(),
+        lock,
+        rules,
+        condition: args.condition.clone(),
+        workers: args.workers.map_or_else(limits::available_cpus, usize::from),
+        parse_timeout: settings.parse_timeout,
+        signals,
+        inherited,
+        progress: Progress::new(ProgressMode::Auto, args.quiet),
+    })?;
+    match ended {
+        Ended::Done(report) => {
+            tell(args, &report, begun.elapsed())?;
+            Ok(0)
+        }
+        Ended::Stopped(signal) => {
+            eprintln!("seine: stopped; {} is as it was", args.db.display());
+            Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
+        }
+        Ended::Failed { message, cause } => {
+            eprintln!("seine: {}", printable(&message));
+            Ok(match cause {
+                Cause::Usage => USAGE,
+                Cause::DiskFull => DISK_FULL,
+                Cause::Failure => STOPPED,
+            })
+        }
+    }
+}
+
+fn tell(args: &ExtractArgs, report: &Report, elapsed: Duration) -> Result<()> {
+    if args.json {
+        let mut json = as_json(report, !args.diff);
+        json["elapsed_ms"] = json!(elapsed.as_millis() as u64);
+        super::written(writeln!(io::stdout(), "{json}"))?;
+    }
+    let text = as_text(report, args, elapsed);
+    if args.diff && !args.json {
+        super::written(io::stdout().write_all(text.as_bytes()))?;
+    } else if !args.quiet {
+        eprint!("{text}");
+    }
+    Ok(())
+}
+
+fn as_json(report: &Report, applied: bool) -> Value {
+    let collections: Map<_, _> = report.collections.iter().map(|changes| (changes.name.clone(), of(changes))).collect();
+    let unread = report.unread_pages.iter().map(|(url, why)| json!({ "url": url, "error": why.name() }));
+    json!({
+        "applied": applied,
+        "pages": report.pages,
+        "not_stored": report.not_stored,
+        "unread": report.unread,
+        "unread_pages": unread.collect::<Vec<_>>(),
+        "problems": report.problems,
+        "collections": collections,
+        "left_alone": report.left_alone,
+    })
+}
+
+fn of(changes: &Changes) -> Value {
+    let whole = |examples: &[Example], data: fn(&Example) -> Option<&String>| {
+        let one = |example: &Example| json!({ "url": example.url, "data": parsed(data(example)) });
+        examples.iter().map(one).collect::<Vec<_>>()
+    };
+    let changed = changes.changed_examples.iter().map(|example| {
+        let fields: Map<_, _> =
+            differing(example).into_iter().map(|(name, old, new)| (name, json!({ "old": old, "new": new }))).collect();
+        json!({ "url": example.url, "fields": fields })
+    });
+    json!({
+        "added": changes.added,
+        "removed": changes.removed,
+        "changed": changes.changed,
+        "same": changes.same,
+        "examples": {
+            "added": whole(&changes.added_examples, |example| example.after.as_ref()),
+            "removed": whole(&changes.removed_examples, |example| example.before.as_ref()),
+            "changed": changed.collect::<Vec<_>>(),
+        },
+    })
+}
+
+/// Fields of a changed item that differ, with their values: those of the new rules first.
+fn differing(example: &Example) -> Vec<(String, Value, Value)> {
+    let (old, new) = (parsed(example.before.as_ref()), parsed(example.after.as_ref()));
+    let names = |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
+    let mut all: Vec<String> = names(&new);
+    all.extend(names(&old).into_iter().filter(|name| new.get(name).is_none()));
+    let both = all.into_iter().map(|name| {
+        let (old, new) = (old.get(&name).cloned(), new.get(&name).cloned());
+        (name, old.unwrap_or_default(), new.unwrap_or_default())
+    });
+    both.filter(|(_, old, new)| old != new).collect()
+}
+
+fn parsed(data: Option<&String>) -> Value {
+    data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+}
+
+fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
+    let mut text = String::new();
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let _ = writeln!(
+        text,
+        "{}{} pages read in {seconds:.1} s, {:.0} pages/s",
+        if args.diff { "" } else { "seine: " },
+        grouped(report.pages),
+        report.pages as f64 / seconds
+    );
+    for changes in &report.collections {
+        let Changes { name, added, removed, changed, same, .. } = changes;
+        let [added, removed, changed, same] = [added, removed, changed, same].map(|count| grouped(*count));
+        let _ = writeln!(text, "  {name}: {added} added, {removed} removed, {changed} changed, {same} the same");
+        if args.diff {
+            show_examples(&mut text, changes);
+        }
+    }
+    if report.problems > 0 {
+        let show = if args.diff { String::new() } else { "; SELECT * FROM extract_problems shows them".to_owned() };
+        let _ = writeln!(text, "  {} values or pages are not as the rules say{show}", grouped(report.problems));
+    }
+    if report.not_stored > 0 {
+        let _ = writeln!(
+            text,
+            "  {} pages have no stored body (--no-store-bodies); their items stay as they are",
+            grouped(report.not_stored)
+        );
+    }
+    if report.unread > 0 {
+        let _ = writeln!(text, "  {} pages could not be read; their items stay as they are:", grouped(report.unread));
+        for (url, why) in &report.unread_pages {
+            let _ = writeln!(text, "    {} {}", why.name(), printable(url));
+        }
+    }
+    if !report.left_alone.is_empty() {
+        let _ =
+            writeln!(text, "  not in {}, so left as they are: {}", args.config.display(), report.left_alone.join(", "));
+    }
+    if args.diff {
+        let _ = writeln!(text, "  nothing was changed: `seine extract` without --diff does it");
+    }
+    text
+}
+
+fn show_examples(text: &mut String, changes: &Changes) {
+    let mut whole = |sign: char, example: &Example, data: Option<&String>| {
+        let _ = writeln!(text, "    {sign} {}", printable(&example.url));
+        if let Value::Object(fields) = parsed(data) {
+            for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+                let _ = writeln!(text, "        {name}: {}", short(value));
+            }
+        }
+    };
+    changes.added_examples.iter().for_each(|example| whole('+', example, example.after.as_ref()));
+    changes.removed_examples.iter().for_each(|example| whole('-', example, example.before.as_ref()));
+    for example in &changes.changed_examples {
+        let _ = writeln!(text, "    ~ {}", printable(&example.url));
+        for (name, old, new) in differing(example) {
+            let _ = writeln!(text, "        {name}: {} → {}", short(&old), short(&new));
+        }
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = printable(&value.to_string());
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(before: &str, after: &str) -> Example {
+        Example { url: "http://a/".into(), before: Some(before.into()), after: Some(after.into()) }
+    }
+
+    #[test]
+    fn only_what_differs_is_shown_gone_and_new_fields_too() {
+        let found = differing(&example(r#"{"a":1,"b":"x","old":2}"#, r#"{"new":true,"b":"y","a":1}"#));
+        let found: Vec<_> = found.iter().map(|(name, old, new)| format!("{name} {old} {new}")).collect();
+        assert_eq!(found, ["new null true", r#"b "x" "y""#, "old 2 null"]);
+    }
+
+    #[test]
+    fn a_long_value_of_a_site_is_cut_and_cannot_steer_the_terminal() {
+        let shown = short(&json!("\u{202e}".to_owned() + &"x".repeat(1000)));
+        assert!(shown.chars().count() == SHOWN + 1 && shown.ends_with('…') && !shown.contains('\u{202e}'), "{shown}");
+    }
+}

@@ -1,0 +1,325 @@
+//! The process that has the store: reads pages, deals them out, keeps what is found, writes what differs.
+//!
+//! It never waits for an extractor: whoever has room gets a page, whoever answers is heard. A page leaves its hands only
+//! as long as an extractor has it; should that one die, it is read from the store once more.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::pool::{Death, Pool, Task, Window};
+use crate::process::channel::{Channel, ChannelError};
+use crate::process::poll::{Interest, PollSet};
+use crate::protocol::frame::MAX_HEAD_BYTES;
+use crate::protocol::reextract::{Answer, Cause, FromKeeper, PageJob, ToKeeper, Unread};
+use crate::protocol::{Generation, Slot};
+use crate::record::UrlId;
+use crate::record::items::Collection;
+use crate::store::StoreError;
+use crate::store::items::Origin;
+use crate::store::reextract::{Rework, ReworkError};
+
+/// Pages an extractor may have at a time ...
+const WINDOW_PAGES: usize = 64;
+/// ... and bytes of them, compressed; one page may be larger.
+const WINDOW_BYTES: usize = 4 << 20;
+/// How often the supervisor hears how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// Pages named that could not be read.
+const UNREAD_NAMED: usize = 20;
+/// The supervisor always reads; if it does not for this long it is as good as dead.
+const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everything the process is given at its birth.
+#[derive(Debug)]
+pub struct Start {
+    /// The store.
+    pub path: PathBuf,
+    /// The collections of the rules.
+    pub collections: Vec<Collection>,
+    /// Which pages; `None` for all.
+    pub condition: Option<String>,
+    /// Whether what differs is written.
+    pub writes: bool,
+    /// Extractors at most.
+    pub seats: usize,
+    /// Channel to the supervisor.
+    pub control: OwnedFd,
+}
+
+/// Runs the process to its end; the return value is the exit code.
+pub fn run(start: Start) -> i32 {
+    let mut control = Channel::new(start.control, 1 << 20);
+    let opened = Rework::open(&start.path, start.collections, start.condition.as_deref(), start.writes);
+    let worked = opened
+        .map_err(Failure::from)
+        .and_then(|store| Keeper::new(store, start.path.clone(), start.seats, &mut control).work());
+    let fatal = match worked {
+        Ok(()) => return 0,
+        // The supervisor is gone: nothing is to change any more.
+        Err(Failure::Control(error)) => {
+            tracing::warn!(%error, "control channel lost");
+            return 1;
+        }
+        Err(Failure::Store(error)) => explain(&start.path, error),
+    };
+    let _ = control.send(&fatal, None);
+    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    2
+}
+
+fn explain(path: &Path, error: ReworkError) -> FromKeeper {
+    let (message, cause) = match error {
+        ReworkError::Store(StoreError::Full(message)) => {
+            (format!("no room on disk for {} or for temporary files: {message}", path.display()), Cause::DiskFull)
+        }
+        ReworkError::Store(StoreError::Sqlite(error)) => {
+            (format!("cannot use the store {}: {error}", path.display()), Cause::Failure)
+        }
+        error => (error.to_string(), Cause::Usage),
+    };
+    FromKeeper::Fatal { message, cause }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Store(#[from] ReworkError),
+    #[error(transparent)]
+    Control(#[from] ChannelError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+type Result<T, E = Failure> = std::result::Result<T, E>;
+
+struct Keeper<'a> {
+    store: Rework,
+    path: PathBuf,
+    control: &'a mut Channel,
+    pool: Pool<Given>,
+    extractors: Vec<Option<Extractor>>,
+    /// The page read last; all up to it are dealt out or done.
+    reached: UrlId,
+    all_dealt: bool,
+    done: u64,
+    told_at: Instant,
+    unread: u64,
+    unread_pages: Vec<(String, Unread)>,
+}
+
+/// A page that an extractor has.
+#[derive(Clone, Debug)]
+struct Given {
+    origin: Origin,
+    url: String,
+}
+
+struct Extractor {
+    channel: Channel,
+    generation: Generation,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(store: Rework, path: PathBuf, seats: usize, control: &'a mut Channel) -> Self {
+        Self {
+            all_dealt: store.to_read() == 0,
+            store,
+            path,
+            control,
+            pool: Pool::new(seats, Window { tasks: WINDOW_PAGES, bytes: WINDOW_BYTES }),
+            extractors: (0..seats).map(|_| None).collect(),
+            reached: 0,
+            done: 0,
+            told_at: Instant::now(),
+            unread: 0,
+            unread_pages: Vec::new(),
+        }
+    }
+
+    fn work(mut self) -> Result<()> {
+        let pages = self.store.to_read();
+        tracing::info!(store = %self.path.display(), pages, "store open");
+        self.say(&FromKeeper::Ready { pages })?;
+        while !(self.all_dealt && self.pool.unfinished() == 0) {
+            self.deal()?;
+            self.store.rest()?;
+            self.wait()?;
+            self.listen()?;
+            self.hear()?;
+            if self.told_at.elapsed() >= PROGRESS_EVERY {
+                self.told_at = Instant::now();
+                self.say(&FromKeeper::Progress { done: self.done })?;
+            }
+        }
+        self.say(&FromKeeper::Progress { done: self.done })?;
+        self.say(&FromKeeper::Read)?;
+        // Their ends are the extractors' ends.
+        self.extractors.clear();
+        let mut report = self.store.prepare()?;
+        report.unread = self.unread;
+        report.unread_pages = std::mem::take(&mut self.unread_pages);
+        self.say(&FromKeeper::Prepared(report))?;
+        self.wait_for_commit()?;
+        self.store.commit()?;
+        self.control.send(&FromKeeper::Committed, None)?;
+        self.control.flush_all(SUPERVISOR_PATIENCE)?;
+        Ok(())
+    }
+
+    /// Gives pages to whoever has room: first those that somebody died of.
+    fn deal(&mut self) -> Result<()> {
+        while let Some((seat, given)) = self.pool.deal_again() {
+            match self.store.next(given.origin.url_id - 1)? {
+                Some((_, job, zstd)) if job.url_id == given.origin.url_id => self.hand(seat, &job, &zstd)?,
+                // Beside a crawl: it is gone meanwhile.
+                _ => {
+                    self.pool.answered(seat);
+                    self.done += 1;
+                }
+            }
+        }
+        while !self.all_dealt
+            && let Some(seat) = self.pool.free_seat()
+        {
+            let Some((origin, job, zstd)) = self.store.next(self.reached)? else {
+                self.all_dealt = true;
+                break;
+            };
+            self.reached = origin.url_id;
+            self.pool.give(seat, Task::new(Given { origin, url: job.listed_url.clone() }, zstd.len()));
+            self.hand(seat, &job, &zstd)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a page; that its extractor has died shows when it is heard next.
+    fn hand(&mut self, seat: usize, job: &PageJob, zstd: &[u8]) -> Result<()> {
+        if let Some(extractor) = &mut self.extractors[seat] {
+            extractor.channel.send_with_tail(job, zstd)?;
+            let _ = extractor.channel.flush();
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<()> {
+        let mut set = PollSet::new();
+        set.add(self.control.fd(), Interest::Read);
+        for extractor in self.extractors.iter().flatten() {
+            set.add(extractor.channel.fd(), extractor.channel.interest());
+        }
+        set.wait(Some(PROGRESS_EVERY)).map_err(ChannelError::from)?;
+        Ok(())
+    }
+
+    /// Takes what the supervisor says.
+    fn listen(&mut self) -> Result<()> {
+        self.control.receive()?;
+        while let Some(message) = self.control.next::<ToKeeper>()? {
+            let ToKeeper::Attach { slot, generation } = message else { continue };
+            let Some(fd) = self.control.take_fd() else { continue };
+            self.leave(slot)?;
+            let channel = Channel::new(fd, MAX_HEAD_BYTES);
+            self.extractors[usize::from(slot)] = Some(Extractor { channel, generation });
+            self.pool.join(slot.into());
+        }
+        if self.control.has_ended() {
+            return Err(ChannelError::Io(std::io::ErrorKind::BrokenPipe.into()).into());
+        }
+        Ok(())
+    }
+
+    /// Takes what extractors have found.
+    fn hear(&mut self) -> Result<()> {
+        for seat in 0..self.extractors.len() {
+            let Some(extractor) = &mut self.extractors[seat] else { continue };
+            let _ = extractor.channel.flush();
+            let mut is_alive = extractor.channel.receive().is_ok();
+            // What it said before it died counts.
+            while let Some(extractor) = &mut self.extractors[seat] {
+                match extractor.channel.next::<Answer>() {
+                    Ok(Some(answer)) if self.pool.current(seat).is_some_and(|g| g.origin.url_id == answer.url_id) => {
+                        self.take(seat, answer)?;
+                    }
+                    Ok(None) => {
+                        is_alive &= !extractor.channel.has_ended();
+                        break;
+                    }
+                    odd => {
+                        tracing::warn!(
+                            seat,
+                            generation = extractor.generation,
+                            ?odd,
+                            "an extractor answers what it was not asked"
+                        );
+                        is_alive = false;
+                        break;
+                    }
+                }
+            }
+            if !is_alive {
+                self.leave(seat as Slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, seat: usize, answer: Answer) -> Result<()> {
+        let Some(given) = self.pool.answered(seat) else { return Ok(()) };
+        self.done += 1;
+        match answer.found {
+            Ok(found) => self.store.keep(&given.origin, &found)?,
+            Err(unread) => self.give_up(given.url, unread),
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, url: String, why: Unread) {
+        self.unread += 1;
+        if self.unread_pages.len() < UNREAD_NAMED {
+            self.unread_pages.push((url, why));
+        }
+    }
+
+    /// The extractor of `slot` is gone, if there was one.
+    fn leave(&mut self, slot: Slot) -> Result<()> {
+        if self.extractors[usize::from(slot)].take().is_none() {
+            return Ok(());
+        }
+        match self.pool.died(slot.into()) {
+            Death::Idle => {}
+            Death::Again(given) => self.say(&FromKeeper::Again { url: given.url })?,
+            Death::GivenUp(given) => {
+                self.done += 1;
+                self.give_up(given.url, Unread::Crash);
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for_commit(&mut self) -> Result<()> {
+        loop {
+            let mut set = PollSet::new();
+            set.add(self.control.fd(), Interest::Read);
+            set.wait(None).map_err(ChannelError::from)?;
+            self.control.receive()?;
+            while let Some(message) = self.control.next::<ToKeeper>()? {
+                if message == ToKeeper::Commit {
+                    return Ok(());
+                }
+            }
+            if self.control.has_ended() {
+                return Err(ChannelError::Io(std::io::ErrorKind::BrokenPipe.into()).into());
+            }
+        }
+    }
+
+    fn say(&mut self, message: &FromKeeper) -> Result<()> {
+        self.control.send(message, None)?;
+        Ok(self.control.flush_all(SUPERVISOR_PATIENCE)?)
+    }
+}

@@ -1,0 +1,82 @@
+//! One extractor: compressed pages in, what rules find on them out, in the same order.
+//!
+//! It has one socket and nothing else: no store, no network, no file. It ends when the other end does.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::extract::rules::{Page, Rules};
+use crate::process::channel::{Channel, ChannelError};
+use crate::process::clock::thread_cpu;
+use crate::process::poll::{Interest, PollSet};
+use crate::process::status::Row;
+use crate::protocol::reextract::{Answer, PageJob, Unread};
+use crate::record::items::PageItems;
+
+/// How often an idle extractor shows that it is alive.
+const IDLE_TURN: Duration = Duration::from_secs(1);
+
+/// Runs the extractor to its end; the return value is the exit code.
+pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, parse_timeout: Duration, row: &Row) -> i32 {
+    let mut channel = Channel::new(socket, frame_ceiling);
+    match work(&mut channel, rules, parse_timeout, row) {
+        Ok(()) => 0,
+        Err(error) => {
+            // The store's process is gone, or sent what is no page.
+            tracing::warn!(%error, "channel lost");
+            1
+        }
+    }
+}
+
+fn work(channel: &mut Channel, rules: &Rules, parse_timeout: Duration, row: &Row) -> Result<(), ChannelError> {
+    loop {
+        while let Some((job, zstd)) = channel.next_with_tail::<PageJob>()? {
+            row.begin_work(job.url_id);
+            let found = read(&job, &zstd, rules, parse_timeout);
+            let answer = Answer { url_id: job.url_id, found };
+            if channel.send(&answer, None).is_err() {
+                channel.send(&Answer { url_id: job.url_id, found: Err(Unread::TooMuch) }, None)?;
+            }
+            row.end_work();
+            // What was found may be large: it is gone before there is more of it.
+            while !channel.flush()? {
+                wait(channel, Interest::Write, row)?;
+            }
+        }
+        if channel.has_ended() {
+            return Ok(());
+        }
+        wait(channel, Interest::Read, row)?;
+        channel.receive()?;
+    }
+}
+
+fn wait(channel: &Channel, interest: Interest, row: &Row) -> Result<(), ChannelError> {
+    row.beat();
+    let mut set = PollSet::new();
+    set.add(channel.fd(), interest);
+    set.wait(Some(IDLE_TURN))?;
+    Ok(())
+}
+
+fn read(job: &PageJob, zstd: &[u8], rules: &Rules, parse_timeout: Duration) -> Result<PageItems, Unread> {
+    let capacity = usize::try_from(job.bytes).map_err(|_| Unread::Damaged)?;
+    let body = zstd::bulk::decompress(zstd, capacity).map_err(|_| Unread::Damaged)?;
+    let url = job.final_url.as_deref().unwrap_or(&job.listed_url);
+    let Ok(url) = Url::parse(url) else { return Err(Unread::Damaged) };
+    let page = Page {
+        url: &url,
+        listed_url: &job.listed_url,
+        content_type: job.content_type.as_deref().map(str::as_bytes),
+        body: &body,
+    };
+    if !rules.wants(&page) {
+        return Ok(PageItems::default());
+    }
+    let begun = thread_cpu();
+    let in_time = || thread_cpu().saturating_sub(begun) < parse_timeout;
+    rules.apply(&page, &in_time).ok_or(Unread::Timeout)
+}
