@@ -362,7 +362,7 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
         (vec!["--run", "7"], "there is no run 7"),
         (vec!["--table", "inputs", "--run", "1"], "belong to no run"),
         (vec!["--table", "pages,links"], "holds one table"),
-        (vec!["-o", "crawl.db"], "is the store itself"),
+        (vec!["-o", "crawl.db"], "belongs to the store"),
         (vec!["-o", "x.parquet.gz"], "compressed in themselves"),
         (vec!["-o", "x.warc", "--table", "links"], "is for pages"),
         (vec!["--format", "markdown"], "name it with -o"),
