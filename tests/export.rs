@@ -252,6 +252,21 @@ fn an_archive_has_requests_responses_and_revisits() {
 }
 
 #[test]
+fn header_lines_are_archived_as_they_came_but_for_what_no_longer_holds() {
+    let (place, _site) = crawled();
+    let came = b"Server: odd/1\r\ncontent-encoding: br\r\nContent-Length: 17\r\nX-Odd: \xff\r\n";
+    let packed = seine::store::headers::Packer::new().pack(came);
+    let db = open_for_writing(&place.db()).expect("a store");
+    db.execute("UPDATE request SET headers = ?1 WHERE kind = 0 AND status = 404", [packed]).expect("a request");
+    drop(db);
+    let archive = export(&place, &["--format", "warc", "--where", "status = 404"]);
+    let head = b"HTTP/1.1 404 Not Found\r\nServer: odd/1\r\nX-Crawler-content-encoding: br\r\n\
+        X-Crawler-Content-Length: 17\r\nX-Odd: \xff\r\nContent-Length: 12\r\n\r\nno such page\r\n\r\n";
+    assert!(archive.ends_with(head), "{}", String::from_utf8_lossy(&archive));
+    assert_eq!(String::from_utf8_lossy(&archive).matches("WARC-Type: re").count(), 2, "a request and its response");
+}
+
+#[test]
 fn who_is_killed_or_stopped_leaves_no_half_file() {
     let (place, _site) = crawled();
     fs::write(place.path("out.csv"), "the earlier one").expect("a file");
@@ -362,7 +377,7 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
         (vec!["--run", "7"], "there is no run 7"),
         (vec!["--table", "inputs", "--run", "1"], "belong to no run"),
         (vec!["--table", "pages,links"], "holds one table"),
-        (vec!["-o", "crawl.db"], "is the store itself"),
+        (vec!["-o", "crawl.db"], "belongs to the store"),
         (vec!["-o", "x.parquet.gz"], "compressed in themselves"),
         (vec!["-o", "x.warc", "--table", "links"], "is for pages"),
         (vec!["--format", "markdown"], "name it with -o"),

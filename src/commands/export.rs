@@ -224,8 +224,5 @@ fn number_of(db: &Connection, run: WhichRun) -> Result<i64, ExportError> {
         .query_row(&format!("SELECT run_id FROM run WHERE {condition}"), [wanted], |row| row.get(0))
         .optional()
         .map_err(StoreError::from)?;
-    found.ok_or_else(|| match wanted {
-        Some(number) => ExportError::TooMuch(format!("there is no run {number}; the table runs lists them")),
-        None => ExportError::TooMuch("there is no run in this store".to_owned()),
-    })
+    found.ok_or_else(|| wanted.map_or(SelectError::NoRunAtAll, SelectError::NoSuchRun).into())
 }

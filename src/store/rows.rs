@@ -43,6 +43,12 @@ pub enum SelectError {
     /// The rows of this table are of no single run.
     #[error("rows of {0} belong to no run; --run and --changed-since do not apply")]
     NoRun(String),
+    /// There is no such run.
+    #[error("there is no run {0}; the table runs lists them")]
+    NoSuchRun(i64),
+    /// Nothing was ever crawled.
+    #[error("there is no run in this store")]
+    NoRunAtAll,
     /// Only pages have an order of the lists.
     #[error("--order-by input is for pages, not for {0}")]
     NoInputOrder(String),

@@ -68,8 +68,8 @@ impl Plan {
             Place::File(path, Some(Packing::Zstd)) if self.format == Format::Warc => {
                 bail!("{}: records of WARC files are compressed with gzip (.warc.gz)", path.display())
             }
-            Place::File(path, _) if is_same_file(path, &args.db) => {
-                bail!("{} is the store itself; choose another file", path.display())
+            Place::File(path, _) if is_of_store(path, &args.db) => {
+                bail!("{} belongs to the store; choose another file", path.display())
             }
             Place::Folder(path) if self.format == Format::Warc => {
                 bail!("{}: warc is one file; name it NAME.warc.gz", path.display())
@@ -145,6 +145,16 @@ impl Plan {
             Place::File(..) | Place::Stdout => sink(self.format, self.output(must_not_wait)?, self.style),
         }
     }
+}
+
+/// Whether `path` is the store at `db`, or one of the files that belong to it.
+fn is_of_store(path: &Path, db: &Path) -> bool {
+    let beside = |ending: &str| {
+        let mut name = db.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    ["", "-wal", "-shm"].iter().any(|ending| is_same_file(path, &beside(ending)))
 }
 
 fn is_same_file(path: &Path, other: &Path) -> bool {
