@@ -255,7 +255,7 @@ fn an_archive_has_requests_responses_and_revisits() {
 fn header_lines_are_archived_as_they_came_but_for_what_no_longer_holds() {
     let (place, _site) = crawled();
     let came = b"Server: odd/1\r\ncontent-encoding: br\r\nContent-Length: 17\r\nX-Odd: \xff\r\n";
-    let packed = seine::store::headers::Packer::new().pack(came);
+    let packed = seine::record::headers::Packer::new().pack(came);
     let db = open_for_writing(&place.db()).expect("a store");
     db.execute("UPDATE request SET headers = ?1 WHERE kind = 0 AND status = 404", [packed]).expect("a request");
     drop(db);
