@@ -4,12 +4,12 @@
 //! gives items, problems and counts. What a page costs is bounded in memory by the constants here, and in time by the
 //! caller, who is asked all along whether to go on.
 //!
-//! - [`read`]: a config file's text to [`compiled`] rules; [`error`]: its mistakes
-//! - [`selector`], [`path`]: CSS and JSONPath
-//! - [`document`]: a page as what it is; [`dom`], [`xml`], [`json`]: how that is read
-//! - [`apply`]: rules on a page; [`values`], [`numbers`], [`dates`]: text to values
+//! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
+//! - `selector`, `path`: CSS and JSONPath
+//! - `document`: a page as what it is; [`dom`], `xml`, [`json`]: how that is read
+//! - `apply`: rules on a page; `values`, `numbers`, `dates`: text to values
 //! - [`explain`]: why a rule finds what it finds
-//! - [`budget`]: when to stop
+//! - `budget`: when to stop
 
 mod apply;
 mod budget;

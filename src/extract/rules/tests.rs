@@ -487,6 +487,22 @@ fn reserved_names_are_those_of_the_store() {
     assert_eq!(RESERVED_NAMES.to_vec(), names);
 }
 
+#[test]
+fn rules_can_be_used_on_any_thread() {
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    shared(&Rules::default());
+}
+
+#[test]
+fn names_of_json_ld_in_the_page_do_not_depend_on_its_place() {
+    let page = "<div class=x><p>1</p></div><div class=x><p>2</p></div>
+        <script type=application/ld+json>{\"brand\": {\"name\": \"B\"}}</script>";
+    let rules = read(
+        "[[collection]]\nname = 't'\neach = '.x'\n[collection.fields]\nn = 'p'\nbrand = { jsonld = '$.brand.name' }",
+    );
+    assert_eq!(data(&apply(&rules, page)), [json!({"n": "1", "brand": "B"}), json!({"n": "2", "brand": "B"})]);
+}
+
 /// Applies rules until they end or have asked `patience` times; how often they asked.
 fn asked(rules: &Rules, content_type: &str, body: &[u8], patience: u64) -> (u64, Option<PageItems>) {
     let url = Url::parse(URL).expect("a URL");
