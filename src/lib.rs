@@ -48,8 +48,9 @@
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one. The supervisor sees no tokio, reqwest or
-//! rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network and no clock.
+//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one. The
+//! supervisor sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and
+//! `robots` no network and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod cli;
