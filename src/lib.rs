@@ -50,7 +50,7 @@
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`], [`fetcher::single`]) and never are one; they hand rows of the
+//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one; they hand rows of the
 //! store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers. The supervisor
 //! sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no
 //! network and no clock.

@@ -160,7 +160,7 @@ impl Selection {
         }
         // What a subquery sees may change between two transactions.
         let asks_again = filter.condition.as_ref().is_some_and(|sql| sql.to_ascii_lowercase().contains("select"));
-        let key = if order == Order::Key && !asks_again { key(&table.name) } else { None };
+        let key = if order == Order::Key && !asks_again { key(db, &table.name)? } else { None };
         let list = list.join(", ");
         let pieces = key.map(|key| {
             let Key { column, .. } = key;
@@ -316,20 +316,23 @@ fn host(table: &Table) -> Result<String, SelectError> {
     url.map(|url| format!("host_of({url})")).ok_or_else(|| SelectError::NoHost(table.name.clone()))
 }
 
-fn key(table: &str) -> Option<Key> {
-    Some(match table {
-        "pages" | "links" | "tables" => Key { column: "url_id", bound: Bound::Pages },
+/// The key by which rows of `table` can be read in pieces: what is there does not change. Of pages that holds in a first
+/// run; a later one replaces them.
+fn key(db: &Connection, table: &str) -> Result<Option<Key>, StoreError> {
+    let is_first = !db.prepare("SELECT 1 FROM run LIMIT 1 OFFSET 1")?.exists([])?;
+    Ok(Some(match table {
+        "pages" | "links" | "tables" if is_first => Key { column: "url_id", bound: Bound::Pages },
         "requests" | "attempts" => Key { column: "request_id", bound: Bound::Requests },
-        "extract_problems" => Key { column: "problem_id", bound: Bound::Problems },
-        _ => return None,
-    })
+        "extract_problems" if is_first => Key { column: "problem_id", bound: Bound::Problems },
+        _ => return Ok(None),
+    }))
 }
 
 /// The columns of `pages` for every line of every list, also where its URL is still pending or was named before.
 const LINES: &str = "\
     SELECT u.url_id, u.url, f.name AS input_file, i.line AS input_line, i.columns AS input_columns, \
-           CASE WHEN u.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url, \
-           CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed' WHEN 3 THEN 'rejected' \
+           CASE WHEN coalesce(p.outcome, u.outcome) IS NOT 3 AND p.url_id IS NOT NULL THEN coalesce(p.final_url, u.url) END AS final_url, \
+           CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed' WHEN 3 THEN 'rejected' \
                           WHEN 4 THEN 'quarantined' WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' \
                           ELSE 'pending' END AS outcome, \
            p.status, p.error, p.error_message, p.title, p.h1, p.description, p.canonical, p.lang, \
@@ -337,13 +340,13 @@ const LINES: &str = "\
            CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash, \
            strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') \
              || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at, \
-           p.elapsed_ms, CASE WHEN u.outcome IS NOT NULL THEN u.attempts END AS attempts, \
-           CASE WHEN u.outcome IS NOT NULL THEN u.depth END AS depth, p.run_id, p.redirects, p.meta_robots, \
-           e.metadata, e.text, e.markdown, i.file_id AS _file_id \
+           p.elapsed_ms, CASE WHEN p.url_id IS NOT NULL THEN u.attempts END AS attempts, \
+           CASE WHEN p.url_id IS NOT NULL THEN u.depth END AS depth, p.run_id, p.redirects, p.meta_robots, \
+           e.metadata, e.text, e.markdown, p.changed, i.file_id AS _file_id \
     FROM input i \
     JOIN file f ON f.file_id = i.file_id \
     JOIN url u ON u.url_id = i.url_id \
-    LEFT JOIN page p ON p.url_id = u.url_id AND u.outcome IS NOT NULL \
+    LEFT JOIN page p ON p.url_id = u.url_id \
     LEFT JOIN body b ON b.body_id = p.body_id \
     LEFT JOIN page_extra e ON e.url_id = p.url_id";
 

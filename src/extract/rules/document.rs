@@ -27,8 +27,9 @@ impl Kind {
         let essence = page.content_type.and_then(charset::essence).map(<[u8]>::to_ascii_lowercase);
         let essence = essence.as_deref().map(String::from_utf8_lossy);
         if crate::extract::is_html(page.content_type, page.body) {
-            // Answers of APIs often come as HTML.
-            return Some(if begins_as_json(page.body) { Self::Json } else { Self::Html });
+            // Answers of APIs often come as HTML; but a template may begin with a brace.
+            let is_json = begins_as_json(page.body) && matches!(page.body.trim_ascii_end().last(), Some(b'}' | b']'));
+            return Some(if is_json { Self::Json } else { Self::Html });
         }
         match essence.as_deref() {
             Some(essence) if essence.ends_with("/json") || essence.ends_with("+json") => Some(Self::Json),

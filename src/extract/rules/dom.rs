@@ -19,8 +19,8 @@ use super::Budget;
 use super::selector::Selector;
 use crate::extract::text::{Nul, cut, fold_into};
 
-/// Most nodes of a tree; the rest of the page is passed over.
-pub const MAX_NODES: usize = 1_000_000;
+/// Most nodes of a tree, which take some 250 bytes each; the rest of the page is passed over.
+pub const MAX_NODES: usize = 500_000;
 
 /// Bytes that are parsed at once, as long as the tree is small.
 const CHUNK_BYTES: usize = 4096;

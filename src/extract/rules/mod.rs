@@ -4,12 +4,12 @@
 //! gives items, problems and counts. What a page costs is bounded in memory by the constants here, and in time by the
 //! caller, who is asked all along whether to go on.
 //!
-//! - [`read`]: a config file's text to [`compiled`] rules; [`error`]: its mistakes
-//! - [`selector`], [`path`]: CSS and JSONPath
-//! - [`document`]: a page as what it is; [`dom`], [`xml`], [`json`]: how that is read
-//! - [`apply`]: rules on a page; [`values`], [`numbers`], [`dates`]: text to values
+//! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
+//! - `selector`, `path`: CSS and JSONPath
+//! - `document`: a page as what it is; [`dom`], `xml`, [`json`]: how that is read
+//! - `apply`: rules on a page; `values`, `numbers`, `dates`: text to values
 //! - [`explain`]: why a rule finds what it finds
-//! - [`budget`]: when to stop
+//! - `budget`: when to stop
 
 mod apply;
 mod budget;
@@ -59,7 +59,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 30] = [
+pub const RESERVED_NAMES: [&str; 35] = [
     "attempts",
     "body",
     "collection",
@@ -70,6 +70,7 @@ pub const RESERVED_NAMES: [&str; 30] = [
     "field_rates",
     "file",
     "frontier",
+    "history",
     "host",
     "input",
     "inputs",
@@ -82,6 +83,9 @@ pub const RESERVED_NAMES: [&str; 30] = [
     "page_extra",
     "page_link",
     "pages",
+    "past_item",
+    "past_page",
+    "processed",
     "request",
     "requests",
     "robots",
@@ -89,6 +93,7 @@ pub const RESERVED_NAMES: [&str; 30] = [
     "run",
     "runs",
     "tables",
+    "total",
     "url",
 ];
 

@@ -120,6 +120,7 @@ fn every_source_finds_what_it_is_for() {
     finds("'h1'", "<h1> a\n\u{A0}<b>b</b>c <br>d</h1>", json!("a bc d"));
     finds("'div'", "<div><p>a</p><p>b</p><script>c</script><style>d</style><template>e</template></div>", json!("a b"));
     finds("'script'", "<script>var x = 1</script>", json!("var x = 1"));
+    finds("'h1'", "{% x %}<html><h1>a</h1>", json!("a"));
     finds("{ css = 'p', own = true }", "<p>a <b>b</b> c</p>", json!("a c"));
     finds("{ css = 'p', html = true }", "<p>a <b>b</b>&amp;</p>", json!("a <b>b</b>&amp;"));
     finds("{ css = 'p', trim = false }", "<p> a\n b</p>", json!(" a\n b"));
@@ -487,6 +488,22 @@ fn reserved_names_are_those_of_the_store() {
     assert_eq!(RESERVED_NAMES.to_vec(), names);
 }
 
+#[test]
+fn rules_can_be_used_on_any_thread() {
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    shared(&Rules::default());
+}
+
+#[test]
+fn names_of_json_ld_in_the_page_do_not_depend_on_its_place() {
+    let page = "<div class=x><p>1</p></div><div class=x><p>2</p></div>
+        <script type=application/ld+json>{\"brand\": {\"name\": \"B\"}}</script>";
+    let rules = read(
+        "[[collection]]\nname = 't'\neach = '.x'\n[collection.fields]\nn = 'p'\nbrand = { jsonld = '$.brand.name' }",
+    );
+    assert_eq!(data(&apply(&rules, page)), [json!({"n": "1", "brand": "B"}), json!({"n": "2", "brand": "B"})]);
+}
+
 /// Applies rules until they end or have asked `patience` times; how often they asked.
 fn asked(rules: &Rules, content_type: &str, body: &[u8], patience: u64) -> (u64, Option<PageItems>) {
     let url = Url::parse(URL).expect("a URL");
@@ -506,7 +523,7 @@ fn hostile_pages_end_when_they_are_told_to() {
          n = ':nth-last-child(3)'\nh = { css = ':has(u)', html = true }\ns = 'a ~ p'\nj = { jsonld = '$..a' }\n\
          [[collection]]\nname = 'b'\nmatch = '.*'\n[collection.fields]\nx = { json = '$..a..b', many = true }",
     );
-    let long = |part: &str| part.repeat((1 << 15) / part.len());
+    let long = |part: &str| part.repeat((1 << 14) / part.len());
     let many_formats: String = (0..3_000).map(|id| format!("<b id={id}>")).collect();
     for page in [
         long("<div>"),
