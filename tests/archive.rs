@@ -253,7 +253,7 @@ fn an_archive_is_read_without_regard_for_pace_and_without_any_connection() {
 }
 
 const HOSTS: usize = 4;
-const PAGES: usize = 4000;
+const PAGES: usize = 2000;
 
 fn large_archive(place: &Place) {
     let records: Vec<_> = (0..PAGES)
