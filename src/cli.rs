@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::CrawlOptions;
+use crate::export::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -59,6 +60,22 @@ Exit codes:
   1  one has none, or none is about the page
   2  usage error, a broken config, or no page";
 
+const EXPORT_EXIT_CODES: &str = "\
+Exit codes:
+  0        the export is whole; also if a pipe was closed by its reader
+  2        usage error, no such store, table or column, or no such condition or query
+  5        out of disk; nothing was written
+  130/143  stopped by SIGINT/SIGTERM; nothing was written
+
+A file is written beside its name and renamed when it is whole; a folder likewise.
+Pages, links, requests, attempts, problems and tables are read in short transactions,
+all else in one; either way the rows are those of the start.";
+
+const SQL_EXIT_CODES: &str = "\
+Exit codes:
+  0  the query was answered
+  2  usage error, no such store, no such query, or it took too long";
+
 const EXPLAIN_EXIT_CODES: &str = "\
 Exit codes:
   0  every line was answered
@@ -107,7 +124,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "there is one, for the life of the program")]
 pub enum Command {
-    /// Fetch every URL of the lists once and store what was found; the same command again resumes
+    /// Fetch every URL of the lists and store what was found; the same command again goes on, or asks for changes
     #[command(after_help = EXIT_CODES)]
     Crawl(CrawlArgs),
     /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
@@ -141,6 +158,12 @@ pub enum Command {
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
     Robots(RobotsArgs),
+    /// Write pages, links, items and all else as CSV, JSON, Parquet, SQLite, XLSX, Markdown or WARC
+    #[command(after_help = EXPORT_EXIT_CODES)]
+    Export(ExportArgs),
+    /// Ask the store in SQL; nothing can be changed
+    #[command(after_help = SQL_EXIT_CODES)]
+    Sql(SqlArgs),
     /// Answer questions from standard input as the crawler would decide them
     #[command(after_help = EXPLAIN_EXIT_CODES)]
     Explain(ExplainArgs),
@@ -343,6 +366,134 @@ pub struct TryArgs {
     /// As one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `seine export`
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// pages, links, items, inputs, attempts, requests, runs, robots_files, extract_problems, field_rates, tables, a
+    /// collection or a view of your own; several for xlsx, sqlite and folders [default: pages]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub table: Vec<String>,
+    /// [default: by the name of the output, else csv; jsonl for the table items]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// A file, compressed if it is called .gz or .zst; a folder (NAME/); - for standard output [default: -]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only these rows: a condition in SQL over the table's columns, "status = 200". Those of the input file are in one,
+    /// "input_columns ->> 'sku' = '17'"
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: Option<String>,
+    /// Only these columns, in this order; those of the input file by their own names
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Only rows of this run, a number or `last`
+    #[arg(long, value_name = "N|last")]
+    pub run: Option<WhichRun>,
+    /// Only rows of runs after this one; of items those that were last said by one
+    #[arg(long, value_name = "N")]
+    pub changed_since: Option<i64>,
+    /// Pages in the order of the lists: a row for every line, also for duplicates and what is pending
+    #[arg(long, value_name = "ORDER", value_enum)]
+    pub order_by: Option<OrderBy>,
+    /// A folder with a file for each host, for each run, or for so many rows
+    #[arg(long, value_name = "host|run|ROWS")]
+    pub split_by: Option<SplitBy>,
+    /// The rows of this query instead of a table's
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["table", "condition", "columns", "run", "changed_since", "order_by"])]
+    pub sql: Option<String>,
+    /// CSV and TSV: put ' before texts that a spreadsheet would take for formulas
+    #[arg(long)]
+    pub spreadsheet_safe: bool,
+    /// CSV and TSV: begin with a byte order mark, for Excel
+    #[arg(long)]
+    pub bom: bool,
+    /// No progress and no notes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Which run `--run` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhichRun {
+    /// The latest.
+    Last,
+    /// The one of this number.
+    Number(i64),
+}
+
+impl std::str::FromStr for WhichRun {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "last" => Ok(Self::Last),
+            _ => text.parse().map(Self::Number).map_err(|_| "must be the number of a run, or last".to_owned()),
+        }
+    }
+}
+
+/// Orders of an export other than the store's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderBy {
+    /// By list and line
+    Input,
+}
+
+/// What makes a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitBy {
+    /// The host of a row's URL.
+    Host,
+    /// The run of a row.
+    Run,
+    /// So many rows.
+    Rows(u64),
+}
+
+impl std::str::FromStr for SplitBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("host", _) => Ok(Self::Host),
+            ("run", _) => Ok(Self::Run),
+            (_, Ok(rows @ 1..)) => Ok(Self::Rows(rows)),
+            _ => Err("must be host, run, or a number of rows".to_owned()),
+        }
+    }
+}
+
+/// `seine sql`
+#[derive(Args, Clone, Debug)]
+pub struct SqlArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// One statement that reads: "SELECT outcome, count(*) FROM pages GROUP BY 1"
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    /// How the rows are shown
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub format: SqlFormat,
+    /// Stop it after so long; 0s for no limit. Time in which its output waits to be read does not count
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    pub timeout: std::time::Duration,
+}
+
+/// How `seine sql` shows rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SqlFormat {
+    /// Columns that line up; on a terminal they are cut to its width
+    Table,
+    /// Comma-separated values (RFC 4180)
+    Csv,
+    /// One JSON array of objects
+    Json,
 }
 
 /// `seine explain`

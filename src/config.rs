@@ -14,7 +14,6 @@ pub mod values;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -23,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use hosts::{HostPolicy, HostRule, Proxies};
 use processors::Processor;
-pub use values::{Header, ProxyUrl, Rate, Resolve, Size, Span};
+pub use values::{Header, ProxyUrl, Rate, Resolve, RulesText, Size, Span};
 use values::{Networks, is_token};
 
 /// Smallest gap between request starts per host.
@@ -84,6 +83,21 @@ pub enum ProgressMode {
     Never,
 }
 
+/// Which URLs of the lists are fetched again that an earlier run has fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// None: only what has no outcome yet.
+    New,
+    /// Those that ended in an error.
+    Failed,
+    /// Those that have changed before.
+    Changed,
+    /// Every one.
+    #[default]
+    All,
+}
+
 /// Every setting of a crawl, by flag or by config key (the same name, with `_` for `-`).
 #[derive(Args, Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +125,14 @@ pub struct CrawlOptions {
     /// JSONL: the field that holds the URL; other fields travel along [default: url]
     #[arg(long, value_name = "FIELD")]
     pub url_field: Option<String>,
+
+    /// Once a crawl is finished, which URLs of its lists the next run fetches again [default: all]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub only: Option<Only>,
+
+    /// Fetch again only what was last fetched longer ago than this [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub max_age: Option<Span>,
 
     /// Fetcher processes [default: one per core]
     #[arg(long, value_name = "N")]
@@ -261,7 +283,7 @@ pub struct CrawlOptions {
     /// The text of the config file, if there are collections in it.
     #[arg(skip)]
     #[serde(skip)]
-    pub rules_text: Arc<str>,
+    pub rules_text: RulesText,
 
     /// Largest body, in decompressed bytes; larger ones fail as too_large [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
@@ -399,6 +421,11 @@ pub struct Settings {
     pub url_column: Option<String>,
     /// JSONL field of the URL.
     pub url_field: Option<String>,
+    /// What is fetched again.
+    pub only: Only,
+    /// Only if last fetched longer ago.
+    #[serde(serialize_with = "readable")]
+    pub max_age: Duration,
     /// Fetcher processes; never more than `concurrency`.
     pub fetchers: usize,
     /// Requests in flight.
@@ -477,7 +504,7 @@ pub struct Settings {
     pub processor: Vec<Processor>,
     /// The collections as they are written: the config file's text, empty if it has no collections.
     #[serde(skip)]
-    pub rules_text: Arc<str>,
+    pub rules_text: RulesText,
     /// Decompressed bytes.
     pub max_body: u64,
     /// Per URL.
@@ -536,7 +563,7 @@ impl CrawlOptions {
         let mut options: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))?;
         if !options.collection.is_empty() {
-            options.rules_text = text.into();
+            options.rules_text = RulesText::from(text);
         }
         Ok(options)
     }
@@ -549,6 +576,8 @@ impl CrawlOptions {
             db: self.db.or(file.db),
             url_column: self.url_column.or(file.url_column),
             url_field: self.url_field.or(file.url_field),
+            only: self.only.or(file.only),
+            max_age: self.max_age.or(file.max_age),
             fetchers: self.fetchers.or(file.fetchers),
             concurrency: self.concurrency.or(file.concurrency),
             host_concurrency: self.host_concurrency.or(file.host_concurrency),
@@ -711,6 +740,8 @@ impl CrawlOptions {
             url_column: self.url_column,
             url_field: self.url_field,
             // A fetcher without a single request to spend would only take memory.
+            only: self.only.unwrap_or_default(),
+            max_age: self.max_age.map_or(Duration::ZERO, |span| span.0),
             fetchers: fetchers.min(concurrency),
             concurrency,
             host_concurrency: host_concurrency.min(concurrency),
@@ -924,6 +955,22 @@ mod tests {
         let options = CrawlOptions { header: vec![header], ..Default::default() };
         assert!(!format!("{options:?}").contains("swordfish"));
         assert!(!options.resolve(1).unwrap().to_json().contains("swordfish"));
+    }
+
+    #[test]
+    fn the_text_of_the_rules_is_kept_but_never_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        let text = "header = ['Authorization: swordfish']\n[[collection]]\nname = 'a'\nfields = { t = 'h1' }";
+        std::fs::write(&path, text).unwrap();
+        let settings = CrawlOptions::default().over(CrawlOptions::load(&path).unwrap()).resolve(1).unwrap();
+        assert_eq!(&*settings.rules_text, text);
+        assert!(!format!("{settings:?}{}", settings.to_json()).contains("swordfish"));
+        assert!(
+            settings.to_json().contains(r#""collection":[{"fields":{"t":"h1"},"name":"a"}]"#),
+            "{}",
+            settings.to_json()
+        );
     }
 
     #[test]

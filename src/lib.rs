@@ -21,6 +21,7 @@
 //! # The life of one URL
 //!
 //! 1. [`url_list`] reads its line, checks and normalises it; a bad line becomes a rejected record, never a silent skip.
+//!    A record of an [`archive`] is a line too, and where it lies goes along.
 //! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
 //! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.
 //! 4. [`supervisor::partition`] names the slot its host lives in; [`supervisor::ledger`] notes the lease.
@@ -29,6 +30,7 @@
 //!    of a host that is to be left alone go back to the frontier.
 //! 6. [`fetcher::http`] requests it, of addresses that may be connected to; a redirect to another host goes back to the
 //!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host.
+//!    What an archive has is read there instead, without 5 and without regard for anybody's pace.
 //! 7. The status row names it while [`extract`] turns bytes into fields and links: should that kill the process, it is
 //!    known what did. Twice is enough for *quarantine*.
 //! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
@@ -48,8 +50,10 @@
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) and never are one. The supervisor sees no tokio, reqwest or
-//! rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network and no clock.
+//! [`fetcher::retry_after`], [`fetcher::http::address`], [`fetcher::single`]) and never are one; they hand rows of the
+//! store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers. The supervisor
+//! sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no
+//! network and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod archive;
@@ -57,6 +61,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod demo_site;
+pub mod export;
 pub mod extract;
 pub mod fetcher;
 pub mod pool;

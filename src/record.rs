@@ -3,10 +3,12 @@
 //! - [`dedup`]: under which text two URLs are one.
 //! - [`headers`]: header lines of answers, packed.
 //! - [`items`]: what rules find.
+//! - [`nearest`]: which name was meant.
 
 pub mod dedup;
 pub mod headers;
 pub mod items;
+pub mod nearest;
 
 use std::fmt;
 

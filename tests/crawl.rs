@@ -132,12 +132,12 @@ fn the_wall_clock_budget_stops_the_crawl_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn a_finished_crawl_asks_for_nothing_when_it_is_run_again() {
+fn a_finished_crawl_asks_for_nothing_when_it_is_run_again_for_what_is_new() {
     let (site, place) = (pages(), Place::new());
     place.list("urls.txt", site.urls(10));
     place.crawl(&["urls.txt"]).run().expect(0);
     let before = place.store().rows("SELECT * FROM runs");
-    let ended = place.crawl(&["urls.txt", "--json"]).run().expect(0);
+    let ended = place.crawl(&["urls.txt", "--only", "new", "--json"]).run().expect(0);
     assert_eq!(ended.json()["fetched"], 0);
     assert_eq!(site.count(), 10);
     assert_eq!(place.store().rows("SELECT * FROM runs"), before, "a run that found nothing to do leaves no trace");

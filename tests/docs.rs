@@ -170,6 +170,7 @@ fn every_column_of_every_view_is_in_the_readme_in_order() {
             "attempts",
             "extract_problems",
             "field_rates",
+            "history",
             "inputs",
             "items",
             "links",
@@ -224,6 +225,8 @@ fn every_field_of_the_json_summary_is_in_the_readme() {
         ended_by: EndedBy::Completed,
         tally: seine::supervisor::events::Tally::default(),
         list_failures: Vec::new(),
+        processors: Default::default(),
+        processor_failure: None,
         elapsed: Duration::from_secs(1),
     };
     let json = summary::json(&Summary::default(), Path::new("crawl.db"), None, Some(&report)).unwrap();
@@ -252,7 +255,10 @@ fn commands_in_the_readme_are_understood_by_the_program() {
     assert!(count > 25, "{count} commands found");
     assert_eq!(
         seen.iter().collect::<Vec<_>>(),
-        ["audit", "cat", "crawl", "demo", "explain", "retry", "robots", "status", "why"]
+        [
+            "audit", "cat", "crawl", "demo", "explain", "export", "extract", "import", "process", "retry", "robots",
+            "sql", "status", "try", "why"
+        ]
     );
 }
 

@@ -138,7 +138,7 @@ fn a_field_that_is_not_found_any_more_is_named_and_can_be_a_failure() {
     let place = Place::new();
     place.write("rules.toml", RULES);
     place.list("urls.txt", site.urls(20));
-    let arguments = ["urls.txt", "--config", "rules.toml", "--delay", "0", "--fail-on-drift"];
+    let arguments = ["urls.txt", "--config", "rules.toml", "--delay", "0", "--fail-on-drift", "--only", "new"];
     place.crawl(&arguments).run().expect(0);
     place.list("urls.txt", site.urls(40));
     let ended = place.crawl(&arguments).run().expect(6);

@@ -137,7 +137,7 @@ impl Format {
     fn unpack(&self, file: BufReader<File>) -> Result<Unpacked, Damage> {
         Ok(match self.packing {
             Packing::Plain => Unpacked::Plain(file),
-            Packing::Gzip => Unpacked::Gzip(GzDecoder::new(file)),
+            Packing::Gzip => Unpacked::Gzip(Box::new(GzDecoder::new(file))),
             Packing::Zstd => Unpacked::Zstd(zstd_frame(file, &self.dictionary)?),
         })
     }
@@ -155,7 +155,7 @@ impl Format {
 /// One record, or what follows the first of a plain file, unpacked.
 enum Unpacked {
     Plain(BufReader<File>),
-    Gzip(GzDecoder<BufReader<File>>),
+    Gzip(Box<GzDecoder<BufReader<File>>>),
     Zstd(zstd::Decoder<'static, BufReader<File>>),
 }
 

@@ -22,7 +22,7 @@ use crate::process::{limits, title};
 use crate::protocol::EndedBy;
 use crate::record::Outcome;
 use crate::store::drift::{DEFAULT_DRIFT, drifts};
-use crate::store::insert::{ListFile, Session};
+use crate::store::insert::{Again, ListFile, Session, epoch_ms};
 use crate::store::read::{self, Summary};
 use crate::store::{StoreError, open_at_rest};
 use crate::supervisor::progress::{Progress, printable};
@@ -118,6 +118,10 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
+        again: Again {
+            only: settings.only,
+            fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),
+        },
         processors: settings.processor.iter().map(Processor::answers).collect(),
         pid: std::process::id(),
         config: settings.to_json(),

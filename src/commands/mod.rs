@@ -5,12 +5,14 @@ pub mod cat;
 pub mod crawl;
 pub mod demo;
 pub mod explain;
+pub mod export;
 pub mod extract;
 pub mod import;
 pub mod log;
 pub mod process;
 pub mod retry;
 pub mod robots;
+pub mod sql;
 pub mod status;
 pub mod summary;
 pub mod try_rules;
@@ -57,6 +59,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Audit(args) => audit::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Sql(args) => sql::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Extract(args) => extract::run(&args),
         Command::Process(args) => process::run(&args),

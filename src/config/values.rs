@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -268,6 +269,30 @@ deserialize_from_text!(Rate);
 deserialize_from_text!(ProxyUrl);
 deserialize_from_text!(Resolve);
 deserialize_from_text!(Network);
+
+/// The text of a config file, for its rules. It may hold secrets beside them, so it is never written down.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RulesText(Arc<str>);
+
+impl From<String> for RulesText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::ops::Deref for RulesText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RulesText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
 
 #[cfg(test)]
 mod tests {

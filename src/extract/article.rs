@@ -32,9 +32,30 @@ const LEAST_SHARE: usize = 10;
 const LONG_ENOUGH_BYTES: usize = 1000;
 
 /// Nothing below these is for readers.
-const UNREAD: [&str; 22] = [
-    "script", "style", "template", "noscript", "svg", "iframe", "object", "embed", "applet", "canvas", "audio",
-    "video", "select", "datalist", "textarea", "input", "button", "dialog", "head", "link", "meta", "map",
+const UNREAD: [&str; 23] = [
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "svg",
+    "iframe",
+    "object",
+    "embed",
+    "applet",
+    "canvas",
+    "audio",
+    "video",
+    "select",
+    "datalist",
+    "textarea",
+    "input",
+    "button",
+    "dialog",
+    "head",
+    "link",
+    "meta",
+    "map",
+    "annotation-xml",
 ];
 /// Not the main part of a page.
 const ASIDE: [&str; 4] = ["nav", "header", "footer", "aside"];
@@ -71,7 +92,9 @@ pub(super) struct Article {
 pub(super) fn article(page: &Page, with_markdown: bool) -> Option<Article> {
     let body = prose::prose(&page.html, &[&UNREAD[..], &ASIDE].concat(), MAX_ARTICLE_BYTES, &|n| page.goes_on(n))?;
     if body.len() >= SHORT_BYTES
-        && let Some((html, markdown)) = readable(&copy(page, &[])?)
+        && let whole = copy(page, &[])?
+        && is_tame(page, &whole)?
+        && let Some((html, markdown)) = readable(&whole)
     {
         let content = dom::parse(&html, &|| page.goes_on(0))?;
         let text = prose::prose(&content, &UNREAD, MAX_ARTICLE_BYTES, &|n| page.goes_on(n))?;
@@ -80,54 +103,38 @@ pub(super) fn article(page: &Page, with_markdown: bool) -> Option<Article> {
             return Some(Article { text, markdown });
         }
     }
-    let markdown = match with_markdown {
-        true => {
-            let document = Document::from(copy(page, &ASIDE)?);
-            Some(text::cut(document.md(None).trim(), MAX_ARTICLE_BYTES).to_owned())
-        }
-        false => None,
-    };
+    let mut markdown = None;
+    if with_markdown {
+        let rest = copy(page, &ASIDE)?;
+        let text = if is_tame(page, &rest)? { Document::from(rest).md(None).to_string() } else { body.clone() };
+        markdown = Some(text::cut(text.trim(), MAX_ARTICLE_BYTES).to_owned());
+    }
     page.goes_on(0).then_some(Article { text: body, markdown })
 }
 
 /// HTML and Markdown of the article that Readability sees in `html`.
 fn readable(html: &str) -> Option<(String, String)> {
-    let document = Document::from(html);
-    // Parsed anew a tree may come out deeper: formatting elements are opened again.
-    if depth(&document) > 4 * MAX_DEPTH {
-        return None;
-    }
     let config = Config { disable_json_ld: true, text_mode: TextMode::Markdown, ..Config::default() };
-    let article = Readability::with_document(document, None, Some(config)).ok()?.parse().ok()?;
+    let article = Readability::with_document(Document::from(html), None, Some(config)).ok()?.parse().ok()?;
     Some((article.content.to_string(), article.text_content.to_string()))
 }
 
-fn depth(document: &Document) -> usize {
-    let (mut deepest, mut depth) = (0, 0);
-    let root = document.root();
-    let mut node = root.first_child();
-    // Down, right, or up and right.
-    while let Some(here) = node {
-        deepest = deepest.max(depth);
-        node = here.first_child();
-        if node.is_some() {
-            depth += 1;
-            continue;
+/// Whether a copy is within the bounds still when it is parsed anew, by the same parser: misnested elements can come
+/// out in another place, formatting elements be opened again.
+fn is_tame(page: &Page, html: &str) -> Option<bool> {
+    let tree = dom::parse(html, &|| page.goes_on(0))?.tree;
+    let mut depth = 0_usize;
+    for (n, edge) in tree.root().traverse().enumerate() {
+        if !page.goes_on(n) {
+            return None;
         }
-        let mut up = Some(here);
-        while let Some(left) = up {
-            if left.id == root.id {
-                return deepest;
-            }
-            node = left.next_sibling();
-            if node.is_some() {
-                break;
-            }
-            depth = depth.saturating_sub(1);
-            up = left.parent();
+        match edge {
+            Edge::Open(_) if depth > 2 * MAX_DEPTH || n > 8 * MAX_ELEMENTS => return Some(false),
+            Edge::Open(_) => depth += 1,
+            Edge::Close(_) => depth -= 1,
         }
     }
-    deepest
+    Some(true)
 }
 
 /// The page as HTML, within the bounds of this module and without what is not read or called one of `without`.

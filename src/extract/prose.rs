@@ -39,7 +39,7 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
                     }
                     prose.separate(break_at(element.name()));
                 }
-                Node::Text(text) if preformatted.is_some() => prose.push_lines(text),
+                Node::Text(text) if preformatted.is_some() => prose.push_as_it_is(text),
                 Node::Text(text) => prose.push(text),
                 _ => {}
             },
@@ -50,6 +50,7 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
                 }
                 if preformatted == Some(node.id()) {
                     preformatted = None;
+                    prose.text.truncate(prose.text.trim_end().len());
                 }
             }
             _ => {}
@@ -116,17 +117,37 @@ impl Prose {
         }
     }
 
-    /// Text whose lines are its own.
-    fn push_lines(&mut self, raw: &str) {
-        for (n, line) in raw.split('\n').enumerate() {
-            if n > 0 {
-                self.due = self.due.max(Break::Line);
-            }
-            if line.trim().is_empty() {
-                continue;
-            }
-            self.begin();
-            self.text.push_str(text::cut(line.trim_end(), self.limit.saturating_sub(self.text.len())));
+    /// Text whose white space is its own.
+    fn push_as_it_is(&mut self, raw: &str) {
+        self.begin();
+        self.text.push_str(text::cut(raw, self.limit.saturating_sub(self.text.len())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(page: &str) -> String {
+        prose(&Html::parse_document(page), &["head", "nav"], 60, &|_| true).unwrap()
+    }
+
+    #[test]
+    fn paragraphs_lines_and_preformatted_text_stay_apart() {
+        for (page, text) in [
+            ("<title>t</title> <p> a <b>b</b>c\n d<p>e", "a bc d\n\ne"),
+            ("a<br>b<div>c</div>d <span> e</span>", "a\nb\nc\nd e"),
+            ("<ul><li>a</li> <li>b<ul><li>c</ul></ul>d", "a\nb\n\nc\n\nd"),
+            ("<table><tr><td>a<td>b<tr><th>c</table>", "a b\nc"),
+            ("x<pre>\n  fn <a>f</a>() {\n\n    g()\n  }\n\n</pre>y", "x\n\n  fn f() {\n\n    g()\n  }\n\ny"),
+            ("a<nav>b</nav><p hidden>c</p><nav>d<p>e</nav>f", "af"),
+            (
+                "<p>aaaaaaaaaaaaaaaaaaaa<p>bbbbbbbbbbbbbbbbbbbb<p>ääääääääääää",
+                "aaaaaaaaaaaaaaaaaaaa\n\nbbbbbbbbbbbbbbbbbbbb\n\nääääääää",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(of(page), text, "{page}");
         }
     }
 }

@@ -26,7 +26,8 @@ use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE,
+    USER_AGENT,
 };
 use reqwest::{Method, Request, Response, StatusCode, Version};
 use url::Url;
@@ -34,6 +35,7 @@ use url::Url;
 pub use self::body::{Body, SMALL};
 use self::body::{Budget, Deadline, Reader};
 use self::clients::{Clients, Way};
+pub use self::coding::ACCEPTED as ACCEPTED_CODINGS;
 pub use self::cookies::CookieFileError;
 use self::cookies::Jar;
 use self::failure::{ByProxy, failure};
@@ -43,10 +45,11 @@ pub use self::tls::PemError;
 use self::tls::Trust;
 use crate::config::hosts::{HostPolicy, Secret};
 use crate::config::values::{Networks, ProxyUrl, Resolve};
+use crate::protocol::Validators;
 use crate::record::{ErrorClass, Failure, HttpVersion};
 
-/// What a crawler of web pages asks for.
-const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// What a crawler of web pages asks for: the `Accept` header of every request.
+pub const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Headers that belong to the connection or to the URL: a fixed value would break the framing of requests,
 /// or send every host the name of one.
@@ -151,6 +154,8 @@ pub struct Ask<'a> {
     pub method: &'a Method,
     /// What is sent along.
     pub body: Option<&'a str>,
+    /// An earlier answer, to be given again only if it has changed.
+    pub validators: Option<&'a Validators>,
     /// What the answer is for.
     pub want: Want,
 }
@@ -432,6 +437,14 @@ impl Shared {
         let mut headers = self.headers.clone();
         let unusable = |error: HttpError| failure(ErrorClass::Protocol, format!("a rule for this host: {error}"));
         let policy = ask.policy;
+        if let Some(Validators { etag, last_modified }) = ask.validators {
+            for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)] {
+                let value = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok());
+                if let (Some(value), false) = (value, headers.contains_key(&name)) {
+                    headers.insert(name, value);
+                }
+            }
+        }
         if !policy.headers.is_empty() {
             let own = policy.headers.iter().map(|header| (&header.name[..], &header.value[..]));
             headers.extend(user_headers(own).map_err(unusable)?);

@@ -120,6 +120,7 @@ impl RobotsReader {
                 elsewhere: origin_of(&at) != origin_of(url),
                 method: &Method::GET,
                 body: None,
+                validators: None,
                 want: Want::Robots { limit: MAX_BYTES },
             };
             let exchange = self.http.request(&ask).await;

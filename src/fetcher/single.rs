@@ -50,7 +50,7 @@ pub enum SingleError {
     #[error("{url}: not allowed by {robots_url}: {reason}; --ignore-robots asks all the same")]
     Denied {
         /// The page.
-        url: Url,
+        url: String,
         /// The robots.txt.
         robots_url: String,
         /// The rule, or why there is none.
@@ -60,7 +60,7 @@ pub enum SingleError {
     #[error("{url}: {reason}")]
     Failed {
         /// The URL asked for.
-        url: Url,
+        url: String,
         /// What went wrong; may contain text a site sent.
         reason: String,
     },
@@ -90,7 +90,7 @@ impl PageReader {
             if policy.robots {
                 self.ask_robots(&at)?;
             }
-            let failed = |reason: String| SingleError::Failed { url: at.clone(), reason };
+            let failed = |reason: String| SingleError::Failed { url: at.to_string(), reason };
             let ask = Ask {
                 url: &at,
                 policy: &policy,
@@ -98,6 +98,7 @@ impl PageReader {
                 elsewhere: origin_of(&at) != origin_of(url),
                 method: &Method::GET,
                 body: None,
+                validators: None,
                 want: Want::Page,
             };
             let exchange = self.runtime.block_on(self.http.request(&ask));
@@ -118,7 +119,7 @@ impl PageReader {
                 body: answer.body,
             });
         }
-        Err(SingleError::Failed { url: at, reason: "too many redirects".to_owned() })
+        Err(SingleError::Failed { url: at.into(), reason: "too many redirects".to_owned() })
     }
 
     fn ask_robots(&self, url: &Url) -> Result<(), SingleError> {
@@ -136,6 +137,6 @@ impl PageReader {
             }
             Err(problem) => format!("it could not be read: {problem}"),
         };
-        Err(SingleError::Denied { url: url.clone(), robots_url: file.url, reason })
+        Err(SingleError::Denied { url: url.to_string(), robots_url: file.url, reason })
     }
 }

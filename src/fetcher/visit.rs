@@ -29,7 +29,7 @@ use crate::process::clock::thread_cpu;
 use crate::process::status::Row;
 use crate::protocol::{
     BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
-    RobotsHead, RobotsText,
+    RobotsHead, RobotsText, Validators,
 };
 use crate::record::headers::Packer;
 use crate::record::items::{PageExtras, PageItems};
@@ -44,6 +44,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// Longest `ETag` or `Last-Modified` that is kept.
+const MAX_VALIDATOR_BYTES: usize = 1024;
 /// Most bytes of packed headers that a redirect takes along: a chain of a thousand fits a frame.
 const MAX_TRAVELLING_HEADERS: usize = 4096;
 
@@ -230,6 +232,7 @@ impl Visitor {
             elsewhere: is_elsewhere(job, url),
             method: &method,
             body,
+            validators: self.validators(job),
             want,
         };
         let exchange = self.http.request(&ask).await;
@@ -269,6 +272,12 @@ impl Visitor {
         } else {
             (listed, settings.body.as_deref())
         }
+    }
+
+    /// By what the next request may ask for changes only: of the listed URL itself, since it is its answer that is kept.
+    fn validators<'a>(&self, job: &'a Job) -> Option<&'a Validators> {
+        let asks_for_page = job.errand.is_none() && job.hops.is_empty() && self.settings.method == "GET";
+        job.validators.as_deref().filter(|_| asks_for_page)
     }
 
     async fn page_answered(&self, mut job: Job, url: &Url, made: Made) -> (Next, Hold) {
@@ -467,7 +476,9 @@ impl Visitor {
 
     /// Records an answer that is not a redirect.
     async fn record(&self, job: Job, url: &Url, mut answer: Answer, started_at: u64, hold: &Hold) {
-        let outcome = if (200..300).contains(&answer.status) { Outcome::Ok } else { Outcome::HttpError };
+        let not_modified = answer.status == 304 && self.validators(&job).is_some();
+        let is_good = (200..300).contains(&answer.status) || not_modified;
+        let outcome = if is_good { Outcome::Ok } else { Outcome::HttpError };
         let asked = hold.asked();
         let ending = match (self.retry_at(&job, is_transient(answer.status), asked), &answer.skipped) {
             (Some(due_at), _) => Ending::Retry { due_at, failure: None },
@@ -483,7 +494,9 @@ impl Visitor {
         head.content_type = answer.content_type.take();
         let mut meta_robots = std::mem::take(&mut answer.x_robots_tag);
         let mut tail = Vec::new();
-        if matches!(head.ending, Ending::Final { .. }) {
+        head.not_modified = not_modified;
+        if matches!(head.ending, Ending::Final { .. }) && !not_modified {
+            head.validators = validators_of(&head, &answer);
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
             let page = Fetched {
@@ -598,6 +611,8 @@ impl Visitor {
             requests: job.trail,
             attempt: job.attempts + 1,
             hold_until: 0,
+            not_modified: false,
+            validators: None,
             meta_robots: None,
             content_type: None,
             charset: None,
@@ -732,6 +747,17 @@ impl Tools {
     fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.zstd.compress(bytes).expect("compression into a buffer of sufficient size does not fail")
     }
+}
+
+/// What an answer can be asked for again by: only that of the URL itself.
+fn validators_of(head: &PageHead, answer: &Answer) -> Option<Box<Validators>> {
+    let text = |value: &Option<Vec<u8>>| {
+        let text = String::from_utf8(value.clone()?).ok()?;
+        (text.len() <= MAX_VALIDATOR_BYTES).then_some(text)
+    };
+    let validators = Validators { etag: text(&answer.etag), last_modified: text(&answer.last_modified) };
+    let is_own = head.hops.is_empty() && answer.status == 200 && validators != Validators::default();
+    is_own.then(|| Box::new(validators))
 }
 
 /// Where a redirect leads.

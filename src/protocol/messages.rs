@@ -294,8 +294,19 @@ pub struct Candidate {
     pub forgiven: u16,
     /// Not to be tried before this time.
     pub due_at: u64,
+    /// By what an earlier answer can be asked for again.
+    pub validators: Option<Box<Validators>>,
     /// Its answer, if an archive has it.
     pub archived: Option<Archived>,
+}
+
+/// What an answer said by which it can be asked for again (RFC 9110 section 8.8), as sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
 }
 
 /// Where in an archive an answer is.
@@ -314,6 +325,8 @@ pub struct Imported {
     pub lines: u64,
     /// URLs not known before, rejected ones included.
     pub new: u64,
+    /// URLs that had an outcome and are to be fetched again.
+    pub again: u64,
     /// New rejected texts.
     pub rejected: u64,
     /// Lines that named a URL known before.
@@ -450,6 +463,8 @@ pub struct Job {
     pub attempts: u16,
     /// Those of them that do not count against `--retries`.
     pub forgiven: u16,
+    /// What an earlier answer to the listed URL can be asked for again by.
+    pub validators: Option<Box<Validators>>,
     /// The redirects followed so far.
     pub hops: Vec<Hop>,
     /// Start of the first request of this attempt; 0 before it.
@@ -641,6 +656,10 @@ pub struct PageHead {
     pub attempt: u16,
     /// The host is not to be asked before this time; 0: nothing was said.
     pub hold_until: u64,
+    /// It is as it was when it was fetched before: nothing below is filled in.
+    pub not_modified: bool,
+    /// By what it can be asked for again.
+    pub validators: Option<Box<Validators>>,
     /// Directives of `X-Robots-Tag` and `<meta name=robots>`.
     pub meta_robots: Option<String>,
     /// `Content-Type` as received.

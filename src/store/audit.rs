@@ -333,12 +333,10 @@ fn completeness(db: &Connection) -> Result<Completeness, StoreError> {
             "SELECT count(*) FROM input WHERE url_id IN (SELECT url_id FROM url WHERE outcome IS NULL)",
         )?,
         without_page: number(&format!("SELECT count(*) FROM ({ended} EXCEPT SELECT url_id FROM page)"))?,
-        stray_pages: number(&format!("SELECT count(*) FROM (SELECT url_id FROM page EXCEPT {ended})"))?,
-        pages: number("SELECT count(*) FROM page")?,
-        counted: number(
-            "SELECT coalesce(sum(ok + http_error + failed + rejected + quarantined + robots_denied + skipped), 0) \
-             FROM run",
-        )?,
+        stray_pages: number("SELECT count(*) FROM (SELECT url_id FROM page EXCEPT SELECT url_id FROM url)")?,
+        // One whose URL is pending again will be replaced.
+        pages: number("SELECT count(*) FROM page WHERE url_id NOT IN (SELECT url_id FROM url WHERE outcome IS NULL)")?,
+        counted: number("SELECT coalesce(sum(urls), 0) FROM total")?,
         quick_check: db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?,
     })
 }

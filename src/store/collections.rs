@@ -63,16 +63,18 @@ pub fn all(db: &Connection) -> Result<Vec<(i64, Collection)>, StoreError> {
 
 /// The view of a collection: a column for each field, then [`OWN_COLUMNS`]. Lists and records are JSON text.
 fn view(collection_id: i64, collection: &Collection) -> String {
-    let time = |column: &str| {
+    let time = |column: &str, name: &str| {
         format!(
-            "strftime('%Y-%m-%dT%H:%M:%S', t.{column} / 1000, 'unixepoch') || printf('.%03dZ', t.{column} % 1000) AS _{column}"
+            "strftime('%Y-%m-%dT%H:%M:%S', {column} / 1000, 'unixepoch') || printf('.%03dZ', {column} % 1000) AS {name}"
         )
     };
+    // As in the view items: seen too when its page is asked for and has not been modified.
+    let seen = "iif(t.last_seen >= coalesce(p.content_at, p.fetched_at), p.fetched_at, t.last_seen)";
     let mut columns: Vec<_> = collection.fields.iter().map(column).collect();
     columns.extend(["t.item_id AS _item_id".into(), "u.url AS _url".into(), "t.run_id AS _run_id".into()]);
-    columns.extend([time("first_seen"), time("last_seen")]);
+    columns.extend([time("t.first_seen", "_first_seen"), time(seen, "_last_seen")]);
     format!(
-        "CREATE VIEW {} AS\nSELECT {}\nFROM item t JOIN url u ON u.url_id = t.url_id\nWHERE t.collection_id = {collection_id}",
+        "CREATE VIEW {} AS\nSELECT {}\nFROM item t JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id\nWHERE t.collection_id = {collection_id}",
         quoted(&collection.name),
         columns.join(",\n       ")
     )

@@ -11,6 +11,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::items::{Collections, Origin, insert_extras};
+use crate::config::Only;
 use crate::protocol::processing::Processed;
 use crate::protocol::{
     Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
@@ -26,6 +27,13 @@ const WORTH_STATISTICS: i64 = 10_000;
 
 /// How long readers are waited for when the write-ahead log is to be emptied.
 const WAL_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A page that is about to be replaced becomes history.
+const KEEP_PAST: &str = "INSERT OR IGNORE INTO past_page(url_id, run_id, outcome, status, error, body_id, body_hash, \
+     bytes, changed, not_modified, fetched_at, elapsed_ms, title) \
+   SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.body_id, b.hash, b.bytes, p.changed, \
+          p.not_modified, p.fetched_at, p.elapsed_ms, p.title \
+   FROM page p LEFT JOIN body b ON b.body_id = p.body_id WHERE p.url_id = ?1";
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -51,6 +59,17 @@ pub struct Session {
     pub collections: Vec<Collection>,
     /// Those of its processors' answers.
     pub processors: Vec<Collection>,
+    /// Which URLs of its lists are fetched again that earlier runs have fetched.
+    pub again: Again,
+}
+
+/// See [`Session::again`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Of which kind.
+    pub only: Only,
+    /// Only those last fetched before this time, in milliseconds of the Unix epoch.
+    pub fetched_before: u64,
 }
 
 /// The open store, its present run and the counts that go with it.
@@ -64,6 +83,9 @@ pub struct Store {
     /// What the open transaction adds.
     change: Change,
     collections: Collections,
+    again: Again,
+    /// There are earlier runs.
+    has_past: bool,
     /// The collections of processors' answers.
     processors: Vec<i64>,
     /// With whether they are known to be listed.
@@ -89,6 +111,8 @@ struct Change {
     pending: i64,
     urls: u64,
     outcomes: [u64; Outcome::ALL.len()],
+    /// Of the store as a whole.
+    totals: [i64; Outcome::ALL.len()],
     bytes: u64,
     hosts: HashMap<HostId, HostChange>,
 }
@@ -157,10 +181,13 @@ impl Store {
         let mut reread = Vec::new();
         for list in &session.lists {
             transaction.execute("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING", [&list.name])?;
-            let (file_id, complete) =
-                transaction.query_row("SELECT file_id, complete FROM file WHERE name = ?1", [&list.name], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?))
-                })?;
+            // What is to be fetched again is found line by line: so each run reads a list for itself.
+            let any_run = session.again.only == Only::New;
+            let (file_id, complete) = transaction.query_row(
+                "SELECT file_id, iif(?2 OR read_in = ?3, complete, NULL) FROM file WHERE name = ?1",
+                params![list.name, any_run, run_id],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)),
+            )?;
             reread.push(transaction.query_row(
                 "SELECT EXISTS (SELECT 1 FROM input WHERE file_id = ?1)",
                 [file_id],
@@ -169,7 +196,9 @@ impl Store {
             lists_known.push(complete.is_some() && complete == list.fingerprint);
             lists.push((file_id, list.clone()));
         }
-        let collections = Collections::declare(&transaction, &session.collections)?;
+        let has_past =
+            transaction.query_row("SELECT EXISTS (SELECT 1 FROM run WHERE run_id < ?1)", [run_id], |row| row.get(0))?;
+        let collections = Collections::declare(&transaction, &session.collections, has_past)?;
         let processors = session
             .processors
             .iter()
@@ -187,6 +216,8 @@ impl Store {
             counts,
             change: Change::default(),
             collections,
+            again: session.again,
+            has_past,
             processors,
             host_ids: HashMap::new(),
             inserted_at: now,
@@ -254,6 +285,12 @@ impl Store {
         for (host_id, host) in &self.change.hosts {
             update.execute(params![host_id, host.fetched, host.failed, host.elapsed_ms])?;
         }
+        let mut total = self.db.prepare_cached(
+            "INSERT INTO total(outcome, urls) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET urls = urls + excluded.urls",
+        )?;
+        for (outcome, change) in self.change.totals.iter().enumerate().filter(|(_, change)| **change != 0) {
+            total.execute(params![outcome, change])?;
+        }
         self.collections.write_rates(&self.db)
     }
 
@@ -270,7 +307,11 @@ impl Store {
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
         for entry in entries {
             // Of an archive that has changed every place has to be learned anew.
-            if self.reread[file] && entry.archived_at.is_none() && self.is_unchanged(file_id, entry)? {
+            if self.reread[file]
+                && entry.archived_at.is_none()
+                && let Some(url_id) = self.unchanged(file_id, entry)?
+            {
+                report.again += u64::from(self.fetch_again(url_id)?);
                 continue;
             }
             let (key, url, host_id, outcome) = match &entry.url {
@@ -321,23 +362,57 @@ impl Store {
                     report.rejected += 1;
                     self.rejected_page(url_id, reason)?;
                     self.change.outcomes[Outcome::Rejected as usize] += 1;
+                    self.change.totals[Outcome::Rejected as usize] += 1;
                 } else {
                     self.change.pending += 1;
                 }
+            } else if entry.archived_at.is_none() {
+                report.again += u64::from(self.fetch_again(url_id)?);
             }
         }
         Ok(report)
     }
 
-    /// Whether the line was read before, just as it is now: most lines of a list that is read again are.
-    fn is_unchanged(&self, file_id: i64, entry: &ImportEntry) -> Result<bool> {
+    /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again. Its page
+    /// stays what it is until the new one comes.
+    fn fetch_again(&mut self, url_id: UrlId) -> Result<bool> {
+        let of_kind = match self.again.only {
+            _ if !self.has_past => return Ok(false),
+            Only::New => return Ok(false),
+            Only::All => "TRUE",
+            Only::Failed => "p.outcome NOT IN (0, 6)",
+            Only::Changed => {
+                "(p.changed OR EXISTS (SELECT 1 FROM past_page h WHERE h.url_id = p.url_id AND h.changed))"
+            }
+        };
+        let outcome = self
+            .statement(&format!(
+                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL \
+                 FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
+                   AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
+                 RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
+            ))?
+            .query_row(params![url_id, self.run_id, self.again.fetched_before], |row| row.get::<_, usize>(0))
+            .optional()?;
+        if let Some(outcome) = outcome {
+            self.change.pending += 1;
+            if let Some(total) = self.change.totals.get_mut(outcome) {
+                *total -= 1;
+            }
+        }
+        Ok(outcome.is_some())
+    }
+
+    /// The URL of a line that was read before, just as it is now: most lines of a list that is read again are.
+    fn unchanged(&self, file_id: i64, entry: &ImportEntry) -> Result<Option<UrlId>> {
         let (ImportUrl::Accepted { key, .. } | ImportUrl::Rejected { key, .. }) = &entry.url;
         let found = self
             .statement(
-                "SELECT 1 FROM input i JOIN url u ON u.url_id = i.url_id \
+                "SELECT u.url_id FROM input i JOIN url u ON u.url_id = i.url_id \
                  WHERE i.file_id = ?1 AND i.line = ?2 AND u.key = ?3 AND i.raw_url IS ?4 AND i.columns IS ?5",
             )?
-            .exists(params![file_id, entry.line, key, entry.raw_url, entry.columns])?;
+            .query_row(params![file_id, entry.line, key, entry.raw_url, entry.columns], |row| row.get(0))
+            .optional()?;
         Ok(found)
     }
 
@@ -376,7 +451,7 @@ impl Store {
     fn rejected_page(&mut self, url_id: UrlId, reason: &str) -> Result<()> {
         let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
         self.statement(
-            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, 3) \
              ON CONFLICT DO NOTHING",
         )?
         .execute(row)?;
@@ -392,11 +467,22 @@ impl Store {
         let (file_id, list) = &self.lists[file];
         let cut = self.db.execute("DELETE FROM input WHERE file_id = ?1 AND line > ?2", params![file_id, lines])?;
         if cut > 0 || self.relisted[file] {
-            let gone = self.db.execute(
-                "DELETE FROM url WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)",
-                [],
-            )?;
+            let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
+            let has_page = "url_id IN (SELECT url_id FROM page)";
+            let gone = self.db.execute(&format!("DELETE FROM url {unnamed} AND NOT {has_page}"), [])?;
             self.change.pending -= gone as i64;
+            // What earlier runs have fetched stays as they left it.
+            let mut restore = self.db.prepare(&format!(
+                "UPDATE url SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
+                 {unnamed} AND {has_page} RETURNING outcome"
+            ))?;
+            let mut restored = restore.query([])?;
+            while let Some(row) = restored.next()? {
+                self.change.pending -= 1;
+                if let Some(total) = self.change.totals.get_mut(row.get::<_, usize>(0)?) {
+                    *total += 1;
+                }
+            }
             self.db.execute_batch(
                 "CREATE TEMP TABLE first AS
                    SELECT url_id, file_id, min(line) AS line FROM input GROUP BY url_id;
@@ -408,8 +494,8 @@ impl Store {
             )?;
         }
         self.db.execute(
-            "UPDATE file SET complete = ?2, lines = ?3 WHERE file_id = ?1",
-            params![file_id, list.fingerprint, lines],
+            "UPDATE file SET complete = ?2, lines = ?3, read_in = ?4 WHERE file_id = ?1",
+            params![file_id, list.fingerprint, lines, self.run_id],
         )?;
         self.relisted[file] = false;
         Ok(())
@@ -449,11 +535,25 @@ impl Store {
         let attempts = u32::from(!head.requests.is_empty() || !head.hops.is_empty());
         let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.as_ref().map(|f| f.class));
+        if self.has_past {
+            self.statement(KEEP_PAST)?.execute([head.url_id])?;
+        }
+        if head.not_modified {
+            self.statement(
+                "UPDATE page SET content_at = coalesce(content_at, fetched_at), run_id = ?2, fetched_at = ?3, \
+                                 elapsed_ms = ?4, outcome = 0, changed = 0, not_modified = 1 WHERE url_id = ?1",
+            )?
+            .execute(params![head.url_id, self.run_id, head.started_at, head.elapsed_ms])?;
+            self.count_host(host_id, outcome, head.elapsed_ms);
+            return Ok(done);
+        }
         let body_id = match &head.body {
             Some(body) => Some(self.body_id(&body.hash, body.bytes, zstd)?),
             None => None,
         };
+        let changed = if self.has_past { self.forget_for(head, outcome, body_id)? } else { None };
         let fields = head.page.as_ref();
+        let validators = head.validators.as_deref();
         let redirects = (!head.hops.is_empty()).then(|| {
             let hops: Vec<_> = head.hops.iter().map(|hop| (&hop.url, hop.status)).collect();
             serde_json::to_string(&hops).unwrap_or_default()
@@ -477,11 +577,16 @@ impl Store {
             head.started_at,
             head.elapsed_ms,
             head.meta_robots,
+            outcome as i64,
+            validators.and_then(|v| v.etag.as_ref()),
+            validators.and_then(|v| v.last_modified.as_ref()),
+            changed,
         ];
         self.statement(
-            "INSERT INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, description, \
-               canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms, meta_robots) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+            "INSERT OR REPLACE INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, \
+               description, canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms, meta_robots, outcome, \
+               etag, last_modified, changed) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         )?
         .execute(row)?;
         if let Some(links) = fields.and_then(|p| p.links.as_ref()) {
@@ -498,6 +603,28 @@ impl Store {
         self.change.bytes += done.bytes;
         self.count_host(host_id, outcome, head.elapsed_ms);
         Ok(done)
+    }
+
+    /// What a whole answer takes the place of goes; whether its body is another one than the last.
+    fn forget_for(&mut self, head: &PageHead, outcome: Outcome, body_id: Option<i64>) -> Result<Option<bool>> {
+        if !matches!(outcome, Outcome::Ok | Outcome::HttpError) {
+            // What was there may be there still.
+            return Ok(None);
+        }
+        for table in ["page_link", "page_extra", "extract_problem"] {
+            self.statement(&format!("DELETE FROM {table} WHERE url_id = ?1"))?.execute([head.url_id])?;
+        }
+        let before = self
+            .statement(
+                "SELECT body_hash FROM past_page WHERE url_id = ?1 AND outcome = ?2 ORDER BY fetched_at DESC LIMIT 1",
+            )?
+            .query_row(params![head.url_id, outcome as i64], |row| row.get::<_, Option<Vec<u8>>>(0))
+            .optional()?;
+        let now = match body_id {
+            Some(_) => head.body.map(|body| body.hash.to_vec()),
+            None => None,
+        };
+        Ok(before.map(|before| before != now))
     }
 
     /// Takes what a processor has said to a record.
@@ -586,9 +713,14 @@ impl Store {
         let attempts = u32::from(outcome == Outcome::Quarantined);
         if let Some(host_id) = self.end_url(url_id, outcome, attempts)? {
             done.verdict = Verdict::Ended(outcome, Some(failure.class));
-            let row = params![url_id, self.run_id, failure.class.name(), failure.message, self.inserted_at];
+            let row =
+                params![url_id, self.run_id, failure.class.name(), failure.message, self.inserted_at, outcome as i64];
+            if self.has_past {
+                self.statement(KEEP_PAST)?.execute([url_id])?;
+            }
             self.statement(
-                "INSERT INTO page(url_id, run_id, error, error_message, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO page(url_id, run_id, error, error_message, fetched_at, outcome) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(row)?;
             self.count_host(host_id, outcome, 0);
@@ -627,6 +759,7 @@ impl Store {
         if host_id.is_some() {
             self.change.pending -= 1;
             self.change.outcomes[outcome as usize] += 1;
+            self.change.totals[outcome as usize] += 1;
         }
         Ok(host_id)
     }
@@ -692,6 +825,10 @@ impl Store {
         self.run_id
     }
 
+    pub(super) fn has_past(&self) -> bool {
+        self.has_past
+    }
+
     /// Ends the run and leaves one tidy file. A run that found nothing to do leaves no row.
     ///
     /// # Errors
@@ -703,6 +840,8 @@ impl Store {
         self.transaction(|store| {
             if idle {
                 store.db.execute("DELETE FROM run WHERE run_id = ?1", [store.run_id])?;
+                // The next run will have this number.
+                store.db.execute("UPDATE file SET read_in = NULL WHERE read_in = ?1", [store.run_id])?;
             } else {
                 store.db.execute(
                     "UPDATE run SET ended_at = ?2, ended_by = ?3 WHERE run_id = ?1",

@@ -34,6 +34,8 @@ pub struct Origin {
 #[derive(Debug, Default)]
 pub struct Collections {
     rows: Vec<(i64, Collection)>,
+    /// There are earlier runs, whose items may have said something else.
+    has_past: bool,
     rates: HashMap<RateKey, Vec<Rate>>,
     /// Those of `rates` that the open transaction has changed.
     changed: HashSet<RateKey>,
@@ -54,12 +56,12 @@ impl Collections {
     ///
     /// # Errors
     /// [`StoreError`], [`StoreError::NameTaken`] among them.
-    pub fn declare(db: &Connection, collections: &[Collection]) -> Result<Self> {
+    pub fn declare(db: &Connection, collections: &[Collection], has_past: bool) -> Result<Self> {
         let rows = collections
             .iter()
             .map(|collection| Ok((super::collections::declare(db, collection)?, collection.clone())))
             .collect::<Result<_>>()?;
-        Ok(Self { rows, ..Self::default() })
+        Ok(Self { rows, has_past, ..Self::default() })
     }
 
     /// Writes what was found on a page, in the place of what was found there before.
@@ -69,6 +71,9 @@ impl Collections {
     pub fn insert(&mut self, db: &Connection, of: &Origin, found: &PageItems) -> Result<()> {
         for item in &found.items {
             if let Some((collection_id, _)) = self.rows.get(usize::from(item.collection)) {
+                if self.has_past {
+                    keep_past(db, of, *collection_id, item)?;
+                }
                 insert(db, of, *collection_id, item)?;
             }
         }
@@ -171,6 +176,22 @@ fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<
     Ok(names(collection)
         .map(|name| counts.get(name).map_or(Rate::default(), |&(of, found)| Rate { of, found }))
         .collect())
+}
+
+/// What an earlier run found of an item that says something else now becomes history.
+fn keep_past(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Result<()> {
+    let is_it = if item.key.is_some() {
+        "key = ?2 AND ?3 AND ?4 IS NOT NULL"
+    } else {
+        "?2 IS NULL AND key IS NULL AND url_id = ?3 AND number = ?4"
+    };
+    db.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO past_item(item_id, run_id, data, seen_at) \
+         SELECT item_id, run_id, data, last_seen FROM item \
+         WHERE collection_id = ?1 AND {is_it} AND run_id < ?5 AND data <> ?6"
+    ))?
+    .execute(params![collection_id, item.key, of.url_id, item.number, of.run_id, item.data])?;
+    Ok(())
 }
 
 fn insert(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Result<()> {

@@ -8,15 +8,20 @@
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
 //!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
+//! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
+//!   of what users ask.
+//! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
 //! - [`retry`]: URLs become pending again, before a crawl.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
+pub mod archive;
 pub mod audit;
 pub mod collections;
 pub mod drift;
+pub mod guard;
 pub mod insert;
 pub mod items;
 pub mod life;
@@ -26,6 +31,8 @@ mod pull;
 pub mod read;
 pub mod reextract;
 pub mod retry;
+pub mod rows;
+pub mod tables;
 
 #[cfg(test)]
 mod tests;

@@ -98,13 +98,14 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         )
         .optional()?;
     let mut summary = Summary { run, ..Summary::default() };
-    let totals = db.query_row(
-        "SELECT coalesce(sum(ok), 0), coalesce(sum(http_error), 0), coalesce(sum(failed), 0), \
-                coalesce(sum(rejected), 0), coalesce(sum(quarantined), 0), coalesce(sum(robots_denied), 0), \
-                coalesce(sum(skipped), 0) FROM run",
-        [],
-        |row| outcomes(row, 0),
-    )?;
+    let mut totals = [0_u64; Outcome::ALL.len()];
+    let mut total = db.prepare("SELECT outcome, urls FROM total")?;
+    let mut rows = total.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(total) = totals.get_mut(row.get::<_, usize>(0)?) {
+            *total = row.get(1)?;
+        }
+    }
     summary.pending =
         db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
     summary.urls = summary.pending + totals.iter().sum::<u64>();

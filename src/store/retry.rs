@@ -116,6 +116,10 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
          WHERE host.host_id = n.host_id",
         params![ok, http_error, skipped, failed, quarantined],
     )?;
+    transaction.execute(
+        "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again a WHERE a.outcome = total.outcome)",
+        [],
+    )?;
     let of_them = "WHERE url_id IN (SELECT url_id FROM temp.again)";
     transaction.execute(&format!("DELETE FROM page_link {of_them}"), [])?;
     transaction.execute(&format!("DELETE FROM page_extra {of_them}"), [])?;

@@ -38,6 +38,7 @@ impl Place {
             config: "{}".into(),
             lists: lists.collect(),
             collections: Vec::new(),
+            again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
             processors: Vec::new(),
         };
         Store::open(&self.path, &session).expect("a store")
@@ -114,6 +115,8 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
         }],
         attempt: 1,
         hold_until: 0,
+        not_modified: false,
+        validators: None,
         meta_robots: None,
         content_type: Some("text/html".into()),
         charset: Some("UTF-8".into()),
@@ -157,7 +160,7 @@ fn every_line_finds_its_outcome_and_duplicates_are_one_url() {
         ),
         ["https://a.example/x|1|ok|200|2023-11-14T22:13:20.123Z|1|1"]
     );
-    assert_eq!(place.rows("SELECT * FROM links"), ["https://a.example/x|https://b.example/|to b|nofollow"]);
+    assert_eq!(place.rows("SELECT * FROM links"), ["https://a.example/x|https://b.example/|to b|nofollow|1"]);
     let error = place.rows("SELECT error, error_message, final_url FROM pages WHERE outcome = 'rejected'");
     assert_eq!(error, ["rejected|not a URL: relative URL without a base|-"]);
 }
@@ -541,7 +544,7 @@ fn an_audit_finds_what_is_missing() {
         ("DELETE FROM page WHERE url_id = 1", "without_page"),
         ("UPDATE url SET outcome = NULL WHERE url_id = 1", "stray_pages"),
         ("DELETE FROM url WHERE url_id = 1", "lines"),
-        ("UPDATE run SET ok = ok + 1", "counted"),
+        ("UPDATE total SET urls = urls + 1 WHERE outcome = 0", "counted"),
     ] {
         let place = Place::new();
         finished(&place);
@@ -562,6 +565,7 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         config: r#"{"rate":"2/s"}"#.into(),
         lists: Vec::new(),
         collections: Vec::new(),
+        again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
         processors: Vec::new(),
     };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");

@@ -10,12 +10,13 @@ DROP VIEW IF EXISTS items;
 DROP VIEW IF EXISTS extract_problems;
 DROP VIEW IF EXISTS field_rates;
 DROP VIEW IF EXISTS tables;
+DROP VIEW IF EXISTS history;
 
 CREATE VIEW pages AS
 SELECT u.url_id, u.url,
        f.name AS input_file, u.line AS input_line, i.columns AS input_columns,
-       CASE WHEN u.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url,
-       CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
+       CASE WHEN p.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url,
+       CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
                       WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' END AS outcome,
        p.status, p.error, p.error_message,
@@ -23,14 +24,13 @@ SELECT u.url_id, u.url,
        p.content_type, p.charset, b.bytes AS body_bytes, CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash,
        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
        p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots,
-       e.metadata, e.text, e.markdown
+       e.metadata, e.text, e.markdown, p.changed
 FROM url u
 JOIN page p ON p.url_id = u.url_id
 LEFT JOIN file f ON f.file_id = u.file_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
 LEFT JOIN body b ON b.body_id = p.body_id
-LEFT JOIN page_extra e ON e.url_id = u.url_id
-WHERE u.outcome IS NOT NULL;
+LEFT JOIN page_extra e ON e.url_id = u.url_id;
 
 CREATE VIEW inputs AS
 SELECT f.name AS file, i.line, coalesce(i.raw_url, u.url) AS raw_url, i.columns, i.url_id,
@@ -44,7 +44,7 @@ JOIN url u ON u.url_id = i.url_id
 LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
 
 CREATE VIEW links AS
-SELECT u.url AS from_url, l.value ->> 0 AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel
+SELECT u.url AS from_url, l.value ->> 0 AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel, k.url_id
 FROM page_link k
 JOIN url u ON u.url_id = k.url_id
 JOIN json_each(k.links) l;
@@ -72,7 +72,7 @@ SELECT u.url, r.attempt,
        strftime('%Y-%m-%dT%H:%M:%S', r.started_us / 1000000, 'unixepoch') || printf('.%06dZ', r.started_us % 1000000) AS started_at,
        r.status, r.error, r.elapsed_ms, r.bytes, r.remote_ip,
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
-       r.url_id, r.run_id
+       r.url_id, r.run_id, r.request_id
 FROM request r
 JOIN url u ON u.url_id = r.url_id
 WHERE r.is_last;
@@ -87,8 +87,10 @@ FROM robots;
 CREATE VIEW items AS
 SELECT t.item_id, c.name AS collection, u.url, t.run_id, t.data,
        strftime('%Y-%m-%dT%H:%M:%S', t.first_seen / 1000, 'unixepoch') || printf('.%03dZ', t.first_seen % 1000) AS first_seen,
-       strftime('%Y-%m-%dT%H:%M:%S', t.last_seen / 1000, 'unixepoch') || printf('.%03dZ', t.last_seen % 1000) AS last_seen
-FROM item t
+       strftime('%Y-%m-%dT%H:%M:%S', t.seen_at / 1000, 'unixepoch') || printf('.%03dZ', t.seen_at % 1000) AS last_seen
+-- It is seen too when its page is asked for and has not been modified.
+FROM (SELECT i.*, iif(i.last_seen >= coalesce(p.content_at, p.fetched_at), p.fetched_at, i.last_seen) AS seen_at
+      FROM item i LEFT JOIN page p ON p.url_id = i.url_id) t
 JOIN collection c ON c.collection_id = t.collection_id
 JOIN url u ON u.url_id = t.url_id;
 
@@ -96,7 +98,7 @@ CREATE VIEW extract_problems AS
 SELECT u.url, c.name AS collection, p.number AS item, p.field,
        CASE p.kind WHEN 0 THEN 'missing' WHEN 1 THEN 'unparsable' WHEN 2 THEN 'not_readable' WHEN 3 THEN 'too_many'
                    WHEN 4 THEN 'processor' END AS problem,
-       p.found, p.run_id
+       p.found, p.run_id, p.problem_id
 FROM extract_problem p
 JOIN collection c ON c.collection_id = p.collection_id
 JOIN url u ON u.url_id = p.url_id;
@@ -110,8 +112,25 @@ JOIN collection c ON c.collection_id = f.collection_id
 JOIN host h ON h.host_id = f.host_id;
 
 CREATE VIEW tables AS
-SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells
+SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells, e.url_id
 FROM page_extra e
 JOIN url u ON u.url_id = e.url_id
 JOIN json_each(e.tables) t
 JOIN json_each(t.value) r;
+
+-- Every fetch of every URL: those of past_page, and the one in page.
+CREATE VIEW history AS
+SELECT u.url, f.run_id,
+       CASE f.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
+                      WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
+                      WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' END AS outcome,
+       f.status, f.error, f.changed, f.not_modified, lower(hex(f.body_hash)) AS body_hash, f.bytes AS body_bytes,
+       strftime('%Y-%m-%dT%H:%M:%S', f.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', f.fetched_at % 1000) AS fetched_at,
+       f.elapsed_ms, f.title, f.url_id
+FROM (SELECT url_id, run_id, outcome, status, error, changed, not_modified, body_hash, bytes, fetched_at, elapsed_ms, title
+      FROM past_page
+      UNION ALL
+      SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.changed, p.not_modified,
+             b.hash, b.bytes, p.fetched_at, p.elapsed_ms, p.title
+      FROM page p LEFT JOIN body b ON b.body_id = p.body_id) f
+JOIN url u ON u.url_id = f.url_id;

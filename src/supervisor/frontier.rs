@@ -291,6 +291,7 @@ impl Frontier {
                     url: candidate.url,
                     attempts: candidate.attempts,
                     forgiven: candidate.forgiven,
+                    validators: candidate.validators,
                     hops: Vec::new(),
                     started_at: 0,
                     trail: Vec::new(),

@@ -513,6 +513,7 @@ impl World {
             .filter(|(_, url)| url.outcome.is_none() && url.host == host)
             .take(limit as usize + 1)
             .map(|(id, url)| Candidate {
+                validators: None,
                 url_id: *id,
                 url: format!("http://h{host}/{id}"),
                 attempts: url.attempts,

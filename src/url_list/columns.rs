@@ -2,6 +2,7 @@
 
 use super::ListError;
 use super::json::push_string;
+use crate::record::nearest::nearest;
 
 /// Column names a message lists at most.
 const MAX_NAMES: usize = 20;
@@ -129,28 +130,6 @@ fn advice(first: &[String], what: &str, wanted: Option<&str>) -> String {
     format!("{hint}{what}: {}{more}", names.join(", "))
 }
 
-/// The name that a slip of the pen away from `wanted`.
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let close = |name: &String| (distance(&name.to_lowercase(), &wanted), wanted.chars().count().max(3) / 2);
-    names.iter().filter(|name| close(name).0 <= close(name).1).min_by_key(|name| close(name).0).map(String::as_str)
-}
-
-/// Edit distance (Levenshtein) in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(100).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(100).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, &y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,14 +190,5 @@ mod tests {
         columns.push(6, "z");
         assert_eq!(columns.finish().as_deref(), Some(r#"{"a":"x\"y","column_7":"z"}"#));
         assert_eq!(layout.columns().finish(), None);
-    }
-
-    #[test]
-    fn the_distance_counts_edits() {
-        for (a, b, edits) in
-            [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("url", "url", 0), ("ürl", "url", 1)]
-        {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
     }
 }

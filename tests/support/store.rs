@@ -65,12 +65,17 @@ impl Store {
             ),
             0
         );
-        assert_eq!(self.number("SELECT count(*) FROM page JOIN url USING(url_id) WHERE outcome IS NULL"), 0);
+        assert_eq!(self.number("SELECT count(*) FROM page p JOIN url u USING(url_id) WHERE u.outcome <> p.outcome"), 0);
         assert_eq!(self.number("SELECT count(*) - count(DISTINCT url) FROM pages"), 0, "a URL has two rows");
         assert_eq!(
-            self.number("SELECT count(*) FROM pages"),
+            self.number("SELECT count(*) FROM url WHERE outcome IS NOT NULL"),
+            self.number("SELECT coalesce(sum(urls), 0) FROM total"),
+            "the totals differ from the URLs"
+        );
+        assert_eq!(
+            self.number("SELECT count(*) FROM history"),
             self.number("SELECT coalesce(sum(ok + http_error + failed + rejected + quarantined + robots_denied + skipped), 0) FROM run"),
-            "the counts of the runs differ from the pages"
+            "the counts of the runs differ from the fetches"
         );
         assert_eq!(self.number("SELECT count(*) FROM input WHERE url_id NOT IN (SELECT url_id FROM url)"), 0);
     }

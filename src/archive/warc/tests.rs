@@ -24,7 +24,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
-    zstd::encode_all(bytes, 1).unwrap()
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn plain(bytes: &[u8]) -> Vec<u8> {
@@ -37,8 +40,11 @@ fn archive(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
+/// A target and what its record reads as.
+type Target = (String, Result<Vec<u8>, String>);
+
 /// The targets of all records, what each reads as, and how it ended.
-fn scan(bytes: &[u8]) -> (Vec<(String, Result<Vec<u8>, String>)>, Option<(u64, String)>) {
+fn scan(bytes: &[u8]) -> (Vec<Target>, Option<(u64, String)>) {
     let file = archive(bytes);
     let mut scan = match Scan::new(file.reopen().unwrap()) {
         Ok(scan) => scan,

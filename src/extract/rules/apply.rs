@@ -273,15 +273,14 @@ impl<'a, 'p> Applying<'a, 'p> {
 
     fn value(&mut self, field: &FieldRule, sources: &[Source], scope: Scope<'a>, name: &str) -> Option<FieldValue> {
         let is_several = field.many || field.join.is_some();
-        // The text of the first match is looked at whatever it is; of attributes and JSON, the first that is there.
-        let base = self.document.base(self.budget)?.clone();
+        let base = self.document.base(self.budget)?;
         for (number, source) in sources.iter().enumerate() {
             let mut values = Vec::new();
             let mut odd = Vec::new();
             let mut bytes = 0;
             let mut is_more = false;
             self.gather(source, field.kind, is_several, scope, &mut |raw| {
-                let verdict = convert(raw, field.kind, source, &base);
+                let verdict = convert(raw, field.kind, source, base);
                 match verdict {
                     Verdict::Nothing => return Some(true),
                     Verdict::Value(value) if values.len() < MAX_FIELD_VALUES && bytes <= MAX_ITEM_BYTES => {
@@ -409,6 +408,7 @@ impl<'a, 'p> Applying<'a, 'p> {
         match what {
             Take::Text | Take::OwnText => {
                 let text = self.document.text(index, matches!(what, Take::OwnText), source.trim, self.budget)?;
+                // The first match, whatever its text is.
                 Some(take(Raw::Text(&text))? && is_several)
             }
             Take::Html => {

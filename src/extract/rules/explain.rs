@@ -346,7 +346,9 @@ impl Explaining<'_, '_> {
             .map(|kind| cut(&kind.to_string(), 60).to_owned())
             .take(20)
             .collect();
-        Some(format!("not in the page's {} blocks of JSON-LD ({path}); their types: {}", blocks.len(), listed(&types)))
+        let (count, types) = (blocks.len(), listed(&types));
+        let first = self.steps(path, &blocks[0])?;
+        Some(format!("not in the page's JSON-LD: {count} blocks, of type {types}; in the first, {first}"))
     }
 
     /// How far a path leads.

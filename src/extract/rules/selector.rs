@@ -38,7 +38,7 @@ impl Selector {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
             Ok(list) => Ok(Self {
                 text: text.to_owned(),
-                is_costly: [":has", ":nth", ":last", ":only", ":first", "~"].iter().any(|part| text.contains(part)),
+                is_costly: is_costly(text),
                 names_scope: text.contains(":scope"),
                 list,
             }),
@@ -73,6 +73,12 @@ impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Whether a match may have to look at all siblings, or at all that is below.
+fn is_costly(text: &str) -> bool {
+    let parts = [":has", ":nth-last", ":last-of", ":only-of"];
+    parts.iter().any(|part| text.contains(part)) || text.replace("~=", "").contains('~')
 }
 
 /// The mistake stands behind the longest beginning that is a selector.

@@ -11,7 +11,7 @@ use super::compiled::Source;
 use super::dates::{self, Moment};
 use super::numbers::{self, Locale};
 use crate::extract::text::{Nul, cut, fold_into};
-use crate::record::items::FieldType;
+use crate::record::items::{FieldType, MAX_FOUND_BYTES};
 
 /// What stands at the place a source names.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(super) enum Verdict {
     Nothing,
     /// JSON.
     Value(String),
-    /// It is no value of the type; the text.
+    /// It is no value of the type; how the text begins.
     Unparsable(String),
     /// It is longer than [`MAX_VALUE_BYTES`]; how it begins.
     TooLong(String),
@@ -90,7 +90,7 @@ fn typed(text: &str, is_data: bool, kind: FieldType, source: &Source, base: &Url
     let value = match kind {
         FieldType::Text | FieldType::Record => {
             if text.len() > MAX_VALUE_BYTES {
-                return Verdict::TooLong(cut(text, MAX_VALUE_BYTES).to_owned());
+                return Verdict::TooLong(quotable(text));
             }
             Some(quoted(text))
         }
@@ -108,15 +108,15 @@ fn typed(text: &str, is_data: bool, kind: FieldType, source: &Source, base: &Url
         FieldType::Json => serde_json::from_str::<Value>(text).ok().map(|value| value.to_string()),
     };
     match value {
-        Some(value) if value.len() > MAX_VALUE_BYTES * 2 => Verdict::TooLong(cut(text, 100).to_owned()),
+        Some(value) if value.len() > MAX_VALUE_BYTES * 2 => Verdict::TooLong(quotable(text)),
         Some(value) => Verdict::Value(value),
-        None => Verdict::Unparsable(text.to_owned()),
+        None => Verdict::Unparsable(quotable(text)),
     }
 }
 
 fn moment(moment: Option<Moment>, kind: FieldType, text: &str) -> Verdict {
     let written = moment.and_then(|moment| if kind == FieldType::Date { moment.date() } else { moment.datetime() });
-    written.map_or_else(|| Verdict::Unparsable(text.to_owned()), |written| Verdict::Value(quoted(&written)))
+    written.map_or_else(|| Verdict::Unparsable(quotable(text)), |written| Verdict::Value(quoted(&written)))
 }
 
 fn number(text: &str, is_data: bool, locale: &Locale) -> Option<f64> {
@@ -149,6 +149,11 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
+/// As much of a text as a problem quotes: there may be many.
+fn quotable(text: &str) -> String {
+    cut(text, MAX_FOUND_BYTES).to_owned()
+}
+
 /// A JSON string.
 pub(super) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
@@ -172,7 +177,7 @@ fn bounded_json(value: &Value) -> Verdict {
 
 /// How a value begins, for people.
 fn beginning(value: &Value) -> String {
-    let mut out = Bounded { bytes: Vec::new(), limit: crate::record::items::MAX_FOUND_BYTES };
+    let mut out = Bounded { bytes: Vec::new(), limit: MAX_FOUND_BYTES };
     // The only error is that of a full buffer.
     let _ = serde_json::to_writer(&mut out, value);
     String::from_utf8_lossy(&out.bytes).into_owned()

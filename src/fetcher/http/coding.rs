@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 /// What the `Accept-Encoding` header offers.
-pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
+pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 
 /// Codings one answer may stack; more is an attack, not a web server.
 const MAX_STACKED: usize = 4;

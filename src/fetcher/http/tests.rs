@@ -71,7 +71,16 @@ fn policy_with(change: impl FnOnce(&mut HostPolicy)) -> HostPolicy {
 
 /// A request for a page of a listed host.
 fn ask<'a>(url: &'a Url, policy: &'a HostPolicy) -> Ask<'a> {
-    Ask { url, policy, listed: true, elsewhere: false, method: &Method::GET, body: None, want: Want::Page }
+    Ask {
+        url,
+        policy,
+        listed: true,
+        elsewhere: false,
+        method: &Method::GET,
+        body: None,
+        validators: None,
+        want: Want::Page,
+    }
 }
 
 impl Http {

@@ -70,7 +70,7 @@ fn a_record_on_many_pages_says_what_the_last_fetched_said_in_whatever_order_they
     ];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let db = store();
-        let mut collections = Collections::declare(&db, &[products()]).expect("a collection");
+        let mut collections = Collections::declare(&db, &[products()], false).expect("a collection");
         // Each twice: a record that comes again changes nothing.
         for at in order.into_iter().chain(order) {
             let (of, data) = pages[at];
@@ -87,7 +87,7 @@ fn a_record_on_many_pages_says_what_the_last_fetched_said_in_whatever_order_they
 #[test]
 fn of_two_on_one_page_the_later_counts() {
     let db = store();
-    let mut collections = Collections::declare(&db, &[products()]).expect("a collection");
+    let mut collections = Collections::declare(&db, &[products()], false).expect("a collection");
     let twice = vec![item(0, 0, Some("k"), r#"{"price":1}"#), item(0, 1, Some("k"), r#"{"price":2}"#)];
     collections.insert(&db, &of(1, 1, 5), &found(twice)).expect("items");
     assert_eq!(rows(&db, "SELECT price, number FROM products JOIN item ON item_id = _item_id"), ["2|1"]);
@@ -96,7 +96,7 @@ fn of_two_on_one_page_the_later_counts() {
 #[test]
 fn a_page_fetched_again_has_the_items_it_has_now() {
     let db = store();
-    let mut collections = Collections::declare(&db, &[notes()]).expect("a collection");
+    let mut collections = Collections::declare(&db, &[notes()], false).expect("a collection");
     let whole = FieldCount { collection: 0, field: None, of: 1, found: 1 };
     let page = |items| PageItems { items, counts: vec![whole], ..PageItems::default() };
     let three = (0..3).map(|number| item(0, number, None, r#"{"it's":true}"#)).collect();
@@ -113,24 +113,24 @@ fn a_page_fetched_again_has_the_items_it_has_now() {
 #[test]
 fn views_have_types_and_follow_their_declaration() {
     let db = store();
-    let mut collections = Collections::declare(&db, &[products()]).expect("a collection");
+    let mut collections = Collections::declare(&db, &[products()], false).expect("a collection");
     let data = r#"{"sku":"a","price":9.5,"tags":["x","y"]}"#;
     collections.insert(&db, &of(1, 1, 5), &found(vec![item(0, 0, Some("a"), data)])).expect("an item");
     assert_eq!(rows(&db, "SELECT sku, price, tags, typeof(price) FROM products"), [r#"a|9.5|["x","y"]|real"#]);
     let later = Collection { fields: vec![field("price", FieldType::Number)], ..products() };
-    let again = Collections::declare(&db, &[later]).expect("a collection");
+    let again = Collections::declare(&db, &[later], false).expect("a collection");
     assert_eq!(again.rows[0].0, collections.rows[0].0);
     let columns = db.prepare("SELECT * FROM products").expect("a view").column_count();
     assert_eq!(columns, 1 + crate::store::collections::OWN_COLUMNS.len());
     let taken = Collection { name: "Pages".into(), ..products() };
-    assert!(matches!(Collections::declare(&db, &[taken]), Err(StoreError::NameTaken(_))));
+    assert!(matches!(Collections::declare(&db, &[taken], false), Err(StoreError::NameTaken(_))));
 }
 
 #[test]
 fn rates_add_up_over_pages_and_reopenings() {
     let db = store();
     for page in 1..=4 {
-        let mut collections = Collections::declare(&db, &[products()]).expect("a collection");
+        let mut collections = Collections::declare(&db, &[products()], false).expect("a collection");
         let counts = vec![
             FieldCount { collection: 0, field: None, of: 1, found: 1 },
             FieldCount { collection: 0, field: Some(1), of: 10, found: page },
@@ -159,7 +159,7 @@ fn a_field_that_falls_is_named_and_one_that_stays_is_not() {
         let sql = "INSERT INTO field_rate(run_id, collection_id, host_id, counts) VALUES (?1, 1, ?2, ?3)";
         db.execute(sql, params![run, host, counts]).expect("a row");
     };
-    Collections::declare(&db, &[products()]).expect("a collection");
+    Collections::declare(&db, &[products()], false).expect("a collection");
     db.execute_batch("INSERT INTO host(host_id, name) VALUES (2, 'b.example'), (3, 'c.example')").expect("hosts");
     put(1, 1, r#"{"":[20,20],"price":[20,20],"sku":[20,19]}"#);
     put(2, 1, r#"{"":[20,20],"price":[20,8],"sku":[20,15]}"#);

@@ -40,7 +40,7 @@ impl Place {
              INSERT INTO page(url_id, run_id, body_id, fetched_at) SELECT url_id, 1, url_id, url_id * 100 FROM url;",
         )
         .expect("rows");
-        let mut collections = Collections::declare(&db, &[products(), notes()]).expect("collections");
+        let mut collections = Collections::declare(&db, &[products(), notes()], false).expect("collections");
         for page in 1..=9 {
             let of = Origin { url_id: page, host_id: 1, run_id: 1, fetched_at: page as u64 * 100 };
             collections.insert(&db, &of, &found(page)).expect("items");

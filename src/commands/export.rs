@@ -1,0 +1,228 @@
+//! `seine export`: rows of the store as a file that other programs read.
+
+mod interrupt;
+mod plan;
+mod talk;
+
+use std::io;
+
+use anyhow::Result;
+use nix::sys::signal::Signal;
+use rusqlite::{Connection, OptionalExtension};
+
+use self::interrupt::Interrupt;
+use self::plan::{Place, Plan};
+use self::talk::Talk;
+use super::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
+use crate::cli::{ExportArgs, WhichRun};
+use crate::export::layout::Layout;
+use crate::export::markdown::{self, Markdown};
+use crate::export::warc::{Sent, Warc};
+use crate::export::{Cell, ExportError, Finished, Format};
+use crate::fetcher::http;
+use crate::process::lock;
+use crate::store::guard::guard;
+use crate::store::rows::{Filter, SelectError, Selection, Snapshot};
+use crate::store::tables::{Column, ColumnType, Table};
+use crate::store::{StoreError, archive};
+
+/// Steps of SQLite's machine between two looks for a signal.
+const STEPS: i32 = 100_000;
+
+/// Exports; nothing is there under the output's name before it is whole.
+///
+/// # Errors
+/// No such store, table, column, condition or query; the output cannot be written.
+pub fn run(args: &ExportArgs) -> Result<i32> {
+    let plan = Plan::of(args)?;
+    // Asked before the store is opened: closing its file takes SQLite's locks away.
+    let is_live = lock::owner(&args.db).is_some();
+    let mut db = super::open_store(&args.db)?;
+    guard(&mut db)?;
+    // To a pipe a signal may end the process as it is; files have to be taken away.
+    let interrupt = if plan.goes_to_stdout() && !plan.format.holds_tables() { None } else { Some(Interrupt::new()?) };
+    if let Some(interrupt) = &interrupt {
+        let interrupt = interrupt.clone();
+        db.progress_handler(STEPS, Some(move || interrupt.came().is_some()))?;
+    }
+    let mut talk = Talk::new(args.quiet, plan.goes_to_stdout());
+    match export(args, &plan, &db, is_live, interrupt.as_ref(), &mut talk) {
+        Ok(finished) => {
+            talk.done(&plan, &finished);
+            Ok(0)
+        }
+        Err(error) => {
+            talk.clear();
+            if let Some(signal) = interrupt.and_then(|interrupt| interrupt.came()) {
+                let code = if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED };
+                return Err(Coded { code, message: ExportError::Interrupted.to_string() }.into());
+            }
+            // A reader that has seen enough is no failure.
+            if plan.goes_to_stdout() && is_io(&error, io::ErrorKind::BrokenPipe) {
+                return Ok(0);
+            }
+            if is_io(&error, io::ErrorKind::StorageFull) || is_full(&error) {
+                return Err(Coded { code: DISK_FULL, message: format!("{:#}", anyhow::Error::new(error)) }.into());
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn is_io(error: &ExportError, kind: io::ErrorKind) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind) {
+            return true;
+        }
+        cause = error.source();
+    }
+    // These keep it to themselves.
+    matches!(error, ExportError::Parquet(_) | ExportError::Xlsx(_))
+        && format!("{error:?}").contains(&format!("{kind:?}"))
+}
+
+fn is_full(error: &ExportError) -> bool {
+    matches!(error, ExportError::Sqlite(StoreError::Full(_)) | ExportError::Store(StoreError::Full(_)))
+}
+
+fn export(
+    args: &ExportArgs,
+    plan: &Plan,
+    db: &Connection,
+    is_live: bool,
+    interrupt: Option<&Interrupt>,
+    talk: &mut Talk,
+) -> Result<Finished, ExportError> {
+    let filter = Filter {
+        condition: args.condition.clone(),
+        run: args.run.map(|run| number_of(db, run)).transpose()?,
+        changed_since: args.changed_since,
+    };
+    let mut look = || match interrupt.and_then(Interrupt::came) {
+        Some(_) => Err(ExportError::Interrupted),
+        None => Ok(()),
+    };
+    if plan.format == Format::Warc {
+        let is_packed = matches!(plan.place, Place::File(_, Some(_)));
+        let snapshot = Snapshot::take(db)?;
+        let sent = Sent { accept: http::ACCEPTED, accept_encoding: http::ACCEPTED_CODINGS };
+        let mut warc = Warc::new(plan.output(false)?, is_packed, sent)?;
+        archive::answers(db, &snapshot, &filter, |answer| {
+            look()?;
+            talk.row();
+            warc.answer(db, answer)
+        })?;
+        talk.rows = warc.answers();
+        return warc.finish();
+    }
+    // All that is asked of the store is asked of one snapshot, the names of columns too.
+    let mut transaction = Some(db.unchecked_transaction().map_err(StoreError::from)?);
+    let mut all = Vec::new();
+    match &args.sql {
+        Some(sql) => {
+            let selection = Selection::of_query(db, sql)?;
+            all.push((
+                Layout::plain(&Table { name: String::new(), columns: selection.columns.clone() }, None),
+                selection,
+            ));
+        }
+        None => {
+            for name in &plan.tables {
+                all.push(selected(args, plan, db, name, &filter)?);
+            }
+        }
+    }
+    let mut snapshot = Snapshot::default();
+    if all.iter().all(|(_, selection)| selection.in_pieces()) {
+        snapshot = Snapshot::take(db)?;
+        transaction = None;
+    } else {
+        // Where one table has to be read in one transaction, the others are read in it too.
+        all.iter_mut().for_each(|(_, selection)| selection.at_once());
+    }
+    let mut sink = plan.sink(transaction.is_some() && is_live)?;
+    for (layout, selection) in &mut all {
+        talk.notes.append(&mut layout.notes);
+        if plan.format == Format::Parquet {
+            give_types(db, selection, &snapshot, &mut layout.columns, &mut look)?;
+        }
+        sink.table(&selection.name, &layout.columns)?;
+        selection.read(db, &snapshot, |cells| {
+            if talk.row() {
+                look()?;
+            }
+            layout.apply(cells, |cells| sink.row(cells))
+        })?;
+    }
+    drop(transaction);
+    look()?;
+    sink.finish()
+}
+
+/// Rows of the table `name`, and how they become those of the export.
+fn selected(
+    args: &ExportArgs,
+    plan: &Plan,
+    db: &Connection,
+    name: &str,
+    filter: &Filter,
+) -> Result<(Layout, Selection), ExportError> {
+    let table = Table::find(db, name).map_err(SelectError::from)?;
+    let mut wanted = (!args.columns.is_empty()).then(|| args.columns.clone());
+    if plan.format == Format::Markdown {
+        let front_matter = wanted.unwrap_or_else(|| markdown::FRONT_MATTER.map(str::to_owned).into());
+        wanted = Some(Markdown::columns(&front_matter));
+    }
+    let layout = match plan.format.is_flat() {
+        true => Layout::flat(db, &table, wanted.as_deref())?,
+        false => Layout::plain(&table, wanted.as_deref()),
+    };
+    let selection = Selection::of_table(db, &table, layout.selected.as_deref(), filter, plan.order(args))?;
+    Ok((layout, selection))
+}
+
+/// Finds types for columns of which none is known, from all rows.
+fn give_types(
+    db: &Connection,
+    selection: &Selection,
+    snapshot: &Snapshot,
+    columns: &mut [Column],
+    look: &mut dyn FnMut() -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    if columns.iter().all(|column| column.kind != ColumnType::Any) {
+        return Ok(());
+    }
+    let mut found: Vec<Option<ColumnType>> = vec![None; columns.len()];
+    selection.read(db, snapshot, |cells| {
+        for (kind, cell) in found.iter_mut().zip(cells) {
+            *kind = match (kind.take(), cell) {
+                (kind, Cell::Null) => kind,
+                (None | Some(ColumnType::Integer), Cell::Integer(_)) => Some(ColumnType::Integer),
+                (None | Some(ColumnType::Integer | ColumnType::Real), Cell::Integer(_) | Cell::Real(_)) => {
+                    Some(ColumnType::Real)
+                }
+                _ => Some(ColumnType::Text),
+            };
+        }
+        look()
+    })?;
+    for (column, kind) in columns.iter_mut().zip(found) {
+        if column.kind == ColumnType::Any {
+            column.kind = kind.unwrap_or(ColumnType::Text);
+        }
+    }
+    Ok(())
+}
+
+fn number_of(db: &Connection, run: WhichRun) -> Result<i64, ExportError> {
+    let (condition, wanted) = match run {
+        WhichRun::Last => ("?1 IS NULL ORDER BY run_id DESC LIMIT 1", None),
+        WhichRun::Number(number) => ("run_id = ?1", Some(number)),
+    };
+    let found = db
+        .query_row(&format!("SELECT run_id FROM run WHERE {condition}"), [wanted], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::from)?;
+    found.ok_or_else(|| wanted.map_or(SelectError::NoRunAtAll, SelectError::NoSuchRun).into())
+}

@@ -1,0 +1,165 @@
+//! What is to be written where, as the arguments of `seine export` say.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::cli::{ExportArgs, OrderBy, SplitBy};
+use crate::export::markdown::Markdown;
+use crate::export::split::{By, Split};
+use crate::export::target::{self, Folder, Output, Packing};
+use crate::export::{ExportError, Format, Sink, Style, sink};
+use crate::store::rows::Order;
+
+/// What is to be written where, as the arguments say.
+pub(super) struct Plan {
+    pub tables: Vec<String>,
+    pub format: Format,
+    pub place: Place,
+    style: Style,
+    by: By,
+}
+
+pub(super) enum Place {
+    Stdout,
+    File(PathBuf, Option<Packing>),
+    Folder(PathBuf),
+}
+
+impl Plan {
+    pub fn of(args: &ExportArgs) -> Result<Self> {
+        let tables = if args.table.is_empty() { vec!["pages".to_owned()] } else { args.table.clone() };
+        let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        let named = output.and_then(Format::of_path);
+        let usual = if tables == ["items"] { Format::Jsonl } else { Format::Csv };
+        let format = args.format.or(named).unwrap_or(usual);
+        let is_folder = |path: &Path| path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir();
+        let by = match args.split_by {
+            None => By::Table,
+            Some(SplitBy::Host) => By::Host,
+            Some(SplitBy::Run) => By::Run,
+            Some(SplitBy::Rows(rows)) => By::Rows(rows),
+        };
+        let place = match output {
+            None => Place::Stdout,
+            Some(path) if format == Format::Markdown || by != By::Table || is_folder(path) => {
+                Place::Folder(path.into())
+            }
+            Some(path) => Place::File(path.into(), Packing::of_path(path)),
+        };
+        let plan =
+            Self { tables, format, place, style: Style { spreadsheet_safe: args.spreadsheet_safe, bom: args.bom }, by };
+        plan.check(args)?;
+        Ok(plan)
+    }
+
+    fn check(&self, args: &ExportArgs) -> Result<()> {
+        let name = self.format.extension();
+        match &self.place {
+            Place::Stdout if self.format == Format::Markdown => bail!("markdown is a folder of files; name it with -o"),
+            Place::Stdout if self.by != By::Table => bail!("--split-by makes a folder of files; name it with -o"),
+            Place::Stdout if self.format.is_binary() && target::is_terminal() => {
+                bail!("{name} is nothing for a terminal; name a file with -o, or a pipe")
+            }
+            Place::File(path, Some(_)) if !self.format.is_packed_whole() && self.format != Format::Warc => {
+                bail!("{}: {name} files are compressed in themselves; leave the ending off", path.display())
+            }
+            Place::File(path, Some(Packing::Zstd)) if self.format == Format::Warc => {
+                bail!("{}: records of WARC files are compressed with gzip (.warc.gz)", path.display())
+            }
+            Place::File(path, _) if is_of_store(path, &args.db) => {
+                bail!("{} belongs to the store; choose another file", path.display())
+            }
+            Place::Folder(path) if self.format == Format::Warc => {
+                bail!("{}: warc is one file; name it NAME.warc.gz", path.display())
+            }
+            _ => {}
+        }
+        if self.tables.len() > 1 {
+            let in_folder = matches!(self.place, Place::Folder(_)) && self.format != Format::Markdown;
+            if !in_folder && !self.format.holds_tables() {
+                bail!("a {name} file holds one table; several go into xlsx, sqlite or a folder (-o NAME/)");
+            }
+            if !args.columns.is_empty() {
+                bail!("--columns is for one table");
+            }
+            let mut names: Vec<_> = self.tables.iter().map(|table| table.to_lowercase()).collect();
+            names.sort();
+            if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                bail!("table {} is named twice", twice[0]);
+            }
+        }
+        if matches!(self.format, Format::Markdown | Format::Warc) {
+            if self.tables != ["pages"] || args.sql.is_some() {
+                bail!("--format {name} is for pages", name = if name == "md" { "markdown" } else { name });
+            }
+            if self.by != By::Table || args.order_by.is_some() {
+                bail!("--split-by and --order-by have no meaning for this format");
+            }
+            if self.format == Format::Warc && !args.columns.is_empty() {
+                bail!("--columns has no meaning for warc");
+            }
+        }
+        if (self.style.bom || self.style.spreadsheet_safe) && !matches!(self.format, Format::Csv | Format::Tsv) {
+            bail!("--bom and --spreadsheet-safe are for csv and tsv");
+        }
+        if args.order_by.is_some() && matches!(self.by, By::Host | By::Run) {
+            bail!("--order-by input and --split-by host or run exclude each other");
+        }
+        if args.sql.is_some() && matches!(self.by, By::Host | By::Run) {
+            bail!("--sql goes with --split-by ROWS only");
+        }
+        Ok(())
+    }
+
+    pub fn goes_to_stdout(&self) -> bool {
+        matches!(self.place, Place::Stdout)
+    }
+
+    pub fn order(&self, args: &ExportArgs) -> Order {
+        match (args.order_by, self.by) {
+            (Some(OrderBy::Input), _) => Order::Input,
+            (None, By::Host) => Order::Host,
+            (None, By::Run) => Order::Run,
+            (None, By::Table | By::Rows(_)) => Order::Key,
+        }
+    }
+
+    /// Where it goes. What is read in one transaction beside a crawl must not wait for whoever reads a pipe.
+    pub fn output(&self, must_not_wait: bool) -> Result<Output, ExportError> {
+        match &self.place {
+            Place::File(path, packing) => Output::file(path, packing.filter(|_| self.format.is_packed_whole())),
+            _ if must_not_wait => Output::spooled(None),
+            _ => Output::stdout(None),
+        }
+    }
+
+    pub fn sink(&self, must_not_wait: bool) -> Result<Box<dyn Sink>, ExportError> {
+        match &self.place {
+            Place::Folder(path) if self.format == Format::Markdown => Ok(Box::new(Markdown::new(Folder::new(path)?))),
+            Place::Folder(path) => {
+                let has_tables = self.tables.len() > 1;
+                Ok(Box::new(Split::new(Folder::new(path)?, self.format, self.style, self.by, has_tables)))
+            }
+            Place::File(..) | Place::Stdout => sink(self.format, self.output(must_not_wait)?, self.style),
+        }
+    }
+}
+
+/// Whether `path` is the store at `db`, or one of the files that belong to it.
+fn is_of_store(path: &Path, db: &Path) -> bool {
+    let beside = |ending: &str| {
+        let mut name = db.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    ["", "-wal", "-shm"].iter().any(|ending| is_same_file(path, &beside(ending)))
+}
+
+fn is_same_file(path: &Path, other: &Path) -> bool {
+    match (path.metadata(), other.metadata()) {
+        (Ok(path), Ok(other)) => (path.dev(), path.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}

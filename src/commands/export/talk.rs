@@ -1,0 +1,67 @@
+//! What a person is told of an export, on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use super::plan::{Place, Plan};
+use crate::export::{Finished, Format};
+use crate::supervisor::progress::{grouped, size};
+
+/// Rows between two looks at the clock.
+const LOOK_EVERY: u64 = 1024;
+const SHOW_EVERY: Duration = Duration::from_millis(200);
+
+/// What a person is told meanwhile, on standard error.
+pub(super) struct Talk {
+    quiet: bool,
+    shows: bool,
+    pub rows: u64,
+    due: Instant,
+    shown: bool,
+    pub notes: Vec<String>,
+}
+
+impl Talk {
+    pub fn new(quiet: bool, to_stdout: bool) -> Self {
+        let shows = !quiet && io::stderr().is_terminal() && !(to_stdout && io::stdout().is_terminal());
+        Self { quiet, shows, rows: 0, due: Instant::now() + SHOW_EVERY, shown: false, notes: Vec::new() }
+    }
+
+    /// One more row; whether it is time to look around.
+    pub fn row(&mut self) -> bool {
+        self.rows += 1;
+        let looks = self.rows.is_multiple_of(LOOK_EVERY);
+        if looks && self.shows && Instant::now() >= self.due {
+            let _ = write!(io::stderr(), "\r{} rows", grouped(self.rows));
+            self.due = Instant::now() + SHOW_EVERY;
+            self.shown = true;
+        }
+        looks
+    }
+
+    pub fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+
+    pub fn done(&mut self, plan: &Plan, finished: &Finished) {
+        self.clear();
+        if self.quiet {
+            return;
+        }
+        for note in self.notes.iter().chain(&finished.notes) {
+            let _ = writeln!(io::stderr(), "seine: {note}");
+        }
+        let what = if plan.format == Format::Warc { "answer" } else { "row" };
+        let rows = format!("{} {what}{}", grouped(self.rows), if self.rows == 1 { "" } else { "s" });
+        let _ = match &plan.place {
+            Place::Stdout => Ok(()),
+            Place::File(path, _) => {
+                let bytes = path.metadata().map_or(0, |meta| meta.len());
+                writeln!(io::stderr(), "seine: {rows} in {} ({})", path.display(), size(bytes))
+            }
+            Place::Folder(path) => writeln!(io::stderr(), "seine: {rows} in the folder {}", path.display()),
+        };
+    }
+}

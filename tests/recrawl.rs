@@ -1,0 +1,152 @@
+//! A re-run over a finished crawl: asked for changes only, kept as history, exact under kills.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use support::{Dice, Place, Reply, Site, within};
+
+const PAGES: usize = 60;
+
+/// Pages with an ETag; those whose number divides by 5 say something new in each version of the site, and number 7 is
+/// gone in the second.
+fn site() -> (Site, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let of_site = Arc::clone(&version);
+    let site = Site::with_hosts(3, move |request| {
+        let (version, number) = (of_site.load(Ordering::SeqCst), request.number());
+        if number == 7 && version == 2 {
+            return Reply::status(404);
+        }
+        let version = if number.is_multiple_of(5) { version } else { 1 };
+        let tag = format!("\"{number}-{version}\"");
+        if request.headers.get("if-none-match") == Some(&tag) {
+            return Reply::status(304).after(Duration::from_millis(5));
+        }
+        let body = format!(
+            "<title>v{version}</title><a href=/next>n</a><p class=price>{version}.5</p><p class=id>{number}</p>"
+        );
+        Reply::html(body).header("ETag", tag).after(Duration::from_millis(5))
+    });
+    (site, version)
+}
+
+const RULES: &str = r#"
+[[collection]]
+name = "things"
+key = ["id"]
+[collection.fields]
+id = { css = ".id", type = "integer" }
+price = { css = ".price", type = "number" }
+"#;
+
+#[test]
+fn the_second_run_asks_for_changes_and_keeps_what_was() {
+    let ((site, version), place) = (site(), Place::new());
+    place.write("rules.toml", RULES);
+    place.list("urls.txt", site.urls(PAGES));
+    let arguments = ["urls.txt", "--delay", "0", "--config", "rules.toml", "--json"];
+    place.crawl(&arguments).run().expect(0);
+    let bodies = place.store().number("SELECT count(*) FROM body");
+    version.store(2, Ordering::SeqCst);
+    let ended = place.crawl(&arguments).run().expect(0);
+    let json = ended.json();
+    assert_eq!((&json["urls"], &json["pending"]), (&PAGES.into(), &0.into()));
+    assert_eq!((&json["outcomes"]["ok"], &json["outcomes"]["http_error"]), (&(PAGES - 1).into(), &1.into()));
+    assert_eq!(site.count(), 2 * PAGES);
+
+    let store = place.store();
+    store.assert_sound();
+    let count = |sql: &str| store.number(sql);
+    assert_eq!(count("SELECT count(*) FROM runs WHERE ended_by = 'completed'"), 2);
+    assert_eq!(count("SELECT count(*) FROM history"), 2 * PAGES as i64);
+    assert_eq!(count("SELECT count(*) FROM history WHERE run_id = 2 AND not_modified"), 47);
+    assert_eq!(count("SELECT count(*) FROM history WHERE run_id = 2 AND changed"), 12);
+    assert_eq!(count("SELECT count(*) FROM history WHERE run_id = 1 AND changed IS NULL AND outcome = 'ok'"), 60);
+    // Unmodified pages are what they were, as of now.
+    assert_eq!(count("SELECT count(*) FROM pages WHERE run_id = 2"), PAGES as i64);
+    assert_eq!(count("SELECT count(*) FROM pages WHERE status = 200 AND title = 'v1' AND body_hash IS NOT NULL"), 47);
+    assert_eq!(count("SELECT count(*) FROM pages WHERE title = 'v2' AND changed"), 12);
+    assert_eq!(count("SELECT count(*) FROM links"), PAGES as i64 - 1);
+    // Twelve new ones; the error has an empty body.
+    assert_eq!(count("SELECT count(*) FROM body"), bodies + 12);
+    assert_eq!(store.row("SELECT outcome, title FROM history WHERE url LIKE '%/7' AND run_id = 1"), "ok|v1");
+    assert_eq!(count("SELECT count(*) FROM things WHERE price = 2.5"), 12);
+    assert_eq!(count("SELECT count(*) FROM past_item WHERE data ->> 'price' = 1.5"), 12);
+    // Seen again: all but that of the page that is gone.
+    let again = "SELECT count(*) FROM things t JOIN runs r ON r.run_id = 2 WHERE _last_seen >= r.started_at";
+    assert_eq!(count(again), PAGES as i64 - 1);
+    place.seine(&["audit", "crawl.db"]).run().expect(0);
+}
+
+#[test]
+fn what_is_fetched_again_can_be_chosen() {
+    let ((site, version), place) = (site(), Place::new());
+    place.list("urls.txt", site.urls(PAGES));
+    let asked = |arguments: &[&str]| {
+        let before = site.count();
+        let all = [&["urls.txt", "--delay", "0"], arguments].concat();
+        // 1: of what was fetched nothing is ok.
+        assert!(matches!(place.crawl(&all).run().code, Some(0 | 1)));
+        site.count() - before
+    };
+    assert_eq!(asked(&[]), PAGES);
+    assert_eq!(asked(&["--only", "new"]), 0);
+    assert_eq!(asked(&["--only", "failed"]), 0);
+    assert_eq!(asked(&["--max-age", "1h"]), 0);
+    assert_eq!(place.store().number("SELECT count(*) FROM runs"), 1, "a run that finds nothing to do leaves no row");
+    version.store(2, Ordering::SeqCst);
+    assert_eq!(asked(&[]), PAGES);
+    assert_eq!(asked(&["--only", "failed"]), 1);
+    assert_eq!(asked(&["--only", "changed"]), 12);
+    // Another list is no reason to fetch the first again, but for what it names.
+    place.list("more.txt", site.urls(3));
+    place.crawl(&["more.txt", "--delay", "0"]).run().expect(0);
+    assert_eq!(asked(&["--only", "new"]), 0);
+    assert_eq!(place.store().number("SELECT count(*) FROM history WHERE run_id = 5"), 3);
+    place.store().assert_sound();
+}
+
+#[test]
+fn a_second_run_that_is_killed_goes_on_and_fetches_nothing_twice_in_vain() {
+    let ((site, version), place, mut dice) = (site(), Place::new(), Dice::new());
+    place.list("urls.txt", site.urls(PAGES));
+    let arguments = ["urls.txt", "--delay", "20ms"];
+    place.crawl(&arguments).run().expect(0);
+    version.store(2, Ordering::SeqCst);
+    for _ in 0..4 {
+        let mut running = place.crawl(&arguments).start();
+        if within(dice.millis(50, 250), || running.has_ended()) {
+            break;
+        }
+        drop(running.kill_supervisor());
+        // Nothing of the first run is lost meanwhile.
+        assert_eq!(place.store().number("SELECT count(*) FROM pages"), PAGES as i64);
+    }
+    let runs = place.store().number("SELECT count(*) FROM runs");
+    if place.store().number("SELECT count(*) FROM runs WHERE run_id = 2 AND ended_by = 'completed'") == 0 {
+        place.crawl(&arguments).run().expect(0);
+    }
+    let store = place.store();
+    assert_eq!(store.number("SELECT count(*) FROM runs"), runs);
+    assert_eq!(store.number("SELECT count(*) FROM history WHERE run_id = 2"), PAGES as i64);
+    assert_eq!(store.number("SELECT count(DISTINCT url) FROM history WHERE run_id = 2"), PAGES as i64);
+    assert_eq!(store.number("SELECT sum(urls) FROM total"), PAGES as i64);
+    store.assert_sound();
+}
+
+#[test]
+fn a_url_that_a_list_names_no_more_stays_as_it_was() {
+    let ((site, _), place) = (site(), Place::new());
+    place.list("urls.txt", site.urls(PAGES));
+    place.crawl(&["urls.txt", "--delay", "0"]).run().expect(0);
+    place.list("urls.txt", site.urls(PAGES / 2));
+    place.crawl(&["urls.txt", "--delay", "0"]).run().expect(0);
+    let store = place.store();
+    assert_eq!(site.count(), PAGES + PAGES / 2);
+    assert_eq!(store.number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), PAGES as i64);
+    assert_eq!(store.number("SELECT count(*) FROM url WHERE outcome IS NULL"), 0);
+    store.assert_sound();
+}
