@@ -219,6 +219,39 @@ fn a_page_that_was_fetched_again_is_processed_again() {
     assert_all_answered(&place);
 }
 
+#[test]
+fn items_are_processed_again_when_their_data_has_changed_and_only_then() {
+    let place = Place::new();
+    let site = Site::new(|request| {
+        Reply::html(format!("<h1>{0}</h1><i>{0}</i>", if request.path == "/7" { "seven" } else { "other" }))
+    });
+    place.list("urls.txt", site.urls(PAGES));
+    let rules = |source: &str| format!("[[collection]]\nname = 'things'\n[collection.fields]\ntext = {source}\n");
+    place.write("rules.toml", rules("'h1'"));
+    place.crawl(&["urls.txt", "--quiet", "--config", "rules.toml"]).run().expect(0);
+    place.write(
+        "p.toml",
+        "[[processor]]\nname = 'lengths'\ninput = 'items'\ncollection = 'things'\nfields = { length = 'integer' }\n\
+         command = ['sh', '-c', 'while read -r line; do echo \"{\\\"length\\\":${#line}}\"; done']\n",
+    );
+    let records =
+        || finish(&place, process(&place, &["--json"]).start()).expect(0).json()["processors"]["lengths"].clone();
+    assert_eq!(records()["records"], PAGES);
+    let extract = |file| place.seine(&["extract", "crawl.db", "--config", file]).run().expect(0);
+    extract("rules.toml");
+    assert_eq!(records()["records"], 0, "nothing has changed");
+    // Only one page has another text by these rules.
+    place.write("rules.toml", rules("{ css = 'i', regex = '(other|sev)' }"));
+    extract("rules.toml");
+    let again = records();
+    assert_eq!((&again["records"], &again["failed"]), (&1.into(), &0.into()));
+    assert_eq!(
+        place.store().number("SELECT count(*) FROM lengths"),
+        PAGES as i64,
+        "new answers take the place of old ones"
+    );
+}
+
 /// A program slow enough for something to happen while it is at it.
 fn slow(place: &Place) {
     config(place, &program(place, "sleep 0.02"), "workers = 2");
