@@ -10,6 +10,9 @@ ALTER TABLE page ADD COLUMN last_modified TEXT;
 ALTER TABLE page ADD COLUMN changed INTEGER;
 -- 1: the site said that it is as it was (304), and so is all else in this row but when and by which run.
 ALTER TABLE page ADD COLUMN not_modified INTEGER NOT NULL DEFAULT 0;
+-- Which attempt at its URL that was: a 304 later on is another.
+ALTER TABLE page ADD COLUMN attempt INTEGER;
+UPDATE page SET attempt = (SELECT attempts FROM url WHERE url.url_id = page.url_id);
 -- When it last came with a body; NULL: fetched_at.
 ALTER TABLE page ADD COLUMN content_at INTEGER;
 

@@ -73,7 +73,7 @@ pub fn answers<E: From<SelectError> + From<StoreError>>(
          JOIN page p ON p.url_id = r.url_id \
          LEFT JOIN body b ON b.body_id = p.body_id \
          WHERE r.request_id > ?1 AND r.request_id <= ?2 AND r.kind = 0 AND r.error IS NULL AND r.status IS NOT NULL \
-           AND u.outcome IN (0, 1) AND r.attempt = u.attempts \
+           AND p.outcome IN (0, 1) AND r.attempt = p.attempt \
            AND (r.is_last OR r.status IN (301, 302, 303, 307, 308)) \
            AND EXISTS (SELECT 1 FROM pages WHERE pages.url_id = r.url_id AND {condition}) \
          ORDER BY r.request_id"

@@ -581,12 +581,13 @@ impl Store {
             validators.and_then(|v| v.etag.as_ref()),
             validators.and_then(|v| v.last_modified.as_ref()),
             changed,
+            head.attempt,
         ];
         self.statement(
             "INSERT OR REPLACE INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, \
                description, canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms, meta_robots, outcome, \
-               etag, last_modified, changed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+               etag, last_modified, changed, attempt) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         )?
         .execute(row)?;
         if let Some(links) = fields.and_then(|p| p.links.as_ref()) {

@@ -248,13 +248,13 @@ impl Todo {
                 let body = if processor.input == Input::Bodies { "b.bytes, b.zstd" } else { "NULL, NULL" };
                 let stored = if processor.input == Input::Bodies { "AND b.zstd IS NOT NULL" } else { "" };
                 format!(
-                    "SELECT p.url_id, p.fetched_at, p.url_id, u.url, p.final_url, p.status, p.content_type, p.title, e.text, \
+                    "SELECT p.url_id, coalesce(p.content_at, p.fetched_at), p.url_id, u.url, p.final_url, p.status, p.content_type, p.title, e.text, \
                        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000), {body} \
                      FROM page p JOIN url u ON u.url_id = p.url_id LEFT JOIN body b ON b.body_id = p.body_id \
                      LEFT JOIN page_extra e ON e.url_id = p.url_id \
                      LEFT JOIN processed m ON m.collection_id = ?1 AND m.record = p.url_id \
                      WHERE p.url_id > ?2 AND u.outcome = {ok} {stored} \
-                       AND (m.record IS NULL OR m.version <> p.fetched_at OR (m.failed AND ?3)) {} \
+                       AND (m.record IS NULL OR m.version <> coalesce(p.content_at, p.fetched_at) OR (m.failed AND ?3)) {} \
                      ORDER BY p.url_id LIMIT 1",
                     condition("p.url_id"),
                 )

@@ -188,7 +188,7 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
     type Row = (Option<i64>, Option<String>, Option<u64>, Option<Vec<u8>>, Option<Vec<u8>>);
     let row: Row = db
         .query_row(
-            "SELECT u.outcome, p.error_message, b.bytes, b.hash, b.zstd FROM url u \
+            "SELECT p.outcome, p.error_message, b.bytes, b.hash, b.zstd FROM url u \
              LEFT JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) WHERE u.key = ?1",
             params![url.key],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),

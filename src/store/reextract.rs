@@ -121,7 +121,7 @@ impl Rework {
     pub fn next(&self, after: UrlId) -> Result<Option<(Origin, PageJob, Vec<u8>)>> {
         // One at a time: no transaction stays open, so that a log that grows meanwhile can be emptied.
         let sql = format!(
-            "SELECT p.url_id, u.host_id, p.run_id, p.fetched_at, u.url, p.final_url, p.content_type, b.bytes, b.zstd {} \
+            "SELECT p.url_id, u.host_id, p.run_id, coalesce(p.content_at, p.fetched_at), u.url, p.final_url, p.content_type, b.bytes, b.zstd {} \
              AND b.zstd IS NOT NULL ORDER BY p.url_id LIMIT 1",
             pages(self.is_partial)
         );
@@ -320,7 +320,7 @@ fn pages(is_partial: bool) -> String {
     let wanted = if is_partial { "AND p.url_id IN temp.wanted" } else { "" };
     format!(
         "FROM page p JOIN url u ON u.url_id = p.url_id JOIN body b ON b.body_id = p.body_id \
-         WHERE p.url_id > ?1 AND u.outcome = {} AND u.host_id IS NOT NULL {wanted}",
+         WHERE p.url_id > ?1 AND p.outcome = {} AND u.host_id IS NOT NULL {wanted}",
         Outcome::Ok as i64
     )
 }

@@ -331,7 +331,7 @@ fn key(db: &Connection, table: &str) -> Result<Option<Key>, StoreError> {
 /// The columns of `pages` for every line of every list, also where its URL is still pending or was named before.
 const LINES: &str = "\
     SELECT u.url_id, u.url, f.name AS input_file, i.line AS input_line, i.columns AS input_columns, \
-           CASE WHEN coalesce(p.outcome, u.outcome) IS NOT 3 AND p.url_id IS NOT NULL THEN coalesce(p.final_url, u.url) END AS final_url, \
+           CASE WHEN p.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url, \
            CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed' WHEN 3 THEN 'rejected' \
                           WHEN 4 THEN 'quarantined' WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' \
                           ELSE 'pending' END AS outcome, \
