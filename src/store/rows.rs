@@ -316,14 +316,16 @@ fn host(table: &Table) -> Result<String, SelectError> {
     url.map(|url| format!("host_of({url})")).ok_or_else(|| SelectError::NoHost(table.name.clone()))
 }
 
-/// The key by which rows of `table` can be read in pieces: what is there does not change. Of pages that holds in a first
-/// run; a later one replaces them.
+/// The key by which rows of `table` can be read in pieces: what is there does not change. Of pages that does not hold
+/// while a later run replaces them.
 fn key(db: &Connection, table: &str) -> Result<Option<Key>, StoreError> {
-    let is_first = !db.prepare("SELECT 1 FROM run LIMIT 1 OFFSET 1")?.exists([])?;
+    let stays = !db
+        .prepare("SELECT 1 FROM run WHERE ended_by IS NOT 'completed' AND run_id > (SELECT min(run_id) FROM run)")?
+        .exists([])?;
     Ok(Some(match table {
-        "pages" | "links" | "tables" if is_first => Key { column: "url_id", bound: Bound::Pages },
+        "pages" | "links" | "tables" if stays => Key { column: "url_id", bound: Bound::Pages },
         "requests" | "attempts" => Key { column: "request_id", bound: Bound::Requests },
-        "extract_problems" if is_first => Key { column: "problem_id", bound: Bound::Problems },
+        "extract_problems" if stays => Key { column: "problem_id", bound: Bound::Problems },
         _ => return Ok(None),
     }))
 }

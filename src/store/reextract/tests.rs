@@ -37,7 +37,7 @@ impl Place {
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
                INSERT INTO url(url_id, key, url, host_id, outcome) SELECT i, randomblob(16), 'https://a.example/' || i, 1, 0 FROM n;
              INSERT INTO body(body_id, hash, bytes, zstd) SELECT url_id, randomblob(32), 1, iif(url_id < 9, x'00', NULL) FROM url;
-             INSERT INTO page(url_id, run_id, body_id, fetched_at) SELECT url_id, 1, url_id, url_id * 100 FROM url;",
+             INSERT INTO page(url_id, run_id, body_id, fetched_at, outcome) SELECT url_id, 1, url_id, url_id * 100, 0 FROM url;",
         )
         .expect("rows");
         let mut collections = Collections::declare(&db, &[products(), notes()], false).expect("collections");

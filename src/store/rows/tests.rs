@@ -23,8 +23,8 @@ impl Place {
         let path = folder.path().join("crawl.db");
         let db = open_for_writing(&path).expect("a store");
         db.execute_batch(
-            "INSERT INTO run(run_id, started_at, pid, last_at, seine_version, config) \
-               VALUES (1, 0, 1, 0, '', '{}'), (2, 0, 1, 0, '', '{}'); \
+            "INSERT INTO run(run_id, started_at, pid, last_at, seine_version, config, ended_by) \
+               VALUES (1, 0, 1, 0, '', '{}', 'completed'), (2, 0, 1, 0, '', '{}', 'completed'); \
              INSERT INTO host(host_id, name) VALUES (1, 'a.example'), (2, 'b.example'); \
              INSERT INTO file(file_id, name) VALUES (1, 'urls.csv');",
         )
@@ -43,8 +43,8 @@ impl Place {
                SELECT n, randomblob(16), 'https://' || iif(n % 2, 'a', 'b') || '.example/' || n, 1 + n % 2, \
                       iif(n % 10, 0, NULL), 1, 1, n FROM n; \
              INSERT INTO input(file_id, line, columns, url_id) SELECT 1, n, json_object('sku', 'x' || n), n FROM n; \
-             INSERT INTO page(url_id, run_id, title, fetched_at, status) \
-               SELECT n, 1 + (n > 100), hex(zeroblob(50)), n, 200 FROM n WHERE n % 10; \
+             INSERT INTO page(url_id, run_id, title, fetched_at, status, outcome) \
+               SELECT n, 1 + (n > 100), hex(zeroblob(50)), n, 200, 0 FROM n WHERE n % 10; \
              INSERT INTO page_link(url_id, links) SELECT n, '[[\"https://x/\",\"\",null],[\"https://y/\",\"\",null]]' \
                FROM n WHERE n % 10; \
              INSERT INTO request(url_id, run_id, host_id, kind, attempt, is_last, started_us, elapsed_ms, gap_ms, bytes) \
@@ -112,7 +112,7 @@ fn a_writer_is_not_held_up_and_what_it_commits_meanwhile_is_left_out() {
                     place.add(&writer, last + 1 + at, last + 1_000 + at);
                     writer.execute_batch("UPDATE url SET outcome = 0 WHERE url_id % 10 = 0 AND url_id <= 20000")?;
                     writer.execute_batch(
-                        "INSERT OR IGNORE INTO page(url_id, run_id, fetched_at) SELECT url_id, 2, 0 FROM url \
+                        "INSERT OR IGNORE INTO page(url_id, run_id, fetched_at, outcome) SELECT url_id, 2, 0, 0 FROM url \
                          WHERE url_id % 10 = 0 AND url_id <= 20000",
                     )?;
                     // The log starts anew only when nobody reads from it.
