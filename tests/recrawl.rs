@@ -82,6 +82,56 @@ fn the_second_run_asks_for_changes_and_keeps_what_was() {
 }
 
 #[test]
+fn a_page_is_fetched_whole_if_something_else_is_wanted_of_it() {
+    let ((site, _), place) = (site(), Place::new());
+    place.write("rules.toml", RULES);
+    place.list("urls.txt", site.urls(PAGES));
+    let not_modified = |arguments: &[&str]| {
+        let all = [&["urls.txt", "--delay", "0"], arguments].concat();
+        place.crawl(&all).run().expect(0);
+        place.store().number("SELECT sum(not_modified) FROM history WHERE run_id = (SELECT max(run_id) FROM runs)")
+    };
+    assert_eq!(not_modified(&["--method", "HEAD"]), 0);
+    assert_eq!(not_modified(&["--no-store-bodies"]), 0);
+    assert_eq!(not_modified(&[]), 0, "bodies are kept now");
+    assert_eq!(not_modified(&[]), PAGES as i64);
+    assert_eq!(not_modified(&["--config", "rules.toml"]), 0, "there are rules now");
+    assert_eq!(not_modified(&["--config", "rules.toml"]), PAGES as i64);
+    let store = place.store();
+    assert_eq!(store.number("SELECT count(*) FROM things"), PAGES as i64);
+    assert_eq!(store.number("SELECT count(*) FROM body WHERE zstd IS NULL"), 0);
+    store.assert_sound();
+}
+
+#[test]
+fn a_failed_fetch_takes_nothing_away_and_can_be_retried() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let of_site = Arc::clone(&fails);
+    let site = Site::new(move |request| match of_site.load(Ordering::SeqCst) {
+        0 if request.headers.contains_key("if-none-match") => Reply::status(304),
+        0 => Reply::html("<title>t</title><a href=/x>x</a>").header("ETag", "\"1\""),
+        _ => Reply::hang_up(),
+    });
+    let place = Place::new();
+    place.list("urls.txt", site.urls(3));
+    let arguments = ["urls.txt", "--delay", "0", "--retries", "0", "--host-failures", "0"];
+    place.crawl(&arguments).run().expect(0);
+    // A retry after a run of nothing but 304.
+    place.crawl(&arguments).run().expect(0);
+    place.seine(&["retry", "crawl.db", "--where", "url LIKE '%1'", "--delay", "0", "--ignore-robots"]).run().expect(0);
+    fails.store(1, Ordering::SeqCst);
+    place.crawl(&arguments).run().expect(1);
+    let store = place.store();
+    assert_eq!(store.number("SELECT count(*) FROM pages WHERE outcome = 'failed'"), 3);
+    assert_eq!(store.number("SELECT count(*) FROM links"), 3);
+    assert_eq!(store.number("SELECT min(bytes) FROM runs"), 0);
+    store.assert_sound();
+    let url = store.row("SELECT min(url) FROM pages");
+    let body = place.seine(&["cat", "crawl.db", &url]).run().expect(0).stdout;
+    assert!(body.starts_with(b"<title>t</title>"), "{}", String::from_utf8_lossy(&body));
+}
+
+#[test]
 fn what_is_fetched_again_can_be_chosen() {
     let ((site, version), place) = (site(), Place::new());
     place.list("urls.txt", site.urls(PAGES));

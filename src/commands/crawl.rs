@@ -87,6 +87,15 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
     Ok(settings)
 }
 
+/// What of pages these settings read and keep, as a hash: rules, extras, bodies.
+fn reading(settings: &Settings) -> [u8; 16] {
+    let Settings { collection, metadata, text, markdown, tables, store_bodies, .. } = settings;
+    let all = serde_json::json!([collection, metadata, text, markdown, tables, store_bodies]);
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(all.to_string().as_bytes()).as_bytes()[..16]);
+    hash
+}
+
 /// Takes the store and runs the crawl.
 ///
 /// # Errors
@@ -118,6 +127,7 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
+        reading: reading(settings),
         again: Again {
             only: settings.only,
             fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),

@@ -496,7 +496,7 @@ impl Visitor {
         let mut tail = Vec::new();
         head.not_modified = not_modified;
         if matches!(head.ending, Ending::Final { .. }) && !not_modified {
-            head.validators = validators_of(&head, &answer);
+            head.validators = validators_of(&head, &answer).filter(|_| self.settings.method == "GET");
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
             let page = Fetched {

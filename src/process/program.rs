@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::killpg;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid};
 
 use super::Signal;
@@ -137,12 +138,11 @@ impl Program {
                 }
             }
         }
-        // Its output is closed, so it is as good as gone; unless it only pretends.
-        while Instant::now() < deadline {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                self.ended = Some(status);
-                break;
-            }
+        // Its output is closed, so it is as good as gone; unless it only pretends. Not waited for yet: as long as it is
+        // not, its group cannot be another's, and what it has started goes with it.
+        let id = Pid::from_raw(self.child.id().cast_signed());
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while Instant::now() < deadline && matches!(waitid(Id::Pid(id), flags), Ok(WaitStatus::StillAlive)) {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.kill()

@@ -226,17 +226,18 @@ impl<'a> Host<'a> {
         if self.queue.backlog() > 0 {
             return Ok(false);
         }
-        if !self.lanes.iter().any(|lane| lane.is_fed && lane.tally.stopped.is_none())
-            || !self.lanes.iter().any(|lane| lane.has_worked)
-        {
-            return Ok(true);
-        }
-        // What was sent is seen once it is committed, and in the order it was sent.
+        // What was sent is seen once it is committed, and in the order it was sent; before that a writer's death may
+        // still lose it.
         for lane in &mut self.lanes {
             lane.forget_lasting()?;
             if !lane.sent.is_empty() {
                 return Ok(false);
             }
+        }
+        if !self.lanes.iter().any(|lane| lane.is_fed && lane.tally.stopped.is_none())
+            || !self.lanes.iter().any(|lane| lane.has_worked)
+        {
+            return Ok(true);
         }
         for lane in &mut self.lanes {
             lane.has_worked = false;

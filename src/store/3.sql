@@ -10,7 +10,8 @@ CREATE TABLE collection(
 -- One row per record. With a key it is the same record on whatever page it is found, and says what the page fetched
 -- last said of it; without, it belongs to its page and its place there.
 CREATE TABLE item(
-  item_id       INTEGER PRIMARY KEY,
+  -- Never reused: what was noted of an item that is gone is not of another.
+  item_id       INTEGER PRIMARY KEY AUTOINCREMENT,
   collection_id INTEGER NOT NULL REFERENCES collection,
   key           BLOB,                        -- 16 bytes, see record/items.rs
   url_id        INTEGER NOT NULL,

@@ -47,6 +47,12 @@ CREATE TABLE past_item(
 ALTER TABLE file ADD COLUMN read_in INTEGER;
 UPDATE file SET read_in = (SELECT max(run_id) FROM run) WHERE complete IS NOT NULL;
 
+-- Lines of it differ from an earlier reading, and its end was not reached since.
+ALTER TABLE file ADD COLUMN relisted INTEGER NOT NULL DEFAULT 0;
+
+-- What of pages a run reads and keeps: rules, extras, bodies. NULL: not known, or not always the same.
+ALTER TABLE run ADD COLUMN reading BLOB;
+
 -- URLs that have an outcome, by outcome: the counts of runs are of what each has done.
 CREATE TABLE total(outcome INTEGER PRIMARY KEY, urls INTEGER NOT NULL);
 INSERT INTO total SELECT outcome, count(*) FROM url WHERE outcome IS NOT NULL GROUP BY 1;

@@ -30,9 +30,7 @@ pub fn declare(db: &Connection, collection: &Collection) -> Result<i64, StoreErr
             collection_id
         }
         None => {
-            let taken =
-                db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?.exists([&collection.name])?;
-            if taken {
+            if is_taken(db, &collection.name)? {
                 return Err(StoreError::NameTaken(collection.name.clone()));
             }
             db.execute("INSERT INTO collection(name, declared) VALUES (?1, ?2)", params![collection.name, declared])?;
@@ -59,6 +57,33 @@ pub fn all(db: &Connection) -> Result<Vec<(i64, Collection)>, StoreError> {
         Ok((collection_id, collection))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Takes the views of collections away, before the schema changes.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn drop_views(db: &Connection, all: &[(i64, Collection)]) -> Result<(), StoreError> {
+    all.iter().try_for_each(|(_, collection)| {
+        Ok(db.execute_batch(&format!("DROP VIEW IF EXISTS {}", quoted(&collection.name)))?)
+    })
+}
+
+/// Lays them anew, of all whose names are not taken now: items of the others are in the view `items` only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn lay_views(db: &Connection, all: &[(i64, Collection)]) -> Result<(), StoreError> {
+    all.iter().try_for_each(|(collection_id, collection)| {
+        if is_taken(db, &collection.name)? {
+            return Ok(());
+        }
+        Ok(db.execute_batch(&view(*collection_id, collection))?)
+    })
+}
+
+fn is_taken(db: &Connection, name: &str) -> Result<bool, StoreError> {
+    Ok(db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?.exists([name])?)
 }
 
 /// The view of a collection: a column for each field, then [`OWN_COLUMNS`]. Lists and records are JSON text.

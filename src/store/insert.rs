@@ -61,6 +61,8 @@ pub struct Session {
     pub processors: Vec<Collection>,
     /// Which URLs of its lists are fetched again that earlier runs have fetched.
     pub again: Again,
+    /// What it reads and keeps of pages: where that is another than before, nothing is asked for only if it has changed.
+    pub reading: [u8; 16],
 }
 
 /// See [`Session::again`].
@@ -83,6 +85,7 @@ pub struct Store {
     /// What the open transaction adds.
     change: Change,
     collections: Collections,
+    reading: [u8; 16],
     again: Again,
     /// There are earlier runs.
     has_past: bool,
@@ -92,7 +95,7 @@ pub struct Store {
     host_ids: HashMap<String, (HostId, bool)>,
     /// Lists of which lines are in the store from an earlier reading.
     reread: Vec<bool>,
-    /// Lists with lines that differ from an earlier reading.
+    /// Lists of which it is written down that lines differ from an earlier reading.
     relisted: Vec<bool>,
     inserted_at: u64,
 }
@@ -159,15 +162,16 @@ impl Store {
         let (run_id, resumed, mut counts) = match last {
             Some((run_id, true, counts, _)) => {
                 transaction.execute(
-                    "UPDATE run SET ended_at = NULL, ended_by = NULL, pid = ?2, config = ?3 WHERE run_id = ?1",
-                    params![run_id, session.pid, session.config],
+                    "UPDATE run SET ended_at = NULL, ended_by = NULL, pid = ?2, config = ?3, reading = iif(reading = ?4, ?4, NULL) \
+                     WHERE run_id = ?1",
+                    params![run_id, session.pid, session.config, session.reading],
                 )?;
                 (run_id, true, counts)
             }
             _ => {
                 transaction.execute(
-                    "INSERT INTO run(started_at, pid, last_at, seine_version, config) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![now, session.pid, last_activity_at, env!("CARGO_PKG_VERSION"), session.config],
+                    "INSERT INTO run(started_at, pid, last_at, seine_version, config, reading) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![now, session.pid, last_activity_at, env!("CARGO_PKG_VERSION"), session.config, session.reading],
                 )?;
                 (transaction.last_insert_rowid(), false, Counts::default())
             }
@@ -216,6 +220,7 @@ impl Store {
             counts,
             change: Change::default(),
             collections,
+            reading: session.reading,
             again: session.again,
             has_past,
             processors,
@@ -249,6 +254,7 @@ impl Store {
                 let _ = self.db.execute_batch("ROLLBACK");
                 self.host_ids.clear();
                 self.collections.forget();
+                self.relisted.fill(false);
             }
         }
         result
@@ -346,7 +352,8 @@ impl Store {
             if !new && entry.archived_at.is_some() {
                 self.statement(
                     "UPDATE url SET archived_at = ?2 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
-                       AND line = ?4 AND archived_at IS NOT ?2",
+                       AND line = ?4 AND archived_at IS NOT ?2 \
+                       AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
                 )?
                 .execute(params![url_id, entry.archived_at, file_id, entry.line])?;
             }
@@ -444,7 +451,11 @@ impl Store {
              AND (url_id, raw_url, columns) IS NOT (?5, ?3, ?4)",
         )?
         .execute(row)?;
-        self.relisted[file] |= earlier != url_id;
+        if earlier != url_id && !self.relisted[file] {
+            // Written down: the end of the list may be reached by another writer.
+            self.statement("UPDATE file SET relisted = 1 WHERE file_id = ?1")?.execute([file_id])?;
+            self.relisted[file] = true;
+        }
         Ok(true)
     }
 
@@ -466,7 +477,9 @@ impl Store {
     pub fn import_end(&mut self, file: usize, lines: u64) -> Result<()> {
         let (file_id, list) = &self.lists[file];
         let cut = self.db.execute("DELETE FROM input WHERE file_id = ?1 AND line > ?2", params![file_id, lines])?;
-        if cut > 0 || self.relisted[file] {
+        let relisted: bool =
+            self.db.query_row("SELECT relisted FROM file WHERE file_id = ?1", [file_id], |row| row.get(0))?;
+        if cut > 0 || relisted {
             let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
             let has_page = "url_id IN (SELECT url_id FROM page)";
             let gone = self.db.execute(&format!("DELETE FROM url {unnamed} AND NOT {has_page}"), [])?;
@@ -494,7 +507,7 @@ impl Store {
             )?;
         }
         self.db.execute(
-            "UPDATE file SET complete = ?2, lines = ?3, read_in = ?4 WHERE file_id = ?1",
+            "UPDATE file SET complete = ?2, lines = ?3, read_in = ?4, relisted = 0 WHERE file_id = ?1",
             params![file_id, list.fingerprint, lines, self.run_id],
         )?;
         self.relisted[file] = false;
@@ -828,6 +841,10 @@ impl Store {
 
     pub(super) fn has_past(&self) -> bool {
         self.has_past
+    }
+
+    pub(super) fn reading(&self) -> &[u8; 16] {
+        &self.reading
     }
 
     /// Ends the run and leaves one tidy file. A run that found nothing to do leaves no row.

@@ -79,11 +79,14 @@ impl Collections {
         }
         for count in found.counts.iter().filter(|count| count.field.is_none()) {
             if let Some((collection_id, _)) = self.rows.get(usize::from(count.collection)) {
-                // What the page had when it was fetched before and has no more.
+                // What the page had when it was fetched before and has no more. (Answers of an archive have its times.)
+                let of_it = found.items.iter().filter(|item| item.collection == count.collection);
+                let last = of_it.map(|item| i64::from(item.number)).max().unwrap_or(-1);
                 db.prepare_cached(
-                    "DELETE FROM item WHERE url_id = ?1 AND collection_id = ?2 AND key IS NULL AND last_seen < ?3",
+                    "DELETE FROM item WHERE url_id = ?1 AND collection_id = ?2 AND key IS NULL \
+                       AND (last_seen < ?3 OR number > ?4)",
                 )?
-                .execute(params![of.url_id, collection_id, of.fetched_at])?;
+                .execute(params![of.url_id, collection_id, of.fetched_at, last])?;
             }
         }
         for problem in &found.problems {

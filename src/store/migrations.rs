@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::StoreError;
+use super::{StoreError, collections};
 use crate::record::dedup::dedup_text;
 use crate::record::{KeyKind, url_key};
 
@@ -22,6 +22,9 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("3.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("4.sql"), then: |_| Ok(()) },
 ];
+
+/// The version that brought collections.
+const FIRST_WITH_COLLECTIONS: usize = 3;
 
 /// The version this program writes.
 pub const VERSION: usize = STEPS.len();
@@ -72,11 +75,15 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let transaction = db.transaction()?;
+    // Views of collections belong to the program too, and their names may have become its own.
+    let of_collections = if found >= FIRST_WITH_COLLECTIONS { collections::all(&transaction)? } else { Vec::new() };
+    collections::drop_views(&transaction, &of_collections)?;
     for step in steps {
         transaction.execute_batch(step.sql)?;
         (step.then)(&transaction)?;
     }
     transaction.execute_batch(VIEWS)?;
+    collections::lay_views(&transaction, &of_collections)?;
     transaction.pragma_update(None, "user_version", VERSION as i64)?;
     transaction.commit()?;
     Ok(())

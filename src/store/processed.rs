@@ -31,13 +31,21 @@ pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Res
     if earlier.is_some_and(|(earlier, _, had_failed)| earlier == *version && !had_failed) {
         return Ok(false);
     }
-    let Some((run_id, fetched_at)) = db
-        .prepare_cached("SELECT run_id, fetched_at FROM page WHERE url_id = ?1")?
-        .query_row([url_id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-        .optional()?
-    else {
-        // Its page was made pending again meanwhile, and will come anew.
-        return Ok(false);
+    // An item may outlive the page it was found on, until that comes anew.
+    let (table, column, id) = if *is_item { ("item", "item_id", *record) } else { ("page", "url_id", *url_id) };
+    let time = if *is_item { "last_seen" } else { "fetched_at" };
+    let origin = db
+        .prepare_cached(&format!("SELECT run_id, {time} FROM {table} WHERE {column} = ?1"))?
+        .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let Some((run_id, fetched_at)) = origin else {
+        // What it was made of is gone or will come anew, as another version: the answer is to nothing, and done.
+        db.prepare_cached(
+            "INSERT INTO processed(collection_id, record, version, items, failed) VALUES (?1, ?2, ?3, 0, 0) \
+             ON CONFLICT DO UPDATE SET version = excluded.version",
+        )?
+        .execute(params![collection_id, record, version])?;
+        return Ok(true);
     };
     let key = |number: usize| item_key(&format!("[{record},{number}]"));
     let answered = answer.as_ref().map_or(&[][..], Vec::as_slice);

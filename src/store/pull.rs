@@ -60,21 +60,23 @@ impl Store {
         let (host, hold_until) = self
             .statement("SELECT name, hold_until FROM host WHERE host_id = ?1")?
             .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
-        // A first crawl has nothing to be asked for again.
+        // A first crawl has nothing to be asked for again; a page that was read in another way, or has no body, cannot
+        // stand for what is wanted now.
         let sql = if self.has_past() {
             "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
                iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified \
              FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
+               AND p.body_id IS NOT NULL AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?4) \
              WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
         } else {
             "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
                iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL \
              FROM url INDEXED BY frontier \
-             WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 ORDER BY url_id LIMIT ?3"
+             WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 AND ?4 IS NOT NULL ORDER BY url_id LIMIT ?3"
         };
         let mut urls = self
             .statement(sql)?
-            .query_map(params![host_id, after, u64::from(limit) + 1], |row| {
+            .query_map(params![host_id, after, u64::from(limit) + 1, self.reading()], |row| {
                 let validators = Validators { etag: row.get(7)?, last_modified: row.get(8)? };
                 Ok(Candidate {
                     validators: (validators != Validators::default()).then(|| Box::new(validators)),

@@ -197,7 +197,21 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
         .map_err(StoreError::from)?
         .ok_or_else(unknown)?;
     let no_body = |why: &str| CatError::NoBody { url: url.url.clone(), why: why.to_owned() };
-    let (bytes, hash, zstd) = match row {
+    // What a failed fetch could not bring anew is still there of the one before.
+    let earlier = match row {
+        (Some(_), _, None, ..) => db
+            .query_row(
+                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM url u JOIN past_page h USING(url_id) \
+                 JOIN body b USING(body_id) WHERE u.key = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL \
+                 ORDER BY h.fetched_at DESC LIMIT 1",
+                params![url.key],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            )
+            .optional()
+            .map_err(StoreError::from)?,
+        _ => None,
+    };
+    let (bytes, hash, zstd) = match earlier.unwrap_or(row) {
         (None, ..) => return Err(no_body("it is still pending")),
         (_, Some(error), None, ..) => return Err(no_body(&error)),
         (_, None, None, ..) => return Err(no_body("the answer was empty")),

@@ -233,7 +233,9 @@ impl Rework {
         let report = self.report()?;
         if self.writes {
             self.db.execute_batch(REPLACE)?;
-            if !self.is_partial {
+            // Of earlier runs only a part of the pages is still here.
+            let has_past = self.db.prepare("SELECT 1 FROM run LIMIT 1 OFFSET 1")?.exists([])?;
+            if !self.is_partial && !has_past {
                 self.db.execute_batch(REPLACE_RATES)?;
             }
         }

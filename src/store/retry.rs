@@ -26,7 +26,11 @@ pub enum ConditionError {
 /// [`ConditionError`]
 pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
     check(db, condition)?;
-    let sql = format!("SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {}", is_named(condition));
+    let sql = format!(
+        "SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {} \
+         AND url_id NOT IN (SELECT url_id FROM url WHERE outcome IS NULL)",
+        is_named(condition)
+    );
     db.query_row(&sql, [], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
 }
 
@@ -83,7 +87,8 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     transaction.execute(
         &format!(
             "INSERT INTO temp.again \
-             SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), coalesce(b.bytes, 0) \
+             SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), \
+                    iif(p.not_modified, 0, coalesce(b.bytes, 0)) \
              FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
              WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id IS NOT NULL AND u.{}",
             is_named(condition)
@@ -92,13 +97,13 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     )?;
     let columns = Outcome::ALL.map(|outcome| {
         let (name, number) = (outcome.name(), outcome as i64);
-        format!("{name} = {name} - (SELECT count(*) FILTER (WHERE outcome = {number}) FROM of_run)")
+        format!("{name} = max(0, {name} - (SELECT count(*) FILTER (WHERE outcome = {number}) FROM of_run))")
     });
     for run_id in column(&transaction, "SELECT DISTINCT run_id FROM temp.again")? {
         transaction.execute(
             &format!(
                 "WITH of_run AS MATERIALIZED (SELECT outcome, bytes FROM temp.again WHERE run_id = ?1) \
-                 UPDATE run SET {}, bytes = bytes - (SELECT coalesce(sum(bytes), 0) FROM of_run) WHERE run_id = ?1",
+                 UPDATE run SET {}, bytes = max(0, bytes - (SELECT coalesce(sum(bytes), 0) FROM of_run)) WHERE run_id = ?1",
                 columns.join(", ")
             ),
             [run_id],

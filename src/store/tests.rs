@@ -39,6 +39,7 @@ impl Place {
             lists: lists.collect(),
             collections: Vec::new(),
             again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
+            reading: [0; 16],
             processors: Vec::new(),
         };
         Store::open(&self.path, &session).expect("a store")
@@ -566,6 +567,7 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         lists: Vec::new(),
         collections: Vec::new(),
         again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
+        reading: [0; 16],
         processors: Vec::new(),
     };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
