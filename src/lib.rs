@@ -15,7 +15,7 @@
 //!              │  page queue (one framed Unix  │         │ connection that  │
 //!              └───────────────┴──── stream each) ──────►│ writes           │
 //!                                                        └──────┬───────────┘
-//!                                                           crawl.db (WAL) ◄── seine status / cat, any SQLite reader
+//!                                                           crawl.db (WAL) ◄── seine export / sql, any SQLite reader
 //! ```
 //!
 //! # The life of one URL
@@ -31,29 +31,43 @@
 //! 6. [`fetcher::http`] requests it, of addresses that may be connected to; a redirect to another host goes back to the
 //!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host.
 //!    What an archive has is read there instead, without 5 and without regard for anybody's pace.
-//! 7. The status row names it while [`extract`] turns bytes into fields and links: should that kill the process, it is
-//!    known what did. Twice is enough for *quarantine*.
+//!    What an earlier run has fetched is asked for with the validators of its answer, and may be *not modified*.
+//! 7. The status row names it while [`extract`] turns bytes into fields, links and the items of [`extract::rules`]: should
+//!    that kill the process, it is known what did. Twice is enough for *quarantine*.
 //! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
-//! 9. [`writer`] adds it to a batch; page, links, body and the URL's outcome are committed in one transaction.
+//! 9. [`writer`] adds it to a batch; page, links, items, body and the URL's outcome are committed in one transaction. What
+//!    the page was before becomes history.
 //! 10. After COMMIT the supervisor hears of it: the lease is closed, the window opens, progress moves.
 //! 11. Nothing pending, nothing leased, lists read: fetchers drain, the writer sees every queue's end, closes the
 //!     store; the supervisor reaps all and prints the summary.
+//!
+//! # What comes after
+//!
+//! ```text
+//! extract:  S ─► W (store) ── page, compressed ──► E0, E1 … (rules) ── items ──► W: temp tables, compare, one COMMIT
+//! process:  S ─► P (read-only) ── JSON line ──► the user's programs ── JSON line ──► P ── queue ──► W: items + mark, one COMMIT
+//! export:   rows of one snapshot ──► a temporary file ──► its name
+//! ```
+//!
+//! [`reextract`] applies rules again to stored pages, [`processors`] puts records through programs of the user's, beside a
+//! crawl or later; [`pool`] is the plan of who has what. The store is the queue between them all.
 //!
 //! # Who waits for whom
 //!
 //! Fetchers wait for the writer, the writer for the disk, and nobody else for anybody: so nothing can deadlock. The
 //! supervisor never blocks on a write and always reads. A fetcher's questions to the store go by way of the supervisor
 //! and keep only the host waiting that they are about. Nothing on disk is ever "leased": what has no outcome is
-//! pending, so after any crash there is nothing to repair.
+//! pending, so after any crash there is nothing to repair. E waits for W, P for W and its programs, likewise.
 //!
 //! # Who may use whom
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one; they hand rows of the
-//! store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers. The supervisor
-//! sees no tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no
-//! network and no clock.
+//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one; they
+//! hand rows of the store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers.
+//! `{reextract, processors} → store, process, protocol`; neither sees rusqlite or the network. The supervisor sees no
+//! tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network
+//! and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
 
 pub mod archive;
