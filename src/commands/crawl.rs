@@ -174,8 +174,10 @@ pub fn lock(db: &Path) -> Result<StoreLock> {
     let deadline = Instant::now() + ORPHAN_PATIENCE;
     loop {
         match StoreLock::acquire(db) {
-            Err(LockError::Held { owner: Some(owner), .. })
-                if title::role_of(owner) == Some(title::Role::Writer) && Instant::now() < deadline =>
+            // One that was found by nobody has most likely just ended.
+            Err(LockError::Held { owner, .. })
+                if owner.is_none_or(|owner| title::role_of(owner) == Some(title::Role::Writer))
+                    && Instant::now() < deadline =>
             {
                 std::thread::sleep(Duration::from_millis(20));
             }
