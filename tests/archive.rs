@@ -87,6 +87,7 @@ fn pages_of_an_archive_are_recorded_as_if_the_sites_had_just_sent_them() {
         response("http://b.test/busy", answer("HTTP/1.1 503 Busy\nRetry-After: 1000", "")),
         record("resource", "https://b.test/data", "Content-Type: application/json\r\n", "{}"),
         record("revisit", "http://b.test/again", payload, answer("HTTP/1.1 200 OK", "")),
+        record("revisit", "http://b.test/lost", payload, answer("HTTP/1.1 404 No\nContent-Type: text/html", "")),
         record("revisit", "http://b.test/lone", "WARC-Payload-Digest: sha1:BBBB\r\n", answer("HTTP/1.1 200 OK", "")),
         response("http://a.test/", page("another")),
         record("metadata", "http://a.test/", "", "x"),
@@ -98,7 +99,7 @@ fn pages_of_an_archive_are_recorded_as_if_the_sites_had_just_sent_them() {
         let ended = place.crawl(&["--from-warc", name, "--db", &db, "--json"]).run().expect(0);
         let ended = ended.says("1 revisit records refer to no response");
         let summary = ended.json();
-        assert_eq!((&summary["lines"], &summary["urls"]), (&12.into(), &11.into()), "one URL is there twice");
+        assert_eq!((&summary["lines"], &summary["urls"]), (&13.into(), &12.into()), "one URL is there twice");
         let store = support::Store::open(&place.path(&db));
         assert_eq!(
             store.rows("SELECT url, outcome, status, title, charset, attempts FROM pages ORDER BY url"),
@@ -112,6 +113,7 @@ fn pages_of_an_archive_are_recorded_as_if_the_sites_had_just_sent_them() {
                 "http://b.test/again|ok|200|one|UTF-8|0",
                 "http://b.test/busy|http_error|503|-|-|0",
                 "http://b.test/gone|http_error|404|-|-|0",
+                "http://b.test/lost|http_error|404|one|UTF-8|0",
                 "http://b.test/moved|http_error|301|-|-|0",
                 "https://b.test/data|ok|200|-|-|0",
             ],

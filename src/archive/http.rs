@@ -4,6 +4,9 @@
 //! undo them and keep the headers, some rename those (`X-Crawler-…`, `x-orig-…`). So a header is believed only if the
 //! bytes agree with it.
 
+/// The first bytes of gzip and zstd.
+const MAGICS: [&[u8]; 2] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
+
 /// Most header fields of an answer; later ones are passed over.
 const MAX_FIELDS: usize = 1000;
 
@@ -78,9 +81,18 @@ impl Message<'_> {
         }
         let expected =
             self.values("content-length").next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-        // With chunks undone and the header kept, a length says nothing.
-        let is_whole = is_chunked || expected.is_none_or(|expected: u64| self.body.len() as u64 >= expected);
+        let is_whole =
+            !self.length_counts(is_chunked) || expected.is_none_or(|expected: u64| self.body.len() as u64 >= expected);
         (self.body.to_vec(), is_whole)
+    }
+
+    /// Whether `Content-Length` is the length of this body, if the archive has all of it.
+    fn length_counts(&self, is_chunked: bool) -> bool {
+        // Of what a GET would have got (RFC 9110 section 8.6): of the method nothing is known here.
+        let has_none = matches!(self.status, 204 | 304) || self.body.is_empty();
+        // With chunks or codings undone and the headers kept, a length says nothing.
+        let is_coded = self.values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity"));
+        !is_chunked && !has_none && (!is_coded || MAGICS.iter().any(|magic| self.body.starts_with(magic)))
     }
 }
 
@@ -100,30 +112,58 @@ fn status(line: &[u8]) -> Option<u16> {
     (100..1000).contains(&status).then_some(status)
 }
 
-/// The data of chunks (RFC 9112 section 7.1) and whether the last one is there; `None` if these are no chunks.
+/// The data of chunks (RFC 9112 section 7.1) and whether the last one is there; `None` if these are no chunks: a body
+/// with its chunks undone can begin with a number too.
 fn unchunked(body: &[u8]) -> Option<(Vec<u8>, bool)> {
     let mut data = Vec::with_capacity(body.len());
     let mut rest = body;
-    let mut is_first = true;
     loop {
-        let Some((head, after)) = line(rest) else { return (!is_first).then_some((data, false)) };
-        let digits = head.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        let size = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
-        let Some(size) = size.filter(|_| digits.len() <= 8) else {
-            return (!is_first).then_some((data, false));
+        let Some((head, after)) = crlf_line(rest) else {
+            // Cut within the size of a further chunk, or before it.
+            let is_cut = rest.len() < body.len() && rest.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'\r');
+            return is_cut.then_some((data, false));
         };
+        let size = size(head)?;
         if size == 0 {
-            return Some((data, true));
+            return is_trailer(after).then_some((data, true));
         }
-        is_first = false;
-        let chunk = &after[..after.len().min(size)];
-        data.extend_from_slice(chunk);
-        if chunk.len() < size {
+        let Some((chunk, after)) = after.split_at_checked(size) else {
+            data.extend_from_slice(after);
             return Some((data, false));
+        };
+        data.extend_from_slice(chunk);
+        match after.strip_prefix(b"\r\n") {
+            Some(after) => rest = after,
+            None => return matches!(after, b"" | b"\r").then_some((data, false)),
         }
-        rest = &after[size..];
-        rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest);
     }
+}
+
+/// The size in the line before a chunk.
+fn size(line: &[u8]) -> Option<usize> {
+    let digits = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_size = (1..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
+    usize::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_size)?, 16).ok()
+}
+
+/// Whether `bytes` are what follows the last chunk: fields and an empty line.
+fn is_trailer(mut bytes: &[u8]) -> bool {
+    while let Some((line, after)) = crlf_line(bytes) {
+        if line.is_empty() {
+            return after.is_empty();
+        }
+        if !line.contains(&b':') {
+            return false;
+        }
+        bytes = after;
+    }
+    false
+}
+
+/// As [`line`], of lines that end as those of the protocol must.
+fn crlf_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memmem::find(bytes, b"\r\n")?;
+    Some((&bytes[..end], &bytes[end + 2..]))
 }
 
 #[cfg(test)]
@@ -163,11 +203,21 @@ mod tests {
             ("Content-Length: 4\r\n", "abc", ("abc", false)),
             // Of the body as it was compressed.
             ("Content-Length: 2\r\n", "abc", ("abc", true)),
-            ("Transfer-Encoding: chunked\r\n", "2;x=y\r\nab\r\n1\nc\r\n0\r\n\r\n", ("abc", true)),
+            ("Transfer-Encoding: chunked\r\n", "2;x=y\r\nab\r\n1\r\nc\r\n0\r\nA: b\r\n\r\n", ("abc", true)),
             ("Transfer-Encoding: gzip, Chunked\r\n", "2\r\nab\r\n", ("ab", false)),
             ("Transfer-Encoding: chunked\r\n", "5\r\nab", ("ab", false)),
             ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n", ("", true)),
+            ("Transfer-Encoding: chunked\r\n", "2\r\nab\r\n1", ("ab", false)),
             // Undone by who wrote the archive.
+            ("Transfer-Encoding: chunked\r\n", "0\n1\n2\n", ("0\n1\n2\n", true)),
+            ("Transfer-Encoding: chunked\r\n", "0\r\n1\r\n", ("0\r\n1\r\n", true)),
+            ("Transfer-Encoding: chunked\r\n", "1\r\n22\r\n", ("1\r\n22\r\n", true)),
+            ("Transfer-Encoding: chunked\r\n", "2\r\nab\r\n0\r\n\r\nc", ("2\r\nab\r\n0\r\n\r\nc", true)),
+            ("Content-Encoding: br\r\nContent-Length: 9\r\n", "abc", ("abc", true)),
+            ("Content-Encoding: gzip\r\nContent-Length: 9\r\n", "abc", ("abc", true)),
+            ("Content-Encoding: identity\r\nContent-Length: 9\r\n", "abc", ("abc", false)),
+            // That of a HEAD.
+            ("Content-Length: 9\r\n", "", ("", true)),
             ("Transfer-Encoding: chunked\r\nContent-Length: 99\r\n", "<html>\n", ("<html>\n", true)),
             ("X-Crawler-Transfer-Encoding: chunked\r\n", "2\r\nab\r\n", ("2\r\nab\r\n", true)),
             ("Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\nab\r\n", ("ffffffffffffffff\r\nab\r\n", true)),
@@ -175,5 +225,8 @@ mod tests {
             let found = payload(&format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}"));
             assert_eq!((found.0.as_str(), found.1), expected, "{head}{body}");
         }
+        let block = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\x1f\x8b\x08";
+        assert!(!parse(block).unwrap().payload().1, "it is coded, so its length counts");
+        assert_eq!(payload("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n\n"), ("\n".to_owned(), true));
     }
 }

@@ -23,6 +23,9 @@ const MOST_BEHIND: u64 = 16;
 /// Largest zstd window, as a power of two.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
+/// Beginnings of records in a row that are none, after which no further one is tried.
+const MOST_LOST: u32 = 1000;
+
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 /// The skippable frame that holds a dictionary for all others (WARC zstd).
@@ -339,6 +342,8 @@ pub struct Scan {
     at: u64,
     /// What made a record unreadable that nobody has heard of, and where; the first one.
     lost: Option<(u64, Damage)>,
+    /// Such records since the last readable one.
+    lost_in_a_row: u32,
 }
 
 enum State {
@@ -359,7 +364,7 @@ impl Scan {
     pub fn new(file: File) -> Result<Self, Damage> {
         let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let format = Format::of(&mut file)?;
-        Ok(Self { format, state: State::Before(file), at: 0, lost: None })
+        Ok(Self { format, state: State::Before(file), at: 0, lost: None, lost_in_a_row: 0 })
     }
 
     /// The head of the next record. Takes a bounded time. A record whose head is readable is handed out, whatever the
@@ -367,7 +372,7 @@ impl Scan {
     ///
     /// # Errors
     /// [`Damage`] and the byte where it is, if the archive cannot be read on; at the end, if records were passed over
-    /// because of it. Then it has ended.
+    /// because of it. Then it has ended; so it has after very many beginnings in a row that were none.
     #[allow(clippy::should_implement_trait, reason = "a step is no item: it may say that there is none yet")]
     pub fn next(&mut self) -> Result<Found, (u64, Damage)> {
         match self.step() {
@@ -413,6 +418,7 @@ impl Scan {
         let mut unpacked = self.format.unpack(file)?;
         match head(&mut unpacked, self.at) {
             Ok((head, head_bytes, ahead)) => {
+                self.lost_in_a_row = 0;
                 self.state = if self.format.packing == Packing::Plain {
                     let mut file = unpacked.into_file();
                     seek(&mut file, self.at.saturating_add(head_bytes).saturating_add(head.block_bytes))?;
@@ -430,6 +436,10 @@ impl Scan {
                     Unreadable::Io(error) => self.format.damage(error),
                 };
                 self.lost.get_or_insert((self.at, damage));
+                self.lost_in_a_row += 1;
+                if self.lost_in_a_row == MOST_LOST {
+                    return Ok(Found::End);
+                }
                 self.lose(unpacked.into_file())
             }
         }

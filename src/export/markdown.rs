@@ -62,14 +62,17 @@ impl Markdown {
             empty if empty == "_" => "index".to_owned(),
             name => name,
         };
-        let path = folder.join(format!("{name}.md"));
-        match File::create_new(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let path = folder.join(format!("{name}-{url_id}.md"));
-                Ok((File::create_new(&path).map_err(failed(&path))?, path))
+        let second = format!("{name}-{url_id}");
+        // Even the second may be the name of another page.
+        let further = (2..).map(|number: u64| format!("{second}-{number}"));
+        for name in [name, second.clone()].into_iter().chain(further) {
+            let path = folder.join(format!("{name}.md"));
+            match File::create_new(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => return Ok((other.map_err(failed(&path))?, path)),
             }
-            other => Ok((other.map_err(failed(&path))?, path)),
         }
+        Err(failed(&folder)(io::ErrorKind::AlreadyExists.into()))
     }
 }
 
@@ -124,20 +127,34 @@ impl Sink for Markdown {
 fn front_matter(page: &mut Vec<u8>, column: &Column, value: &Cell<'_>) -> io::Result<()> {
     let Some(text) = cell::text(value) else { return Ok(()) };
     let is_plain = column.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_plain {
-        page.extend_from_slice(column.name.as_bytes());
-    } else {
-        serde_json::to_writer(&mut *page, &column.name)?;
-    }
+    let name = if is_plain { column.name.clone() } else { serde_json::to_string(&column.name)? };
+    printable(page, &name);
     page.extend_from_slice(b": ");
     let is_json = matches!(column.kind, ColumnType::Json | ColumnType::List(_) | ColumnType::Record(_));
     match value {
         Cell::Text(_) if is_json && serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
-            page.extend(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+            // Within JSON they are blanks.
+            printable(page, &text.replace(['\n', '\r'], " "));
         }
         Cell::Integer(_) | Cell::Real(_) => page.extend_from_slice(text.as_bytes()),
-        _ => serde_json::to_writer(&mut *page, &text)?,
+        _ => printable(page, &serde_json::to_string(&text)?),
     }
     page.push(b'\n');
     Ok(())
+}
+
+/// Writes JSON; characters that it may have in strings and YAML may not, or takes for line ends, as escapes.
+fn printable(page: &mut Vec<u8>, json: &str) {
+    for piece in json.split_inclusive(is_escaped) {
+        let last = piece.chars().next_back().filter(|&c| is_escaped(c));
+        page.extend_from_slice(&piece.as_bytes()[..piece.len() - last.map_or(0, char::len_utf8)]);
+        if let Some(c) = last {
+            page.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+        }
+    }
+}
+
+/// YAML 1.2.2 sections 5.1 (printable characters) and 5.4 (line ends of YAML 1.1).
+fn is_escaped(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -47,11 +47,9 @@ impl Show {
                 *width = (*width).max(shown.text.width());
             }
         }
-        // Whoever is not a terminal can scroll.
-        if self.terminal.is_some() {
-            let last = widths.len().saturating_sub(1);
-            widths[..last].iter_mut().for_each(|width| *width = (*width).min(MAX_WIDTH));
-        }
+        // The last column of a terminal takes what is left; whoever is none can scroll, so longer values run over.
+        let capped = if self.terminal.is_some() { widths.len().saturating_sub(1) } else { widths.len() };
+        widths[..capped].iter_mut().for_each(|width| *width = (*width).min(MAX_WIDTH));
         let header = self.names.iter().map(|name| Shown { text: name.clone(), is_number: false }).collect::<Vec<_>>();
         let rule = widths.iter().map(|&width| Shown { text: "-".repeat(width), is_number: false }).collect::<Vec<_>>();
         let waiting = std::mem::take(&mut self.waiting);

@@ -1,6 +1,7 @@
 //! A folder of files: one for each table, or for each group of its rows. One file is open at a time.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use super::target::{Folder, Output};
 use super::{Cell, ExportError, Finished, Format, Result, Sink, Style, cell, sink};
@@ -34,6 +35,7 @@ pub struct Split {
     columns: Vec<Column>,
     open: Option<Open>,
     parts: u64,
+    taken: Taken,
     finished: Finished,
 }
 
@@ -56,6 +58,7 @@ impl Split {
             columns: Vec::new(),
             open: None,
             parts: 0,
+            taken: Taken::default(),
             finished: Finished::default(),
         }
     }
@@ -75,7 +78,7 @@ impl Split {
             folder.push(file_name(&self.table, MAX_NAME));
             std::fs::create_dir_all(&folder).map_err(|source| ExportError::File { path: folder.clone(), source })?;
         }
-        let path = free(folder, &file_name(&name, MAX_NAME), self.format.extension());
+        let path = self.taken.free(&folder, &file_name(&name, MAX_NAME), self.format.extension());
         let mut sink = sink(self.format, Output::file(&path, None)?, self.style)?;
         sink.table(&self.table, &self.columns)?;
         self.open = Some(Open { sink, group, rows: 0 });
@@ -125,15 +128,26 @@ impl Sink for Split {
     }
 }
 
-/// A path in `folder` at which nothing is yet.
-fn free(folder: PathBuf, name: &str, extension: &str) -> PathBuf {
-    let mut path = folder.join(format!("{name}.{extension}"));
-    let mut number = 1;
-    while path.exists() {
-        number += 1;
-        path = folder.join(format!("{name}-{number}.{extension}"));
+/// Paths that more than one file was to have, with the last number that one of these got.
+#[derive(Default)]
+struct Taken(HashMap<PathBuf, u64>);
+
+impl Taken {
+    /// A path in `folder` at which nothing is yet.
+    fn free(&mut self, folder: &Path, name: &str, extension: &str) -> PathBuf {
+        let wanted = folder.join(format!("{name}.{extension}"));
+        if !wanted.exists() {
+            return wanted;
+        }
+        let number = self.0.entry(wanted).or_insert(1);
+        loop {
+            *number += 1;
+            let path = folder.join(format!("{name}-{number}.{extension}"));
+            if !path.exists() {
+                return path;
+            }
+        }
     }
-    path
 }
 
 /// `text` as the name of a file: letters, digits, `.`, `-` and `_`, at most `max_bytes`, never hidden or a way out.

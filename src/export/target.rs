@@ -1,7 +1,7 @@
 //! Where an export goes: a file that is whole or not there, standard output, a folder that is whole or not there.
 //!
 //! A file is written under another name beside the one it is to have, synced and renamed: whoever looks at the name
-//! finds the earlier export or the new one, whatever happens. A process that is killed leaves `.NAME.PID.partial`.
+//! finds the earlier export or the new one, whatever happens. A process that is killed leaves `.NAME.XXXXXX.partial`.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
@@ -74,8 +74,7 @@ impl Output {
             let file = file.map_err(|source| ExportError::File { path: path.into(), source })?;
             return Self::new(Raw::File(file), Place::There, packing);
         }
-        let partial = Partial::beside(path)?;
-        let file = File::create_new(&partial.path).map_err(|source| partial.error(source))?;
+        let (file, partial) = Partial::beside(path, |path| File::create_new(path))?;
         if let Some(found) = found {
             // Who could not read the earlier one cannot read this one.
             file.set_permissions(found.permissions()).map_err(|source| partial.error(source))?;
@@ -207,8 +206,7 @@ impl Folder {
             }
             _ => {}
         }
-        let partial = Partial::beside(path)?;
-        fs::create_dir(&partial.path).map_err(|source| partial.error(source))?;
+        let ((), partial) = Partial::beside(path, |path| fs::create_dir(path))?;
         Ok(Self { partial })
     }
 
@@ -236,22 +234,25 @@ struct Partial {
 }
 
 impl Partial {
-    fn beside(wanted: &Path) -> Result<Self> {
+    /// What `make` makes beside `wanted`, under a name that nothing had before.
+    fn beside<T>(wanted: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<(T, Self)> {
         // A link is followed, so that what it names is replaced, not the link.
         let wanted = fs::canonicalize(wanted).unwrap_or_else(|_| wanted.to_owned());
         let nameless = || io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a file");
         let name = wanted.file_name().ok_or_else(|| ExportError::File { path: wanted.clone(), source: nameless() })?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.partial", std::process::id()));
-        let path = wanted.with_file_name(hidden);
-        Ok(Self { path, wanted })
+        hidden.push(".");
+        let made = tempfile::Builder::new().prefix(&hidden).suffix(".partial").make_in(folder(&wanted), make);
+        match made.and_then(|made| Ok(made.keep()?)) {
+            Ok((made, path)) => Ok((made, Self { path, wanted })),
+            Err(source) => Err(ExportError::File { path: wanted, source }),
+        }
     }
 
     fn take_name(self) -> Result<()> {
         fs::rename(&self.path, &self.wanted).map_err(|source| self.error(source))?;
-        let folder = self.wanted.parent().filter(|folder| !folder.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new("."))).map_err(|source| self.error(source))
+        sync_folder(folder(&self.wanted)).map_err(|source| self.error(source))
     }
 
     fn error(&self, source: io::Error) -> ExportError {
@@ -266,6 +267,11 @@ impl Drop for Partial {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// The folder in which `path` is.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Names are on disk when their folder is.

@@ -339,6 +339,24 @@ fn markdown_files_have_safe_names_and_front_matter_that_is_yaml() {
 }
 
 #[test]
+fn no_page_takes_the_name_of_another_and_front_matter_is_printable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("md");
+    let columns = texts(&["url_id", "url", "markdown", "title"]);
+    let title = "a\u{7f}\u{85}b\u{2028}\u{feff}é\u{2029}";
+    let pages = [("1", "/a"), ("3", "/a-4"), ("4", "/a/"), ("5", "/a-4-2"), ("6", "/a-4")];
+    let urls = pages.map(|(_, path)| format!("https://a.example{path}"));
+    let rows: Vec<[Cell<'_>; 4]> =
+        pages.iter().zip(&urls).map(|((id, _), url)| [text(id), text(url), text("x"), text(title)]).collect();
+    let rows: Vec<&[Cell<'_>]> = rows.iter().map(|row| &row[..]).collect();
+    fill(Box::new(Markdown::new(Folder::new(&target).expect("a folder"))), &columns, &rows).expect("an export");
+    let target = target.join("a.example");
+    assert_eq!(names(&target), ["a-4-2-5.md", "a-4-2.md", "a-4-6.md", "a-4.md", "a.md"]);
+    let page = fs::read_to_string(target.join("a.md")).expect("a file");
+    assert_eq!(page, "---\ntitle: \"a\\u007f\\u0085b\\u2028\\ufeffé\\u2029\"\n---\n\nx\n");
+}
+
+#[test]
 fn names_of_files_never_lead_out_of_their_folder() {
     for (text, name) in [
         ("..", "_"),
@@ -375,6 +393,29 @@ fn a_folder_has_a_file_for_each_group_and_takes_its_name_in_the_end() {
     assert_eq!(names(&target), ["part-00001.csv", "part-00002.csv"]);
     drop(Folder::new(&folder.path().join("dropped")).expect("a folder"));
     assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn hosts_whose_names_are_one_as_files_are_numbered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("out");
+    let split = Split::new(Folder::new(&target).expect("a folder"), Format::Csv, Style::default(), By::Host, false);
+    let rows = ["a-3", "a", "a/", "a//", "a///"].map(|host| [text(host), text(host)]);
+    fill(Box::new(split), &texts(&["n"]), &rows.each_ref().map(|row| &row[..])).expect("an export");
+    assert_eq!(names(&target), ["a-2.csv", "a-3.csv", "a-4.csv", "a-5.csv", "a.csv"]);
+}
+
+#[test]
+fn a_temporary_name_is_that_of_one_export_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.csv");
+    let (first, second) = (Output::file(&path, None).expect("a file"), Output::file(&path, None).expect("a file"));
+    drop(first);
+    let left = names(folder.path());
+    assert!(matches!(&left[..], [name] if name.starts_with(".a.csv.") && name.ends_with(".partial")), "{left:?}");
+    second.commit().expect("nobody removed it");
+    assert_eq!(names(folder.path()), ["a.csv"]);
+    assert!(Output::file(&folder.path().join("none/a.csv"), None).is_err());
 }
 
 #[test]
@@ -452,6 +493,21 @@ fn people_see_columns_that_line_up_and_nothing_that_harms_their_terminal() {
     );
     let narrow = show(Some(22));
     assert!(narrow.ends_with("1000              a l…\n"), "{narrow}");
+}
+
+#[test]
+fn a_long_value_makes_no_other_row_long() {
+    let long = "x".repeat(1 << 20);
+    let mut rows: Vec<[Cell<'_>; 2]> = vec![[text("a"), Cell::Integer(1)]; 500];
+    rows[7] = [text(&long), text(&long)];
+    let rows: Vec<&[Cell<'_>]> = rows.iter().map(|row| &row[..]).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t");
+    let show = Show::new(Output::file(&path, None).expect("a file"), None);
+    fill(Box::new(show), &texts(&["a", "b"]), &rows).expect("an export");
+    let shown = fs::read(&path).expect("a file");
+    assert!(shown.len() > 2 << 20, "all of it is there");
+    assert!(shown.len() < (2 << 20) + 502 * 130, "{} bytes", shown.len());
 }
 
 #[test]

@@ -112,6 +112,8 @@ pub struct ImportEntry {
     pub url: ImportUrl,
     /// Where in the list, which is an archive, its answer is: the byte at which the record begins.
     pub archived_at: Option<u64>,
+    /// If that is a `revisit`: the byte at which the record with its payload begins.
+    pub payload_at: Option<u64>,
 }
 
 /// What a line of a list names.
@@ -316,6 +318,8 @@ pub struct Archived {
     pub file: String,
     /// The byte at which the record begins.
     pub at: u64,
+    /// If that is a `revisit`: the byte at which the record with its payload begins.
+    pub payload_at: Option<u64>,
 }
 
 /// Counts of committed lines.

@@ -63,6 +63,8 @@ ALTER TABLE request ADD COLUMN headers BLOB;
 
 -- Where in an archive (--from-warc) its answer is; NULL: in the network.
 ALTER TABLE url ADD COLUMN archived_at INTEGER;
+-- Of an answer that was recorded without its payload (a revisit): where the record with the payload is.
+ALTER TABLE url ADD COLUMN payload_at INTEGER;
 
 -- Which records a processor has had: written with the items of its answer.
 CREATE TABLE processed(

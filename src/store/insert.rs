@@ -331,8 +331,8 @@ impl Store {
             };
             let new =
                 self.statement(
-                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key) DO NOTHING",
+                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(key) DO NOTHING",
                 )?
                 .execute(params![
                     key,
@@ -341,7 +341,8 @@ impl Store {
                     outcome.map(|o| o as i64),
                     file_id,
                     entry.line,
-                    entry.archived_at
+                    entry.archived_at,
+                    entry.payload_at
                 ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
@@ -351,11 +352,11 @@ impl Store {
             };
             if !new && entry.archived_at.is_some() {
                 self.statement(
-                    "UPDATE url SET archived_at = ?2 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
-                       AND line = ?4 AND archived_at IS NOT ?2 \
+                    "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
+                       AND line = ?4 AND (archived_at IS NOT ?2 OR payload_at IS NOT ?5) \
                        AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
                 )?
-                .execute(params![url_id, entry.archived_at, file_id, entry.line])?;
+                .execute(params![url_id, entry.archived_at, file_id, entry.line, entry.payload_at])?;
             }
             // The same URL may be spelled differently; the line keeps its own spelling.
             let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
@@ -394,7 +395,7 @@ impl Store {
         };
         let outcome = self
             .statement(&format!(
-                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL \
+                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
                  FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
                    AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
                  RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"

@@ -64,13 +64,13 @@ impl Store {
         // stand for what is wanted now.
         let sql = if self.has_past() {
             "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
-               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified \
+               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified, u.payload_at \
              FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
                AND p.body_id IS NOT NULL AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?4) \
              WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
         } else {
             "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
-               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL \
+               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL, payload_at \
              FROM url INDEXED BY frontier \
              WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 AND ?4 IS NOT NULL ORDER BY url_id LIMIT ?3"
         };
@@ -86,7 +86,7 @@ impl Store {
                     forgiven: row.get(3)?,
                     due_at: row.get(4)?,
                     archived: match (row.get(5)?, row.get::<_, Option<String>>(6)?) {
-                        (Some(at), Some(file)) => Some(Archived { file, at }),
+                        (Some(at), Some(file)) => Some(Archived { file, at, payload_at: row.get(9)? }),
                         _ => None,
                     },
                 })

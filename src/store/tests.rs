@@ -76,12 +76,20 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
                 columns: None,
                 url: ImportUrl::Accepted { url: url.url, host, key: url.key },
                 archived_at: None,
+                payload_at: None,
             }
         }
         Err(error) => {
             let key = url_key(KeyKind::Rejected, raw_url.as_bytes());
             let url = ImportUrl::Rejected { key, reason: error.to_string() };
-            ImportEntry { line, raw_url: Some(raw_url.to_owned()), columns: None, url, archived_at: None }
+            ImportEntry {
+                line,
+                raw_url: Some(raw_url.to_owned()),
+                columns: None,
+                url,
+                archived_at: None,
+                payload_at: None,
+            }
         }
     }
 }

@@ -186,6 +186,7 @@ impl Feed {
             columns: entry.columns,
             url,
             archived_at: entry.archived_at,
+            payload_at: entry.payload_at,
         });
     }
 }

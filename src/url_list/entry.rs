@@ -28,6 +28,8 @@ pub struct Entry {
     pub url: Result<CrawlUrl, String>,
     /// Of an archive: the byte at which the record with its answer begins.
     pub archived_at: Option<u64>,
+    /// If that is a `revisit`: the byte at which the record with its payload begins.
+    pub payload_at: Option<u64>,
 }
 
 impl Entry {
@@ -39,7 +41,9 @@ impl Entry {
             return Self { columns, ..Self::rejected(line, &hide_before_last_at(raw_url, 0), reason.to_owned()) };
         }
         match CrawlUrl::parse(raw_url) {
-            Ok(url) => Self { line, raw_url: raw_url.to_owned(), columns, url: Ok(url), archived_at: None },
+            Ok(url) => {
+                Self { line, raw_url: raw_url.to_owned(), columns, url: Ok(url), archived_at: None, payload_at: None }
+            }
             Err(bad) => {
                 let safe = without_userinfo(raw_url, &bad);
                 let reason = match with_scheme(&safe, &bad) {
@@ -68,7 +72,7 @@ impl Entry {
             whole if whole.len() == reason.len() => reason,
             head => format!("{head}…"),
         };
-        Self { line, raw_url, columns: None, url: Err(reason), archived_at: None }
+        Self { line, raw_url, columns: None, url: Err(reason), archived_at: None, payload_at: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! An archive as a list: the URLs of its responses, each with the place of its record.
 //!
-//! The number of a record takes the place of a line's. A `revisit` record stands for an earlier response of the same
-//! archive with the same payload, and its answer is that one's; where there is none it is passed over and counted.
+//! The number of a record takes the place of a line's. A `revisit` record has the payload of an earlier response of the
+//! same archive, whose place goes with its own; where there is none it is passed over and counted.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -108,7 +108,7 @@ impl Responses {
             return None;
         }
         let payload = head.payload_digest.as_deref().map(payload_key);
-        let at = match head.kind {
+        let payload_at = match head.kind {
             Kind::Other => return None,
             Kind::Response | Kind::Resource => {
                 if let Some(payload) = payload
@@ -116,17 +116,17 @@ impl Responses {
                 {
                     self.payloads.entry(payload).or_insert(head.at);
                 }
-                head.at
+                None
             }
             Kind::Revisit => match payload.and_then(|payload| self.payloads.get(&payload)) {
-                Some(&at) => at,
+                Some(&at) => Some(at),
                 None => {
                     self.lone_revisits += 1;
                     return None;
                 }
             },
         };
-        Some(Entry { archived_at: Some(at), ..Entry::new(self.number, target.trim(), None) })
+        Some(Entry { archived_at: Some(head.at), payload_at, ..Entry::new(self.number, target.trim(), None) })
     }
 }
 

@@ -208,3 +208,26 @@ fn damaged_archives_never_panic_and_always_end() {
         scan(&bytes);
     }
 }
+
+#[test]
+fn an_archive_of_beginnings_without_records_is_given_up() {
+    let first = gzip(&record("response", "http://a.test/", b"x"));
+    // Each announces a name that is nowhere at its end.
+    let mut bytes = first.clone();
+    bytes.extend(b"\x1f\x8b\x08\x08".repeat(1 << 20));
+    let file = archive(&bytes);
+    let mut scan = Scan::new(file.reopen().unwrap()).unwrap();
+    let (mut records, mut turns) = (0, 0);
+    let (at, _) = loop {
+        turns += 1;
+        match scan.next() {
+            Ok(Found::Record(_)) => records += 1,
+            Ok(Found::Passing) => {}
+            Ok(Found::End) => panic!("it is damaged"),
+            Err(damage) => break damage,
+        }
+    };
+    assert_eq!((records, at), (1, first.len() as u64));
+    assert!(turns < 3 * MOST_LOST, "{turns} turns");
+    assert!(matches!(scan.next(), Ok(Found::End)));
+}

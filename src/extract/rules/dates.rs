@@ -41,12 +41,12 @@ impl Moment {
         })
     }
 
-    /// Seconds of the Unix epoch, or milliseconds if they would be beyond the year 5000.
+    /// Seconds of the Unix epoch if `number` has 10 digits, milliseconds if it has 13; any other is no date.
     pub fn of_epoch(number: i64) -> Option<Self> {
-        let at = if number.abs() < 100_000_000_000 {
-            Timestamp::from_second(number).ok()?
-        } else {
-            Timestamp::from_millisecond(number).ok()?
+        let at = match number {
+            1_000_000_000..10_000_000_000 => Timestamp::from_second(number).ok()?,
+            1_000_000_000_000..10_000_000_000_000 => Timestamp::from_millisecond(number).ok()?,
+            _ => return None,
         };
         Some(Self::of_zoned(&at.to_zoned(jiff::tz::TimeZone::UTC)))
     }
@@ -107,9 +107,7 @@ fn iso(text: &str) -> Option<Moment> {
 }
 
 fn epoch(text: &str) -> Option<Moment> {
-    (matches!(text.len(), 10 | 13) && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.parse().ok().and_then(Moment::of_epoch))
-        .flatten()
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok().and_then(Moment::of_epoch)).flatten()
 }
 
 /// Months in the languages of many pages; three letters and more of a name are enough where they tell it.
@@ -146,19 +144,25 @@ fn in_words(text: &str, locale: Option<&Locale>) -> Option<Moment> {
     let mut numbers: Vec<(&str, char)> = Vec::new();
     let mut time = None;
     let mut is_afternoon = None;
-    for word in text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '·' | '|')) {
+    // Only right behind a time: `am 22. November` is German.
+    let mut is_behind_clock = false;
+    for word in text.split_whitespace().flat_map(|word| word.split([',', '(', ')', '·', '|'])) {
+        let was_behind_clock = std::mem::take(&mut is_behind_clock);
         if word.contains(':') {
             let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());
             if let Some(found) = clock(digits) {
                 if time.replace(found).is_some() {
                     return None;
                 }
-                is_afternoon = half(&word[digits.len()..]).or(is_afternoon);
+                is_afternoon = half(&word[digits.len()..]);
+                is_behind_clock = is_afternoon.is_none();
             }
             continue;
         }
         if let Some(afternoon) = half(word) {
-            is_afternoon = Some(afternoon);
+            if was_behind_clock {
+                is_afternoon = Some(afternoon);
+            }
             continue;
         }
         let mut before = ' ';
@@ -249,6 +253,9 @@ mod tests {
             ("22 November 2026", "2026-11-22T00:00:00"),
             ("Published on November 22nd, 2026 at 2:30 pm", "2026-11-22T14:30:00"),
             ("Sun Nov 22, 2026 12:05am", "2026-11-22T00:05:00"),
+            ("12:05 a.m., Nov 22, 2026", "2026-11-22T00:05:00"),
+            ("am 22. November 2026 um 12:15 Uhr", "2026-11-22T12:15:00"),
+            ("12:15, am 22. November 2026", "2026-11-22T12:15:00"),
             ("22. März 2026", "2026-03-22T00:00:00"),
             ("1er août 2026", "2026-08-01T00:00:00"),
             ("3 de mayo de 2026", "2026-05-03T00:00:00"),
@@ -269,6 +276,17 @@ mod tests {
             ["", "soon", "2026", "2026-13-01", "03/04/2026", "22 Nov", "Nov 2026", "31 February 2026", "12.5.26"]
         {
             assert_eq!(moment(text, None, None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_an_epoch_only_with_so_many_digits() {
+        let read = |number| Moment::of_epoch(number).and_then(|moment| moment.datetime());
+        assert_eq!(read(1_795_357_805).as_deref(), Some("2026-11-22T14:30:05Z"));
+        assert_eq!(read(1_795_357_805_250).as_deref(), Some("2026-11-22T14:30:05.250Z"));
+        for number in [0, 2026, 20_261_122, -1_795_357_805, 17_953_578_051, i64::MIN, i64::MAX] {
+            assert_eq!(read(number), None, "{number}");
+            assert_eq!(moment(&number.to_string(), None, None), None, "{number}");
         }
     }
 

@@ -222,6 +222,18 @@ fn data_for_machines_has_plain_numbers_whatever_the_locale() {
 }
 
 #[test]
+fn numbers_of_json_are_dates_only_as_epochs() {
+    let page = |number: &str| format!("<script type=application/ld+json>{{\"n\": {number}}}</script>");
+    let rule = "{ jsonld = '$.n', type = 'datetime' }";
+    finds(rule, &page("1795357805"), json!("2026-11-22T14:30:05Z"));
+    finds(rule, &page("1795357805000"), json!("2026-11-22T14:30:05Z"));
+    for number in ["2026", "20261122", "-9223372036854775808"] {
+        let found = field_as("text/html", rule, &page(number));
+        assert_eq!(found, (Value::Null, vec![ProblemKind::Unparsable]), "{number}");
+    }
+}
+
+#[test]
 fn the_first_source_that_finds_something_wins() {
     let rule = "['.no', { css = 'p', type = 'number' }, { meta = 'm' }]";
     finds(rule, "<p>5</p><meta name=m content=7>", json!(5.0));

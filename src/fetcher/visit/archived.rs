@@ -49,8 +49,13 @@ impl Visitor {
 
 /// The answer at `place`, and when it was recorded.
 fn recorded(place: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, Failure>) {
-    match warc::read(Path::new(&place.file), place.at, max_body.saturating_mul(2).saturating_add(FRAMING_BYTES)) {
-        Ok((head, block)) => (head.date_at, answer(&head, block)),
+    let read = |at| warc::read(Path::new(&place.file), at, max_body.saturating_mul(2).saturating_add(FRAMING_BYTES));
+    let found = read(place.at).and_then(|found| Ok((found, place.payload_at.map(read).transpose()?)));
+    match found {
+        Ok(((head, block), None)) => (head.date_at, answer(&head, block)),
+        Ok(((head, block), Some((first, first_block)))) => {
+            (head.date_at, answer(&first, first_block).map(|first| revisit(&block, first)))
+        }
         Err(damage) => {
             let class = match &damage {
                 Damage::Short => ErrorClass::Truncated,
@@ -62,6 +67,18 @@ fn recorded(place: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, F
             (None, Err(Failure::new(class, format!("{damage}{cause}"))))
         }
     }
+}
+
+/// The answer of a `revisit` record with `block`: its own, with the payload of the `first` one.
+fn revisit(block: &[u8], first: Recorded) -> Recorded {
+    // With no head, or one that says no more than that nothing has changed, it is the first answer again.
+    let Some(own) = http::parse(block).ok().filter(|own| own.status != 304) else { return first };
+    // The coding is that of the payload.
+    let is_coding = |name: &[u8]| name.eq_ignore_ascii_case(b"content-encoding");
+    let own_fields = own.fields.iter().filter(|(name, _)| !is_coding(name));
+    let mut fields: Vec<_> = own_fields.map(|(name, value)| (name.to_vec(), value.clone())).collect();
+    fields.extend(first.fields.into_iter().filter(|(name, _)| is_coding(name)));
+    Recorded { status: own.status, fields, payload: first.payload }
 }
 
 fn answer(head: &Head, block: Vec<u8>) -> Result<Recorded, Failure> {
@@ -82,4 +99,26 @@ fn answer(head: &Head, block: Vec<u8>) -> Result<Recorded, Failure> {
     let Message { status, fields, .. } = message;
     let fields = fields.into_iter().map(|(name, value)| (name.to_vec(), value)).collect();
     Ok(Recorded { status, fields, payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revisit_has_its_own_head_and_the_payload_of_the_first() {
+        let field = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let first = || Recorded {
+            status: 200,
+            fields: vec![field("Content-Type", "text/html"), field("content-encoding", "gzip")],
+            payload: b"x".to_vec(),
+        };
+        let own = revisit(b"HTTP/1.1 404 Gone\r\nContent-Type: text/plain\r\nContent-Encoding: br\r\n\r\n", first());
+        assert_eq!((own.status, &own.payload[..]), (404, &b"x"[..]));
+        assert_eq!(own.fields, [field("Content-Type", "text/plain"), field("content-encoding", "gzip")]);
+        for block in [&b""[..], b"HTTP/1.1 304 Not Modified\r\nA: b\r\n\r\n"] {
+            let same = revisit(block, first());
+            assert_eq!((same.status, same.fields), (200, first().fields));
+        }
+    }
 }
