@@ -270,7 +270,7 @@ pub struct ExtractArgs {
     /// The store
     #[arg(value_name = "DB")]
     pub db: PathBuf,
-    /// The rules: every [[collection]] of this file; collections it does not name stay as they are
+    /// The rules: every `[[collection]]` of this file; collections it does not name stay as they are
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
     /// Only show what would be added, removed and changed, with examples; beside a running crawl too
@@ -299,7 +299,7 @@ pub struct ProcessArgs {
     /// The store
     #[arg(value_name = "DB")]
     pub db: PathBuf,
-    /// The programs: every [[processor]] of this file
+    /// The programs: every `[[processor]]` of this file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
     /// Only this processor; may be repeated

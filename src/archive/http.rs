@@ -160,7 +160,7 @@ fn is_trailer(mut bytes: &[u8]) -> bool {
     false
 }
 
-/// As [`line`], of lines that end as those of the protocol must.
+/// As [`line()`], of lines that end as those of the protocol must.
 fn crlf_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memmem::find(bytes, b"\r\n")?;
     Some((&bytes[..end], &bytes[end + 2..]))

@@ -283,7 +283,7 @@ fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {
 fn advice(settings: &Settings, report: &Report, pending: u64, again: &str) -> String {
     let db = settings.db.display();
     match report.ended_by {
-        EndedBy::Completed => format!("  results: sqlite3 {db} 'SELECT url, title FROM pages'\n"),
+        EndedBy::Completed => format!("  results: seine export {db} -o pages.csv\n"),
         EndedBy::DiskFull => format!("  out of disk: make room, then {again}; {pending} to go\n"),
         _ => format!("  {again}\n"),
     }

@@ -78,8 +78,9 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         eprint!(
             "next:\n  \
              seine status {db}\n  \
-             sqlite3 -box {db} 'SELECT outcome, count(*) FROM pages GROUP BY outcome'\n  \
-             sqlite3 -box {db} 'SELECT url, status, title FROM pages LIMIT 10'\n  \
+             seine sql {db} 'SELECT outcome, count(*) FROM pages GROUP BY outcome'\n  \
+             seine export {db} -o demo.csv\n  \
+             seine try {origin}/ --db {db} --css h1\n  \
              seine cat {db} {origin}/ | head\n  \
              seine crawl urls.txt --db crawl.db     (your own list: one URL a line)\n"
         );

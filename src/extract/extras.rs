@@ -35,7 +35,7 @@ impl Wanted {
 /// header's value, if there was one; `url` is where the page came from, after redirects.
 ///
 /// `None`: told to stop by `keep_going`, which is asked often enough to bound what a hostile page costs; only
-/// [`article`] has a stretch without, of about a second at worst.
+/// `article` has a stretch without, of about a second at worst.
 pub fn extras(
     body: &[u8],
     content_type: Option<&[u8]>,
