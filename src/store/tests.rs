@@ -616,3 +616,28 @@ fn a_store_whose_making_was_cut_short_is_made_again() {
     assert_eq!(header[68..72], super::APPLICATION_ID.to_be_bytes());
     drop(place.open());
 }
+
+#[test]
+fn a_store_of_an_earlier_version_keeps_its_pages() {
+    let place = Place::new();
+    let db = Connection::open(&place.path).expect("a file");
+    db.execute_batch(concat!(include_str!("schema.sql"), include_str!("2.sql"))).expect("version 2");
+    db.execute_batch(
+        "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES (1, 1, 'completed', 1, 2, '', '{}');
+         INSERT INTO host(host_id, name) VALUES (1, 'a.example');
+         INSERT INTO url(url_id, key, url, host_id, outcome, attempts) VALUES
+           (1, x'01', 'https://a.example/1', 1, 0, 1), (2, x'02', 'https://a.example/2', 1, 2, 3), (3, x'03', 'https://a.example/3', 1, NULL, 0);
+         INSERT INTO page(url_id, run_id, status, title, fetched_at) VALUES (1, 1, 200, 't', 5), (2, 1, NULL, NULL, 6);
+         PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = 2;",
+    )
+    .expect("rows");
+    drop(db);
+    drop(place.open());
+    assert_eq!(
+        place.rows("SELECT url, outcome, title, run_id FROM pages"),
+        ["https://a.example/1|ok|t|1", "https://a.example/2|failed|-|1"]
+    );
+    assert_eq!(place.rows("SELECT outcome, urls FROM total"), ["0|1", "2|1"]);
+    assert_eq!(place.rows("SELECT url_id, attempt FROM page"), ["1|1", "2|3"]);
+    assert_eq!(place.rows("SELECT count(*) FROM history"), ["2"]);
+}
