@@ -15,7 +15,7 @@ use scraper::{Html, HtmlTreeSink};
 
 use super::text::boundary;
 
-/// Most nodes of a tree, give or take those of one tag; what the page has beyond is not there. About 200 bytes each.
+/// Most nodes of a tree that is made once and asked once, give or take those of one tag. About 200 bytes each.
 pub const MAX_NODES: usize = 1_000_000;
 
 /// Fed to the tokenizer at once: the most that a single token can add before `keep_going` is asked again.
@@ -24,10 +24,34 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// Tokens for the tree between two questions.
 const TOKENS_PER_QUESTION: u32 = 64;
 
-/// The tree of a document. `keep_going` is asked after every few tokens: `None` as soon as it says no.
+/// How a document is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Whether it is read as a browser with scripts does: then the inside of `<noscript>` is no element.
+    pub scripting: bool,
+    /// Most nodes; what the page has beyond is not there.
+    pub max_nodes: usize,
+}
+
+/// The tree of a document as a browser reads it, of at most [`MAX_NODES`]. `keep_going` is asked after every few
+/// tokens: `None` as soon as it says no.
 pub fn parse(html: &str, keep_going: &dyn Fn() -> bool) -> Option<Html> {
-    let builder = TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), TreeBuilderOpts::default());
-    let sink = Bounded { builder, keep_going, tokens: Cell::new(0), stopped: Cell::new(false), full: Cell::new(false) };
+    let reading = Reading { scripting: true, max_nodes: MAX_NODES };
+    parse_as(html, reading, keep_going).map(|(tree, _)| tree)
+}
+
+/// The tree of a document, and whether its end is missing.
+pub fn parse_as(html: &str, reading: Reading, keep_going: &dyn Fn() -> bool) -> Option<(Html, bool)> {
+    let options = TreeBuilderOpts { scripting_enabled: reading.scripting, ..TreeBuilderOpts::default() };
+    let builder = TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), options);
+    let sink = Bounded {
+        builder,
+        keep_going,
+        max_nodes: reading.max_nodes,
+        tokens: Cell::new(0),
+        stopped: Cell::new(false),
+        full: Cell::new(false),
+    };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let pieces = BufferQueue::default();
     let mut rest = html;
@@ -42,13 +66,14 @@ pub fn parse(html: &str, keep_going: &dyn Fn() -> bool) -> Option<Html> {
     }
     tokenizer.end();
     let sink = tokenizer.sink;
-    (!sink.stopped.get()).then(|| sink.builder.sink.finish())
+    (!sink.stopped.get()).then(|| (sink.builder.sink.finish(), sink.full.get()))
 }
 
 /// The tree builder for as long as it may go on; then a sink that swallows.
 struct Bounded<'k> {
     builder: TreeBuilder<<HtmlTreeSink as TreeSink>::Handle, HtmlTreeSink>,
     keep_going: &'k dyn Fn() -> bool,
+    max_nodes: usize,
     tokens: Cell<u32>,
     stopped: Cell<bool>,
     full: Cell<bool>,
@@ -75,7 +100,7 @@ impl TokenSink for Bounded<'_> {
         if self.tokens.get().is_multiple_of(TOKENS_PER_QUESTION) {
             self.goes_on();
         }
-        if self.builder.sink.0.borrow().tree.values().len() >= MAX_NODES {
+        if self.builder.sink.0.borrow().tree.values().len() >= self.max_nodes {
             self.full.set(true);
         }
         if self.stopped.get() || self.full.get() && !matches!(token, Token::EOFToken) {

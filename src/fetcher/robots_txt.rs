@@ -61,9 +61,9 @@ pub(super) fn judge<'a>(url: &Url, hops: u8, answer: &'a Result<Answer, Failure>
 
 /// Reads robots.txt files, one at a time.
 pub struct RobotsReader {
-    runtime: Runtime,
-    http: Http,
-    settings: Settings,
+    pub(super) runtime: Runtime,
+    pub(super) http: Http,
+    pub(super) settings: Settings,
 }
 
 /// Why none can be read at all.

@@ -1,13 +1,9 @@
 //! One page for somebody who only asks (`seine try`): requested as a crawl does it, robots.txt and redirects obeyed.
 
-use std::io;
-
 use reqwest::Method;
-use tokio::runtime::Runtime;
 use url::Url;
 
-use super::http::{Ask, Body, Http, HttpError, Want};
-use super::http_options;
+use super::http::{Ask, Body, Want};
 use super::origins::origin_of;
 use super::robots_txt::{ReaderError, RobotsReader};
 use super::visit::redirect_target;
@@ -15,10 +11,8 @@ use crate::config::Settings;
 
 /// Reads single pages.
 pub struct PageReader {
-    runtime: Runtime,
-    http: Http,
+    /// Its client asks for the pages too.
     robots: RobotsReader,
-    settings: Settings,
 }
 
 /// A page as it came.
@@ -37,15 +31,9 @@ pub struct SinglePage {
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub enum SingleError {
-    /// The system refuses what every request needs.
-    #[error("cannot start a runtime")]
-    Runtime(#[from] io::Error),
-    /// The settings.
+    /// The system, or the settings.
     #[error(transparent)]
-    Http(#[from] HttpError),
-    /// The settings, of robots.txt.
-    #[error(transparent)]
-    Robots(#[from] ReaderError),
+    Reader(#[from] ReaderError),
     /// robots.txt forbids it.
     #[error("{url}: not allowed by {robots_url}: {reason}; --ignore-robots asks all the same")]
     Denied {
@@ -72,11 +60,7 @@ impl PageReader {
     /// # Errors
     /// [`SingleError`]: the system or the settings.
     pub fn new(settings: &Settings) -> Result<Self, SingleError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let guard = runtime.enter();
-        let http = Http::new(&http_options(settings))?;
-        drop(guard);
-        Ok(Self { runtime, http, robots: RobotsReader::new(settings)?, settings: settings.clone() })
+        Ok(Self { robots: RobotsReader::new(settings)? })
     }
 
     /// The page at `url`, which the user has named.
@@ -84,9 +68,10 @@ impl PageReader {
     /// # Errors
     /// [`SingleError`]
     pub fn read(&self, url: &Url) -> Result<SinglePage, SingleError> {
+        let RobotsReader { runtime, http, settings } = &self.robots;
         let mut at = url.clone();
-        for _ in 0..=self.settings.max_redirects {
-            let policy = self.settings.host_policy(at.host_str().unwrap_or_default());
+        for _ in 0..=settings.max_redirects {
+            let policy = settings.host_policy(at.host_str().unwrap_or_default());
             if policy.robots {
                 self.ask_robots(&at)?;
             }
@@ -101,7 +86,7 @@ impl PageReader {
                 validators: None,
                 want: Want::Page,
             };
-            let exchange = self.runtime.block_on(self.http.request(&ask));
+            let exchange = runtime.block_on(http.request(&ask));
             let answer =
                 exchange.answer.map_err(|failure| failed(format!("{}: {}", failure.class, failure.message)))?;
             if answer.is_redirect() {
@@ -123,7 +108,7 @@ impl PageReader {
     }
 
     fn ask_robots(&self, url: &Url) -> Result<(), SingleError> {
-        let file = self.robots.read(url, &self.settings.robots_agent);
+        let file = self.robots.read(url, &self.robots.settings.robots_agent);
         let reason = match &file.rules {
             Ok(rules) => {
                 let decision = rules.decide(url);

@@ -7,7 +7,8 @@ const ASK_AFTER: usize = 1024;
 
 /// Asks its caller every now and then whether to go on.
 pub struct Budget<'a> {
-    keep_going: &'a dyn Fn() -> bool,
+    /// Its caller.
+    pub(super) keep_going: &'a dyn Fn() -> bool,
     spent: Cell<usize>,
 }
 

@@ -7,27 +7,18 @@ use std::io;
 
 use ego_tree::NodeRef;
 use ego_tree::iter::Edge;
-use html5ever::driver::{self, ParseOpts};
 use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
-use html5ever::tendril::{StrTendril, TendrilSink};
-use html5ever::tree_builder::TreeBuilderOpts;
-use scraper::{ElementRef, Html, HtmlTreeSink, Node};
+use scraper::{ElementRef, Html, Node};
 use selectors::context::SelectorCaches;
 use url::Url;
 
 use super::Budget;
 use super::selector::Selector;
+use crate::extract::dom::{Reading, parse_as};
 use crate::extract::text::{Nul, cut, fold_into};
 
 /// Most nodes of a tree, which take some 250 bytes each; the rest of the page is passed over.
 pub const MAX_NODES: usize = 500_000;
-
-/// Bytes that are parsed at once, as long as the tree is small.
-const CHUNK_BYTES: usize = 4096;
-
-/// Bytes at once times nodes there are: what one chunk may cost, since a single tag can look at all open elements or
-/// open all formatting elements anew.
-const CHUNK_COST: usize = 4_000_000;
 
 /// A tree with its elements in the order of the document.
 pub struct Dom {
@@ -53,22 +44,9 @@ impl Dom {
     /// Parses HTML; `None`: told to stop.
     pub fn html(text: &str, budget: &Budget<'_>) -> Option<Self> {
         // Without scripting: what browsers hide in <noscript> is there for us.
-        let options = ParseOpts {
-            tree_builder: TreeBuilderOpts { scripting_enabled: false, ..Default::default() },
-            ..Default::default()
-        };
-        let mut parser = driver::parse_document(HtmlTreeSink::new(Html::new_document()), options);
-        let mut rest = text;
-        let mut nodes = 1;
-        while !rest.is_empty() && nodes < MAX_NODES {
-            let chunk = cut(rest, (CHUNK_COST / nodes).clamp(16, CHUNK_BYTES));
-            parser.process(StrTendril::from_slice(chunk));
-            rest = &rest[chunk.len()..];
-            let before = nodes;
-            nodes = parser.tokenizer.sink.sink.0.borrow().tree.nodes().len();
-            budget.spend(chunk.len() / 4 + (nodes - before) + chunk.len() * nodes / (CHUNK_COST / 1024))?;
-        }
-        Self::of(parser.finish(), !rest.is_empty(), budget)
+        let reading = Reading { scripting: false, max_nodes: MAX_NODES };
+        let (html, is_cut) = parse_as(text, reading, budget.keep_going)?;
+        Self::of(html, is_cut, budget)
     }
 
     /// A tree that is there already; `is_cut` if it lacks the end of the page.
