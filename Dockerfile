@@ -11,9 +11,9 @@ WORKDIR /src
 
 # The dependencies alone, in a layer that only a change of the manifest or the lock file makes anew.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+RUN mkdir src benches \
  && echo 'fn main() {}' >src/main.rs \
- && touch src/lib.rs \
+ && touch src/lib.rs benches/parts.rs \
  && cargo build --release --locked \
  && rm -r src
 
@@ -21,16 +21,22 @@ RUN mkdir src \
 COPY . .
 RUN touch src/main.rs src/lib.rs \
  && cargo build --release --locked \
- && mkdir -p /image/data \
- && mv target/release/seine /image/
+ && mkdir -p /image/empty \
+ && mv target/release/seine /image/ \
+ && cp "$(gcc -print-file-name=libgcc_s.so.1)" /image/
 
-# glibc, libgcc, CA certificates, time zones and a user called nonroot; nothing else.
-FROM gcr.io/distroless/cc-debian13:nonroot
+# glibc, CA certificates, time zones and a user called nonroot; nothing else. Of the larger images that also have a
+# libgcc only that one file is used.
+FROM gcr.io/distroless/base-nossl-debian13:nonroot
 LABEL org.opencontainers.image.title="seine" \
       org.opencontainers.image.description="Web scraping orchestrator: files of URLs in, one SQLite file of scraped data out" \
-      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="0.1.0"
+COPY --from=build /image/libgcc_s.so.1 /usr/lib/libgcc_s.so.1
 COPY --from=build /image/seine /usr/local/bin/seine
-COPY --from=build --chown=65532:65532 /image/data /data
+# A named volume takes its owner from the folder it is mounted on: one for the store, one for what is exported.
+COPY --from=build --chown=65532:65532 /image/empty /data
+COPY --from=build --chown=65532:65532 /image/empty /export
 
 # By number, so that Kubernetes' runAsNonRoot can see that it is not root.
 USER 65532:65532
@@ -41,4 +47,8 @@ VOLUME /data
 # exits; `docker stop` kills after 10, so give a longer grace a longer stop: `docker stop -t 70` for --grace 60s. A
 # killed crawl keeps every committed page too: the same command again goes on from there.
 STOPSIGNAL SIGTERM
+
+# Whether a crawl is at work or the last one ended well, and not too long ago. In the form that needs no shell. For
+# another store than /data/crawl.db say another (Compose and Kubernetes can), or --no-healthcheck.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=5m CMD ["seine", "health"]
 ENTRYPOINT ["seine"]

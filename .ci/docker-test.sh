@@ -19,6 +19,7 @@ work=$(mktemp -d)
 passed=0 failed=0
 
 clean() {
+  [ ! -f "$work/override.yaml" ] || compose down --volumes >/dev/null 2>&1 || true
   docker ps -aq --filter "name=^$run" | xargs -r docker rm -fv >/dev/null
   docker volume ls -q --filter "name=^$run" | xargs -r docker volume rm >/dev/null
   docker network ls -q --filter "name=^$run" | xargs -r docker network rm >/dev/null
@@ -41,14 +42,13 @@ build() { # name docker-build-arguments...
   fi
 }
 
-# The site needs no image that the product does not: built on the first FROM, run on the last.
+# The site needs no image that the product does not: built on the first FROM, run on what was made of the last.
 build_site() {
-  local from
-  from=$(awk '$1 == "FROM" { print $2 }' Dockerfile)
   mkdir "$work/site"
-  docker run --name "$run-rustc" -i "$(head -n 1 <<<"$from")" rustc --edition 2024 -O -o /site - <.ci/site.rs
+  docker run --name "$run-rustc" -i "$(awk '$1 == "FROM" { print $2; exit }' Dockerfile)" \
+    rustc --edition 2024 -O -o /site - <.ci/site.rs
   docker cp "$run-rustc:/site" "$work/site/site" >/dev/null 2>&1
-  printf 'FROM %s\nCOPY site /site\nENTRYPOINT ["/site"]\n' "$(tail -n 1 <<<"$from")" >"$work/site/Dockerfile"
+  printf 'FROM %s\nCOPY site /site\nENTRYPOINT ["/site"]\nHEALTHCHECK NONE\n' "$image" >"$work/site/Dockerfile"
   build "$run-site" "$work/site"
 }
 
@@ -66,7 +66,24 @@ copy_out() { # volume folder
   docker create --name "$run-copy" -v "$1:/data" "$image" >/dev/null
   rm -rf "$2"
   docker cp "$run-copy:/data" "$2" >/dev/null 2>&1
-  docker rm "$run-copy" >/dev/null
+  docker rm -v "$run-copy" >/dev/null
+}
+
+# Compose by either of its names.
+compose() {
+  local command=(docker compose)
+  "${command[@]}" version >/dev/null 2>&1 || command=(docker-compose)
+  "${command[@]}" -p "$run" -f config/compose.yaml -f "$work/override.yaml" "$@"
+}
+
+# Waits until a command succeeds; fails with what it is waited for after a minute.
+eventually() { # what command...
+  local what=$1 deadline=$((SECONDS + 60))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || { echo "  waited in vain for: $what"; return 1; }
+    sleep 0.2
+  done
 }
 
 sql() { sqlite3 -readonly "$@"; }
@@ -74,7 +91,7 @@ requests() { docker logs "$run-site" 2>/dev/null | grep -c '^GET /page/' || true
 
 # A site that has written down no request yet, and answers.
 forget() {
-  docker rm -f "$run-site" >/dev/null 2>&1 || true
+  docker rm -fv "$run-site" >/dev/null 2>&1 || true
   docker run -d --name "$run-site" --network "$run" --network-alias site "$run-site" >/dev/null
   until docker logs "$run-site" 2>/dev/null | grep -q listening; do
     [ "$(docker inspect --format '{{.State.Running}}' "$run-site")" = true ] || { echo "  the site ended"; return 1; }
@@ -126,7 +143,9 @@ the_image_is_small_and_has_no_root_and_no_shell() {
   expect "user" 65532:65532 "$(docker image inspect --format '{{.Config.User}}' "$image")"
   expect "stop signal" SIGTERM "$(docker image inspect --format '{{.Config.StopSignal}}' "$image")"
   size=$(docker image inspect --format '{{.Size}}' "$image")
-  [ "$size" -lt $((80 << 20)) ] || { echo "  the image has $((size >> 20)) MiB"; return 1; }
+  [ "$size" -lt 40000000 ] || { echo "  the image has $((size >> 20)) MiB"; return 1; }
+  expect "version" "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" \
+    "$(docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$image")"
   if docker run --rm --entrypoint sh "$image" -c true 2>/dev/null; then echo "  there is a shell"; return 1; fi
 }
 
@@ -161,10 +180,10 @@ a_folder_that_cannot_be_written_is_said_so() {
   cat "$work/closed.log"
   # From 125 on it is docker that speaks, or a signal.
   if [ $code = 0 ] || [ $code -ge 125 ]; then echo "  exit code $code"; return 1; fi
-  grep -q 'crawl\.db' "$work/closed.log"
+  grep -q 'crawl\.db.* /data belongs to user 0 .* user 23456.*--user 0:0' "$work/closed.log"
 }
 
-docker_stop_in_the_middle_loses_nothing_and_the_next_run_goes_on() {
+docker_stop_in_the_middle_loses_nothing_and_docker_start_goes_on() {
   local volume=$run-stop had
   crawl_to_the_middle "$run-stop-1" "$volume"
   docker top "$run-stop-1" -eo pid,stat,args >"$work/top"
@@ -176,7 +195,8 @@ docker_stop_in_the_middle_loses_nothing_and_the_next_run_goes_on() {
   had=$(sql "$work/stop/crawl.db" 'SELECT count(*) FROM pages')
   if [ "$had" = 0 ] || [ "$had" = "$pages" ]; then echo "  stopped with $had of $pages pages"; return 1; fi
 
-  seine --rm -v "$volume:/data" -- crawl /urls.txt --delay 0
+  docker start "$run-stop-1" >/dev/null
+  expect "exit code" 0 "$(docker wait "$run-stop-1")"
   copy_out "$volume" "$work/stop"
   every_page_is_there "$work/stop/crawl.db"
   # What was in flight is finished before a stop, so no page is asked for twice.
@@ -196,6 +216,82 @@ docker_kill_in_the_middle_loses_no_committed_page() {
   every_page_is_there "$work/kill/crawl.db"
   again=$(($(requests) - pages))
   [ "$again" -le $((pages / 4)) ] || { echo "  $again pages were asked for twice"; return 1; }
+}
+
+fetchers_follow_the_cpus_and_the_memory_of_the_container() {
+  local volume=$run-fit
+  forget
+  seine --rm --cpus 1 -v "$volume:/data" -- crawl /urls.txt --delay 0 --limit 10 >"$work/fit" 2>&1 || true
+  grep 'with 1 fetcher, 128 requests' "$work/fit"
+  seine --rm --memory 64m -v "$volume:/data" -- crawl /urls.txt --delay 0 --limit 10 >"$work/fit" 2>&1 || true
+  grep 'with 1 fetcher, 16 requests' "$work/fit"
+  grep 'limit of 64 MiB of memory.*buffers of 1/8' "$work/fit"
+  if [ "$(docker info --format '{{.NCPU}}')" -gt 1 ]; then grep '1 fetcher instead of' "$work/fit"; fi
+  seine --rm --memory 64m -v "$volume:/data" -- crawl /urls.txt --delay 0 --fetchers 2 >"$work/fit" 2>&1
+  grep 'with 2 fetchers,' "$work/fit"
+  grep 'warning: .* 64 MiB.*--fetchers' "$work/fit"
+}
+
+a_page_too_large_for_the_memory_costs_two_fetchers_and_is_quarantined() {
+  forget
+  { cat "$work/urls.txt"; echo http://site:8080/huge; } >"$work/huge.txt"
+  chmod 644 "$work/huge.txt"
+  seine --name "$run-huge" --memory 96m --memory-swap 96m -v "$work/huge.txt:/huge.txt:ro" -v "$run-huge:/data" \
+    -- crawl /huge.txt --delay 0 --max-body 1GiB
+  expect "deaths" 2 "$(docker logs "$run-huge" 2>&1 | grep -c '^seine: fetcher .* lack of memory .*the limit is 96 MiB')"
+  expect "exit code" 0 "$(docker inspect --format '{{.State.ExitCode}}' "$run-huge")"
+  copy_out "$run-huge" "$work/huge"
+  expect "quarantined" "http://site:8080/huge|crash" \
+    "$(sql "$work/huge/crawl.db" "SELECT url, error FROM pages WHERE outcome = 'quarantined'")"
+  expect "other pages" "$pages" "$(sql "$work/huge/crawl.db" "SELECT count(*) FROM pages WHERE outcome = 'ok'")"
+}
+
+is_healthy() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$1")" = healthy ]; }
+
+a_schedule_runs_every_few_seconds_becomes_healthy_and_stops() {
+  local volume=$run-schedule
+  forget
+  seine -d --name "$run-schedule" --health-interval 1s -v "$volume:/data" \
+    -- schedule --cron '*/4 * * * * *' --timezone Europe/Vienna -- crawl /urls.txt --delay 0 >/dev/null
+  # Asks for every page again each time.
+  wait_for_requests $((2 * pages)) "$run-schedule"
+  eventually "a healthy container" is_healthy "$run-schedule"
+  docker top "$run-schedule" -eo pid,stat,args >"$work/top"
+  if awk '$2 ~ /^Z/' "$work/top" | grep .; then echo "  a child was not reaped"; return 1; fi
+  docker stop "$run-schedule" >/dev/null
+  expect "exit code" 143 "$(docker inspect --format '{{.State.ExitCode}}' "$run-schedule")"
+  copy_out "$volume" "$work/schedule"
+  every_page_is_there "$work/schedule/crawl.db"
+  [ "$(sql "$work/schedule/crawl.db" "SELECT count(*) FROM runs WHERE ended_by = 'completed'")" -ge 2 ]
+}
+
+compose_has_exported() { copy_out "${run}_export" "$work/export" && [ -s "$work/export/pages.parquet" ]; }
+
+the_compose_file_crawls_and_exports() {
+  if ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
+    echo "skipped: there is no docker compose here"
+    return
+  fi
+  forget
+  cat >"$work/override.yaml" <<EOF
+x-here: &here
+  image: $image
+  networks: [site]
+services:
+  crawl:
+    <<: *here
+    healthcheck: {interval: 1s}
+  export:
+    <<: *here
+networks:
+  site: {external: true, name: $run}
+EOF
+  export LIST=$work/urls.txt CRAWL_AT='*/30 * * * * *' EXPORT_AT='*/2 * * * * *'
+  compose up -d --no-build
+  eventually "an export" compose_has_exported
+  head -c 4 "$work/export/pages.parquet" | grep PAR1
+  compose stop
+  compose down --volumes
 }
 
 # ------------------------------------------------------------------------------------------------------------- run
@@ -241,8 +337,12 @@ try a_hardened_container_crawls_another_container_into_a_volume
 try urls_come_from_standard_input_too
 try a_folder_of_somebody_elses_is_written_as_that_user
 try a_folder_that_cannot_be_written_is_said_so
-try docker_stop_in_the_middle_loses_nothing_and_the_next_run_goes_on
+try docker_stop_in_the_middle_loses_nothing_and_docker_start_goes_on
 try docker_kill_in_the_middle_loses_no_committed_page
+try fetchers_follow_the_cpus_and_the_memory_of_the_container
+try a_page_too_large_for_the_memory_costs_two_fetchers_and_is_quarantined
+try a_schedule_runs_every_few_seconds_becomes_healthy_and_stops
+try the_compose_file_crawls_and_exports
 
 echo
 echo "docker: $passed passed, $failed failed"

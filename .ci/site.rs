@@ -1,6 +1,7 @@
 //! The site that the container test crawls: std only, so that any Rust image can build it.
 //!
-//! `/page/N` is a page titled `Page N` with a link to the next; `/robots.txt` forbids nothing. Every request is one
+//! `/page/N` is a page titled `Page N` with a link to the next; `/huge` is a page of 272 MiB; `/robots.txt` forbids
+//! nothing. Every request is one
 //! line on standard output, `METHOD PATH`, so that a test can count what a crawler really asked for.
 
 use std::io::{BufRead, BufReader, Write};
@@ -26,6 +27,10 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
         let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         // One write, so that lines of several threads do not mix.
         std::io::stdout().write_all(format!("{method} {path}\n").as_bytes())?;
+        if path == "/huge" {
+            huge(&mut stream)?;
+            continue;
+        }
         let (status, kind, body) = match path.strip_prefix("/page/").map(str::parse::<u32>) {
             Some(Ok(n)) => ("200 OK", "text/html; charset=utf-8", page(n)),
             _ if path == "/robots.txt" => ("200 OK", "text/plain", "User-agent: *\nDisallow:\n".to_owned()),
@@ -36,6 +41,15 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
         stream.write_all((head + &body).as_bytes())?;
     }
     Ok(())
+}
+
+/// A page larger than the memory of whoever is to be tested with it.
+fn huge(stream: &mut TcpStream) -> std::io::Result<()> {
+    const PARTS: usize = 256;
+    let part = b"<p>Never enough. ".repeat(1 << 16);
+    let length = PARTS * part.len();
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n")?;
+    (0..PARTS).try_for_each(|_| stream.write_all(&part))
 }
 
 /// One page, a few kilobytes long.

@@ -15,9 +15,8 @@ say() { printf 'stand-in images: %s\n' "$*" >&2; }
 have() { docker image inspect "$1" >/dev/null 2>&1; }
 label() { docker image inspect --format "{{index .Config.Labels \"$2\"}}" "$1" 2>/dev/null || true; }
 
-# Files of Debian packages in the image that stands in for distroless' cc: those that its own build lists.
-cc_packages=(base-files netbase tzdata tzdata-legacy media-types libc6 libssl3t64 libzstd1 zlib1g libgomp1 libstdc++6
-  libgcc-s1 gcc-14-base)
+# Files of Debian packages in the image that stands in for distroless' base-nossl: those that its own build lists.
+base_packages=(base-files netbase tzdata tzdata-legacy media-types libc6)
 rust_packages=(gcc g++ make libc6-dev pkg-config ca-certificates)
 
 # One Debian tree serves both: whole for the Rust image, in parts for the other.
@@ -33,7 +32,7 @@ debian() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
   fi
   local mirror packages
-  packages=$(IFS=,; echo "${cc_packages[*]},${rust_packages[*]}")
+  packages=$(IFS=,; echo "${base_packages[*]},${rust_packages[*]}")
   # shellcheck disable=SC2016 # apt fills these in
   mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
     sed -n 's/^Debian|Debian|//p' | head -n 1)
@@ -72,9 +71,9 @@ rust_crates() { # image toolchain-image lock
   [ ! -f "$config" ] || cp "$config" "$home/"
   say "fetching the crates of Cargo.lock"
   # Cargo wants to see a target to fetch for; the placeholder keeps the sources of the checkout out of it.
-  mkdir -p "$home/package/src"
+  mkdir -p "$home/package/src" "$home/package/benches"
   cp Cargo.toml Cargo.lock "$home/package/"
-  touch "$home/package/src/lib.rs"
+  touch "$home/package/src/lib.rs" "$home/package/benches/parts.rs"
   CARGO_HOME=$home cargo fetch -q --locked --manifest-path "$home/package/Cargo.toml" \
     --target "$(rustc -vV | sed -n 's/^host: //p')"
   rm -rf "$home/package" "$home/registry/src"
@@ -96,12 +95,12 @@ rust() { # image
   say "$1 is a stand-in"
 }
 
-cc() { # image
+base() { # image
   debian
-  local root=$work/cc
+  local root=$work/base
   mkdir -p "$root"/{tmp,usr,root,home/nonroot,etc/ssl/certs}
   for link in bin lib lib64 sbin; do ln -s "usr/$link" "$root/$link"; done
-  chroot "$work/debian" dpkg -L "${cc_packages[@]}" | grep -vE '^/usr/share/(man|locale|lintian)/|^/\.$' | sort -u >"$work/list"
+  chroot "$work/debian" dpkg -L "${base_packages[@]}" | grep -vE '^/usr/share/(man|locale|lintian)/|^/\.$' | sort -u >"$work/list"
   tar -C "$work/debian" -c --no-recursion -T <(sed 's/^/./' "$work/list") | tar -C "$root" -x --keep-directory-symlink
   cp "$work/debian/etc/ssl/certs/ca-certificates.crt" "$root/etc/ssl/certs/"
   cat >"$root/etc/passwd" <<'EOF'
@@ -117,7 +116,7 @@ EOF
   tar -C "$root" -c . | docker import \
     --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     --change 'ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt' \
-    --change 'USER 65532' --change 'WORKDIR /home/nonroot' --change 'LABEL stand-in=cc' - "$1" >/dev/null
+    --change 'USER 65532' --change 'WORKDIR /home/nonroot' --change 'LABEL stand-in=base' - "$1" >/dev/null
   say "$1 is a stand-in"
 }
 
@@ -128,7 +127,7 @@ for image in "${images[@]}"; do
   if [ -z "$made" ] && docker pull -q "$image" >/dev/null 2>&1; then continue; fi
   case $image in
     rust:*"$suite") rust "$image" ;;
-    gcr.io/distroless/cc-*) cc "$image" ;;
+    gcr.io/distroless/base-nossl-*) base "$image" ;;
     *) say "$image can neither be pulled nor stood in for"; exit 1 ;;
   esac
 done

@@ -1,21 +1,26 @@
 //! The command line: every verb and flag, once. Settings of a crawl are declared in [`crate::config`].
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::CrawlOptions;
+use crate::config::{CrawlOptions, Share, Span};
 use crate::export::Format;
+use crate::process::say::{self, Level};
+use crate::schedule::cron::Cron;
+use crate::schedule::job::Overlap;
+use crate::schedule::zone::Zone;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0        every URL has an outcome
-  1        as 0, but not one URL ended ok
+  1        as 0, but not one URL ended ok, or too many failed (--fail-threshold)
   2        usage, config or input error
-  3        stopped by a budget (--limit, --max-wall) or by failing processes; resumable
+  3        stopped by a budget (--limit and the like) or by failing processes; resumable
   4        the store is held by another run
-  5        out of disk; resumable
+  5        out of disk, or below --min-free-disk; resumable
   6        as 0, but a field drifted (--fail-on-drift)
   130/143  stopped by SIGINT/SIGTERM; resumable";
 
@@ -29,6 +34,13 @@ Exit codes:
   0  every limit was kept, and nothing is missing
   1  one was not, or something is
   2  usage error, or no such store";
+
+const PRUNE_EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  2  usage error, or no such store
+  4  the store is held by a crawl
+  5  out of disk: making the file smaller takes as much room again as what is left in it";
 
 const EXTRACT_EXIT_CODES: &str = "\
 Exit codes:
@@ -71,6 +83,35 @@ A file is written beside its name and renamed when it is whole; a folder likewis
 Pages, links, requests, attempts, problems and tables are read in short transactions,
 all else in one; either way the rows are those of the start.";
 
+const DIFF_EXIT_CODES: &str = "\
+Exit codes, those of diff(1):
+  0        nothing differs; also if a pipe was closed by its reader
+  1        something does
+  2        usage error, no such store, run, collection or URL, or no two complete runs
+  5        out of disk; nothing was written
+  130/143  stopped by SIGINT/SIGTERM; nothing was written
+
+As of a run a URL is what its last fetch up to then made it: any two runs can be held against each other.";
+
+const SCHEDULE_EXIT_CODES: &str = "\
+Exit codes:
+  0        --status: told
+  2        usage or config error, or a state that cannot be used
+  4        another scheduler is at work with the same state
+  130/143  ended by SIGINT/SIGTERM; a run that went was asked to stop, and can be gone on with
+
+Cron texts have five fields, or six with the second first:
+  minute (0-59)  hour (0-23)  day of month (1-31)  month (1-12, jan-dec)  day of week (0-7, sun-sat)
+Each is *, a number, a list (1,5), a range (1-5) or steps (*/10). If both days are restricted, either is enough.
+@yearly, @monthly, @weekly, @daily and @hourly are short for such texts.";
+
+const HEALTH_EXIT_CODES: &str = "\
+Exit codes:
+  0  healthy: the last run that ended is complete, recent, and enough of its pages are ok; or one is at
+     work that began not longer ago and moves; or there is none yet and a scheduler has it still to come
+  1  not so; the reason is one line on standard output
+  2  usage error";
+
 const SQL_EXIT_CODES: &str = "\
 Exit codes:
   0  the query was answered
@@ -105,19 +146,44 @@ impl Cli {
     /// password is not repeated.
     #[must_use]
     pub fn of_process() -> Self {
-        const MAY_HOLD_SECRETS: [&str; 3] = ["--proxy", "--header", "--body"];
+        const MAY_HOLD_SECRETS: [&str; 5] = ["--proxy", "--header", "--body", "--notify", "--notify-url"];
         Self::try_parse().unwrap_or_else(|error| {
+            if error.use_stderr() && chooses_json(std::env::args_os()) {
+                say::in_json();
+            }
             let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
             if error.kind() == ErrorKind::ValueValidation
                 && MAY_HOLD_SECRETS.iter().any(|name| argument.split(' ').next() == Some(name))
                 && let Some(source) = std::error::Error::source(&error)
             {
                 let message = format!("invalid value for '{argument}': {source}");
-                Self::command().error(ErrorKind::ValueValidation, message).exit();
+                refuse(&Self::command().error(ErrorKind::ValueValidation, message));
             }
-            error.exit()
+            refuse(&error)
         })
     }
+}
+
+/// Tells what is wrong with the arguments, or what was asked for (`--help`), and ends the process.
+fn refuse(error: &clap::Error) -> ! {
+    if !say::is_json() {
+        error.exit();
+    }
+    let text = error.to_string();
+    say::say(Level::Error, text.strip_prefix("error: ").unwrap_or(&text));
+    std::process::exit(error.exit_code())
+}
+
+/// Whether `--log-format json` is among the arguments, though they cannot be understood.
+fn chooses_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let mut before = std::ffi::OsString::new();
+    for argument in arguments {
+        if argument == "--log-format=json" || before == "--log-format" && argument == "json" {
+            return true;
+        }
+        before = argument;
+    }
+    false
 }
 
 /// The verbs.
@@ -146,6 +212,9 @@ pub enum Command {
     /// Prove from the record that every limit was kept, and that nothing is missing
     #[command(after_help = AUDIT_EXIT_CODES)]
     Audit(AuditArgs),
+    /// Let old versions of pages go, and give their room on disk back
+    #[command(after_help = PRUNE_EXIT_CODES)]
+    Prune(PruneArgs),
     /// Make URLs pending again and crawl them
     #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("from_warc", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
     Retry(RetryArgs),
@@ -161,6 +230,9 @@ pub enum Command {
     /// Write pages, links, items and all else as CSV, JSON, Parquet, SQLite, XLSX, Markdown or WARC
     #[command(after_help = EXPORT_EXIT_CODES)]
     Export(ExportArgs),
+    /// Tell what differs between two runs: pages that are new, changed, gone or back, items field by field
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(DiffArgs),
     /// Ask the store in SQL; nothing can be changed
     #[command(after_help = SQL_EXIT_CODES)]
     Sql(SqlArgs),
@@ -170,6 +242,12 @@ pub enum Command {
     /// Show what rules and selectors find on one page, and why a field is empty
     #[command(after_help = TRY_EXIT_CODES)]
     Try(TryArgs),
+    /// Run other verbs when they are due, by cron texts; never two on one store
+    #[command(after_help = SCHEDULE_EXIT_CODES)]
+    Schedule(ScheduleArgs),
+    /// Tell whether a store is kept up to date, as an exit code for health checks
+    #[command(after_help = HEALTH_EXIT_CODES)]
+    Health(HealthArgs),
 }
 
 /// `seine crawl`
@@ -242,6 +320,26 @@ pub struct AuditArgs {
     /// Show every host, not only the 20 that came closest to their limit
     #[arg(long)]
     pub all: bool,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `seine prune`
+#[derive(Args, Debug)]
+pub struct PruneArgs {
+    /// The store
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// Versions of a page that keep their bodies, the last one included; 0 for all of them [default: as the last run]
+    #[arg(long, value_name = "N")]
+    pub keep_versions: Option<u32>,
+    /// Let the bodies of earlier versions go that the site had longer ago than this [default: as the last run]
+    #[arg(long, value_name = "DURATION")]
+    pub keep_for: Option<Span>,
+    /// Forget requests made longer ago than this, but those that the pages of now are the answers to [default: keep all]
+    #[arg(long, value_name = "DURATION")]
+    pub keep_requests: Option<Span>,
     /// As one JSON object
     #[arg(long)]
     pub json: bool,
@@ -466,6 +564,159 @@ impl std::str::FromStr for SplitBy {
             _ => Err("must be host, run, or a number of rows".to_owned()),
         }
     }
+}
+
+/// `seine diff`
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// The store
+    #[arg(value_name = "DB", default_value = crate::config::DEFAULT_DB)]
+    pub db: PathBuf,
+    /// The earlier run: a number, `last` for the last complete one, `last-1` for the complete one before that
+    /// [default: the last complete one before the later run]
+    #[arg(long, value_name = "RUN")]
+    pub from: Option<CompleteRun>,
+    /// The later run, likewise [default: last]
+    #[arg(long, value_name = "RUN")]
+    pub to: Option<CompleteRun>,
+    /// The same in other words: twice, the earlier run and the later one; once, a run that is held against the last
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["from", "to"])]
+    pub run: Vec<CompleteRun>,
+    /// Only these; text is changed pages with their main text [default: pages,items]
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub only: Vec<DiffPart>,
+    /// With each changed page, what differs in its main text; every such page is read for that
+    #[arg(long)]
+    pub text: bool,
+    /// Only items of this collection; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub collection: Vec<String>,
+    /// Only these pages and their items: a condition in SQL over the columns of `pages`, "url LIKE '%/p/%'"
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: Option<String>,
+    /// What has become of this URL from fetch to fetch, with what differs in its main text
+    #[arg(long, value_name = "URL", conflicts_with_all = ["only", "text", "collection", "condition", "summary", "limit"])]
+    pub url: Option<String>,
+    /// Only how much differs
+    #[arg(long)]
+    pub summary: bool,
+    /// [default: by the name of the output, else text]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<DiffFormat>,
+    /// A file, compressed if it is called .gz or .zst; - for standard output [default: -]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Text and HTML: show so many of each kind, 0 for all [default: 20, in HTML 1000]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// CSV: put ' before texts that a spreadsheet would take for formulas
+    #[arg(long)]
+    pub spreadsheet_safe: bool,
+}
+
+/// Which run `seine diff` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompleteRun {
+    /// The complete run with so many complete ones after it.
+    Last(u32),
+    /// The one of this number.
+    Number(i64),
+}
+
+impl std::str::FromStr for CompleteRun {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let run = match text.strip_prefix("last") {
+            Some("") => Some(Self::Last(0)),
+            Some(back) => back.strip_prefix('-').and_then(|back| back.parse().ok()).map(Self::Last),
+            None => text.parse().ok().map(Self::Number),
+        };
+        run.ok_or_else(|| "must be the number of a run, last, or last-1".to_owned())
+    }
+}
+
+/// What `seine diff` tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffPart {
+    /// Pages
+    Pages,
+    /// Items, field by field
+    Items,
+    /// Changed pages with what differs in their main text
+    Text,
+}
+
+/// What `seine diff` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// Comma-separated values (RFC 4180): a row for each page, and for each field of an item
+    Csv,
+    /// One HTML page that needs nothing else
+    Html,
+}
+
+/// `seine schedule`
+#[derive(Args, Debug)]
+pub struct ScheduleArgs {
+    /// The jobs: every `[[job]]` of this file; see config/schedule.example.toml
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cron", "timezone", "jitter", "run_on_start", "overlap", "catch_up", "command"])]
+    pub config: Option<PathBuf>,
+    /// When the command is due, "0 3 * * *", "*/10 * * * *", "@daily"
+    #[arg(long, value_name = "CRON", requires = "command")]
+    pub cron: Option<Cron>,
+    /// By the clocks of this zone, "Europe/Vienna" [default: that of TZ or of the system, else UTC]
+    #[arg(long, value_name = "ZONE", requires = "cron")]
+    pub timezone: Option<Zone>,
+    /// Put each run off by up to this, at random [default: 0]
+    #[arg(long, value_name = "DURATION", requires = "cron")]
+    pub jitter: Option<Span>,
+    /// Run at the start too
+    #[arg(long, requires = "cron")]
+    pub run_on_start: bool,
+    /// What becomes of a run that is due while the one before it goes
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "skip")]
+    pub overlap: Overlap,
+    /// Make up for what was missed or cut short, while the machine slept or the scheduler was not running, by one run
+    #[arg(long, requires = "cron")]
+    pub catch_up: bool,
+    /// The file of what is known of the jobs [default: beside the first job's store, crawl.db.schedule.json, or beside
+    /// the config]
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Only tell how the last runs ended, what they said, and when the next are due
+    #[arg(long)]
+    pub status: bool,
+    /// --status as one JSON object
+    #[arg(long, requires = "status")]
+    pub json: bool,
+    /// The command: a verb of seine and its arguments
+    #[arg(value_name = "COMMAND", last = true, requires = "cron")]
+    pub command: Vec<OsString>,
+}
+
+/// `seine health`
+#[derive(Args, Debug)]
+pub struct HealthArgs {
+    /// The store
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_DB)]
+    pub db: PathBuf,
+    /// How long ago the last complete run may have ended
+    #[arg(long, value_name = "DURATION", default_value = "26h")]
+    pub max_age: Span,
+    /// Which share of a run's pages may have failed, http_error and quarantined included
+    #[arg(long, value_name = "SHARE", default_value = "50%")]
+    pub fail_threshold: Share,
+    /// The state of a scheduler that has to be at work [default: what lies beside the store, if anything]
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `seine sql`

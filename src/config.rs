@@ -6,23 +6,38 @@
 //!
 //! - [`values`]: durations, sizes, headers and their like, as people write them.
 //! - [`hosts`]: what differs from host to host.
+//! - [`memory`]: what a crawl takes at most, and what gives way where there is less.
+//! - [`notify`]: who is told of the end of a run.
 //! - [`processors`]: programs of the user's that records are put through.
+//! - [`jobs`]: what `seine schedule` runs when.
 
 pub mod hosts;
+pub mod jobs;
+pub mod memory;
+mod mistakes;
+pub mod notify;
 pub mod processors;
 pub mod values;
 
 use std::ffi::OsStr;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use hosts::{HostPolicy, HostRule, Proxies};
+use hosts::{HostPolicy, HostRule, Proxies, Secret};
+use jobs::JobEntry;
+use memory::Buffers;
+use mistakes::explained;
+use notify::NotifyEntry;
 use processors::Processor;
-pub use values::{Header, ProxyUrl, Rate, Resolve, RulesText, Size, Span};
+pub use values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText, Share, Size, Span, Words};
 use values::{Networks, is_token};
 
 /// Smallest gap between request starts per host.
@@ -45,6 +60,8 @@ pub const DEFAULT_RETRIES: u16 = 2;
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(8);
 /// How long a full disk is waited for.
 pub const DEFAULT_DISK_WAIT: Duration = Duration::from_secs(60);
+/// Free space on the store's file system below which a crawl stops.
+pub const DEFAULT_MIN_FREE_DISK: u64 = 1 << 30;
 /// Longest `Crawl-delay` of a robots.txt that is obeyed.
 pub const DEFAULT_MAX_CRAWL_DELAY: Duration = Duration::from_secs(30);
 /// Longest `Retry-After` that is obeyed.
@@ -53,8 +70,18 @@ pub const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 pub const DEFAULT_HOST_FAILURES: u32 = 5;
 /// Bytes of a body in each second, below which its request is given up.
 pub const DEFAULT_MIN_SPEED: u64 = 100;
+/// For one attempt to deliver a notification, and for the command.
+pub const DEFAULT_NOTIFY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Further attempts to deliver a notification.
+pub const DEFAULT_NOTIFY_RETRIES: u16 = 3;
 /// CPU time for one page.
 pub const DEFAULT_PARSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// With `--revisit adaptive`, no page is fetched again sooner.
+pub const DEFAULT_REVISIT_MIN: Duration = Duration::from_secs(3600);
+/// With `--revisit adaptive`, every page is fetched again after this.
+pub const DEFAULT_REVISIT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Versions of a page that keep their bodies.
+pub const DEFAULT_KEEP_VERSIONS: u32 = 3;
 /// The store.
 pub const DEFAULT_DB: &str = "crawl.db";
 /// Says who comes, and nothing that is not so.
@@ -83,6 +110,30 @@ pub enum ProgressMode {
     Never,
 }
 
+/// How to say what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people, on standard error.
+    #[default]
+    Text,
+    /// One JSON object a line, on standard output; the log file too.
+    Json,
+}
+
+/// Which ends of a run are told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyOn {
+    /// All.
+    #[default]
+    Always,
+    /// Those that found something new, changed or gone.
+    Change,
+    /// Those that failed: neither complete nor stopped by a budget or a signal.
+    Failure,
+}
+
 /// Which URLs of the lists are fetched again that an earlier run has fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +147,17 @@ pub enum Only {
     /// Every one.
     #[default]
     All,
+}
+
+/// How soon a page is fetched again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Revisits {
+    /// By every run.
+    #[default]
+    Always,
+    /// The more often the more often it has changed.
+    Adaptive,
 }
 
 /// Every setting of a crawl, by flag or by config key (the same name, with `_` for `-`).
@@ -134,11 +196,31 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "DURATION")]
     pub max_age: Option<Span>,
 
-    /// Fetcher processes [default: one per core]
+    /// How soon a page is fetched again: whenever a run comes, or by how often it has changed [default: always]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub revisit: Option<Revisits>,
+
+    /// With --revisit adaptive: no page is fetched again sooner than this [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub revisit_min: Option<Span>,
+
+    /// With --revisit adaptive: every page is fetched again after this [default: 30days]
+    #[arg(long, value_name = "DURATION")]
+    pub revisit_max: Option<Span>,
+
+    /// Versions of a page that keep their bodies, the last one included; 0 for all of them [default: 3]
+    #[arg(long, value_name = "N")]
+    pub keep_versions: Option<u32>,
+
+    /// Let the bodies of earlier versions go that the site had longer ago than this [default: no limit]
+    #[arg(long, value_name = "DURATION")]
+    pub keep_for: Option<Span>,
+
+    /// Fetcher processes [default: one per core, fewer where the memory is limited]
     #[arg(long, value_name = "N")]
     pub fetchers: Option<usize>,
 
-    /// Requests in flight, over all fetchers together [default: 128]
+    /// Requests in flight, over all fetchers together [default: 128, fewer where the memory is limited]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<usize>,
 
@@ -208,6 +290,10 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "K:V")]
     #[serde(default)]
     pub header: Vec<Header>,
+
+    /// More headers from a file, "Name: value" one a line: keeps secrets off the command line
+    #[arg(long, value_name = "FILE")]
+    pub header_file: Option<PathBuf>,
 
     /// Request method for the URLs of the lists [default: GET, or POST with --body]
     #[arg(long, value_name = "METHOD")]
@@ -280,6 +366,11 @@ pub struct CrawlOptions {
     #[serde(default)]
     pub processor: Vec<Processor>,
 
+    /// What `seine schedule` runs when; a config key only, of which a crawl takes no notice.
+    #[arg(skip)]
+    #[serde(default)]
+    pub job: Vec<JobEntry>,
+
     /// The text of the config file, if there are collections in it.
     #[arg(skip)]
     #[serde(skip)]
@@ -342,6 +433,25 @@ pub struct CrawlOptions {
     #[arg(long, value_name = "DURATION")]
     pub max_wall: Option<Span>,
 
+    /// Stop after so much of bodies, decompressed, resumable (exit code 3); what is in flight then is finished
+    /// [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<Size>,
+
+    /// Take so many URLs of each host; the rest stays pending for the next run of the same command (exit code 3); 0 for
+    /// no limit [default: 0]
+    #[arg(long, value_name = "N")]
+    pub host_limit: Option<u64>,
+
+    /// Stop when the store's file system has less room than this, resumable (exit code 5); 0 for never [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub min_free_disk: Option<Size>,
+
+    /// End with exit code 1 if more than this share of the URLs ended in an error (http_error, failed, quarantined),
+    /// "20%" or "0.2" [default: never]
+    #[arg(long, value_name = "SHARE")]
+    pub fail_threshold: Option<Share>,
+
     /// Time for requests in flight to finish when the crawl is stopped [default: 8s]
     #[arg(long, value_name = "DURATION")]
     pub grace: Option<Span>,
@@ -349,6 +459,41 @@ pub struct CrawlOptions {
     /// How long to wait for room on a full disk before stopping, resumable (exit code 5) [default: 1m]
     #[arg(long, value_name = "DURATION")]
     pub disk_wait: Option<Span>,
+
+    /// Run this program after each run, with a JSON object on its standard input; no shell reads it
+    #[arg(long, value_name = "COMMAND")]
+    #[serde(skip)]
+    pub notify: Option<Words>,
+
+    /// The same in a config file, or a table with all of the following.
+    #[arg(skip)]
+    #[serde(rename = "notify")]
+    pub notify_entry: Option<NotifyEntry>,
+
+    /// POST the same JSON object to this URL after each run
+    #[arg(long, value_name = "URL")]
+    pub notify_url: Option<HookUrl>,
+
+    /// Take the URL from this file: it may be a secret
+    #[arg(long, value_name = "FILE")]
+    pub notify_url_file: Option<PathBuf>,
+
+    /// Sign what is posted with the secret in this file (Standard Webhooks)
+    #[arg(long, value_name = "FILE")]
+    pub notify_secret_file: Option<PathBuf>,
+
+    /// Notify of these ends only: "change,failure" [default: always]
+    #[arg(long, value_name = "WHEN", value_enum, value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub notify_on: Vec<NotifyOn>,
+
+    /// Further attempts to post after network errors, 429 and 5xx [default: 3]
+    #[arg(long, value_name = "N")]
+    pub notify_retries: Option<u16>,
+
+    /// For one attempt to post, and for the program [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub notify_timeout: Option<Span>,
 
     /// Show progress: a line on a terminal, one every 30 s elsewhere [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
@@ -372,6 +517,10 @@ pub struct CrawlOptions {
     /// Log to this file as well, at least as -v does
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+
+    /// Say everything as text on standard error, or as one JSON object a line on standard output [default: text]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
 }
 
 /// What is wrong with a config file or a combination of settings.
@@ -391,6 +540,16 @@ pub enum ConfigError {
         /// The host rule's pattern.
         rule: String,
         /// What is wrong.
+        problem: String,
+    },
+    /// A file that a setting names for a secret.
+    #[error("{setting} {}: {problem}", path.display())]
+    SecretFile {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; nothing of the file.
         problem: String,
     },
     /// A value that cannot be used.
@@ -426,10 +585,32 @@ pub struct Settings {
     /// Only if last fetched longer ago.
     #[serde(serialize_with = "readable")]
     pub max_age: Duration,
+    /// How soon a page is fetched again.
+    pub revisit: Revisits,
+    /// No sooner than this, if adaptive.
+    #[serde(serialize_with = "readable")]
+    pub revisit_min: Duration,
+    /// No later than this, if adaptive.
+    #[serde(serialize_with = "readable")]
+    pub revisit_max: Duration,
+    /// Versions of a page that keep their bodies; 0: all.
+    pub keep_versions: u32,
+    /// How long earlier versions keep theirs.
+    #[serde(serialize_with = "readable_option")]
+    pub keep_for: Option<Duration>,
     /// Fetcher processes; never more than `concurrency`.
     pub fetchers: usize,
     /// Requests in flight.
     pub concurrency: usize,
+    /// Whether the user has set the number of fetchers himself.
+    #[serde(skip)]
+    pub fetchers_given: bool,
+    /// Whether the user has set the concurrency himself.
+    #[serde(skip)]
+    pub concurrency_given: bool,
+    /// What the rooms keep at hand.
+    #[serde(skip)]
+    pub buffers: Buffers,
     /// Requests in flight per host.
     pub host_concurrency: usize,
     /// Gap between request starts per host.
@@ -470,6 +651,9 @@ pub struct Settings {
     /// More headers. Only names are ever written down.
     #[serde(serialize_with = "header_names")]
     pub header: Vec<Header>,
+    /// More headers.
+    #[serde(serialize_with = "lossy_path_option")]
+    pub header_file: Option<PathBuf>,
     /// Request method for listed URLs.
     pub method: String,
     /// Request body for listed URLs; may hold secrets.
@@ -530,12 +714,44 @@ pub struct Settings {
     /// Time of one invocation.
     #[serde(serialize_with = "readable_option")]
     pub max_wall: Option<Duration>,
+    /// Decompressed bytes of one invocation.
+    pub max_bytes: Option<u64>,
+    /// URLs of one host and invocation; 0: any.
+    pub host_limit: u64,
+    /// Bytes; 0: never looked at.
+    pub min_free_disk: u64,
+    /// Share of URLs that may end in an error.
+    pub fail_threshold: Option<Share>,
     /// For requests in flight at the end.
     #[serde(serialize_with = "readable")]
     pub grace: Duration,
     /// For a full disk.
     #[serde(serialize_with = "readable")]
     pub disk_wait: Duration,
+    /// The program to be run after each run; its arguments may hold secrets, as all of this may.
+    #[serde(skip)]
+    pub notify: Option<Words>,
+    /// Where to post after each run; that of the file comes with [`Settings::read_files`].
+    #[serde(skip)]
+    pub notify_url: Option<HookUrl>,
+    /// The file with that URL.
+    #[serde(skip)]
+    pub notify_url_file: Option<PathBuf>,
+    /// The file with the secret.
+    #[serde(skip)]
+    pub notify_secret_file: Option<PathBuf>,
+    /// What it says, once [`Settings::read_files`] has read it.
+    #[serde(skip)]
+    pub notify_secret: Option<Secret>,
+    /// When.
+    #[serde(skip)]
+    pub notify_on: Vec<NotifyOn>,
+    /// After the first attempt.
+    #[serde(skip)]
+    pub notify_retries: u16,
+    /// Of one attempt, and of the program.
+    #[serde(skip)]
+    pub notify_timeout: Duration,
     /// When to show progress.
     #[serde(skip)]
     pub progress: ProgressMode,
@@ -551,6 +767,9 @@ pub struct Settings {
     /// Log file.
     #[serde(skip)]
     pub log_file: Option<PathBuf>,
+    /// How things are said.
+    #[serde(skip)]
+    pub log_format: LogFormat,
 }
 
 impl CrawlOptions {
@@ -562,6 +781,9 @@ impl CrawlOptions {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.into(), error))?;
         let mut options: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))?;
+        if let Some(entry) = options.notify_entry.take() {
+            entry.spread(&mut options);
+        }
         if !options.collection.is_empty() {
             options.rules_text = RulesText::from(text);
         }
@@ -578,6 +800,11 @@ impl CrawlOptions {
             url_field: self.url_field.or(file.url_field),
             only: self.only.or(file.only),
             max_age: self.max_age.or(file.max_age),
+            revisit: self.revisit.or(file.revisit),
+            revisit_min: self.revisit_min.or(file.revisit_min),
+            revisit_max: self.revisit_max.or(file.revisit_max),
+            keep_versions: self.keep_versions.or(file.keep_versions),
+            keep_for: self.keep_for.or(file.keep_for),
             fetchers: self.fetchers.or(file.fetchers),
             concurrency: self.concurrency.or(file.concurrency),
             host_concurrency: self.host_concurrency.or(file.host_concurrency),
@@ -597,6 +824,7 @@ impl CrawlOptions {
             user_agent: self.user_agent.or(file.user_agent),
             // Both count; a flag comes later and so replaces a header of the same name.
             header: file.header.into_iter().chain(self.header).collect(),
+            header_file: self.header_file.or(file.header_file),
             method: self.method.or(file.method),
             body: self.body.or(file.body),
             accept_types: either(self.accept_types, file.accept_types),
@@ -611,6 +839,7 @@ impl CrawlOptions {
             network: file.network,
             host: file.host,
             collection: file.collection,
+            job: file.job,
             processor: file.processor,
             rules_text: file.rules_text,
             max_body: self.max_body.or(file.max_body),
@@ -626,14 +855,32 @@ impl CrawlOptions {
             tables: self.tables || file.tables,
             limit: self.limit.or(file.limit),
             max_wall: self.max_wall.or(file.max_wall),
+            max_bytes: self.max_bytes.or(file.max_bytes),
+            host_limit: self.host_limit.or(file.host_limit),
+            min_free_disk: self.min_free_disk.or(file.min_free_disk),
+            fail_threshold: self.fail_threshold.or(file.fail_threshold),
             grace: self.grace.or(file.grace),
             disk_wait: self.disk_wait.or(file.disk_wait),
+            notify: self.notify.or(file.notify),
+            notify_entry: None,
+            // A flag for the one is a word against the other.
+            notify_url_file: if self.notify_url.is_some() {
+                self.notify_url_file
+            } else {
+                self.notify_url_file.or(file.notify_url_file)
+            },
+            notify_url: self.notify_url.or(file.notify_url),
+            notify_secret_file: self.notify_secret_file.or(file.notify_secret_file),
+            notify_on: either(self.notify_on, file.notify_on),
+            notify_retries: self.notify_retries.or(file.notify_retries),
+            notify_timeout: self.notify_timeout.or(file.notify_timeout),
             progress: self.progress.or(file.progress),
             json: self.json || file.json,
             // A flag for the one is a word against the other.
             quiet: self.quiet || (file.quiet && self.verbose == 0),
             verbose: if self.quiet { 0 } else { self.verbose.max(file.verbose) },
             log_file: self.log_file.or(file.log_file),
+            log_format: self.log_format.or(file.log_format),
         }
     }
 
@@ -680,6 +927,9 @@ impl CrawlOptions {
         if self.limit == Some(0) {
             return Err(ConfigError::Value { name: "limit", value: "0".into(), problem: "must be at least 1" });
         }
+        if self.max_bytes == Some(Size(0)) {
+            return Err(ConfigError::Value { name: "max_bytes", value: "0".into(), problem: "must be at least 1B" });
+        }
         let pause = |name, value: Option<Span>, default: Duration| match value.map_or(default, |span| span.0) {
             span if span <= LONGEST_PAUSE => Ok(span),
             span => Err(ConfigError::Value {
@@ -717,6 +967,16 @@ impl CrawlOptions {
             let problem = "must be media types such as text/html or image/*";
             return Err(ConfigError::Value { name: "accept_types", value: format!("{odd:?}"), problem });
         }
+        let revisit_min = span("revisit_min", self.revisit_min, DEFAULT_REVISIT_MIN)?;
+        let revisit_max = span("revisit_max", self.revisit_max, DEFAULT_REVISIT_MAX.max(revisit_min))?;
+        if revisit_max < revisit_min {
+            let value = humantime::format_duration(revisit_max).to_string();
+            return Err(ConfigError::Value {
+                name: "revisit_max",
+                value,
+                problem: "must not be less than revisit_min",
+            });
+        }
         processors::check_all(&self.processor, &self.collection)?;
         let mut host = self.host;
         host.extend(self.insecure.into_iter().map(HostRule::insecure));
@@ -739,11 +999,19 @@ impl CrawlOptions {
             db: self.db.unwrap_or_else(|| DEFAULT_DB.into()),
             url_column: self.url_column,
             url_field: self.url_field,
-            // A fetcher without a single request to spend would only take memory.
             only: self.only.unwrap_or_default(),
             max_age: self.max_age.map_or(Duration::ZERO, |span| span.0),
+            revisit: self.revisit.unwrap_or_default(),
+            revisit_min,
+            revisit_max,
+            keep_versions: self.keep_versions.unwrap_or(DEFAULT_KEEP_VERSIONS),
+            keep_for: self.keep_for.map(|span| span.0),
+            // A fetcher without a single request to spend would only take memory.
             fetchers: fetchers.min(concurrency),
             concurrency,
+            fetchers_given: self.fetchers.is_some(),
+            concurrency_given: self.concurrency.is_some(),
+            buffers: Buffers::default(),
             host_concurrency: host_concurrency.min(concurrency),
             delay,
             jitter: pause("jitter", self.jitter, Duration::ZERO)?,
@@ -760,6 +1028,7 @@ impl CrawlOptions {
             parse_timeout: span("parse_timeout", self.parse_timeout, DEFAULT_PARSE_TIMEOUT)?,
             user_agent,
             header: self.header,
+            header_file: self.header_file,
             method,
             body: self.body,
             accept_types,
@@ -792,19 +1061,32 @@ impl CrawlOptions {
             tables: self.tables,
             limit: self.limit,
             max_wall: self.max_wall.map(|span| span.0),
+            max_bytes: self.max_bytes.map(|size| size.0),
+            host_limit: self.host_limit.unwrap_or_default(),
+            min_free_disk: self.min_free_disk.map_or(DEFAULT_MIN_FREE_DISK, |size| size.0),
+            fail_threshold: self.fail_threshold,
             grace: self.grace.map_or(DEFAULT_GRACE, |span| span.0),
             disk_wait: self.disk_wait.map_or(DEFAULT_DISK_WAIT, |span| span.0),
+            notify: self.notify,
+            notify_url: self.notify_url,
+            notify_url_file: self.notify_url_file,
+            notify_secret_file: self.notify_secret_file,
+            notify_secret: None,
+            notify_on: if self.notify_on.is_empty() { vec![NotifyOn::Always] } else { self.notify_on },
+            notify_retries: self.notify_retries.unwrap_or(DEFAULT_NOTIFY_RETRIES),
+            notify_timeout: span("notify_timeout", self.notify_timeout, DEFAULT_NOTIFY_TIMEOUT)?,
             progress: self.progress.unwrap_or_default(),
             json: self.json,
             quiet: self.quiet,
             verbose: self.verbose,
             log_file: self.log_file,
+            log_format: self.log_format.unwrap_or_default(),
         })
     }
 }
 
 impl Settings {
-    /// Reads what settings keep in files and environment variables: passwords, tokens, proxies. Once, at the start,
+    /// Reads what settings keep in files and environment variables: passwords, tokens, headers, proxies. Once, at the start,
     /// so that a missing secret is an error before anything is asked for.
     ///
     /// # Errors
@@ -814,15 +1096,21 @@ impl Settings {
             rule.read_secrets()?;
         }
         if let Some(path) = &self.proxy_file {
-            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.clone(), error))?;
-            for (at, line) in
-                text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-            {
-                let proxy = line.trim().parse().map_err(|problem: String| {
-                    ConfigError::Parse(path.clone(), format!("line {}: {problem}", at + 1))
-                })?;
-                self.proxy.push(proxy);
-            }
+            self.proxy.extend(lines_of("proxy_file", path, "a proxy: http://, https://, socks5:// or socks5h://")?);
+        }
+        if let Some(path) = &self.header_file {
+            let headers = lines_of("header_file", path, "a header, Name: value")?;
+            // A flag or key replaces a header of the same name.
+            self.header.splice(0..0, headers);
+        }
+        if let Some(path) = &self.notify_url_file {
+            let problem = "is not the http(s) URL of a webhook, without user and password".to_owned();
+            let url = secret_in("notify_url_file", path)?.trim().parse().ok();
+            let missing = || ConfigError::SecretFile { setting: "notify_url_file", path: path.clone(), problem };
+            self.notify_url = Some(url.ok_or_else(missing)?);
+        }
+        if let Some(path) = &self.notify_secret_file {
+            self.notify_secret = Some(Secret::new(secret_in("notify_secret_file", path)?));
         }
         Ok(())
     }
@@ -832,6 +1120,7 @@ impl Settings {
         let mut policy = HostPolicy {
             delay: self.delay,
             concurrency: self.host_concurrency,
+            limit: self.host_limit,
             headers: Vec::new(),
             authorization: None,
             cookies: self.cookies,
@@ -859,23 +1148,55 @@ impl Settings {
     }
 }
 
-/// What is wrong with a config, with line, column and a pointer; lines that may hold a secret are not shown.
-fn explained(text: &str, error: &toml::de::Error) -> String {
-    const MAY_HOLD_SECRETS: [&str; 6] = ["header", "proxy", "auth", "password", "token", "body"];
-    let at = error.span().map_or(0, |span| span.start).min(text.len());
-    let before = text.get(..at).unwrap_or_default();
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    if MAY_HOLD_SECRETS.iter().any(|word| line.contains(word)) {
-        let column = before.len() - start + 1;
-        return format!("line {}, column {column}: {}", before.matches('\n').count() + 1, error.message());
-    }
-    error.to_string().trim_end().to_owned()
-}
-
 /// The product token of a User-Agent, as far as robots.txt files can name it (RFC 9309 section 2.2.1).
 fn first_word(user_agent: &str) -> String {
     user_agent.chars().take_while(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_')).collect()
+}
+
+/// The text of the file at `path`, without line ends at its end.
+fn secret_in(setting: &'static str, path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::SecretFile {
+        setting,
+        path: path.to_owned(),
+        problem: format!("cannot be read: {error}"),
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The values of the file at `path`, one a line; empty lines and those that begin with # do not count. `what` says what
+/// a line must be: what it is may be a secret.
+fn lines_of<T: std::str::FromStr>(setting: &'static str, path: &Path, what: &str) -> Result<Vec<T>, ConfigError> {
+    let text = secret_in(setting, path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    let values = lines.map(|(at, line)| {
+        line.trim().parse().map_err(|_| ConfigError::SecretFile {
+            setting,
+            path: path.to_owned(),
+            problem: format!("line {} is not {what}", at + 1),
+        })
+    });
+    values.collect()
+}
+
+/// A value, or several in a list.
+fn one_or_more<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Written<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Written<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text, or several in a list")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            T::deserialize(text.into_deserializer()).map(|value| vec![value])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Vec<T>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(values))
+        }
+    }
+    deserializer.deserialize_any(Written(PhantomData))
 }
 
 /// What was given by flag, or else what the file says.
@@ -919,77 +1240,4 @@ pub fn is_stdin(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flag_wins_over_the_file() {
-        let file: CrawlOptions = toml::from_str("delay = '2s'\nretries = 7\nheader = ['A: file']").unwrap();
-        let flags = CrawlOptions {
-            delay: Some(Span(Duration::ZERO)),
-            header: vec!["A: flag".parse().unwrap()],
-            ..Default::default()
-        };
-        let settings = flags.over(file).resolve(2).unwrap();
-        assert_eq!((settings.delay, settings.retries), (Duration::ZERO, 7));
-        assert_eq!(settings.header.last().unwrap().value, "flag");
-    }
-
-    #[test]
-    fn an_unknown_key_is_shown_with_its_line_and_the_known_ones() {
-        let error = toml::from_str::<CrawlOptions>("retries = 1\ndelai = '2s'").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("delai") && error.contains("delay"), "{error}");
-    }
-
-    #[test]
-    fn a_number_without_unit_is_explained() {
-        assert!("5".parse::<Span>().unwrap_err().contains("5s"));
-        assert_eq!("0".parse::<Span>(), Ok(Span(Duration::ZERO)));
-        assert_eq!("1h 30m".parse::<Span>(), Ok(Span(Duration::from_secs(5400))));
-        assert_eq!("10 MiB".parse::<Size>(), Ok(Size(10 << 20)));
-    }
-
-    #[test]
-    fn secrets_in_headers_are_never_written_down() {
-        let header: Header = "Authorization: Bearer swordfish".parse().unwrap();
-        let options = CrawlOptions { header: vec![header], ..Default::default() };
-        assert!(!format!("{options:?}").contains("swordfish"));
-        assert!(!options.resolve(1).unwrap().to_json().contains("swordfish"));
-    }
-
-    #[test]
-    fn the_text_of_the_rules_is_kept_but_never_written_down() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        let text = "header = ['Authorization: swordfish']\n[[collection]]\nname = 'a'\nfields = { t = 'h1' }";
-        std::fs::write(&path, text).unwrap();
-        let settings = CrawlOptions::default().over(CrawlOptions::load(&path).unwrap()).resolve(1).unwrap();
-        assert_eq!(&*settings.rules_text, text);
-        assert!(!format!("{settings:?}{}", settings.to_json()).contains("swordfish"));
-        assert!(
-            settings.to_json().contains(r#""collection":[{"fields":{"t":"h1"},"name":"a"}]"#),
-            "{}",
-            settings.to_json()
-        );
-    }
-
-    #[test]
-    fn no_fetcher_goes_without_a_request_to_spend() {
-        let options = CrawlOptions { concurrency: Some(3), fetchers: Some(8), ..Default::default() };
-        assert_eq!(options.resolve(16).unwrap().fetchers, 3);
-    }
-
-    #[test]
-    fn values_that_cannot_work_are_refused() {
-        for options in [
-            CrawlOptions { fetchers: Some(0), ..Default::default() },
-            CrawlOptions { concurrency: Some(0), ..Default::default() },
-            CrawlOptions { timeout: Some(Span(Duration::ZERO)), ..Default::default() },
-            CrawlOptions { max_body: Some(Size(0)), ..Default::default() },
-            CrawlOptions { limit: Some(0), ..Default::default() },
-            CrawlOptions { max_redirects: Some(1001), ..Default::default() },
-        ] {
-            assert!(options.resolve(1).is_err());
-        }
-    }
-}
+mod tests;

@@ -24,7 +24,8 @@
 //!    A record of an [`archive`] is a line too, and where it lies goes along.
 //! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
 //! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.
-//! 4. [`supervisor::partition`] names the slot its host lives in; [`supervisor::ledger`] notes the lease.
+//! 4. [`supervisor::partition`] names the slot its host lives in ([`supervisor::lanes`]: the slots that share one without
+//!    a pace); [`supervisor::ledger`] notes the lease.
 //! 5. [`fetcher::origins`] finds out whether [`robots`].txt allows it: from the store, or by an errand of the first URL
 //!    that wants to know. [`fetcher::hosts`] holds it until [`fetcher::pace`] and the places for requests permit; the URLs
 //!    of a host that is to be left alone go back to the frontier.
@@ -47,10 +48,16 @@
 //! extract:  S ─► W (store) ── page, compressed ──► E0, E1 … (rules) ── items ──► W: temp tables, compare, one COMMIT
 //! process:  S ─► P (read-only) ── JSON line ──► the user's programs ── JSON line ──► P ── queue ──► W: items + mark, one COMMIT
 //! export:   rows of one snapshot ──► a temporary file ──► its name
+//! diff:     two runs of one snapshot, counted, then told page by page ──► text, JSON, CSV, HTML
 //! ```
 //!
 //! [`reextract`] applies rules again to stored pages, [`processors`] puts records through programs of the user's, beside a
 //! crawl or later; [`pool`] is the plan of who has what. The store is the queue between them all.
+//!
+//! # Again and again
+//!
+//! [`schedule`] starts this program itself, when a cron text says so: each run is a child that begins afresh, and never two
+//! are on one store.
 //!
 //! # Who waits for whom
 //!
@@ -64,8 +71,10 @@
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
 //! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one; they
-//! hand rows of the store to [`export`], which reads nothing else. [`archive`] reads files, for `url_list` and fetchers.
-//! `{reextract, processors} → store, process, protocol`; neither sees rusqlite or the network. The supervisor sees no
+//! hand rows of the store to [`export`], which reads nothing else, and the summary of a run to [`notify`], which tells
+//! others. [`archive`] reads files, for `url_list` and fetchers.
+//! `{reextract, processors} → store, process, protocol`; neither sees rusqlite or the network. `schedule → process`: it
+//! knows commands as arguments only. The supervisor sees no
 //! tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network
 //! and no clock.
 //! `tests/architecture.rs` fails on a forbidden `use`.
@@ -78,6 +87,7 @@ pub mod demo_site;
 pub mod export;
 pub mod extract;
 pub mod fetcher;
+pub mod notify;
 pub mod pool;
 pub mod process;
 pub mod processors;
@@ -85,6 +95,7 @@ pub mod protocol;
 pub mod record;
 pub mod reextract;
 pub mod robots;
+pub mod schedule;
 pub mod store;
 pub mod supervisor;
 pub mod url_list;

@@ -1,10 +1,10 @@
 //! Arguments in, exit code out.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use seine::cli::Cli;
 use seine::commands::{self, Coded, USAGE};
+use seine::process::say::{Level, say};
 use seine::process::title;
 
 fn main() -> ExitCode {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     // After the arguments were read: titles overwrite them.
     title::init();
     let code = commands::run(cli.command).unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "seine: {error:#}");
+        say(Level::Error, &format!("seine: {error:#}"));
         error.downcast_ref::<Coded>().map_or(USAGE, |coded| coded.code)
     });
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))

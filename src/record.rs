@@ -149,6 +149,9 @@ impl Outcome {
     pub const ALL: [Self; 7] =
         [Self::Ok, Self::HttpError, Self::Failed, Self::Rejected, Self::Quarantined, Self::RobotsDenied, Self::Skipped];
 
+    /// Those that are errors: something was asked for, or should have been, and did not come.
+    pub const ERRORS: [Self; 3] = [Self::HttpError, Self::Failed, Self::Quarantined];
+
     /// The name users see in views, summaries and JSON.
     pub const fn name(self) -> &'static str {
         match self {

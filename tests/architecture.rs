@@ -21,6 +21,10 @@ const CONFIG: &[&str] = &[
     "crate::extract",
 ];
 
+/// What decides by what it is told must not name: no clock, no file, nobody to ask.
+const PURE: &[&str] =
+    &["nix", "libc", "std::fs", "std::io", "std::env", "std::time::Instant", "std::time::SystemTime", "jiff::Zoned"];
+
 /// What the files of one room must not name. A crate or module of the standard library is named by its path
 /// (`std::net`), a room of this program by `crate::room`.
 const RULES: &[(&str, &[&str])] = &[
@@ -229,6 +233,31 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "schedule",
+        &[
+            "tokio",
+            "reqwest",
+            "hyper",
+            "scraper",
+            "rusqlite",
+            "std::net",
+            "std::process::Command",
+            "crate::protocol",
+            "crate::store",
+            "crate::fetcher",
+            "crate::supervisor",
+            "crate::writer",
+            "crate::commands",
+            "crate::url_list",
+            "crate::extract",
+            "crate::config",
+            "crate::cli",
+        ],
+    ),
+    ("schedule/cron.rs", PURE),
+    ("schedule/job.rs", PURE),
+    ("schedule/plan.rs", PURE),
+    (
         "process",
         &[
             "reqwest",
@@ -309,6 +338,26 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::fetcher::run",
             "crate::fetcher::visit",
             "crate::writer",
+        ],
+    ),
+    (
+        "notify",
+        &[
+            "reqwest",
+            "tokio",
+            "hyper",
+            "scraper",
+            "rusqlite",
+            "nix",
+            "libc",
+            "std::net",
+            "std::process",
+            "crate::store",
+            "crate::writer",
+            "crate::commands",
+            "crate::url_list",
+            "crate::extract",
+            "crate::protocol",
         ],
     ),
     (

@@ -10,10 +10,12 @@ use clap::{CommandFactory, Parser};
 use rusqlite::Connection;
 use seine::cli::Cli;
 use seine::commands::summary;
+use seine::config::memory::Buffers;
 use seine::config::{CrawlOptions, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY};
-use seine::fetcher::{self, http, outbox};
+use seine::fetcher::http;
 use seine::protocol::EndedBy;
 use seine::record::{ErrorClass, Outcome};
+use seine::schedule::state::{JobState, State};
 use seine::store::open_for_writing;
 use seine::store::read::Summary;
 use seine::supervisor::{Report, frontier};
@@ -210,7 +212,9 @@ fn every_way_a_run_can_end_is_in_the_readme() {
     let readme = readme();
     let ended_by = table(section(&readme, "### `runs`")).into_iter().find(|row| row[0] == "ended_by").expect("a row");
     use EndedBy::*;
-    for ending in [Completed, Interrupted, Terminated, Limit, MaxWall, DiskFull, Failure] {
+    for ending in
+        [Completed, Interrupted, Terminated, Limit, MaxWall, MaxBytes, HostLimit, MinFreeDisk, DiskFull, Failure]
+    {
         assert!(ended_by[2].contains(&format!("`{}`", ending.name())), "{}", ending.name());
     }
 }
@@ -230,7 +234,6 @@ fn every_field_of_the_json_summary_is_in_the_readme() {
         elapsed: Duration::from_secs(1),
     };
     let json = summary::json(&Summary::default(), Path::new("crawl.db"), None, Some(&report)).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let fields = json.as_object().expect("one object");
     assert!(fields.len() > 20);
     for field in fields.keys() {
@@ -256,8 +259,8 @@ fn commands_in_the_readme_are_understood_by_the_program() {
     assert_eq!(
         seen.iter().collect::<Vec<_>>(),
         [
-            "audit", "cat", "crawl", "demo", "explain", "export", "extract", "import", "process", "retry", "robots",
-            "sql", "status", "try", "why"
+            "audit", "cat", "crawl", "demo", "diff", "explain", "export", "extract", "health", "import", "process",
+            "prune", "retry", "robots", "schedule", "sql", "status", "try", "why"
         ]
     );
 }
@@ -386,6 +389,51 @@ fn a_crawl_takes_the_example_config() {
 }
 
 #[test]
+fn the_example_schedule_has_every_key_and_commands_that_are_understood() {
+    let path = project_file("config/schedule.example.toml");
+    let jobs = CrawlOptions::load(&path).unwrap().job;
+    assert!(jobs.len() > 1);
+    for job in jobs {
+        let words = ["seine".to_owned()].into_iter().chain(job.command.into_inner());
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{}: {error}", job.name.as_ref()));
+    }
+    let cli = Cli::command();
+    let schedule = cli.find_subcommand("schedule").expect("the verb is there");
+    let not_of_jobs = ["config", "state", "status", "json", "help"];
+    let flags = schedule.get_arguments().map(|argument| argument.get_id().to_string());
+    let keys: BTreeSet<_> = keys(&fs::read_to_string(&path).unwrap()).into_iter().filter(|key| key != "name").collect();
+    assert_eq!(keys, flags.filter(|flag| !not_of_jobs.contains(&&**flag)).collect());
+}
+
+#[test]
+fn commands_of_service_files_are_understood() {
+    let understood = |words: Vec<String>| {
+        let words = ["seine".to_owned()].into_iter().chain(words);
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let unit = fs::read_to_string(project_file("config/systemd/seine.service")).unwrap();
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/seine ")).expect("a command");
+    understood(start.split(' ').map(str::to_owned).collect());
+    let job = fs::read_to_string(project_file("config/kubernetes/cronjob.yaml")).unwrap();
+    let arguments = job.lines().find_map(|line| line.trim().strip_prefix("args: ")).expect("arguments");
+    understood(serde_json::from_str(arguments).unwrap());
+}
+
+#[test]
+fn every_key_of_a_schedules_state_is_in_the_readme() {
+    let readme = readme();
+    let section = section(&readme, "### State of a schedule");
+    let mut state = State::new(1);
+    state.jobs.insert("nightly".to_owned(), JobState::default());
+    let state = serde_json::to_value(state).unwrap();
+    let (of_state, of_job) = (state.as_object().unwrap(), state["jobs"]["nightly"].as_object().unwrap());
+    assert!(of_job.len() > 10);
+    for key in of_state.keys().chain(of_job.keys()) {
+        assert!(section.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
+#[test]
 fn config_snippets_in_the_readme_load() {
     let readme = readme();
     let snippets = fences(&readme, "toml");
@@ -403,20 +451,21 @@ fn the_memory_formula_is_made_of_the_numbers_in_the_source() {
     let readme = readme();
     let memory = section(&readme, "## Memory");
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let buffers = Buffers::default();
     for (what, number) in [
         ("small bodies", format!("{} KiB", http::SMALL >> 10)),
-        ("outbox", format!("writer | {}, or one page", mib(outbox::ROOM_BYTES))),
+        ("outbox", format!("writer | {}, or one page", mib(buffers.outbox_bytes))),
         ("batch", format!("the open transaction: {}", mib(batch::BYTES))),
         ("links", mib(seine::extract::MAX_LINKS_TOTAL_BYTES + seine::extract::MAX_ANCHORS_TOTAL_BYTES)),
         ("URLs", "65,536".to_owned()),
         ("hosts", "8,192".to_owned()),
         ("default body", format!("`--max-body` ({})", mib(DEFAULT_MAX_BODY as usize))),
-        ("large bodies", format!("one fetcher may hold ({})", fetcher::large_bodies(DEFAULT_MAX_BODY))),
+        ("large bodies", format!("one fetcher may hold ({})", buffers.large_bodies(DEFAULT_MAX_BODY))),
         ("share", format!("may have in flight ({} below)", DEFAULT_CONCURRENCY / 2)),
     ] {
         assert!(memory.contains(&number), "{what}: {number}");
     }
-    assert_eq!((frontier::MAX_URLS, frontier::MAX_HOSTS), (65_536, 8_192));
+    assert_eq!((buffers.urls, frontier::MAX_HOSTS), (65_536, 8_192));
 }
 
 #[test]

@@ -200,3 +200,111 @@ fn a_url_that_a_list_names_no_more_stays_as_it_was() {
     assert_eq!(store.number("SELECT count(*) FROM url WHERE outcome IS NULL"), 0);
     store.assert_sound();
 }
+
+/// A site of one page a URL, that says what it is told to; without validators, so that it comes whole each time.
+fn telling_site() -> (Site, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let of_site = Arc::clone(&version);
+    let site = Site::new(move |request| {
+        let (version, number) = (of_site.load(Ordering::SeqCst), request.number());
+        // Number 0 changes each time, number 1 never, number 2 goes to and fro.
+        let version = [version, 0, version % 2][number % 3];
+        Reply::html(format!("<title>{number} v{version}</title>{}", format!("<p>{number}{version}</p>").repeat(200)))
+    });
+    (site, version)
+}
+
+#[test]
+fn old_versions_lose_their_bodies_and_prune_gives_the_room_back() {
+    let ((site, version), place) = (telling_site(), Place::new());
+    place.list("urls.txt", site.urls(3));
+    for run in 1..=6 {
+        version.store(run, Ordering::SeqCst);
+        place.crawl(&["urls.txt", "--delay", "0", "--keep-versions", "4"]).run().expect(0);
+    }
+    let bodies_of = |number: usize| {
+        format!(
+            "SELECT count(DISTINCT body_id) FROM past_page WHERE url_id = (SELECT url_id FROM pages WHERE title LIKE '{number} %')"
+        )
+    };
+    let count = |sql: &str| place.store().number(sql);
+    assert_eq!(count("SELECT count(*) FROM history"), 18);
+    assert_eq!(count("SELECT count(*) FROM history WHERE body_hash IS NULL"), 0, "hashes stay");
+    assert_eq!(count(&bodies_of(0)), 3, "and that of now");
+    assert_eq!(count(&bodies_of(1)), 1);
+    assert_eq!(count(&bodies_of(2)), 2);
+    assert_eq!(count("SELECT count(*) FROM body"), 4 + 1 + 2, "what nobody has any more is gone");
+
+    place.seine(&["prune", "crawl.db", "--json"]).run().expect(0);
+    assert_eq!(count("SELECT count(*) FROM body"), 7, "as the last run was told");
+    let ended = place.seine(&["prune", "crawl.db", "--keep-versions", "1", "--keep-requests", "0s", "--json"]).run();
+    let json = ended.expect(0).json();
+    assert_eq!((&json["versions"], &json["bodies"], &json["requests"]), (&4.into(), &4.into(), &15.into()));
+    assert!(json["size_after"].as_u64() <= json["size_before"].as_u64());
+    let store = place.store();
+    store.assert_sound();
+    assert_eq!(store.number("SELECT count(*) FROM body"), 3);
+    assert_eq!(store.number("SELECT count(*) FROM attempts"), 3, "of the pages of now");
+    assert_eq!(store.number("SELECT count(*) FROM history"), 18);
+    for url in site.urls(3) {
+        place.seine(&["cat", "crawl.db", &url]).run().expect(0);
+    }
+    place.seine(&["audit", "crawl.db"]).run().expect(0);
+    place.seine(&["prune", "nothing.db"]).run().expect(2);
+}
+
+#[test]
+fn what_the_lists_name_no_more_is_noted_until_they_name_it_again() {
+    let ((site, _), place) = (telling_site(), Place::new());
+    let crawl = |urls: usize| {
+        place.list("urls.txt", site.urls(urls));
+        place.crawl(&["urls.txt", "--delay", "0"]).run().expect(0);
+        place.store().number("SELECT count(*) FROM url WHERE unlisted_by = (SELECT max(run_id) FROM run)")
+    };
+    assert_eq!(crawl(6), 0);
+    assert_eq!(crawl(4), 2);
+    assert_eq!(crawl(3), 1);
+    assert_eq!(
+        place.store().number("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL AND relisted_by IS NULL"),
+        3
+    );
+    assert_eq!(crawl(6), 0);
+    assert_eq!(
+        place.store().number("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL AND relisted_by IS NULL"),
+        0
+    );
+    let diff = |from: &str, to: &str| {
+        let ended = place.seine(&["diff", "crawl.db", "--from", from, "--to", to, "--format", "json"]).run().expect(1);
+        let counts = ended.json()["counts"].clone();
+        (counts["gone"].as_u64(), counts["back"].as_u64())
+    };
+    assert_eq!(diff("2", "3"), (Some(1), Some(0)));
+    assert_eq!(diff("3", "4"), (Some(0), Some(3)));
+}
+
+#[test]
+fn pages_that_change_are_due_more_often() {
+    let ((site, version), place) = (telling_site(), Place::new());
+    place.list("urls.txt", site.urls(3));
+    let adaptive = ["urls.txt", "--delay", "0", "--revisit", "adaptive", "--revisit-max", "1day"];
+    let crawl = |run: usize, min: &str| {
+        version.store(run, Ordering::SeqCst);
+        let before = site.count();
+        place.crawl(&[&adaptive[..], &["--revisit-min", min]].concat()).run().expect(0);
+        site.count() - before
+    };
+    assert_eq!(crawl(1, "1ms"), 3);
+    assert_eq!(crawl(2, "1h"), 0, "none is due within an hour");
+    assert_eq!(crawl(2, "1ms"), 3);
+    let due = "SELECT group_concat(revisit_ms) FROM (SELECT revisit_ms FROM page ORDER BY url_id)";
+    assert_eq!(place.store().row(due), "1,1,1");
+    // As if a day had gone by with nothing but fetches that found no change, for one of them.
+    let change = |sql: &str| rusqlite::Connection::open(place.path("crawl.db")).unwrap().execute(sql, []).unwrap();
+    change("UPDATE page SET revisit_ms = iif(title LIKE '1 %', 3600000, 1000)");
+    change("UPDATE page SET fetched_at = fetched_at - 1800000");
+    assert_eq!(crawl(3, "1ms"), 2);
+    assert_eq!(place.store().row(due), "800,3600000,800");
+    change("UPDATE page SET fetched_at = fetched_at - 3600000");
+    assert_eq!(crawl(4, "1ms"), 3);
+    assert_eq!(place.store().row(due), "640,5040000,640");
+}

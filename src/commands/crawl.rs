@@ -9,25 +9,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rusqlite::Connection;
+use serde_json::{Map, Value, json};
 
-use super::{Coded, DISK_FULL, DRIFTED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, process, summary};
+use super::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, process, summary};
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
-use crate::config::{ConfigError, CrawlOptions, Settings};
+use crate::config::{ConfigError, CrawlOptions, LogFormat, Revisits, Settings, Share, memory};
 use crate::extract::rules::Rules;
-use crate::fetcher;
 use crate::process::lock::{LockError, StoreLock};
+use crate::process::say::{self, Level};
 use crate::process::signals::Signals;
 use crate::process::{limits, title};
 use crate::protocol::EndedBy;
 use crate::record::Outcome;
+use crate::store::diff::{self, Changes};
 use crate::store::drift::{DEFAULT_DRIFT, drifts};
 use crate::store::insert::{Again, ListFile, Session, epoch_ms};
 use crate::store::read::{self, Summary};
+use crate::store::revisit::Revisit;
+use crate::store::versions::Keep;
 use crate::store::{StoreError, open_at_rest};
+use crate::supervisor::events::Tally;
 use crate::supervisor::progress::{Progress, printable};
 use crate::supervisor::{self, Report};
 use crate::url_list::{self, ListOptions, Source, UrlList};
+use crate::{fetcher, notify};
 
 /// Descriptors a fetcher needs beside two for each request: channels, log, resolver, TLS roots.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -65,7 +71,7 @@ pub fn with(settings: &Settings) -> Result<i32> {
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let outcome = crawl(settings, lists, signals, inherited)?;
-    finish(settings, &outcome, GO_ON)
+    finish(settings, outcome, GO_ON)
 }
 
 /// Flags over config file over defaults.
@@ -73,6 +79,10 @@ pub fn with(settings: &Settings) -> Result<i32> {
 /// # Errors
 /// The file, or a value that cannot be used.
 pub fn settings(args: CrawlArgs) -> Result<Settings> {
+    // Chosen by a flag, it holds for what is wrong with the rest too.
+    if args.options.log_format == Some(LogFormat::Json) {
+        say::in_json();
+    }
     let file = match &args.config {
         Some(path) => CrawlOptions::load(path)?,
         None => CrawlOptions::default(),
@@ -81,8 +91,12 @@ pub fn settings(args: CrawlArgs) -> Result<Settings> {
     if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
+    if settings.log_format == LogFormat::Json {
+        say::in_json();
+    }
     process::check_programs(&settings.processor)?;
     settings.read_files()?;
+    notify::check(&settings)?;
     fetcher::check(&settings)?;
     Ok(settings)
 }
@@ -131,6 +145,14 @@ pub fn crawl_locked(
         again: Again {
             only: settings.only,
             fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),
+            revisit: (settings.revisit == Revisits::Adaptive).then_some(Revisit {
+                min_ms: settings.revisit_min.as_millis() as u64,
+                max_ms: settings.revisit_max.as_millis() as u64,
+            }),
+        },
+        keep: Keep {
+            versions: settings.keep_versions,
+            since: settings.keep_for.map_or(0, |span| epoch_ms().saturating_sub(span.as_millis() as u64)),
         },
         processors: settings.processor.iter().map(Processor::answers).collect(),
         pid: std::process::id(),
@@ -155,14 +177,22 @@ pub fn crawl_locked(
             humantime::format_duration(settings.delay).to_string()
         },
     ));
+    if let Some(problem) = supervisor::little_room(&lock, settings.min_free_disk) {
+        let tally = Tally { fatal: Some(format!("{problem}; nothing was fetched")), ..Tally::default() };
+        return Ok(without_trace(Report::of_none(EndedBy::MinFreeDisk, tally, lock)));
+    }
     title::set(title::Role::Supervisor);
     let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };
-    let report = supervisor::run(start)?;
-    if report.lock.created() && fs::metadata(&settings.db).is_ok_and(|meta| meta.len() == 0) {
-        // Nothing was ever stored, not even the schema: leave no empty file behind.
-        let _ = fs::remove_file(&settings.db);
+    Ok(without_trace(supervisor::run(start)?))
+}
+
+/// Leaves no empty file behind if nothing was ever stored, not even the schema.
+fn without_trace(report: Report) -> Report {
+    let db = report.lock.path();
+    if report.lock.created() && fs::metadata(db).is_ok_and(|meta| meta.len() == 0) {
+        let _ = fs::remove_file(db);
     }
-    Ok(report)
+    report
 }
 
 /// Takes the lock of the store at `db`. A writer whose supervisor was killed is still committing what it had; it is
@@ -189,12 +219,16 @@ pub fn lock(db: &Path) -> Result<StoreLock> {
     }
 }
 
-/// Lowers the concurrency to what the limit of open files allows.
+/// Lowers fetchers, concurrency and buffers to what the limit of memory allows, and the concurrency to what the limit of
+/// open files does. Says so.
 ///
 /// # Errors
-/// It allows no request at all.
+/// The latter allows no request at all.
 pub fn within_limits(settings: &Settings) -> Result<Settings> {
     let mut settings = settings.clone();
+    if let Some(memory) = limits::memory_limit() {
+        within_memory(&mut settings, memory);
+    }
     let descriptors = limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
     // A request may have a second connection beside it: the idle one of the host before.
     let per_fetcher = usize::try_from(descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).unwrap_or(usize::MAX);
@@ -206,27 +240,65 @@ pub fn within_limits(settings: &Settings) -> Result<Settings> {
         );
     }
     if settings.concurrency > most {
-        eprintln!(
+        let lowered = format!(
             "seine: concurrency lowered from {} to {most}: the limit of open files is {descriptors} (ulimit -n)",
             settings.concurrency
         );
+        say::say(Level::Warn, &lowered);
         settings.concurrency = most;
         settings.host_concurrency = settings.host_concurrency.min(most);
     }
     Ok(settings)
 }
 
+/// Lowers what the user has not set himself to what `memory` bytes have room for.
+fn within_memory(settings: &mut Settings, memory: u64) {
+    let fit = memory::fit(settings, memory);
+    let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+    let mut lowered = Vec::new();
+    if fit.fetchers < settings.fetchers {
+        let plural = if fit.fetchers == 1 { "" } else { "s" };
+        lowered.push(format!("{} fetcher{plural} instead of {}", fit.fetchers, settings.fetchers));
+    }
+    if fit.concurrency < settings.concurrency {
+        lowered.push(format!("{} requests in flight instead of {}", fit.concurrency, settings.concurrency));
+    }
+    if fit.parts > 1 {
+        lowered.push(format!("buffers of 1/{} their size", fit.parts));
+    }
+    if !lowered.is_empty() && !settings.quiet {
+        say::say(Level::Info, &format!("seine: for a limit of {} of memory: {}", mib(memory), lowered.join(", ")));
+    }
+    if fit.most > memory {
+        let mut less = vec!["--max-body"];
+        less.extend(settings.fetchers_given.then_some("--fetchers"));
+        less.extend(settings.concurrency_given.then_some("--concurrency"));
+        let warning = format!(
+            "seine: warning: pages as large as --max-body ({}) may need {} of memory and the limit is {}; a page it is \
+             not enough for ends as quarantined; allow more memory, or less {}",
+            mib(settings.max_body),
+            mib(fit.most),
+            mib(memory),
+            less.join(", ")
+        );
+        say::say(Level::Warn, &warning);
+    }
+    settings.fetchers = fit.fetchers;
+    settings.concurrency = fit.concurrency;
+    settings.buffers = fit.buffers;
+}
+
 /// Prints the summary and finds the exit code; `again` says how a crawl that was stopped goes on.
 ///
 /// # Errors
 /// The store cannot be read, or standard output not written.
-pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> {
-    let mut code = exit_code(report);
+pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
+    let mut code = exit_code(&report);
     if let Some(fatal) = &report.tally.fatal {
-        eprintln!("seine: {fatal}");
+        say::say(Level::Error, &format!("seine: {fatal}"));
     }
     if let Some(failure) = &report.processor_failure {
-        eprintln!("seine: {}", printable(&failure.message));
+        say::say(Level::Error, &format!("seine: {}", printable(&failure.message)));
         if matches!(report.ended_by, EndedBy::Completed | EndedBy::Failure) {
             code = if failure.is_usage { USAGE } else { STOPPED };
         }
@@ -234,33 +306,63 @@ pub fn finish(settings: &Settings, report: &Report, again: &str) -> Result<i32> 
         code = STOPPED;
     }
     let rules = Rules::read(&settings.rules_text)?;
-    match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules)) {
+    let mut has_changes = false;
+    let (mut json, mut message) = (json!({ "db": settings.db.to_string_lossy() }), "nothing was fetched".to_owned());
+    match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules, &report)) {
         Ok(found) => {
+            // The first run has only found something new if it has found something.
+            has_changes = found.changes.as_ref().map_or(report.found_any(), Changes::any);
             if code == 0 && settings.fail_on_drift && !found.drifts.is_empty() {
                 code = DRIFTED;
             }
-            if settings.json {
-                writeln!(io::stdout(), "{}", summary::json(&found, &settings.db, None, Some(report))?)
-                    .or_else(ignore_broken_pipe)?;
+            let too_many = too_many_failed(&report, settings.fail_threshold);
+            if code == 0 && too_many.is_some() {
+                code = FAILED;
             }
-            if !settings.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()) {
-                eprint!("{}", process::as_text(&report.processors));
+            let processed = process::as_text(&report.processors);
+            if !processed.is_empty()
+                && (!settings.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()))
+            {
+                say::say(Level::Info, processed.trim_end());
             }
-            if !settings.quiet {
-                eprint!("{}", summary::text(&found, &settings.db, None, Some(report)));
-                eprint!("{}", advice(settings, report, found.pending, again));
+            if let Some(too_many) = too_many {
+                say::say(Level::Warn, &format!("seine: {too_many}"));
             }
+            let text = summary::text(&found, &settings.db, None, Some(&report));
+            if !settings.quiet && !say::is_json() {
+                super::tell(&format!("{text}{}", advice(settings, &report, found.pending, again)));
+            }
+            json = summary::json(&found, &settings.db, None, Some(&report))?;
+            message = text.lines().next().unwrap_or_default().to_owned();
         }
         // The reason was given already.
-        Err(_) if report.tally.fatal.is_some() => {}
+        Err(_) if report.tally.fatal.is_some() => json["ended_by"] = report.ended_by.name().into(),
         Err(error) => return Err(error.into()),
+    }
+    if let Some(fatal) = &report.tally.fatal {
+        json["error"] = fatal.as_str().into();
+    }
+    let end = super::notify::End { code, ended_by: report.ended_by, has_changes };
+    // Its lock goes with it: who is told may want to work on the store.
+    drop(report);
+    super::notify::tell(settings, end, &json);
+    if say::is_json() && (settings.json || !settings.quiet) {
+        say::put(&as_event(&message, json)?);
+    } else if settings.json {
+        writeln!(io::stdout(), "{json}").or_else(ignore_broken_pipe)?;
     }
     Ok(code)
 }
 
-/// The summary of a store whose last run had these rules.
-fn summary_of(db: &Connection, rules: &Rules) -> Result<Summary, StoreError> {
+/// The summary of a store whose last run had these rules and ended as `report` says.
+fn summary_of(db: &Connection, rules: &Rules, report: &Report) -> Result<Summary, StoreError> {
     let mut summary = read::summary(db)?;
+    // A run that had nothing to do has left no row: the last one is an earlier one then, long told of.
+    if let Some(run) = summary.run.as_ref().filter(|_| report.has_done_something())
+        && diff::Run::before(db, run.run_id)?.is_some()
+    {
+        summary.changes = Some(diff::counts(db, None, run.run_id)?);
+    }
     if let Some(run) = &summary.run
         && !rules.is_empty()
     {
@@ -276,6 +378,23 @@ fn summary_of(db: &Connection, rules: &Rules) -> Result<Summary, StoreError> {
     Ok(summary)
 }
 
+/// What to say if more URLs of a complete run ended in an error than `--fail-threshold` allows.
+fn too_many_failed(report: &Report, threshold: Option<Share>) -> Option<String> {
+    let threshold = threshold.filter(|_| report.ended_by == EndedBy::Completed)?;
+    let share = Share(report.tally.failed_share().filter(|share| *share > threshold.0)?);
+    Some(format!("{share} of the URLs ended in an error, more than the {threshold} of --fail-threshold"))
+}
+
+/// The summary as the last line of a log in JSON: the fields of `--json` after those that every line has.
+fn as_event(message: &str, summary: Value) -> Result<String> {
+    let mut line: Map<String, Value> =
+        serde_json::from_str(&say::line("summary", Level::Info.name(), message, Map::new()))?;
+    if let Value::Object(fields) = summary {
+        line.extend(fields);
+    }
+    Ok(serde_json::to_string(&line)?)
+}
+
 fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
@@ -284,7 +403,9 @@ fn advice(settings: &Settings, report: &Report, pending: u64, again: &str) -> St
     let db = settings.db.display();
     match report.ended_by {
         EndedBy::Completed => format!("  results: seine export {db} -o pages.csv\n"),
-        EndedBy::DiskFull => format!("  out of disk: make room, then {again}; {pending} to go\n"),
+        EndedBy::DiskFull | EndedBy::MinFreeDisk => {
+            format!("  out of disk: make room, then {again}; {pending} to go\n")
+        }
         _ => format!("  {again}\n"),
     }
 }
@@ -296,12 +417,12 @@ fn exit_code(report: &Report) -> i32 {
         EndedBy::Completed => {
             let outcomes = &report.tally.outcomes;
             let none_ok = outcomes[Outcome::Ok as usize] == 0 && outcomes.iter().any(|count| *count > 0);
-            i32::from(none_ok)
+            if none_ok { FAILED } else { 0 }
         }
         EndedBy::Interrupted => INTERRUPTED,
         EndedBy::Terminated => TERMINATED,
-        EndedBy::Limit | EndedBy::MaxWall => STOPPED,
-        EndedBy::DiskFull => DISK_FULL,
+        EndedBy::Limit | EndedBy::MaxWall | EndedBy::MaxBytes | EndedBy::HostLimit => STOPPED,
+        EndedBy::DiskFull | EndedBy::MinFreeDisk => DISK_FULL,
         // A store that cannot be opened is an input error; what fails later is not.
         EndedBy::Failure if !report.tally.opened && report.tally.writer_crashes == 0 => USAGE,
         EndedBy::Failure => STOPPED,

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use super::{crawl, log};
 use crate::cli::DemoArgs;
-use crate::config::{CrawlOptions, Span};
+use crate::config::{CrawlOptions, Size, Span};
 use crate::demo_site;
 use crate::process::fork::{Death, ForkSpec, fork};
 use crate::process::signals::{self, Signals};
@@ -56,6 +56,8 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         // It is our own site.
         delay: Some(Span(std::time::Duration::from_millis(20))),
         adaptive: Some(false),
+        // It is small, and so may be the disk.
+        min_free_disk: Some(Size(0)),
         json: args.json,
         quiet: args.quiet,
         ..CrawlOptions::default()
@@ -71,7 +73,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     }
     let report = crawl::crawl(&settings, lists, signals, inherited)?;
     drop(ours);
-    let code = crawl::finish(&settings, &report, crawl::GO_ON)?;
+    let code = crawl::finish(&settings, report, crawl::GO_ON)?;
     let _ = signals::reap();
     if !args.quiet {
         let db = args.db.display();

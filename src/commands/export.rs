@@ -1,7 +1,6 @@
 //! `seine export`: rows of the store as a file that other programs read.
 
-mod interrupt;
-mod plan;
+pub(super) mod plan;
 mod talk;
 
 use std::io;
@@ -10,9 +9,9 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OptionalExtension};
 
-use self::interrupt::Interrupt;
 use self::plan::{Place, Plan};
 use self::talk::Talk;
+use super::interrupt::Interrupt;
 use super::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
 use crate::cli::{ExportArgs, WhichRun};
 use crate::export::layout::Layout;
@@ -53,23 +52,28 @@ pub fn run(args: &ExportArgs) -> Result<i32> {
         }
         Err(error) => {
             talk.clear();
-            if let Some(signal) = interrupt.and_then(|interrupt| interrupt.came()) {
-                let code = if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED };
-                return Err(Coded { code, message: ExportError::Interrupted.to_string() }.into());
-            }
             // A reader that has seen enough is no failure.
             if plan.goes_to_stdout() && is_io(&error, io::ErrorKind::BrokenPipe) {
                 return Ok(0);
             }
-            if is_io(&error, io::ErrorKind::StorageFull) || is_full(&error) {
-                return Err(Coded { code: DISK_FULL, message: format!("{:#}", anyhow::Error::new(error)) }.into());
-            }
-            Err(error.into())
+            Err(coded(error, interrupt.as_ref()))
         }
     }
 }
 
-fn is_io(error: &ExportError, kind: io::ErrorKind) -> bool {
+/// The error with the exit code that it has.
+pub(super) fn coded(error: ExportError, interrupt: Option<&Interrupt>) -> anyhow::Error {
+    if let Some(signal) = interrupt.and_then(Interrupt::came) {
+        let code = if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED };
+        return Coded { code, message: ExportError::Interrupted.to_string() }.into();
+    }
+    if is_io(&error, io::ErrorKind::StorageFull) || is_full(&error) {
+        return Coded { code: DISK_FULL, message: format!("{:#}", anyhow::Error::new(error)) }.into();
+    }
+    error.into()
+}
+
+pub(super) fn is_io(error: &ExportError, kind: io::ErrorKind) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind) {

@@ -56,11 +56,11 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
             Ok(0)
         }
         Ended::Stopped(signal) => {
-            eprintln!("seine: stopped; {} is as it was", args.db.display());
+            super::tell(&format!("seine: stopped; {} is as it was\n", args.db.display()));
             Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
         }
         Ended::Failed { message, cause } => {
-            eprintln!("seine: {}", printable(&message));
+            super::tell(&format!("seine: {}\n", printable(&message)));
             Ok(match cause {
                 Cause::Usage => USAGE,
                 Cause::DiskFull => DISK_FULL,
@@ -80,7 +80,7 @@ fn tell(args: &ExtractArgs, report: &Report, elapsed: Duration) -> Result<()> {
     if args.diff && !args.json {
         super::written(io::stdout().write_all(text.as_bytes()))?;
     } else if !args.quiet {
-        eprint!("{text}");
+        super::tell(&text);
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Logs: `-v` to standard error, `--log-file` to a file; each line carries the process's role.
+//! Logs: `-v` to standard error, `--log-file` to a file; each line carries the process's role. In JSON, if that was
+//! chosen, and to standard output then.
 //!
 //! One subscriber is made before the first fork and inherited. It starts no thread; every line is one `write` to a
 //! descriptor opened for appending, so lines of several processes never mix.
@@ -10,6 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -18,7 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::process::title;
+use crate::process::{say, title};
 
 /// Sets up logging; returns the descriptors that children must keep.
 ///
@@ -45,11 +48,11 @@ pub fn init(verbose: u8, log_file: Option<&Path>) -> Result<Vec<RawFd>> {
     let to_file = file.map(|file| {
         fmt::layer().event_format(WithRole).with_writer(move || Lines(Arc::clone(&file))).with_filter(file_level)
     });
-    let to_stderr = (level != LevelFilter::OFF)
-        .then(|| fmt::layer().event_format(WithRole).with_writer(io::stderr).with_filter(level));
-    if to_file.is_some() || to_stderr.is_some() {
+    let said = (level != LevelFilter::OFF)
+        .then(|| fmt::layer().event_format(WithRole).with_writer(|| Said).with_filter(level));
+    if to_file.is_some() || said.is_some() {
         // Set already only if the program does so twice.
-        let _ = tracing_subscriber::registry().with(to_file).with(to_stderr).try_init();
+        let _ = tracing_subscriber::registry().with(to_file).with(said).try_init();
     }
     Ok(inherited)
 }
@@ -66,7 +69,20 @@ impl Write for Lines {
     }
 }
 
-/// `2026-01-02T03:04:05.678Z WARN fetcher 2: message field=value`
+/// Where everything is said.
+struct Said;
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if say::is_json() { io::stdout().write(bytes) } else { io::stderr().write(bytes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `2026-01-02T03:04:05.678Z WARN fetcher 2: message field=value`, or a line as [`say::line`] makes it.
 struct WithRole;
 
 impl<S, N> FormatEvent<S, N> for WithRole
@@ -80,9 +96,57 @@ where
         mut writer: Writer<'_>,
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
+        if say::is_json() {
+            let mut values = Values::default();
+            event.record(&mut values);
+            let level = event.metadata().level().as_str().to_ascii_lowercase();
+            return writeln!(writer, "{}", say::line("log", &level, &values.message, values.fields));
+        }
         let now = jiff::Timestamp::now();
         write!(writer, "{now:.3} {} {}: ", event.metadata().level(), title::current())?;
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
+    }
+}
+
+/// What an event has to say.
+#[derive(Default)]
+struct Values {
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl Values {
+    fn add(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.message = text,
+            (name, value) => drop(self.fields.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+impl Visit for Values {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.add(field, format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value.into());
     }
 }

@@ -4,21 +4,27 @@ pub mod audit;
 pub mod cat;
 pub mod crawl;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod extract;
+pub mod health;
 pub mod import;
+mod interrupt;
 pub mod log;
+pub mod notify;
 pub mod process;
+pub mod prune;
 pub mod retry;
 pub mod robots;
+pub mod schedule;
 pub mod sql;
 pub mod status;
 pub mod summary;
 pub mod try_rules;
 pub mod why;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,8 +33,11 @@ use rusqlite::Connection;
 
 use crate::cli::Command;
 use crate::process::lock::StoreLock;
+use crate::process::say::{Level, say};
 use crate::store::{StoreError, open_for_reading, open_for_writing};
 
+/// Exit code: complete, but no URL ended ok, or too few (`--fail-threshold`).
+pub const FAILED: i32 = 1;
 /// Exit code: usage, config or input error.
 pub const USAGE: i32 = 2;
 /// Exit code: stopped by a budget or by failing processes, resumable.
@@ -57,14 +66,18 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Cat(args) => cat::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Prune(args) => prune::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Extract(args) => extract::run(&args),
         Command::Process(args) => process::run(&args),
         Command::Try(args) => try_rules::run(&args),
+        Command::Schedule(args) => schedule::run(&args),
+        Command::Health(args) => health::run(&args),
     }
 }
 
@@ -73,7 +86,8 @@ pub fn run(command: Command) -> Result<i32> {
 fn open_store(path: &Path) -> Result<Connection> {
     let opened = match open_for_reading(path) {
         Err(StoreError::Older { .. }) if update_store(path).is_ok() => {
-            eprintln!("seine: {} is of an earlier version and was brought up to date", path.display());
+            let news = format!("seine: {} is of an earlier version and was brought up to date", path.display());
+            say(Level::Info, &news);
             open_for_reading(path)
         }
         other => other,
@@ -88,6 +102,11 @@ fn update_store(path: &Path) -> Result<()> {
     let _lock = StoreLock::acquire(path)?;
     drop(open_for_writing(path)?);
     Ok(())
+}
+
+/// Tells people, on standard error. Whether anybody reads along makes no difference.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// What was written: a reader that has seen enough (`seine … | head`) is no failure.

@@ -43,12 +43,12 @@ pub fn run(args: &ProcessArgs) -> Result<i32> {
             Ok(if tallies.iter().any(|tally| tally.stopped.is_some()) { STOPPED } else { 0 })
         }
         Ended::Stopped(signal) => {
-            eprintln!("seine: stopped; the same command goes on");
+            super::tell("seine: stopped; the same command goes on\n");
             Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
         }
         Ended::Failed { message, cause } => {
             let advice = if cause == Cause::Usage { "" } else { "; the same command goes on" };
-            eprintln!("seine: {}{advice}", printable(&message));
+            super::tell(&format!("seine: {}{advice}\n", printable(&message)));
             Ok(match cause {
                 Cause::Usage => USAGE,
                 Cause::DiskFull => DISK_FULL,
@@ -77,7 +77,7 @@ fn tell(args: &ProcessArgs, tallies: &[Tally], elapsed: Duration) -> Result<()> 
     }
     let is_bad = tallies.iter().any(|tally| tally.stopped.is_some());
     if !args.quiet || is_bad {
-        eprint!("{}", as_text(tallies));
+        super::tell(&as_text(tallies));
     }
     Ok(())
 }

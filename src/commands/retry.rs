@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{crawl, log};
 use crate::cli::RetryArgs;
+use crate::process::say::{self, Level};
 use crate::process::signals::Signals;
 use crate::store::{open_for_writing, retry};
 use crate::supervisor::progress::grouped;
@@ -30,7 +31,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
     let matching = retry::count(&super::open_store(&store)?, &condition)?;
     if dry_run || matching == 0 {
         let text = match matching {
-            _ if settings.json => json!({ "matching": matching }).to_string(),
+            _ if settings.json || say::is_json() => json!({ "matching": matching }).to_string(),
             0 => "no URL matches; nothing to do".to_owned(),
             1 => "1 URL would be crawled again".to_owned(),
             _ => format!("{} URLs would be crawled again", grouped(matching)),
@@ -48,9 +49,10 @@ pub fn run(args: RetryArgs) -> Result<i32> {
             .with_context(|| format!("cannot make URLs of {} pending", store.display()))?
     };
     if !settings.quiet {
-        eprintln!("seine: {} URL{} pending again", grouped(pending), if pending == 1 { " is" } else { "s are" });
+        let s_are = if pending == 1 { " is" } else { "s are" };
+        say::say(Level::Info, &format!("seine: {} URL{s_are} pending again", grouped(pending)));
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited)?;
-    crawl::finish(&settings, &report, &format!("`seine crawl --db {}` goes on", settings.db.display()))
+    crawl::finish(&settings, report, &format!("`seine crawl --db {}` goes on", settings.db.display()))
 }

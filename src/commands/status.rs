@@ -18,7 +18,7 @@ pub fn run(args: &StatusArgs) -> Result<i32> {
     let summary = read::summary(&db).with_context(|| format!("cannot read {}", args.db.display()))?;
     let owner = lock::owner(&args.db);
     let text = if args.json {
-        summary::json(&summary, &args.db, owner, None)?
+        summary::json(&summary, &args.db, owner, None)?.to_string()
     } else {
         summary::text(&summary, &args.db, owner, None)
     };

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::record::Outcome;
+use crate::store::diff::Changes;
 use crate::store::read::{HostLine, Summary};
 use crate::supervisor::Report;
 use crate::supervisor::progress::{grouped, printable, size};
@@ -72,6 +73,9 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         );
     }
     data(&mut text, summary);
+    if let Some(changes) = &summary.changes {
+        let _ = writeln!(text, "  changes: {}", changes_in_words(changes));
+    }
     hosts(&mut text, "slowest", &summary.slowest_hosts, |host| format!("{} ms", grouped(host.mean_ms)));
     hosts(&mut text, "most failing", &summary.failing_hosts, |host| {
         format!("{} of {}", grouped(host.failed), grouped(host.failed + host.fetched))
@@ -95,7 +99,7 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
 ///
 /// # Errors
 /// None in practice; plain values serialise.
-pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Report>) -> Result<String> {
+pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Report>) -> Result<Value> {
     let mut value = serde_json::to_value(summary)?;
     let (fetched, elapsed, bytes) = pace(summary, report);
     let seconds = elapsed.as_secs_f64();
@@ -108,6 +112,7 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
     value["bytes"] = json!(bytes);
     if let Some(report) = report {
         value["ended_by"] = json!(report.ended_by.name());
+        value["failed_share"] = json!(report.tally.failed_share());
         value["resumed"] = json!(report.tally.resumed);
         value["retries"] = json!(report.tally.retries);
         value["lines"] = json!(report.tally.lines);
@@ -120,7 +125,7 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         }
         value["list_failures"] = json!(report.list_failures);
     }
-    Ok(value.to_string())
+    Ok(value)
 }
 
 /// URLs fetched, the time that took, and their bytes: of the invocation if there was one, else of the run.
@@ -158,6 +163,31 @@ fn data(text: &mut String, summary: &Summary) {
     if summary.drifts.len() > DRIFTS_SHOWN {
         let _ = writeln!(text, "  and {} more (see the view field_rates)", summary.drifts.len() - DRIFTS_SHOWN);
     }
+}
+
+/// `3 new, 12 changed, 1 gone`
+fn changes_in_words(changes: &Changes) -> String {
+    let Changes { new, changed, gone, back, status, items_added, items_changed, items_removed, .. } = changes;
+    let counts = [
+        (new, "new"),
+        (changed, "changed"),
+        (&gone.unwrap_or(0), "gone"),
+        (back, "back"),
+        (status, "with another status"),
+    ];
+    let of_items = [(items_added, "added"), (items_changed, "changed"), (items_removed, "removed")];
+    let some: Vec<_> = counts
+        .into_iter()
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(*count)))
+        .chain(
+            of_items
+                .into_iter()
+                .filter(|(count, _)| **count > 0)
+                .map(|(count, what)| format!("{} item{} {what}", grouped(*count), if *count == 1 { "" } else { "s" })),
+        )
+        .collect();
+    if some.is_empty() { "none".to_owned() } else { some.join(", ") }
 }
 
 fn hosts(text: &mut String, label: &str, hosts: &[HostLine], show: impl Fn(&HostLine) -> String) {

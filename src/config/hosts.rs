@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::values::{Header, ProxyUrl, Span};
-use super::{ConfigError, MAX_CONCURRENCY};
+use super::{ConfigError, MAX_CONCURRENCY, lines_of};
 
 /// Settings for the hosts that `match` names. Of several rules that match, the later wins, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -28,15 +28,21 @@ pub struct HostRule {
     pub delay: Option<Span>,
     /// Requests in flight.
     pub concurrency: Option<usize>,
+    /// URLs of each such host in one invocation; 0: any.
+    pub limit: Option<u64>,
     /// More headers.
     #[serde(default)]
     pub headers: Vec<Header>,
+    /// More headers, one a line.
+    pub headers_file: Option<PathBuf>,
     /// Who we are there.
     pub auth: Option<Auth>,
     /// Whether cookies are taken and sent.
     pub cookies: Option<bool>,
     /// Its proxies; `"none"` for a direct connection.
     pub proxy: Option<ProxyRule>,
+    /// Its proxies, one a line, instead of those of `proxy`.
+    pub proxy_file: Option<PathBuf>,
     /// Whether its robots.txt is obeyed.
     pub robots: Option<bool>,
     /// Whether any certificate is accepted.
@@ -104,6 +110,10 @@ impl TryFrom<String> for ProxyWord {
 pub struct Secret(String);
 
 impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -123,6 +133,8 @@ pub struct HostPolicy {
     pub delay: Duration,
     /// Requests in flight.
     pub concurrency: usize,
+    /// URLs of one invocation; 0: any.
+    pub limit: u64,
     /// Headers beside the common ones.
     pub headers: Vec<Header>,
     /// The `Authorization` header.
@@ -166,6 +178,7 @@ impl HostRule {
         if let Some(concurrency) = self.concurrency {
             policy.concurrency = concurrency.min(total);
         }
+        policy.limit = self.limit.unwrap_or(policy.limit);
         policy.headers.extend(self.headers.iter().cloned());
         if let Some(authorization) = &self.authorization {
             policy.authorization = Some(authorization.clone());
@@ -225,6 +238,13 @@ impl HostRule {
     }
 
     pub(super) fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        if let Some(path) = &self.headers_file {
+            self.headers.extend(lines_of("headers_file", path, "a header, Name: value")?);
+        }
+        if let Some(path) = &self.proxy_file {
+            let proxies = lines_of("proxy_file", path, "a proxy: http://, https://, socks5:// or socks5h://")?;
+            self.proxy = Some(ProxyRule::Several(proxies));
+        }
         let Some(auth) = &self.auth else { return Ok(()) };
         let rule = self.r#match.clone();
         let env = |setting, name: &Option<String>| {
@@ -300,16 +320,20 @@ impl Serialize for HostRule {
         let span = |span: Span| humantime::format_duration(span.0).to_string();
         self.delay.map_or(Ok(()), |delay| map.serialize_entry("delay", &span(delay)))?;
         self.concurrency.map_or(Ok(()), |n| map.serialize_entry("concurrency", &n))?;
+        self.limit.map_or(Ok(()), |n| map.serialize_entry("limit", &n))?;
         if !self.headers.is_empty() {
             let names: Vec<_> = self.headers.iter().map(|header| &header.name).collect();
             map.serialize_entry("headers", &names)?;
         }
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        self.headers_file.as_ref().map_or(Ok(()), |file| map.serialize_entry("headers_file", &path(file)))?;
         self.auth.as_ref().map_or(Ok(()), |auth| map.serialize_entry("auth", auth))?;
         self.cookies.map_or(Ok(()), |on| map.serialize_entry("cookies", &on))?;
         self.proxy.as_ref().map_or(Ok(()), |proxy| map.serialize_entry("proxy", proxy))?;
+        self.proxy_file.as_ref().map_or(Ok(()), |file| map.serialize_entry("proxy_file", &path(file)))?;
         self.robots.map_or(Ok(()), |on| map.serialize_entry("robots", &on))?;
         self.insecure.map_or(Ok(()), |on| map.serialize_entry("insecure", &on))?;
-        self.client_cert.as_ref().map_or(Ok(()), |path| map.serialize_entry("client_cert", &path.to_string_lossy()))?;
+        self.client_cert.as_ref().map_or(Ok(()), |file| map.serialize_entry("client_cert", &path(file)))?;
         map.end()
     }
 }
@@ -373,6 +397,45 @@ mod tests {
         assert_eq!(policy.authorization.as_ref().unwrap().reveal(), "Basic bWU6c3dvcmRmaXNo");
         for shown in [format!("{settings:?}"), format!("{policy:?}"), settings.to_json()] {
             assert!(!shown.contains("swordfish") && !shown.contains("bWU6"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn files_with_headers_and_proxies_are_named_when_they_are_wrong_and_nothing_of_them_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let headers = file("headers", "# for the API\nX-Key: swordfish\n\nX-Other: 1\r\n");
+        let proxies = file("proxies", "http://u:swordfish@p.test:1\n");
+        let odd = file("odd", "X-Key: 1\nswordfish\n");
+        let load = |text: &str| {
+            let mut settings = toml::from_str::<CrawlOptions>(text).unwrap().resolve(1).unwrap();
+            settings.read_files().map(|()| settings)
+        };
+        let rule = "[[host]]\nmatch = 'a.test'\n";
+        let settings =
+            load(&format!("header_file = '{headers}'\n{rule}headers_file = '{headers}'\nproxy_file = '{proxies}'"));
+        let settings = settings.unwrap();
+        let policy = settings.host_policy("a.test");
+        for headers in [&settings.header, &policy.headers] {
+            let pairs: Vec<_> = headers.iter().map(|header| (&*header.name, &*header.value)).collect();
+            assert_eq!(pairs, [("X-Key", "swordfish"), ("X-Other", "1")]);
+        }
+        assert!(matches!(&policy.proxies, Proxies::These(proxies) if proxies.len() == 1));
+        assert!(!format!("{settings:?}{}", settings.to_json()).contains("swordfish"));
+        for (text, setting, problem) in [
+            (format!("header_file = '{odd}'"), "header_file", "line 2 is not a header"),
+            (format!("proxy_file = '{odd}'"), "proxy_file", "line 1 is not a proxy"),
+            (format!("{rule}headers_file = '{odd}'"), "headers_file", "line 2 is not a header"),
+            (format!("{rule}proxy_file = '{odd}'"), "proxy_file", "line 1 is not a proxy"),
+            (format!("notify_url_file = '{odd}'"), "notify_url_file", "is not the http(s) URL"),
+            ("notify_secret_file = '/no/such'".to_owned(), "notify_secret_file", "/no/such: cannot be read"),
+        ] {
+            let error = load(&text).unwrap_err().to_string();
+            assert!(error.starts_with(setting) && error.contains(problem), "{error}");
+            assert!(!error.contains("swordfish"), "{error}");
         }
     }
 

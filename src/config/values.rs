@@ -125,6 +125,59 @@ impl Serialize for Rate {
     }
 }
 
+/// A part of a whole, `20%` or `0.2`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+pub struct Share(
+    /// From 0 to 1.
+    pub f64,
+);
+
+impl Share {
+    fn new(share: f64) -> Result<Self, String> {
+        if (0.0..=1.0).contains(&share) {
+            Ok(Self(share))
+        } else {
+            Err(format!("{share} is no share of a whole; write 20% or 0.2"))
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let problem = || format!("not a share: {text:?}; write 20% or 0.2");
+        let parsed = |number: &str| number.trim().parse::<f64>().map_err(|_| problem());
+        match text.trim().strip_suffix('%') {
+            Some(percent) => Self::new(parsed(percent)? / 100.0),
+            None => Self::new(parsed(text)?),
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Two digits at most, and none that says nothing.
+        write!(f, "{} %", (self.0 * 10_000.0).round() / 100.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a share of a whole, \"20%\" or 0.2")]
+        enum Written {
+            Number(f64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(share) => Self::new(share),
+            Written::Text(text) => text.parse(),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
 /// A proxy; its URL may hold a password, so only scheme, host and port are ever shown.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl(Url);
@@ -169,6 +222,88 @@ impl fmt::Debug for ProxyUrl {
 impl Serialize for ProxyUrl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Where to post: path and query may be a secret, so only scheme, host and port are ever shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HookUrl(Url);
+
+impl HookUrl {
+    /// The whole of it.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for HookUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("not the URL of a webhook: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("the URL of a webhook begins with https:// or http://".to_owned());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("user and password of a webhook belong to [[host]] auth, not to its URL".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for HookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.origin().ascii_serialization())
+    }
+}
+
+impl fmt::Debug for HookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A program and its arguments: one text, cut into words as a shell cuts it, or the words themselves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Words(pub Vec<String>);
+
+impl FromStr for Words {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(shell_words::split(text).map_err(|error| format!("cannot be cut into words: {error}"))?)
+    }
+}
+
+impl Words {
+    fn new(words: Vec<String>) -> Result<Self, String> {
+        if words.first().is_none_or(String::is_empty) {
+            return Err("a command begins with the name of a program".to_owned());
+        }
+        Ok(Self(words))
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Arguments may hold secrets.
+        write!(f, "{:?} and {} arguments", self.0.first(), self.0.len().saturating_sub(1))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a command, as a text or as a list of its words")]
+        enum Written {
+            Text(String),
+            Words(Vec<String>),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Text(text) => text.parse(),
+            Written::Words(words) => Self::new(words),
+        }
+        .map_err(serde::de::Error::custom)
     }
 }
 
@@ -267,6 +402,7 @@ deserialize_from_text!(Size);
 deserialize_from_text!(Header);
 deserialize_from_text!(Rate);
 deserialize_from_text!(ProxyUrl);
+deserialize_from_text!(HookUrl);
 deserialize_from_text!(Resolve);
 deserialize_from_text!(Network);
 
@@ -308,6 +444,25 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_percents_or_parts_of_one() {
+        for (text, share) in [("20%", 0.2), ("0.2", 0.2), (" 12.5 % ", 0.125), ("0", 0.0), ("1", 1.0), ("100%", 1.0)] {
+            assert_eq!(text.parse(), Ok(Share(share)), "{text}");
+        }
+        for odd in ["20", "-1%", "101%", "nan", "inf", "", "%", "a fifth"] {
+            assert!(odd.parse::<Share>().unwrap_err().contains("20%"), "{odd}");
+        }
+        assert_eq!([0.2, 0.125, 1.0 / 3.0].map(|share| Share(share).to_string()), ["20 %", "12.5 %", "33.33 %"]);
+        #[derive(Deserialize)]
+        struct File {
+            share: Share,
+        }
+        for text in ["share = 0.2", "share = '20%'"] {
+            assert_eq!(toml::from_str::<File>(text).unwrap().share, Share(0.2));
+        }
+        assert!(toml::from_str::<File>("share = 20").is_err() && toml::from_str::<File>("share = true").is_err());
+    }
+
+    #[test]
     fn a_proxy_never_shows_its_password() {
         let proxy: ProxyUrl = "socks5h://user:swordfish@proxy.test:1080".parse().unwrap();
         assert_eq!((proxy.to_string(), format!("{proxy:?}")), {
@@ -318,6 +473,28 @@ mod tests {
         assert_eq!("proxy.test:3128".parse::<ProxyUrl>().unwrap().to_string(), "http://proxy.test:3128");
         let error = "ftp://user:swordfish@proxy.test".parse::<ProxyUrl>().unwrap_err();
         assert!(!error.contains("swordfish"), "{error}");
+    }
+
+    #[test]
+    fn a_webhook_never_shows_more_than_its_host() {
+        let hook: HookUrl = "https://hooks.test:8443/services/swordfish?k=swordfish".parse().unwrap();
+        assert_eq!((hook.to_string(), format!("{hook:?}")), {
+            let shown = "https://hooks.test:8443".to_owned();
+            (shown.clone(), shown)
+        });
+        for odd in ["ftp://hooks.test/swordfish", "https://swordfish:x@hooks.test/", "swordfish"] {
+            assert!(!odd.parse::<HookUrl>().unwrap_err().contains("swordfish"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_cut_into_words_as_a_shell_does() {
+        let words: Words = r#"tell --to 'the boss' "a $HOME""#.parse().unwrap();
+        assert_eq!(words.0, ["tell", "--to", "the boss", "a $HOME"]);
+        assert!(!format!("{words:?}").contains("boss"));
+        for odd in ["", "  ", "''", "tell 'me"] {
+            assert!(odd.parse::<Words>().is_err(), "{odd}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Order {
     Lease(Lease),
     /// Give back what is queued of this host.
     Recall(String),
+    /// Have no more requests in flight of this host than so many.
+    Share(String, u32),
     /// What the store knows of an origin.
     Origin(OriginFacts),
     /// Start nothing new, finish, exit.
@@ -58,6 +60,11 @@ impl Speaker {
     /// The smallest gap between requests to a host.
     pub fn pace(&self, host: String, delay: Duration) {
         self.say(FromFetcher::Pace { host, delay_ms: delay.as_millis() as u64 });
+    }
+
+    /// No more of this host's requests are in flight than were asked for.
+    pub fn shrunk(&self, host: String) {
+        self.say(FromFetcher::Shrunk(host));
     }
 
     /// What does the store know of this origin?
@@ -152,6 +159,7 @@ impl Control {
                 },
                 ToFetcher::Lease(lease) => Order::Lease(lease),
                 ToFetcher::Recall(host) => Order::Recall(host),
+                ToFetcher::Share { host, places } => Order::Share(host, places),
                 ToFetcher::Origin(facts) => Order::Origin(facts),
                 ToFetcher::Drain => Order::Drain,
                 ToFetcher::Cancel => Order::Cancel,

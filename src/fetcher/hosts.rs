@@ -1,7 +1,7 @@
 //! One queue per host, and politeness: who may start a request when.
 //!
-//! A host lives in exactly one fetcher (see [`crate::supervisor::partition`]), so the pace kept here is exact, not a
-//! share. A request starts when all of this holds at the same moment: its robots.txt allows it, its host's turn has come
+//! A host that has a pace lives in exactly one fetcher (see [`crate::supervisor::partition`]), so it is kept exactly
+//! here. One without may be shared (see `supervisor/lanes.rs`): then each fetcher has a part of the host's places. A request starts when all of this holds at the same moment: its robots.txt allows it, its host's turn has come
 //! ([`super::pace`]), its host has a place free, this fetcher has a place free, and the pace of the whole crawl
 //! (`--rate`) permits. Whoever waits for its host takes no place meanwhile; a host that is to be left alone for longer
 //! gives its URLs back.
@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use url::Url;
 
@@ -37,10 +38,6 @@ const VERDICT: Duration = Duration::from_millis(250);
 
 /// Answers that one fetcher takes from archives at a time: one is read while another, large one is worked on.
 const ARCHIVE_PLACES: usize = 2;
-
-/// Robots.txt rules that one fetcher keeps at hand; past it all but the present ones are forgotten, and the store is
-/// asked again when they are needed.
-const RULES_BYTES: usize = 32 << 20;
 
 /// See the module. Clones are the same hosts.
 #[derive(Clone)]
@@ -74,10 +71,29 @@ struct Host {
     /// A job was queued, or something that one waits for has happened.
     news: Notify,
     places: Arc<Semaphore>,
+    /// How many of them there are, or will be when the requests over that have ended.
+    capacity: Cell<usize>,
     pace: RefCell<Pace>,
     /// Requests in a row that could not reach it.
     failures: Cell<u32>,
     origins: RefCell<Origins>,
+}
+
+impl Host {
+    /// Has so many places from now on; what has to be waited for if they are fewer than are taken.
+    fn set_places(&self, places: usize) -> Option<JoinHandle<()>> {
+        let before = self.capacity.replace(places);
+        if places >= before {
+            self.places.add_permits(places - before);
+            return None;
+        }
+        let semaphore = Arc::clone(&self.places);
+        Some(tokio::task::spawn_local(async move {
+            if let Ok(permits) = semaphore.acquire_many((before - places) as u32).await {
+                permits.forget();
+            }
+        }))
+    }
 }
 
 /// The pace of the whole crawl. One at a time waits for it, the others in line.
@@ -148,7 +164,9 @@ impl Hosts {
         if self.0.draining.get() {
             return;
         }
-        let host = self.host(&lease.host);
+        let host = self.host(&lease.host, lease.places as usize);
+        // Another number than before only if the host was at rest meanwhile.
+        drop(host.set_places(lease.places as usize));
         if lease.asked_ms_ago != NOT_ASKED
             && let Some(at) = Instant::now().checked_sub(Duration::from_millis(lease.asked_ms_ago.into()))
         {
@@ -195,6 +213,18 @@ impl Hosts {
         if let Some(host) = host {
             self.give_back(&host, Duration::ZERO);
         }
+    }
+
+    /// Has no more than `places` requests of a host in flight from now on, and says when it is so.
+    pub fn share(&self, name: String, places: usize) {
+        let shrinking = self.0.hosts.borrow().get(&name).and_then(|host| host.set_places(places));
+        let speaker = self.0.speaker.clone();
+        tokio::task::spawn_local(async move {
+            if let Some(shrinking) = shrinking {
+                let _ = shrinking.await;
+            }
+            speaker.shrunk(name);
+        });
     }
 
     /// What the store knows of an origin.
@@ -258,7 +288,8 @@ impl Hosts {
         }
     }
 
-    fn host(&self, name: &str) -> Rc<Host> {
+    /// The host called `name`; one that was not known has so many places.
+    fn host(&self, name: &str, places: usize) -> Rc<Host> {
         if let Some(host) = self.0.hosts.borrow().get(name) {
             return Rc::clone(host);
         }
@@ -269,7 +300,8 @@ impl Hosts {
             name: name.to_owned(),
             queue: RefCell::default(),
             news: Notify::new(),
-            places: Arc::new(Semaphore::new(policy.concurrency)),
+            places: Arc::new(Semaphore::new(places)),
+            capacity: Cell::new(places),
             pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
             failures: Cell::new(0),
             origins: RefCell::default(),
@@ -385,7 +417,7 @@ impl Hosts {
     async fn forgets(&self, host: &Host) -> bool {
         // The supervisor keeps a host here for one delay after its last commit, which is later than its last start.
         let forget_after = host.pace.borrow().floor() + Duration::from_secs(1);
-        let idle = || host.places.available_permits() == host.policy.concurrency;
+        let idle = || host.places.available_permits() == host.capacity.get();
         if tokio::time::timeout(forget_after, host.news.notified()).await.is_err()
             && host.queue.borrow().is_empty()
             // What is in flight may still come back as a redirect, and holds its place of this host.
@@ -472,7 +504,8 @@ impl Hosts {
         }
         if let Some(hold) = visit.hold {
             host.pace.borrow_mut().hold(Instant::now() + hold);
-            if hold > PATIENCE {
+            // Who shares the host hears of it by the supervisor.
+            if hold > PATIENCE || host.capacity.get() < host.policy.concurrency {
                 self.give_back(host, hold);
             }
         }
@@ -523,8 +556,10 @@ impl Hosts {
             }
         }
         let hosts = self.0.hosts.borrow();
+        // All but the present ones are forgotten; the store is asked again when they are needed.
         if rules.memory() > 4096
-            && hosts.values().map(|host| host.origins.borrow().memory()).sum::<usize>() > RULES_BYTES
+            && hosts.values().map(|host| host.origins.borrow().memory()).sum::<usize>()
+                > self.0.settings.buffers.rules_bytes
         {
             hosts
                 .values()

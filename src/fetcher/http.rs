@@ -158,6 +158,8 @@ pub struct Ask<'a> {
     pub validators: Option<&'a Validators>,
     /// What the answer is for.
     pub want: Want,
+    /// Told how many bytes a body beyond [`body::SMALL`] has come to, again and again while it grows.
+    pub grows: Option<&'a dyn Fn(usize)>,
 }
 
 /// What an answer is for.
@@ -347,7 +349,7 @@ impl Shared {
         if ask.want == Want::Page && response.status().is_success() {
             answer.skipped = answer.content_type.as_deref().and_then(|name| self.unwanted(name));
         }
-        let mut reader = Reader::new(response, &mut deadline, &self.budget, ask.want);
+        let mut reader = Reader::new(response, &mut deadline, &self.budget, ask.want).telling(ask.grows);
         let body = if answer.is_redirect() || answer.skipped.is_some() {
             reader.skip().await;
             Ok(Body::default())

@@ -8,7 +8,8 @@
 //! - [`pace`], [`retry_after`]: when a host may be asked next.
 //! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
 //! - [`http`]: one request.
-//! - [`robots_txt`]: a robots.txt for somebody who only asks; [`single`]: a page for such.
+//! - [`robots_txt`]: a robots.txt for somebody who only asks; [`single`]: a page for such. [`webhook`]: a message for
+//!   somebody who waits for it.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
 //! - [`control`]: the channel to the supervisor.
 
@@ -22,6 +23,7 @@ pub mod retry_after;
 pub mod robots_txt;
 pub mod single;
 pub mod visit;
+pub mod webhook;
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -33,6 +35,7 @@ use tokio::task::LocalSet;
 use crate::config::Settings;
 use crate::extract::rules::Rules;
 use crate::process::pace::SharedPace;
+use crate::process::say::{Level, say};
 use crate::process::status::Row;
 use crate::protocol::Generation;
 use control::{Control, Order};
@@ -55,9 +58,6 @@ const LEAST_IDLE: Duration = Duration::from_secs(2);
 /// ... but no longer.
 const MOST_IDLE: Duration = Duration::from_secs(30);
 
-/// Memory for large bodies per fetcher. At least one body of `--max-body` bytes always fits.
-const LARGE_BODY_BYTES: u64 = 32 << 20;
-
 /// Everything a fetcher is given at its birth.
 #[derive(Debug)]
 pub struct Start {
@@ -73,11 +73,6 @@ pub struct Start {
     pub rate: Option<SharedPace>,
     /// The configuration.
     pub settings: Settings,
-}
-
-/// Bodies beyond the small size that one fetcher may hold at a time.
-pub fn large_bodies(max_body: u64) -> usize {
-    (LARGE_BODY_BYTES / max_body.max(1)).clamp(1, 64) as usize
 }
 
 /// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
@@ -96,7 +91,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
         max_body_bytes: settings.max_body,
         host_concurrency: settings.host_concurrency,
         idle_time: idle_time(settings.delay),
-        large_bodies: large_bodies(settings.max_body),
+        large_bodies: settings.buffers.large_bodies(settings.max_body),
         min_speed: settings.min_speed,
         accept_types: settings.accept_types.clone(),
         resolve: settings.resolve.clone(),
@@ -127,7 +122,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("seine: fetcher {}: cannot start its runtime: {error}", start.slot);
+            say(Level::Error, &format!("seine: fetcher {}: cannot start its runtime: {error}", start.slot));
             return 1;
         }
     };
@@ -143,14 +138,14 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
     let http = match Http::new(&http_options(&settings)) {
         Ok(http) => http,
         Err(error) => {
-            eprintln!("seine: fetcher {}: {error}", slot);
+            say(Level::Error, &format!("seine: fetcher {slot}: {error}"));
             return 1;
         }
     };
     let mut control = match Control::new(control, generation) {
         Ok(control) => control,
         Err(error) => {
-            eprintln!("seine: fetcher {}: control channel: {error}", slot);
+            say(Level::Error, &format!("seine: fetcher {slot}: control channel: {error}"));
             return 1;
         }
     };
@@ -158,11 +153,11 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
         Ok(rules) => rules,
         // Read before, by those who started the crawl.
         Err(error) => {
-            eprintln!("seine: fetcher {slot}: {error}");
+            say(Level::Error, &format!("seine: fetcher {slot}: {error}"));
             return 1;
         }
     };
-    let outbox = Outbox::new(generation, row);
+    let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
     let settings = Rc::new(settings);
     let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), rules, row);
     let places = std::sync::Arc::new(Semaphore::new(concurrency));
@@ -192,6 +187,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             }
             Ok(Order::Lease(lease)) => hosts.lease(lease),
             Ok(Order::Recall(host)) => hosts.recall(&host),
+            Ok(Order::Share(host, places)) => hosts.share(host, places as usize),
             Ok(Order::Origin(facts)) => hosts.learn(facts),
             Ok(Order::Drain) => {
                 hosts.drain();
@@ -227,7 +223,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
                     hosts.cancel();
                     break;
                 }
-                Ok(Order::Lease(_) | Order::Recall(_) | Order::Origin(_) | Order::Drain) => {}
+                Ok(Order::Lease(_) | Order::Recall(_) | Order::Share(..) | Order::Origin(_) | Order::Drain) => {}
                 Ok(Order::SupervisorGone) | Err(_) => return 0,
             }
         }

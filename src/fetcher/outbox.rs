@@ -22,9 +22,6 @@ use crate::protocol::frame::encode_head;
 use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, RecordHead, encode};
 use crate::record::UrlId;
 
-/// No record is made while this much waits.
-pub const ROOM_BYTES: usize = 4 << 20;
-
 /// See the module. Clones are the same outbox.
 #[derive(Clone, Debug)]
 pub struct Outbox(Rc<Inner>);
@@ -33,6 +30,8 @@ pub struct Outbox(Rc<Inner>);
 struct Inner {
     generation: Generation,
     row: &'static Row,
+    /// No record is made while this much waits.
+    room_bytes: usize,
     state: RefCell<State>,
     /// A record was added, a queue connected, or the end declared.
     news: Notify,
@@ -61,17 +60,18 @@ struct Record {
 }
 
 impl Outbox {
-    /// An empty outbox without a queue.
-    pub fn new(generation: Generation, row: &'static Row) -> Self {
-        Self(Rc::new(Inner { generation, row, state: RefCell::default(), news: Notify::new(), room: Notify::new() }))
+    /// An empty outbox without a queue; no record is made while `room_bytes` wait in it.
+    pub fn new(generation: Generation, row: &'static Row, room_bytes: usize) -> Self {
+        let (news, room) = (Notify::new(), Notify::new());
+        Self(Rc::new(Inner { generation, row, room_bytes, state: RefCell::default(), news, room }))
     }
 
     /// Waits until a record may be put. What is put at once, without another wait in between, is the only record beyond
-    /// [`ROOM_BYTES`].
+    /// the bytes there are room for.
     pub async fn room(&self) {
         loop {
             let room = self.0.room.notified();
-            if self.0.state.borrow().bytes < ROOM_BYTES {
+            if self.0.state.borrow().bytes < self.0.room_bytes {
                 return;
             }
             room.await;

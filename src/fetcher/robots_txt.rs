@@ -122,6 +122,7 @@ impl RobotsReader {
                 body: None,
                 validators: None,
                 want: Want::Robots { limit: MAX_BYTES },
+                grows: None,
             };
             let exchange = self.http.request(&ask).await;
             file.url = at.to_string();

@@ -85,6 +85,7 @@ impl PageReader {
                 body: None,
                 validators: None,
                 want: Want::Page,
+                grows: None,
             };
             let exchange = runtime.block_on(http.request(&ask));
             let answer =

@@ -189,13 +189,15 @@ impl Visitor {
                 return Visit::over();
             }
         };
-        tracing::trace!(url_id = job.url_id, %url, "request");
+        let url_id = job.url_id;
+        tracing::trace!(url_id, %url, "request");
         let made = self.request(&mut job, &url, &context).await;
         let latency = made.started.elapsed();
         let (next, hold) = match job.errand.take() {
             None => self.page_answered(job, &url, made).await,
             Some(errand) => self.robots_answered(job, *errand, &url, made).await,
         };
+        self.row.body_is_gone(url_id);
         let (hold, mood) = match hold {
             Hold::Not => (None, Mood::Well),
             Hold::NotSooner => (None, Mood::Unwell),
@@ -225,6 +227,8 @@ impl Visitor {
         let (method, body) = self.method(job);
         let want = if is_errand { Want::Robots { limit: robots::MAX_BYTES } } else { Want::Page };
         let (started, started_us) = (Instant::now(), epoch_us());
+        let url_id = job.url_id;
+        let grows = |bytes| self.row.body_grows(url_id, bytes as u64);
         let ask = Ask {
             url,
             policy: &context.policy,
@@ -234,6 +238,7 @@ impl Visitor {
             body,
             validators: self.validators(job),
             want,
+            grows: Some(&grows),
         };
         let exchange = self.http.request(&ask).await;
         let elapsed_ms = started.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;

@@ -16,6 +16,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::unistd::{ForkResult, Pid, getppid};
 
+use super::say::{Level, say};
 use super::title::{self, Role};
 use super::{fds, limits, procfs};
 
@@ -98,7 +99,8 @@ pub enum ForkError {
 /// - SIGINT, SIGTERM, SIGHUP and SIGPIPE are ignored, all else is at its default, nothing is blocked;
 /// - a panic prints its message and aborts, even below a `catch_unwind`;
 /// - nothing of the supervisor's is dropped and no exit handler runs; standard output is flushed;
-/// - no core file is written.
+/// - no core file is written;
+/// - fetchers and extractors are the first to be killed when memory runs out.
 ///
 /// # Errors
 /// [`ForkError`]; no child was made.
@@ -149,6 +151,10 @@ fn live_as_child(spec: ForkSpec<'_>, supervisor: Pid, null: File, body: impl FnO
     reset_signals();
     die_with(supervisor, spec.death);
     limits::forbid_core_files();
+    if matches!(spec.role, Role::Fetcher(_) | Role::Extractor(_)) {
+        // What it was at is begun again by the next one; the others have more to lose.
+        limits::go_first_without_memory();
+    }
     title::set(spec.role);
     let _ = SigSet::empty().thread_set_mask();
 
@@ -172,10 +178,10 @@ fn exit(code: i32) -> ! {
 /// URL leased for ever, while a dead process is noticed at once.
 fn abort_on_panic(role: Role) {
     panic::set_hook(Box::new(move |info| {
-        let _ = writeln!(io::stderr(), "{}", panic_message(role, info));
+        say(Level::Error, &panic_message(role, info));
         let backtrace = std::backtrace::Backtrace::capture();
         if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
-            let _ = writeln!(io::stderr(), "{backtrace}");
+            say(Level::Error, &backtrace.to_string());
         }
         process::abort();
     }));

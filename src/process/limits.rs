@@ -1,4 +1,4 @@
-//! What the machine allows one process: descriptors, core files, CPUs, memory.
+//! What the machine allows one process: descriptors, core files, CPUs, memory, and who goes first without it.
 
 use std::fs;
 use std::io;
@@ -45,6 +45,13 @@ pub(super) fn forbid_core_files() {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
 }
 
+/// Makes this process the first that the kernel kills when memory runs out: the one whose loss costs least. Raising
+/// one's own score needs no privileges.
+pub(super) fn go_first_without_memory() {
+    // Best effort: without it the kernel chooses by size.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+}
+
 /// CPUs this process may use: CPU affinity and cgroup CPU quota considered, at least 1.
 pub fn available_cpus() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
@@ -58,24 +65,54 @@ pub fn memory_limit() -> Option<u64> {
     memory_limit_of(&groups, Path::new("/sys/fs/cgroup"))
 }
 
+/// Processes that the kernel has killed for lack of memory so far, in the control group of this process; where that is
+/// not counted, on the whole machine. `None` if unknown.
+pub fn memory_kills() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    memory_kills_of(&groups, Path::new("/sys/fs/cgroup"))
+        .or_else(|| counter(&fs::read_to_string("/proc/vmstat").ok()?, "oom_kill"))
+}
+
+/// As [`memory_kills`], of control groups alone; see [`memory_limit_of`].
+fn memory_kills_of(groups: &str, root: &Path) -> Option<u64> {
+    memory_groups(groups, root).find_map(|(mount, path, version)| {
+        let name = if version == 2 { "memory.events" } else { "memory.oom_control" };
+        let own = mount.join(path.trim_start_matches('/')).join(name);
+        let text = fs::read_to_string(own).or_else(|_| fs::read_to_string(mount.join(name))).ok()?;
+        counter(&text, "oom_kill")
+    })
+}
+
+/// The number behind `name` in lines of a name and a number each.
+fn counter(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
 /// `groups` is the text of `/proc/self/cgroup`; `root` the place where control groups are mounted.
 fn memory_limit_of(groups: &str, root: &Path) -> Option<u64> {
-    groups
-        .lines()
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, ':');
-            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-            if controllers.is_empty() {
-                // Version 2: mounted at the root, or beside version 1 in `unified`.
-                let mount = Some(root.join("unified")).filter(|mount| mount.is_dir());
-                smallest_limit(&mount.unwrap_or_else(|| root.to_owned()), path, "memory.max")
-            } else if controllers.split(',').any(|name| name == "memory") {
-                smallest_limit(&root.join("memory"), path, "memory.limit_in_bytes")
-            } else {
-                None
-            }
+    memory_groups(groups, root)
+        .filter_map(|(mount, path, version)| {
+            smallest_limit(&mount, path, if version == 2 { "memory.max" } else { "memory.limit_in_bytes" })
         })
         .min()
+}
+
+/// Where the groups that count the memory of this process are mounted, their paths there, and the version of their
+/// interface.
+fn memory_groups<'a>(groups: &'a str, root: &'a Path) -> impl Iterator<Item = (PathBuf, &'a str, u8)> {
+    groups.lines().filter_map(move |line| {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        if controllers.is_empty() {
+            // Version 2: mounted at the root, or beside version 1 in `unified`.
+            let mount = Some(root.join("unified")).filter(|mount| mount.is_dir());
+            Some((mount.unwrap_or_else(|| root.to_owned()), path, 2))
+        } else if controllers.split(',').any(|name| name == "memory") {
+            Some((root.join("memory"), path, 1))
+        } else {
+            None
+        }
+    })
 }
 
 /// The smallest number found in a file `name` on the way from `mount/path` up to `mount`. Inside a
@@ -127,6 +164,22 @@ mod tests {
         assert_eq!(memory_limit_of(groups, root.path()), None);
         fs::write(root.path().join("memory/job/memory.limit_in_bytes"), "4096\n").unwrap();
         assert_eq!(memory_limit_of(groups, root.path()), Some(4096));
+    }
+
+    #[test]
+    fn kills_for_lack_of_memory_are_counted_in_the_own_group() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("a")).unwrap();
+        fs::write(root.path().join("memory.events"), "low 0\noom 9\noom_kill 9\noom_group_kill 0\n").unwrap();
+        fs::write(root.path().join("a/memory.events"), "oom 5\noom_kill 4\noom_group_kill 2\n").unwrap();
+        assert_eq!(memory_kills_of("0::/a\n", root.path()), Some(4));
+        assert_eq!(memory_kills_of("0::/not/mounted\n", root.path()), Some(9));
+        assert_eq!(memory_kills_of("", root.path()), None);
+        fs::create_dir_all(root.path().join("memory")).unwrap();
+        let text = "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n";
+        fs::write(root.path().join("memory/memory.oom_control"), text).unwrap();
+        assert_eq!(memory_kills_of("4:memory:/docker/1\n", root.path()), Some(7));
+        assert!(memory_kills().is_some());
     }
 
     #[test]

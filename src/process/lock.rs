@@ -19,6 +19,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::sys::stat::{major, minor};
+use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::procfs;
 
@@ -62,6 +63,28 @@ pub enum LockError {
         /// The store.
         path: PathBuf,
         /// Why not.
+        source: io::Error,
+    },
+    /// It belongs to somebody else.
+    #[error(
+        "cannot write store {}: {} belongs to user {owner} and must be writable by user {uid}, who this is; give it to \
+         that user (chown -R {uid} {}), or run as its owner (in Docker: --user {owner}:{group})",
+        path.display(),
+        place.display(),
+        place.display()
+    )]
+    NotOurs {
+        /// The store.
+        path: PathBuf,
+        /// Its folder, or the file itself.
+        place: PathBuf,
+        /// The user it belongs to.
+        owner: u32,
+        /// The group it belongs to.
+        group: u32,
+        /// The user this process runs as.
+        uid: u32,
+        /// What the system said.
         source: io::Error,
     },
     /// The file system keeps no locks.
@@ -118,6 +141,17 @@ impl StoreLock {
         self.file.as_fd()
     }
 
+    /// Bytes that this user may still write to the file system of the store.
+    ///
+    /// # Errors
+    /// The file system does not tell.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let status = nix::sys::statvfs::fstatvfs(&self.file)?;
+        // The widths of the fields differ between machines.
+        #[allow(clippy::useless_conversion, reason = "it is none everywhere")]
+        Ok(u64::from(status.blocks_available()).saturating_mul(u64::from(status.fragment_size())))
+    }
+
     /// The kind of network file system the store lies on, if any. Locks and shared memory are not to be
     /// relied on there, and SQLite's WAL mode needs both.
     pub fn network_file_system(&self) -> Option<&'static str> {
@@ -133,7 +167,7 @@ pub fn owner(path: &Path) -> Option<u32> {
 }
 
 fn open(path: &Path) -> Result<(File, bool), LockError> {
-    let failed = |source| LockError::Open { path: path.to_owned(), source };
+    let failed = |source| refused(path, source);
     // Looked at before it is opened: opening a device can have effects, opening a pipe can wait.
     let found = match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => return Err(LockError::NotAFile { path: path.to_owned() }),
@@ -152,7 +186,32 @@ fn open(path: &Path) -> Result<(File, bool), LockError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    options.open(path).map(|file| (file, false)).map_err(failed)
+    let file = options.open(path).map_err(failed)?;
+    // SQLite makes its log beside the file.
+    access(&folder_of(path), AccessFlags::W_OK).map_err(|errno| failed(errno.into()))?;
+    Ok((file, false))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Says whose it is, if that is why the store at `path` cannot be opened for writing.
+fn refused(path: &Path, source: io::Error) -> LockError {
+    let folder = folder_of(path);
+    let place = if access(&folder, AccessFlags::W_OK).is_err() { folder } else { path.to_owned() };
+    match fs::metadata(&place) {
+        Ok(found) if source.kind() == io::ErrorKind::PermissionDenied => LockError::NotOurs {
+            path: path.to_owned(),
+            place,
+            owner: found.uid(),
+            group: found.gid(),
+            uid: geteuid().as_raw(),
+            source,
+        },
+        _ => LockError::Open { path: path.to_owned(), source },
+    }
 }
 
 fn is_still_at(path: &Path, file: &File) -> bool {
@@ -241,6 +300,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_store_of_somebody_else_names_its_owner_and_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("crawl.db");
+        fs::write(&path, "").unwrap();
+        let text = refused(&path, io::ErrorKind::PermissionDenied.into()).to_string();
+        let uid = geteuid();
+        let place = path.display();
+        let expected =
+            format!("cannot write store {place}: {place} belongs to user {uid} and must be writable by user {uid}");
+        assert!(text.starts_with(&expected) && text.contains("chown") && text.contains("--user"), "{text}");
+        assert!(matches!(refused(&path, io::ErrorKind::ReadOnlyFilesystem.into()), LockError::Open { .. }));
+    }
 
     #[test]
     fn a_store_has_one_lock_and_its_owner_is_named() {

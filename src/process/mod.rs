@@ -11,7 +11,9 @@
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`program`]: programs of the user's, with pipes to talk through.
+//! - [`invocation`]: this program once more, as a child, with other arguments.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
+//! - [`say`]: what is said on the way, as text or as JSON lines.
 //! - `procfs`: what `/proc` tells about processes.
 //! - [`clock`]: one monotonic clock for all processes.
 //!
@@ -36,6 +38,7 @@ pub mod channel;
 pub mod clock;
 mod fds;
 pub mod fork;
+pub mod invocation;
 pub mod limits;
 pub mod lock;
 pub mod pace;
@@ -43,6 +46,7 @@ pub mod pair;
 pub mod poll;
 mod procfs;
 pub mod program;
+pub mod say;
 pub mod signals;
 pub mod status;
 pub mod title;

@@ -20,6 +20,15 @@ pub(super) fn stat_field(stat: &str, number: usize) -> Option<&str> {
     after_name.split_ascii_whitespace().nth(number.checked_sub(3)?)
 }
 
+/// When process `pid` started, in clock ticks since the machine did; `None` if it is gone or only waits to be reaped.
+pub(super) fn start_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    if matches!(stat_field(&stat, 3), Some("Z" | "X")) {
+        return None;
+    }
+    stat_field(&stat, 22)?.parse().ok()
+}
+
 /// When process `pid` started, to the precision the kernel has (about a second).
 pub(super) fn started_at(pid: u32) -> Option<SystemTime> {
     let process_stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -48,10 +48,19 @@ impl Program {
     /// # Errors
     /// There is no such program, or it cannot be started.
     pub fn start(command: &[String]) -> io::Result<Self> {
+        Self::start_with(command, &[])
+    }
+
+    /// The same with these variables in its environment, beside ours.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start_with(command: &[String], variables: &[(&str, String)]) -> io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
         let parent = getpid();
         let mut command = Command::new(program);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         // SAFETY: runs in the forked child before exec, where only async-signal-safe functions may be called: signal,
         // prctl, getppid and _exit are, and nothing is allocated. `parent` is a plain number.
@@ -118,6 +127,14 @@ impl Program {
         self.stdin = None;
     }
 
+    /// Whether it has ended. It is not waited for: as long as that is so, its group cannot be another's, and what it has
+    /// started can be killed with it.
+    pub fn has_ended(&self) -> bool {
+        let id = Pid::from_raw(self.child.id().cast_signed());
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        self.ended.is_some() || !matches!(waitid(Id::Pid(id), flags), Ok(WaitStatus::StillAlive))
+    }
+
     /// Ends it: closes its input, waits for so long that it ends by itself, then kills it and its group.
     pub fn end(mut self, patience: Duration) -> Option<ExitStatus> {
         self.close_input();
@@ -138,11 +155,8 @@ impl Program {
                 }
             }
         }
-        // Its output is closed, so it is as good as gone; unless it only pretends. Not waited for yet: as long as it is
-        // not, its group cannot be another's, and what it has started goes with it.
-        let id = Pid::from_raw(self.child.id().cast_signed());
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while Instant::now() < deadline && matches!(waitid(Id::Pid(id), flags), Ok(WaitStatus::StillAlive)) {
+        // Its output is closed, so it is as good as gone; unless it only pretends.
+        while Instant::now() < deadline && !self.has_ended() {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.kill()

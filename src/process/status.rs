@@ -35,6 +35,10 @@ pub struct Row {
     pub working_on: AtomicI64,
     /// Since when.
     pub working_since_ms: AtomicU64,
+    /// The URL whose body takes the most memory, if it is a large one; 0 for none.
+    pub largest: AtomicI64,
+    /// Bytes of that body so far.
+    pub largest_bytes: AtomicU64,
     /// Requests under way.
     pub in_flight: AtomicU64,
     /// URLs leased and not yet requested.
@@ -57,6 +61,7 @@ impl Row {
     pub fn start(&self, generation: u64) {
         let numbers = [
             &self.working_since_ms,
+            &self.largest_bytes,
             &self.in_flight,
             &self.queued,
             &self.outbox_bytes,
@@ -67,6 +72,7 @@ impl Row {
         ];
         numbers.iter().for_each(|number| number.store(0, Ordering::Relaxed));
         self.working_on.store(0, Ordering::Relaxed);
+        self.largest.store(0, Ordering::Relaxed);
         self.generation.store(generation, Ordering::Relaxed);
         self.heartbeat_ms.store(monotonic_ms(), Ordering::Relaxed);
     }
@@ -98,6 +104,29 @@ impl Row {
             0 => None,
             url_id => Some((url_id, self.working_since_ms.load(Ordering::Relaxed))),
         }
+    }
+
+    /// The body of `url_id`, a large one, has come to so many bytes.
+    pub fn body_grows(&self, url_id: UrlId, bytes: u64) {
+        if self.largest.load(Ordering::Relaxed) == url_id || self.largest_bytes.load(Ordering::Relaxed) < bytes {
+            self.largest.store(url_id, Ordering::Relaxed);
+            self.largest_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The body of `url_id` is in memory no more.
+    pub fn body_is_gone(&self, url_id: UrlId) {
+        if self.largest.load(Ordering::Relaxed) == url_id {
+            self.largest.store(0, Ordering::Relaxed);
+            self.largest_bytes.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The URL to blame should the process have died for lack of memory: the one it was working on, or else the one
+    /// with the largest body on its way.
+    pub fn memory_hog(&self) -> Option<UrlId> {
+        let largest = Some(self.largest.load(Ordering::Relaxed)).filter(|url_id| *url_id != 0);
+        self.work().map(|(url_id, _)| url_id).or(largest)
     }
 
     /// Milliseconds since the last heartbeat.
@@ -203,6 +232,27 @@ mod tests {
         assert!(since <= monotonic_ms());
         row.end_work();
         assert_eq!(row.work(), None);
+    }
+
+    #[test]
+    fn for_lack_of_memory_the_page_at_work_is_blamed_or_else_the_largest_body() {
+        let board = StatusBoard::new(1).unwrap();
+        let row = board.row(0);
+        assert_eq!(row.memory_hog(), None);
+        row.body_grows(7, 3_000_000);
+        row.body_grows(8, 1_000_000);
+        assert_eq!(row.memory_hog(), Some(7));
+        row.body_grows(8, 4_000_000);
+        row.body_is_gone(7);
+        assert_eq!(row.memory_hog(), Some(8));
+        row.begin_work(9);
+        assert_eq!(row.memory_hog(), Some(9));
+        row.end_work();
+        row.body_is_gone(8);
+        assert_eq!(row.memory_hog(), None);
+        row.body_grows(7, 1);
+        row.start(2);
+        assert_eq!(row.memory_hog(), None);
     }
 
     #[test]

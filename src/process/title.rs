@@ -30,6 +30,8 @@ pub enum Role {
     Processors,
     /// Serves the sample site of the demo.
     DemoSite,
+    /// Starts runs when they are due.
+    Scheduler,
 }
 
 impl fmt::Display for Role {
@@ -41,6 +43,7 @@ impl fmt::Display for Role {
             Self::Extractor(slot) => write!(f, "extractor {slot}"),
             Self::Processors => f.write_str("processors"),
             Self::DemoSite => f.write_str("demo site"),
+            Self::Scheduler => f.write_str("scheduler"),
         }
     }
 }
@@ -55,6 +58,7 @@ impl Role {
             Self::Extractor(slot) => format!("seine-extra-{slot}"),
             Self::Processors => "seine-process".to_owned(),
             Self::DemoSite => "seine-demo-site".to_owned(),
+            Self::Scheduler => "seine-schedule".to_owned(),
         };
         name.truncate(15);
         name
@@ -76,6 +80,7 @@ const SUPERVISOR: usize = usize::MAX;
 const WRITER: usize = usize::MAX - 1;
 const DEMO_SITE: usize = usize::MAX - 2;
 const PROCESSORS: usize = usize::MAX - 3;
+const SCHEDULER: usize = usize::MAX - 4;
 const EXTRACTORS: usize = usize::MAX / 2;
 
 /// Set once by [`init`].
@@ -105,6 +110,7 @@ pub fn current() -> Role {
         WRITER => Role::Writer,
         DEMO_SITE => Role::DemoSite,
         PROCESSORS => Role::Processors,
+        SCHEDULER => Role::Scheduler,
         SUPERVISOR => Role::Supervisor,
         slot if slot >= EXTRACTORS => Role::Extractor(slot - EXTRACTORS),
         slot => Role::Fetcher(slot),
@@ -127,6 +133,7 @@ pub fn set(role: Role) {
         Role::DemoSite => DEMO_SITE,
         Role::Extractor(slot) => EXTRACTORS + slot,
         Role::Processors => PROCESSORS,
+        Role::Scheduler => SCHEDULER,
         Role::Supervisor => SUPERVISOR,
     };
     CURRENT.store(number, Ordering::Relaxed);

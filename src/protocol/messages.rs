@@ -15,7 +15,7 @@ use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 4;
+pub const PROTOCOL_VERSION: u16 = 5;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -381,6 +381,12 @@ pub enum EndedBy {
     Limit,
     /// `--max-wall`.
     MaxWall,
+    /// `--max-bytes`.
+    MaxBytes,
+    /// `--host-limit`.
+    HostLimit,
+    /// `--min-free-disk`.
+    MinFreeDisk,
     /// No room on disk.
     DiskFull,
     /// A process of the crawl failed too often.
@@ -396,6 +402,9 @@ impl EndedBy {
             Self::Terminated => "terminated",
             Self::Limit => "limit",
             Self::MaxWall => "max_wall",
+            Self::MaxBytes => "max_bytes",
+            Self::HostLimit => "host_limit",
+            Self::MinFreeDisk => "min_free_disk",
             Self::DiskFull => "disk_full",
             Self::Failure => "failure",
         }
@@ -411,6 +420,14 @@ pub enum ToFetcher {
     Lease(Lease),
     /// Give back what is queued of this host and not begun, by [`FromFetcher::Returned`].
     Recall(String),
+    /// Have no more requests in flight of this host than so many, from now on: another fetcher is to have the rest.
+    /// Answered by [`FromFetcher::Shrunk`] once it is so.
+    Share {
+        /// The host.
+        host: String,
+        /// Requests.
+        places: u32,
+    },
     /// Answer to [`FromFetcher::AskOrigin`].
     Origin(OriginFacts),
     /// Start no more requests, finish those in flight, send everything, exit.
@@ -426,6 +443,8 @@ pub struct Lease {
     pub host: String,
     /// So long ago another process may have asked the host; [`NOT_ASKED`] if no other has.
     pub asked_ms_ago: u32,
+    /// Requests in flight that this fetcher may have of it.
+    pub places: u32,
     /// The URLs, in order.
     pub jobs: Vec<Job>,
 }
@@ -588,6 +607,8 @@ pub enum FromFetcher {
         /// The gap.
         delay_ms: u64,
     },
+    /// Answer to [`ToFetcher::Share`].
+    Shrunk(String),
     /// What does the store know of this origin? Answered by [`ToFetcher::Origin`].
     AskOrigin(String),
     /// Worth knowing.

@@ -2,6 +2,10 @@
 //!
 //! Every method here may be repeated with the same arguments: a line imported twice, a record received twice or a
 //! message sent again after a crash changes nothing the second time.
+//!
+//! - `import`: lines of lists, and which URLs they make pending.
+
+mod import;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,11 +15,11 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::items::{Collections, Origin, insert_extras};
+use super::revisit::Revisit;
+use super::versions::{self, Keep};
 use crate::config::Only;
 use crate::protocol::processing::Processed;
-use crate::protocol::{
-    Done, EndedBy, Ending, HostId, ImportEntry, ImportUrl, Imported, PageHead, Ready, RequestHead, RobotsHead, Verdict,
-};
+use crate::protocol::{Done, EndedBy, Ending, HostId, PageHead, Ready, RequestHead, RobotsHead, Verdict};
 use crate::record::items::Collection;
 use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
@@ -28,12 +32,15 @@ const WORTH_STATISTICS: i64 = 10_000;
 /// How long readers are waited for when the write-ahead log is to be emptied.
 const WAL_PATIENCE: Duration = Duration::from_millis(500);
 
-/// A page that is about to be replaced becomes history.
-const KEEP_PAST: &str = "INSERT OR IGNORE INTO past_page(url_id, run_id, outcome, status, error, body_id, body_hash, \
+/// How long bodies that nobody refers to are removed at the end of a run: whoever waits for the end shall not wait long.
+const SWEEP_TIME: Duration = Duration::from_secs(20);
+
+/// Pages that are about to be replaced become history; a condition on `page p` follows.
+pub(super) const KEEP_PAST: &str = "INSERT OR IGNORE INTO past_page(url_id, run_id, outcome, status, error, body_id, body_hash, \
      bytes, changed, not_modified, fetched_at, elapsed_ms, title) \
    SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.body_id, b.hash, b.bytes, p.changed, \
           p.not_modified, p.fetched_at, p.elapsed_ms, p.title \
-   FROM page p LEFT JOIN body b ON b.body_id = p.body_id WHERE p.url_id = ?1";
+   FROM page p LEFT JOIN body b ON b.body_id = p.body_id WHERE ";
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -61,6 +68,8 @@ pub struct Session {
     pub processors: Vec<Collection>,
     /// Which URLs of its lists are fetched again that earlier runs have fetched.
     pub again: Again,
+    /// How many versions of a page keep their bodies.
+    pub keep: Keep,
     /// What it reads and keeps of pages: where that is another than before, nothing is asked for only if it has changed.
     pub reading: [u8; 16],
 }
@@ -72,6 +81,8 @@ pub struct Again {
     pub only: Only,
     /// Only those last fetched before this time, in milliseconds of the Unix epoch.
     pub fetched_before: u64,
+    /// Only those that are due; `None`: all are.
+    pub revisit: Option<Revisit>,
 }
 
 /// The open store, its present run and the counts that go with it.
@@ -87,6 +98,7 @@ pub struct Store {
     collections: Collections,
     reading: [u8; 16],
     again: Again,
+    keep: Keep,
     /// There are earlier runs.
     has_past: bool,
     /// The collections of processors' answers.
@@ -222,6 +234,7 @@ impl Store {
             collections,
             reading: session.reading,
             again: session.again,
+            keep: session.keep,
             has_past,
             processors,
             host_ids: HashMap::new(),
@@ -304,217 +317,6 @@ impl Store {
         self.counts.active_ms + self.opened.elapsed().as_millis() as u64
     }
 
-    /// Takes lines of list `file`. Counts in the answer are of this batch; `pending` is left to the caller.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
-        let file_id = self.lists[file].0;
-        let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
-        for entry in entries {
-            // Of an archive that has changed every place has to be learned anew.
-            if self.reread[file]
-                && entry.archived_at.is_none()
-                && let Some(url_id) = self.unchanged(file_id, entry)?
-            {
-                report.again += u64::from(self.fetch_again(url_id)?);
-                continue;
-            }
-            let (key, url, host_id, outcome) = match &entry.url {
-                ImportUrl::Accepted { url, host, key } => {
-                    let host = url.get(host.0 as usize..host.1 as usize).unwrap_or_default();
-                    (key, url.as_str(), Some(self.host_id(host, true)?), None)
-                }
-                ImportUrl::Rejected { key, .. } => {
-                    (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
-                }
-            };
-            let new =
-                self.statement(
-                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(key) DO NOTHING",
-                )?
-                .execute(params![
-                    key,
-                    url,
-                    host_id,
-                    outcome.map(|o| o as i64),
-                    file_id,
-                    entry.line,
-                    entry.archived_at,
-                    entry.payload_at
-                ])? == 1;
-            let (url_id, stored) = if new {
-                (self.db.last_insert_rowid(), None)
-            } else {
-                self.statement("SELECT url_id, url FROM url WHERE key = ?1")?
-                    .query_row([key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
-            };
-            if !new && entry.archived_at.is_some() {
-                self.statement(
-                    "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
-                       AND line = ?4 AND (archived_at IS NOT ?2 OR payload_at IS NOT ?5) \
-                       AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
-                )?
-                .execute(params![url_id, entry.archived_at, file_id, entry.line, entry.payload_at])?;
-            }
-            // The same URL may be spelled differently; the line keeps its own spelling.
-            let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
-            let raw_url = entry.raw_url.as_deref().or(spelled);
-            let known_line = self.input(file_id, entry, raw_url, url_id, file)?;
-            report.duplicates += u64::from(!new && !known_line);
-            if new {
-                self.change.urls += 1;
-                report.new += 1;
-                if let ImportUrl::Rejected { reason, .. } = &entry.url {
-                    report.rejected += 1;
-                    self.rejected_page(url_id, reason)?;
-                    self.change.outcomes[Outcome::Rejected as usize] += 1;
-                    self.change.totals[Outcome::Rejected as usize] += 1;
-                } else {
-                    self.change.pending += 1;
-                }
-            } else if entry.archived_at.is_none() {
-                report.again += u64::from(self.fetch_again(url_id)?);
-            }
-        }
-        Ok(report)
-    }
-
-    /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again. Its page
-    /// stays what it is until the new one comes.
-    fn fetch_again(&mut self, url_id: UrlId) -> Result<bool> {
-        let of_kind = match self.again.only {
-            _ if !self.has_past => return Ok(false),
-            Only::New => return Ok(false),
-            Only::All => "TRUE",
-            Only::Failed => "p.outcome NOT IN (0, 6)",
-            Only::Changed => {
-                "(p.changed OR EXISTS (SELECT 1 FROM past_page h WHERE h.url_id = p.url_id AND h.changed))"
-            }
-        };
-        let outcome = self
-            .statement(&format!(
-                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
-                 FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
-                   AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
-                 RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
-            ))?
-            .query_row(params![url_id, self.run_id, self.again.fetched_before], |row| row.get::<_, usize>(0))
-            .optional()?;
-        if let Some(outcome) = outcome {
-            self.change.pending += 1;
-            if let Some(total) = self.change.totals.get_mut(outcome) {
-                *total -= 1;
-            }
-        }
-        Ok(outcome.is_some())
-    }
-
-    /// The URL of a line that was read before, just as it is now: most lines of a list that is read again are.
-    fn unchanged(&self, file_id: i64, entry: &ImportEntry) -> Result<Option<UrlId>> {
-        let (ImportUrl::Accepted { key, .. } | ImportUrl::Rejected { key, .. }) = &entry.url;
-        let found = self
-            .statement(
-                "SELECT u.url_id FROM input i JOIN url u ON u.url_id = i.url_id \
-                 WHERE i.file_id = ?1 AND i.line = ?2 AND u.key = ?3 AND i.raw_url IS ?4 AND i.columns IS ?5",
-            )?
-            .query_row(params![file_id, entry.line, key, entry.raw_url, entry.columns], |row| row.get(0))
-            .optional()?;
-        Ok(found)
-    }
-
-    /// Records that a line names `url_id`; says whether the line was there already.
-    fn input(
-        &mut self,
-        file_id: i64,
-        entry: &ImportEntry,
-        raw_url: Option<&str>,
-        url_id: UrlId,
-        file: usize,
-    ) -> Result<bool> {
-        let row = params![file_id, entry.line, raw_url, entry.columns, url_id];
-        let inserted = self
-            .statement(
-                "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(row)?;
-        if inserted == 1 {
-            return Ok(false);
-        }
-        // Read before: either the same line again, or the file has changed since.
-        let earlier: UrlId = self
-            .statement("SELECT url_id FROM input WHERE file_id = ?1 AND line = ?2")?
-            .query_row(params![file_id, entry.line], |row| row.get(0))?;
-        self.statement(
-            "UPDATE input SET raw_url = ?3, columns = ?4, url_id = ?5 WHERE file_id = ?1 AND line = ?2 \
-             AND (url_id, raw_url, columns) IS NOT (?5, ?3, ?4)",
-        )?
-        .execute(row)?;
-        if earlier != url_id && !self.relisted[file] {
-            // Written down: the end of the list may be reached by another writer.
-            self.statement("UPDATE file SET relisted = 1 WHERE file_id = ?1")?.execute([file_id])?;
-            self.relisted[file] = true;
-        }
-        Ok(true)
-    }
-
-    fn rejected_page(&mut self, url_id: UrlId, reason: &str) -> Result<()> {
-        let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
-        self.statement(
-            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, 3) \
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(row)?;
-        Ok(())
-    }
-
-    /// Notes that list `file` was read to its end, and forgets what an edited list no longer names: its old lines,
-    /// and URLs that no line names any more and that were never fetched.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn import_end(&mut self, file: usize, lines: u64) -> Result<()> {
-        let (file_id, list) = &self.lists[file];
-        let cut = self.db.execute("DELETE FROM input WHERE file_id = ?1 AND line > ?2", params![file_id, lines])?;
-        let relisted: bool =
-            self.db.query_row("SELECT relisted FROM file WHERE file_id = ?1", [file_id], |row| row.get(0))?;
-        if cut > 0 || relisted {
-            let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
-            let has_page = "url_id IN (SELECT url_id FROM page)";
-            let gone = self.db.execute(&format!("DELETE FROM url {unnamed} AND NOT {has_page}"), [])?;
-            self.change.pending -= gone as i64;
-            // What earlier runs have fetched stays as they left it.
-            let mut restore = self.db.prepare(&format!(
-                "UPDATE url SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
-                 {unnamed} AND {has_page} RETURNING outcome"
-            ))?;
-            let mut restored = restore.query([])?;
-            while let Some(row) = restored.next()? {
-                self.change.pending -= 1;
-                if let Some(total) = self.change.totals.get_mut(row.get::<_, usize>(0)?) {
-                    *total += 1;
-                }
-            }
-            self.db.execute_batch(
-                "CREATE TEMP TABLE first AS
-                   SELECT url_id, file_id, min(line) AS line FROM input GROUP BY url_id;
-                 CREATE UNIQUE INDEX temp.first_url ON first(url_id);
-                 UPDATE url SET file_id = first.file_id, line = first.line FROM temp.first
-                   WHERE first.url_id = url.url_id AND NOT EXISTS (
-                     SELECT 1 FROM input i WHERE i.file_id = url.file_id AND i.line = url.line AND i.url_id = url.url_id);
-                 DROP TABLE temp.first;",
-            )?;
-        }
-        self.db.execute(
-            "UPDATE file SET complete = ?2, lines = ?3, read_in = ?4, relisted = 0 WHERE file_id = ?1",
-            params![file_id, list.fingerprint, lines, self.run_id],
-        )?;
-        self.relisted[file] = false;
-        Ok(())
-    }
-
     /// Takes one record: the page, its links, its body and the state of its URL.
     ///
     /// # Errors
@@ -550,14 +352,16 @@ impl Store {
         let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.as_ref().map(|f| f.class));
         if self.has_past {
-            self.statement(KEEP_PAST)?.execute([head.url_id])?;
+            self.statement(&format!("{KEEP_PAST} p.url_id = ?1"))?.execute([head.url_id])?;
         }
         if head.not_modified {
+            let revisit_ms = self.due_again(head.url_id, Some(false))?;
             self.statement(
                 "UPDATE page SET content_at = coalesce(content_at, fetched_at), run_id = ?2, fetched_at = ?3, \
-                                 elapsed_ms = ?4, outcome = 0, changed = 0, not_modified = 1 WHERE url_id = ?1",
+                                 elapsed_ms = ?4, outcome = 0, changed = 0, not_modified = 1, revisit_ms = ?5 \
+                 WHERE url_id = ?1",
             )?
-            .execute(params![head.url_id, self.run_id, head.started_at, head.elapsed_ms])?;
+            .execute(params![head.url_id, self.run_id, head.started_at, head.elapsed_ms, revisit_ms])?;
             self.count_host(host_id, outcome, head.elapsed_ms);
             return Ok(done);
         }
@@ -566,6 +370,7 @@ impl Store {
             None => None,
         };
         let changed = if self.has_past { self.forget_for(head, outcome, body_id)? } else { None };
+        let revisit_ms = self.due_again(head.url_id, changed)?;
         let fields = head.page.as_ref();
         let validators = head.validators.as_deref();
         let redirects = (!head.hops.is_empty()).then(|| {
@@ -596,14 +401,18 @@ impl Store {
             validators.and_then(|v| v.last_modified.as_ref()),
             changed,
             head.attempt,
+            revisit_ms,
         ];
         self.statement(
             "INSERT OR REPLACE INTO page(url_id, run_id, final_url, redirects, status, error, error_message, title, h1, \
                description, canonical, lang, content_type, charset, body_id, fetched_at, elapsed_ms, meta_robots, outcome, \
-               etag, last_modified, changed, attempt) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+               etag, last_modified, changed, attempt, revisit_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
         )?
         .execute(row)?;
+        if self.has_past && body_id.is_some() && changed != Some(false) {
+            versions::drop_old(&self.db, head.url_id, self.keep)?;
+        }
         if let Some(links) = fields.and_then(|p| p.links.as_ref()) {
             self.statement("INSERT INTO page_link(url_id, links) VALUES (?1, ?2)")?
                 .execute(params![head.url_id, links])?;
@@ -631,7 +440,8 @@ impl Store {
         }
         let before = self
             .statement(
-                "SELECT body_hash FROM past_page WHERE url_id = ?1 AND outcome = ?2 ORDER BY fetched_at DESC LIMIT 1",
+                "SELECT body_hash FROM past_page WHERE url_id = ?1 AND outcome = ?2 \
+                 ORDER BY run_id DESC, fetched_at DESC LIMIT 1",
             )?
             .query_row(params![head.url_id, outcome as i64], |row| row.get::<_, Option<Vec<u8>>>(0))
             .optional()?;
@@ -640,6 +450,22 @@ impl Store {
             None => None,
         };
         Ok(before.map(|before| before != now))
+    }
+
+    /// How long after this fetch the page is due again: `None` if nobody asks, or nothing is known.
+    fn due_again(&self, url_id: UrlId, changed: Option<bool>) -> Result<Option<u64>> {
+        if !self.has_past {
+            return Ok(None);
+        }
+        let before = self
+            .statement("SELECT revisit_ms FROM page WHERE url_id = ?1")?
+            .query_row([url_id], |row| row.get::<_, Option<u64>>(0))
+            .optional()?
+            .flatten();
+        Ok(match (self.again.revisit, changed) {
+            (Some(revisit), Some(changed)) => Some(revisit.next(before, changed)),
+            _ => before,
+        })
     }
 
     /// Takes what a processor has said to a record.
@@ -731,7 +557,7 @@ impl Store {
             let row =
                 params![url_id, self.run_id, failure.class.name(), failure.message, self.inserted_at, outcome as i64];
             if self.has_past {
-                self.statement(KEEP_PAST)?.execute([url_id])?;
+                self.statement(&format!("{KEEP_PAST} p.url_id = ?1"))?.execute([url_id])?;
             }
             self.statement(
                 "INSERT OR REPLACE INTO page(url_id, run_id, error, error_message, fetched_at, outcome) \
@@ -856,6 +682,13 @@ impl Store {
         let idle =
             ended_by == EndedBy::Completed && self.counts.urls == 0 && self.counts.outcomes == [0; Outcome::ALL.len()];
         let now = epoch_ms();
+        if ended_by == EndedBy::Completed {
+            match versions::sweep(&mut self.db, SWEEP_TIME) {
+                // What would give room needs some. They go another time.
+                Err(StoreError::Full(_)) => {}
+                swept => drop(swept?),
+            }
+        }
         self.transaction(|store| {
             if idle {
                 store.db.execute("DELETE FROM run WHERE run_id = ?1", [store.run_id])?;
@@ -883,6 +716,12 @@ impl Store {
         // The last connection to leave empties and removes the log. With readers around it stays, so leave them none.
         self.empty_wal();
         let _ = self.db.close();
+    }
+
+    /// Keeps so many bytes of the store's pages at hand from now on. Best effort.
+    pub fn keep_at_hand(&self, bytes: u64) {
+        let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
+        let _ = self.db.pragma_update(None, "cache_size", -kib);
     }
 
     /// Bytes of the write-ahead log if they are more than `limit_bytes`, and whether it could be emptied.

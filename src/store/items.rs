@@ -82,11 +82,22 @@ impl Collections {
                 // What the page had when it was fetched before and has no more. (Answers of an archive have its times.)
                 let of_it = found.items.iter().filter(|item| item.collection == count.collection);
                 let last = of_it.map(|item| i64::from(item.number)).max().unwrap_or(-1);
-                db.prepare_cached(
-                    "DELETE FROM item WHERE url_id = ?1 AND collection_id = ?2 AND key IS NULL \
-                       AND (last_seen < ?3 OR number > ?4)",
-                )?
-                .execute(params![of.url_id, collection_id, of.fetched_at, last])?;
+                let gone = "url_id = ?1 AND collection_id = ?2 AND key IS NULL AND (last_seen < ?3 OR number > ?4)";
+                if self.has_past {
+                    db.prepare_cached(&format!(
+                        "INSERT OR IGNORE INTO gone_item(item_id, collection_id, url_id, number, run_id, data, first_run, \
+                           gone_by) \
+                         SELECT item_id, collection_id, url_id, number, run_id, data, first_run, ?5 FROM item \
+                         WHERE {gone} AND run_id < ?5"
+                    ))?
+                    .execute(params![of.url_id, collection_id, of.fetched_at, last, of.run_id])?;
+                }
+                db.prepare_cached(&format!("DELETE FROM item WHERE {gone}"))?.execute(params![
+                    of.url_id,
+                    collection_id,
+                    of.fetched_at,
+                    last
+                ])?;
             }
         }
         for problem in &found.problems {
@@ -184,16 +195,17 @@ fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<
 /// What an earlier run found of an item that says something else now becomes history.
 fn keep_past(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Result<()> {
     let is_it = if item.key.is_some() {
-        "key = ?2 AND ?3 AND ?4 IS NOT NULL"
+        // Where the page it is found on does not win, nothing is replaced.
+        "key = ?2 AND (?7, ?3, ?4) >= (last_seen, url_id, number)"
     } else {
-        "?2 IS NULL AND key IS NULL AND url_id = ?3 AND number = ?4"
+        "?2 IS NULL AND key IS NULL AND url_id = ?3 AND number = ?4 AND ?7 IS NOT NULL"
     };
     db.prepare_cached(&format!(
-        "INSERT OR IGNORE INTO past_item(item_id, run_id, data, seen_at) \
-         SELECT item_id, run_id, data, last_seen FROM item \
+        "INSERT OR IGNORE INTO past_item(item_id, run_id, data, seen_at, replaced_by) \
+         SELECT item_id, run_id, data, last_seen, ?5 FROM item \
          WHERE collection_id = ?1 AND {is_it} AND run_id < ?5 AND data <> ?6"
     ))?
-    .execute(params![collection_id, item.key, of.url_id, item.number, of.run_id, item.data])?;
+    .execute(params![collection_id, item.key, of.url_id, item.number, of.run_id, item.data, of.fetched_at])?;
     Ok(())
 }
 
@@ -201,8 +213,8 @@ fn insert(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Resu
     let row =
         params![collection_id, item.key, of.url_id, item.number, of.run_id, item.data, of.fetched_at, of.fetched_at];
     let sql = if item.key.is_some() {
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5) \
          ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
            (url_id, number, run_id, data) = \
              (SELECT iif(n.wins, excluded.url_id, item.url_id), iif(n.wins, excluded.number, item.number), \
@@ -211,8 +223,8 @@ fn insert(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Resu
                            >= (item.last_seen, item.url_id, item.number) AS wins) n), \
            first_seen = min(item.first_seen, excluded.first_seen), last_seen = max(item.last_seen, excluded.last_seen)"
     } else {
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5) \
          ON CONFLICT(url_id, collection_id, number) WHERE key IS NULL DO UPDATE SET \
            run_id = excluded.run_id, data = excluded.data, last_seen = excluded.last_seen"
     };

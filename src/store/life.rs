@@ -239,8 +239,11 @@ pub fn life(db: &Connection, text: &str) -> Result<Option<Life>, StoreError> {
     }))
 }
 
-/// The settings of a run; of the latest without its number.
-fn config(db: &Connection, run_id: Option<i64>) -> Result<serde_json::Value, StoreError> {
+/// The settings of a run; of the latest without its number. Null if there was none.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn config(db: &Connection, run_id: Option<i64>) -> Result<serde_json::Value, StoreError> {
     let text: Option<String> = db
         .query_row(
             "SELECT config FROM run WHERE ?1 IS NULL OR run_id = ?1 ORDER BY run_id DESC LIMIT 1",

@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("2.sql"), then: normalise_keys },
     Step { sql: include_str!("3.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("4.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("5.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

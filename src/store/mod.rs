@@ -8,20 +8,25 @@
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
 //!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
+//! - [`diff`]: what differs between two runs.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
+//! - [`health`]: the latest runs, for health checks.
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
-//! - [`retry`]: URLs become pending again, before a crawl.
+//! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
+//! - [`versions`]: how many bodies of a page are kept.
 //!
 //! A file is opened for writing only while its lock is held (see [`crate::process::lock`]).
 
 pub mod archive;
 pub mod audit;
 pub mod collections;
+pub mod diff;
 pub mod drift;
 pub mod guard;
+pub mod health;
 pub mod insert;
 pub mod items;
 pub mod life;
@@ -31,8 +36,10 @@ mod pull;
 pub mod read;
 pub mod reextract;
 pub mod retry;
+pub mod revisit;
 pub mod rows;
 pub mod tables;
+pub mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -57,8 +64,7 @@ const PAGE_BYTES: i64 = 4096;
 /// The write-ahead log is copied into the file when it has grown to this.
 pub const WAL_BYTES: i64 = 64 << 20;
 
-/// Pages the writer may keep at hand, in KiB. The index of a million URLs fits; a transaction that outgrows it is
-/// slower, not wrong.
+/// Pages that are kept at hand, in KiB, unless a crawl says otherwise.
 const CACHE_KIB: i64 = 64 * 1024;
 
 /// A reader or checkpoint waits this long for another connection.
@@ -98,6 +104,9 @@ pub enum StoreError {
     /// A collection cannot have its view.
     #[error("the name {0:?} is taken by a table or view of the store; give the collection another name")]
     NameTaken(String),
+    /// The disk does not take it.
+    #[error("cannot write {0} to disk")]
+    Sync(PathBuf, #[source] std::io::Error),
     /// The file system has no room.
     #[error("no room on disk: {0}")]
     Full(String),
@@ -140,12 +149,18 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     // Asked of SQLite: a store whose making was cut short has a first page until its journal takes it back.
     if db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0 {
+        // Each of these is a transaction. Nothing is lost with them, so the disk is waited for once, at their end.
+        db.pragma_update(None, "synchronous", "off")?;
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
+        db.pragma_update(None, "journal_mode", "wal")?;
+        std::fs::File::open(path)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| StoreError::Sync(path.into(), error))?;
     } else {
         check_version(&db, path)?;
+        db.pragma_update(None, "journal_mode", "wal")?;
     }
-    db.pragma_update(None, "journal_mode", "wal")?;
     // A killed process loses nothing committed; a power cut may undo the last commits, whose URLs are then pending.
     db.pragma_update(None, "synchronous", "normal")?;
     // Pages are written again and again while they fill up; the more of that stays in the log, the less reaches the

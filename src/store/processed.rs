@@ -54,8 +54,8 @@ pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Res
         remove.execute(params![collection_id, key(number)])?;
     }
     let mut insert = db.prepare_cached(
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) \
+        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?5) \
          ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
            url_id = excluded.url_id, run_id = excluded.run_id, data = excluded.data, last_seen = excluded.last_seen",
     )?;

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::StoreError;
+use super::diff::Changes;
 use super::drift::Drift;
 use crate::record::{CrawlUrl, Outcome};
 
@@ -32,6 +33,9 @@ pub struct Summary {
     pub problems: u64,
     /// Fields that the run found less often than the one before; filled in by who knows the limits.
     pub drifts: Vec<Drift>,
+    /// What is new, changed or gone since the last complete run before; only found out by a run that has just ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// Hosts with the longest mean time per URL.
     pub slowest_hosts: Vec<HostLine>,
     /// Hosts with the most failures.

@@ -360,8 +360,8 @@ UPDATE item SET data = f.data, url_id = f.url_id, number = f.number, run_id = f.
   WHERE item.item_id = w.item_id
     AND (w.differs OR (item.url_id, item.number, item.run_id) IS NOT (f.url_id, f.number, f.run_id)
          OR item.last_seen < f.last_seen);
-INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen)
-  SELECT d.collection_id, f.key, f.url_id, f.number, f.run_id, f.data, f.first_seen, f.last_seen
+INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run)
+  SELECT d.collection_id, f.key, f.url_id, f.number, f.run_id, f.data, f.first_seen, f.last_seen, f.run_id
   FROM temp.added a JOIN temp.fresh f ON f.fresh_id = a.fresh_id JOIN temp.declared d ON d.number = f.collection
   ORDER BY f.fresh_id;
 DELETE FROM extract_problem WHERE url_id IN (SELECT url_id FROM temp.page_read)

@@ -1,11 +1,13 @@
 //! Making URLs pending again that have an outcome: `seine retry`.
 //!
-//! What a URL had is taken back as if it had never ended, from the counts of its run and its host too; only its
-//! requests stay, since they were made. So the counts of the runs are always those of the pages.
+//! What a URL had in a run that goes on is taken back as if it had never ended, from the counts of the run and of its host
+//! too; only its requests stay, since they were made. What it had in a run that is over becomes history. So the counts of
+//! the runs are always those of the history.
 
 use rusqlite::{Connection, params};
 
 use super::StoreError;
+use super::insert::KEEP_PAST;
 use crate::record::Outcome;
 
 /// Why a condition is none.
@@ -82,13 +84,14 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     let transaction = db.transaction()?;
     transaction.execute_batch(
         "CREATE TEMP TABLE again(url_id INTEGER PRIMARY KEY, host_id INTEGER, run_id INTEGER, outcome INTEGER NOT NULL, \
-                                 elapsed_ms INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+                                 elapsed_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, is_history INTEGER NOT NULL)",
     )?;
     transaction.execute(
         &format!(
             "INSERT INTO temp.again \
              SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), \
-                    iif(p.not_modified, 0, coalesce(b.bytes, 0)) \
+                    iif(p.not_modified, 0, coalesce(b.bytes, 0)), \
+                    p.run_id IN (SELECT run_id FROM run WHERE ended_by = 'completed' OR run_id < (SELECT max(run_id) FROM run)) \
              FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
              WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id IS NOT NULL AND u.{}",
             is_named(condition)
@@ -99,7 +102,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
         let (name, number) = (outcome.name(), outcome as i64);
         format!("{name} = max(0, {name} - (SELECT count(*) FILTER (WHERE outcome = {number}) FROM of_run))")
     });
-    for run_id in column(&transaction, "SELECT DISTINCT run_id FROM temp.again")? {
+    for run_id in column(&transaction, "SELECT DISTINCT run_id FROM temp.again WHERE NOT is_history")? {
         transaction.execute(
             &format!(
                 "WITH of_run AS MATERIALIZED (SELECT outcome, bytes FROM temp.again WHERE run_id = ?1) \
@@ -117,7 +120,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
                          elapsed_ms = max(0, host.elapsed_ms - n.elapsed_ms) \
          FROM (SELECT host_id, count(*) FILTER (WHERE outcome IN (?1, ?2, ?3)) AS fetched, \
                       count(*) FILTER (WHERE outcome IN (?4, ?5)) AS failed, sum(elapsed_ms) AS elapsed_ms \
-               FROM temp.again GROUP BY host_id) n \
+               FROM temp.again WHERE NOT is_history GROUP BY host_id) n \
          WHERE host.host_id = n.host_id",
         params![ok, http_error, skipped, failed, quarantined],
     )?;
@@ -129,6 +132,14 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     transaction.execute(&format!("DELETE FROM page_link {of_them}"), [])?;
     transaction.execute(&format!("DELETE FROM page_extra {of_them}"), [])?;
     transaction.execute(&format!("DELETE FROM extract_problem {of_them}"), [])?;
+    // What a run has come to that is over stays in the history; one that is not goes on.
+    transaction.execute(&format!("{KEEP_PAST} p.url_id IN (SELECT url_id FROM temp.again WHERE is_history)"), [])?;
+    transaction.execute(
+        &format!(
+            "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM page {of_them} AND body_id IS NOT NULL"
+        ),
+        [],
+    )?;
     transaction.execute(&format!("DELETE FROM page {of_them}"), [])?;
     let count = transaction
         .execute(&format!("UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts {of_them}"), [])?;

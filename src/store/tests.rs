@@ -38,7 +38,12 @@ impl Place {
             config: "{}".into(),
             lists: lists.collect(),
             collections: Vec::new(),
-            again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
+            again: super::insert::Again {
+                only: crate::config::Only::New,
+                fetched_before: u64::MAX >> 1,
+                revisit: None,
+            },
+            keep: super::versions::Keep { versions: 3, since: 0 },
             reading: [0; 16],
             processors: Vec::new(),
         };
@@ -383,10 +388,10 @@ fn finished(place: &Place) {
 }
 
 fn assert_counts_agree(place: &Place) {
-    let pages = place.rows("SELECT count(*) FROM pages");
+    let fetches = place.rows("SELECT count(*) FROM history");
     let sums =
         place.rows("SELECT sum(ok + http_error + failed + rejected + quarantined + robots_denied + skipped) FROM runs");
-    assert_eq!(pages, sums);
+    assert_eq!(fetches, sums);
     let db = open_for_reading(&place.path).expect("a store");
     let summary = read::summary(&db).expect("a summary");
     assert_eq!(summary.urls.to_string(), place.rows("SELECT count(*) FROM url")[0]);
@@ -400,22 +405,22 @@ fn make_pending(place: &Place, condition: &str) -> u64 {
 }
 
 #[test]
-fn urls_made_pending_again_are_as_if_they_had_never_ended() {
+fn what_urls_had_that_are_made_pending_again_is_history() {
     let place = Place::new();
     finished(&place);
     assert_eq!(make_pending(&place, "error = 'timeout'"), 1);
     assert_eq!(make_pending(&place, "error = 'timeout'"), 0, "they have no outcome any more");
     assert_eq!(place.rows("SELECT outcome, attempts, forgiven FROM url WHERE url_id = 2"), ["-|1|1"]);
-    assert_eq!(place.rows("SELECT fetched, failed, elapsed_ms FROM host"), ["1|0|7"]);
+    assert_eq!(place.rows("SELECT fetched, failed, elapsed_ms FROM host"), ["1|1|14"]);
     assert_counts_agree(&place);
     let mut store = place.open();
     put(&mut store, &page(2, b"two"));
     store.end(EndedBy::Completed).expect("the end");
-    assert_eq!(place.rows("SELECT urls, ok, failed, rejected, bytes FROM runs"), ["3|1|0|1|3", "0|1|0|0|3"]);
+    assert_eq!(place.rows("SELECT urls, ok, failed, rejected, bytes FROM runs"), ["3|1|1|1|3", "0|1|0|0|3"]);
     assert_counts_agree(&place);
     assert_eq!(make_pending(&place, "1"), 2, "a rejected line stays one");
     assert_eq!(place.rows("SELECT count(*) FROM page_link"), ["0"]);
-    assert_eq!(place.rows("SELECT sum(ok), sum(bytes), sum(rejected) FROM runs"), ["0|0|1"]);
+    assert_eq!(place.rows("SELECT sum(ok), sum(bytes), sum(rejected) FROM runs"), ["2|6|1"]);
     assert_counts_agree(&place);
 }
 
@@ -574,7 +579,8 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         config: r#"{"rate":"2/s"}"#.into(),
         lists: Vec::new(),
         collections: Vec::new(),
-        again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1 },
+        again: super::insert::Again { only: crate::config::Only::New, fetched_before: u64::MAX >> 1, revisit: None },
+        keep: super::versions::Keep { versions: 3, since: 0 },
         reading: [0; 16],
         processors: Vec::new(),
     };

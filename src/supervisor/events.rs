@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::frontier::LimitsOf;
+use super::frontier::{LimitsOf, Room, Share};
 use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
 use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
@@ -19,6 +19,8 @@ pub struct PlanConfig {
     pub host_failures: u32,
     /// Leases per slot.
     pub slot_window: usize,
+    /// What of the frontier is in memory.
+    pub room: Room,
     /// URLs to fetch at most in this invocation.
     pub limit: Option<u64>,
     /// Time for requests in flight when the run is stopped.
@@ -85,6 +87,8 @@ pub enum Action {
     EndHost(HostId, Outcome, Failure),
     /// Have a fetcher give back what it has not begun of a host.
     Recall(Slot, String),
+    /// Have a fetcher keep to a part of a host's places.
+    Share(Share),
     /// Ask the store what it knows of an origin, for a fetcher.
     AskOrigin(Slot, Generation, String),
     /// Tell a fetcher what the store knows of an origin.
@@ -169,6 +173,16 @@ pub struct Tally {
     pub opened: bool,
     /// Whether an unfinished run went on.
     pub resumed: bool,
+}
+
+impl Tally {
+    /// Share of the run's URLs that ended in an error, from 0 to 1, of all that ended and were URLs; `None` if there is
+    /// none. What robots.txt denies and what is skipped is no error.
+    pub fn failed_share(&self) -> Option<f64> {
+        let count = |outcome: Outcome| self.outcomes[outcome as usize];
+        let all = self.outcomes.iter().sum::<u64>() - count(Outcome::Rejected);
+        (all > 0).then(|| Outcome::ERRORS.map(count).iter().sum::<u64>() as f64 / all as f64)
+    }
 }
 
 impl std::fmt::Display for Who {

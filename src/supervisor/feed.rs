@@ -11,9 +11,6 @@ use crate::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
 use crate::record::{KeyKind, url_key};
 use crate::url_list::{Entry, Step, UrlList};
 
-/// Batches sent and not committed, at most. The writer commits together what has arrived: the more, the fewer times
-/// each page of the index of URLs is written, since their keys are spread over all of it.
-const WINDOW: usize = 64;
 /// Lines per batch, at most ...
 const LINES: usize = 1024;
 /// ... bytes of text ...
@@ -24,6 +21,8 @@ const TURN: Duration = Duration::from_millis(3);
 /// See the module.
 pub struct Feed {
     lists: Vec<UrlList>,
+    /// Batches sent and not committed, at most.
+    window: usize,
     /// The list being read.
     at: usize,
     /// Line of the last entry read from it.
@@ -39,10 +38,11 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Will read `lists` one after the other.
-    pub fn new(lists: Vec<UrlList>) -> Self {
+    /// Will read `lists` one after the other, at most `window` batches ahead of the writer's commits.
+    pub fn new(lists: Vec<UrlList>, window: usize) -> Self {
         Self {
             lists,
+            window,
             at: 0,
             last_line: 0,
             entries: Vec::new(),
@@ -83,7 +83,7 @@ impl Feed {
 
     /// Whether reading could go on at once.
     pub fn is_ready(&self) -> bool {
-        !self.waiting && self.at < self.lists.len() && self.unacknowledged.len() < WINDOW && self.known.is_some()
+        !self.waiting && self.at < self.lists.len() && self.unacknowledged.len() < self.window && self.known.is_some()
     }
 
     /// The descriptor that says when more can be read from a pipe, if that is what is waited for.

@@ -1,8 +1,9 @@
 //! What is still to do, host by host: the part of it that is in memory.
 //!
 //! The store holds the whole frontier; this holds a bounded window of it, refilled from the store before it runs low.
-//! A host with queued or leased URLs is *active* and lives in one slot; after its last URL it *rests* for one delay,
-//! so that whatever fetcher gets it next cannot come too early, and is then forgotten.
+//! A host with queued or leased URLs is *active* and lives in one slot, or in several that share it ([`super::lanes`]);
+//! after its last URL it *rests* for one delay, so that whatever fetcher gets it next cannot come too early, and is then
+//! forgotten.
 //!
 //! A host may be *held*: because it asked to be left alone for a while, or because it has failed too often in a row
 //! and [`super::breaker`] has put it aside. Nothing of a held host is leased, so it takes nobody's place.
@@ -15,18 +16,15 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::breaker::{Breaker, Trip};
+use super::lanes::Lanes;
 use super::partition::Partition;
 use crate::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
 use crate::record::{LONGEST_PAUSE_MS, UrlId};
 
-/// URLs held in memory at most, whatever the length of the lists.
-pub const MAX_URLS: usize = 65_536;
 /// Hosts active at once at most. Each may start a request every delay, so this is no brake on the pace.
 pub const MAX_HOSTS: usize = 8_192;
 /// Hosts held at once at most, while others are looked for.
 const MAX_ASLEEP: usize = 4 * MAX_HOSTS;
-/// Hosts asked for in one pull.
-const HOSTS_PER_PULL: usize = 128;
 /// URLs of one host in one lease message, so that hosts take turns.
 const JOBS_PER_LEASE: usize = 32;
 /// URLs of a host in its first pull. A host that works them off quickly gets twice as many each time, so that slow
@@ -42,6 +40,10 @@ const LONG_PAUSE_MS: u64 = 10_000;
 const SWEEP_PAUSE_MS: u64 = 200;
 /// The longest, after many such in a row.
 const LONGEST_SWEEP_PAUSE_MS: u64 = 5_000;
+/// How often hosts are looked through for one that a slot without any could share.
+const LANE_PAUSE_MS: u64 = 50;
+/// URLs of a host in memory from which on another lane is worth it.
+const WORTH_A_LANE: usize = 16;
 
 /// Index of a host in memory; valid while it is active or resting.
 pub type HostRef = usize;
@@ -51,8 +53,14 @@ pub type HostRef = usize;
 pub struct HostLimits {
     /// Smallest gap between request starts.
     pub delay_ms: u64,
-    /// URLs of one host that may be leased and not committed.
+    /// URLs of one host that may be leased to a fetcher and not committed.
     pub window: u32,
+    /// URLs of one host that may be leased for the first time; 0: any.
+    pub urls: u64,
+    /// Requests in flight.
+    pub places: u32,
+    /// Whether nothing else limits it, so that several fetchers may have a part of them each.
+    pub shared: bool,
 }
 
 /// The limits of each host, by name.
@@ -97,7 +105,7 @@ struct Host {
     limits: HostLimits,
     /// Its row; `None` while only a redirect has named it.
     id: Option<HostId>,
-    slot: Slot,
+    lanes: Lanes,
     queue: VecDeque<Queued>,
     leased: u32,
     /// Ids up to here have been pulled.
@@ -109,7 +117,6 @@ struct Host {
     depth: u32,
     /// URLs of it among the delayed ones.
     delayed: u32,
-    in_ring: bool,
     resting: bool,
     /// Its last activity: no other fetcher may start a request within a delay of it.
     active_at: u64,
@@ -122,6 +129,8 @@ struct Host {
     /// Held, and counted among [`Frontier::asleep`].
     asleep: bool,
     breaker: Breaker,
+    /// It has answered, so its robots.txt is in the store.
+    answered: bool,
     /// Waits for its last lease to close before it moves to another slot.
     moving: Option<Slot>,
 }
@@ -129,13 +138,23 @@ struct Host {
 #[derive(Debug)]
 struct Queued {
     job: Job,
-    /// Leased before in this run, so it does not count against `--limit` again.
+    /// Leased before in this run, so it does not count against `--limit` and `--host-limit` again.
     counted: bool,
+}
+
+/// How much of the frontier is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// URLs held at most, whatever the length of the lists.
+    pub urls: usize,
+    /// Hosts asked for in one pull.
+    pub hosts_per_pull: usize,
 }
 
 /// The window of the frontier that is in memory.
 #[derive(Debug)]
 pub struct Frontier {
+    room: Room,
     limits: LimitsOf,
     /// Failures in a row that are too many; 0: never.
     max_failures: u32,
@@ -160,6 +179,10 @@ pub struct Frontier {
     asleep: usize,
     /// Queued and delayed URLs that were leased before.
     counted: usize,
+    /// URLs leased for the first time of each host that has a limit. Hosts come and go; this stays.
+    taken: HashMap<HostId, u64>,
+    /// URLs were left to the store because their host has had its limit.
+    left: bool,
     /// For each slot, whether a host is on its way there.
     invited: Vec<bool>,
     sweep_after: HostId,
@@ -171,13 +194,27 @@ pub struct Frontier {
     /// How long to wait after it.
     sweep_pause_ms: u64,
     pulling: bool,
+    /// When hosts may be looked through for one to share.
+    next_lane_at: u64,
+}
+
+/// What a fetcher is to be told before a lane of a host opens elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The fetcher.
+    pub slot: Slot,
+    /// The host.
+    pub host: String,
+    /// Requests in flight it may have of it from now on.
+    pub places: u32,
 }
 
 impl Frontier {
     /// An empty frontier. A host is put aside after `max_failures` in a row, if that is not 0.
-    pub fn new(partition: Partition, limits: LimitsOf, max_failures: u32) -> Self {
+    pub fn new(partition: Partition, limits: LimitsOf, max_failures: u32, room: Room) -> Self {
         let slots = partition.slots();
         Self {
+            room,
             limits,
             max_failures,
             partition,
@@ -194,6 +231,8 @@ impl Frontier {
             active: 0,
             asleep: 0,
             counted: 0,
+            taken: HashMap::new(),
+            left: false,
             invited: vec![false; slots],
             sweep_after: 0,
             sweep_again: true,
@@ -201,6 +240,7 @@ impl Frontier {
             swept_in_vain_at: None,
             sweep_pause_ms: SWEEP_PAUSE_MS,
             pulling: false,
+            next_lane_at: 0,
         }
     }
 
@@ -219,6 +259,16 @@ impl Frontier {
         self.counted > 0
     }
 
+    /// Whether hosts have had their limits, and nothing of others is here or to be found in the store.
+    pub fn is_spent(&self) -> bool {
+        self.left
+            && !self.pulling
+            && !self.sweep_again
+            && self.swept_in_vain_at.is_some()
+            && self.held.is_empty()
+            && self.hosts.iter().flatten().all(Host::is_idle)
+    }
+
     /// New URLs have reached the store.
     pub fn store_grew(&mut self) {
         self.sweep_again = true;
@@ -228,11 +278,11 @@ impl Frontier {
     /// What to ask the store for, if anything: `unknown` is how many pending URLs it has that are neither here nor
     /// leased. At most one pull is under way at a time.
     pub fn pull(&mut self, unknown: u64, now: u64) -> Option<Pull> {
-        if self.pulling || unknown == 0 || self.held.len() >= MAX_URLS {
+        if self.pulling || unknown == 0 || self.held.len() >= self.room.urls {
             return None;
         }
         let mut pull = Pull { per_host: FIRST_DEPTH, ..Pull::default() };
-        while pull.refills.len() < HOSTS_PER_PULL {
+        while pull.refills.len() < self.room.hosts_per_pull {
             let Some(at) = self.refills.pop_front() else { break };
             if let Some(Host { id: Some(id), cursor, depth, .. }) = self.hosts[at].as_ref().filter(|host| host.more) {
                 pull.refills.push((*id, *cursor, *depth));
@@ -248,7 +298,7 @@ impl Frontier {
             if self.sweep_after == 0 {
                 (self.sweep_again, self.sweep_found) = (false, false);
             }
-            let hosts = HOSTS_PER_PULL.min(MAX_HOSTS - awake) as u32;
+            let hosts = self.room.hosts_per_pull.min(MAX_HOSTS - awake) as u32;
             pull.sweep = Some(Sweep { after: self.sweep_after, hosts });
         }
         let asks = !pull.refills.is_empty() || pull.sweep.is_some();
@@ -278,6 +328,12 @@ impl Frontier {
                 host.refilling = false;
                 host.more = candidates.more;
                 host.cursor = host.cursor.max(candidates.urls.last().map_or(0, |last| last.url_id));
+            }
+            if self.has_had_its_limit(at) {
+                self.leave_to_store(at);
+                self.left |= !candidates.urls.is_empty();
+                self.refresh(at, now);
+                continue;
             }
             let hold_ms = candidates.hold_until.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
             self.hold(at, now + hold_ms, now);
@@ -349,7 +405,7 @@ impl Frontier {
 
     /// Keeps a URL of `host` until the wall clock reads `due_at`; if memory is full, leaves it to the store.
     pub fn put_off(&mut self, host: &str, job: Job, due_at: u64, now: u64, now_at: u64) {
-        if self.held.len() < 2 * MAX_URLS {
+        if self.held.len() < 2 * self.room.urls {
             let at = self.host(host, now);
             self.delay(at, Queued { job, counted: true }, due_at, now_at);
         }
@@ -381,21 +437,36 @@ impl Frontier {
         }
     }
 
-    /// The smallest gap between requests to the host called `name` is this.
-    pub fn pace(&mut self, name: &str, delay_ms: u64) {
+    /// The smallest gap between requests to the host called `name` is this. If it was shared, its slots: nobody but the
+    /// first may go on asking it, and that one not before it knows when the others have.
+    pub fn pace(&mut self, name: &str, delay_ms: u64, now: u64) -> Vec<Slot> {
+        let mut others = Vec::new();
         if let Some(&at) = self.by_name.get(name)
             && let Some(host) = self.hosts[at].as_mut()
         {
+            // A pace is exact in one place only.
+            host.limits.shared = false;
+            let home = host.lanes.home();
+            others = host.lanes.narrow();
+            if !others.is_empty() {
+                host.asked_at = Some(now);
+                others.push(home);
+            }
+            if let Some(slot) = host.lanes.abandon() {
+                self.invited[usize::from(slot)] = false;
+            }
             host.limits.delay_ms = delay_ms;
             // A slow host shall not keep leases for minutes that others could use now.
             host.limits.window = host.limits.window.min(2 + 2_000_u64.checked_div(delay_ms).unwrap_or(4096) as u32);
         }
+        others
     }
 
     /// `host` answered, whatever it said.
     pub fn well(&mut self, host: HostRef) {
         if let Some(entry) = self.hosts[host].as_mut() {
             entry.breaker.well();
+            entry.answered = true;
         }
     }
 
@@ -424,10 +495,10 @@ impl Frontier {
         }
     }
 
-    /// Takes the slot and name of `host` if URLs of it are with a fetcher.
-    pub fn away(&self, host: HostRef) -> Option<(Slot, String)> {
-        let entry = self.hosts[host].as_ref().filter(|entry| entry.leased > 0)?;
-        Some((entry.slot, entry.name.to_string()))
+    /// The slots of `host` with its name, if URLs of it are with fetchers.
+    pub fn away(&self, host: HostRef) -> impl Iterator<Item = (Slot, String)> {
+        let away = self.hosts[host].as_ref().filter(|entry| entry.leased > 0);
+        away.into_iter().flat_map(|entry| entry.lanes.slots().map(|slot| (slot, entry.name.to_string())))
     }
 
     /// Forgets the URLs of `host` that are here: they are to be ended in the store.
@@ -534,17 +605,23 @@ impl Frontier {
         while room > 0 {
             let Some(at) = self.rings[usize::from(slot)].pop_front() else { break };
             let Some(host) = self.hosts[at].as_mut() else { continue };
-            host.in_ring = false;
-            if host.slot != slot || host.moving.is_some() || host.held_until > now {
+            if !host.lanes.set_in_ring(slot, false) || host.moving.is_some() || host.held_until > now {
                 continue;
             }
-            let most = room.min(JOBS_PER_LEASE).min((host.window().saturating_sub(host.leased)) as usize);
+            let most = room.min(JOBS_PER_LEASE).min(host.room(slot) as usize);
             let mut jobs = Vec::new();
             while jobs.len() < most {
                 let Some(queued) = host.queue.front() else { break };
                 if !queued.counted {
                     if *allowance == 0 {
                         break;
+                    }
+                    if let (Some(id), 1..) = (host.id, host.limits.urls) {
+                        let taken = self.taken.entry(id).or_default();
+                        if *taken >= host.limits.urls {
+                            break;
+                        }
+                        *taken += 1;
                     }
                     *allowance -= 1;
                 }
@@ -556,12 +633,17 @@ impl Frontier {
             let spent = jobs.is_empty();
             if !spent {
                 host.leased += jobs.len() as u32;
+                host.lanes.leased(slot, jobs.len() as u32);
                 host.active_at = now;
                 room -= jobs.len();
                 let asked = host.asked_at.max(asked_at);
                 let ago = asked.map_or(u64::MAX, |at| now.saturating_sub(at));
                 let asked_ms_ago = ago.min(NOT_ASKED.into()) as u32;
-                leases.push((at, Lease { host: host.name.to_string(), asked_ms_ago, jobs }));
+                let places = host.lanes.places(slot, host.limits.places);
+                leases.push((at, Lease { host: host.name.to_string(), asked_ms_ago, places, jobs }));
+            }
+            if self.has_had_its_limit(at) {
+                self.leave_to_store(at);
             }
             if !spent || *allowance > 0 {
                 self.refresh(at, now);
@@ -570,10 +652,11 @@ impl Frontier {
         leases
     }
 
-    /// A leased URL of `host` was committed or came back.
-    pub fn closed(&mut self, host: HostRef, now: u64) {
+    /// A URL of `host` that was leased to `slot` was committed or came back.
+    pub fn closed(&mut self, host: HostRef, slot: Slot, now: u64) {
         if let Some(entry) = self.hosts[host].as_mut() {
             entry.leased = entry.leased.saturating_sub(1);
+            entry.lanes.closed(slot);
             entry.active_at = now;
         }
         self.refresh(host, now);
@@ -581,10 +664,28 @@ impl Frontier {
 
     /// The fetcher of `slot` is gone and with it the knowledge of its last requests.
     pub fn slot_lost(&mut self, slot: Slot, now: u64) {
-        for host in self.hosts.iter_mut().flatten().filter(|host| host.slot == slot) {
+        let of_slot = self.hosts.iter_mut().enumerate().filter_map(|(at, host)| Some((at, host.as_mut()?)));
+        let mut opened = Vec::new();
+        for (at, host) in of_slot.filter(|(_, host)| host.lanes.has(slot)) {
             host.asked_at = Some(now);
             host.active_at = now;
+            opened.extend(host.lanes.shrunk(slot).map(|lane| (at, lane)));
         }
+        opened.into_iter().for_each(|(at, lane)| self.lane_opened(at, lane, now));
+    }
+
+    /// The fetcher of `slot` keeps to its share of the host called `name`.
+    pub fn shrunk(&mut self, name: &str, slot: Slot, now: u64) {
+        if let Some(at) = self.find(name)
+            && let Some(lane) = self.hosts[at].as_mut().and_then(|host| host.lanes.shrunk(slot))
+        {
+            self.lane_opened(at, lane, now);
+        }
+    }
+
+    fn lane_opened(&mut self, at: HostRef, slot: Slot, now: u64) {
+        self.invited[usize::from(slot)] = false;
+        self.refresh(at, now);
     }
 
     /// Name of an active host.
@@ -606,7 +707,7 @@ impl Frontier {
             name: name.into(),
             limits: self.limits.host(name),
             id: None,
-            slot: self.partition.settle(name),
+            lanes: Lanes::new(self.partition.settle(name)),
             queue: VecDeque::new(),
             leased: 0,
             cursor: 0,
@@ -614,7 +715,6 @@ impl Frontier {
             refilling: false,
             depth: FIRST_DEPTH,
             delayed: 0,
-            in_ring: false,
             resting: false,
             active_at: now,
             asked_at: None,
@@ -622,6 +722,7 @@ impl Frontier {
             aside_until: 0,
             asleep: false,
             breaker: Breaker::default(),
+            answered: false,
             moving: None,
         };
         let at = self.free.pop().unwrap_or_else(|| {
@@ -632,6 +733,23 @@ impl Frontier {
         self.by_name.insert(name.into(), at);
         self.active += 1;
         at
+    }
+
+    fn has_had_its_limit(&self, at: HostRef) -> bool {
+        let Some(Host { id: Some(id), limits, .. }) = &self.hosts[at] else { return false };
+        limits.urls > 0 && self.taken.get(id).is_some_and(|taken| *taken >= limits.urls)
+    }
+
+    /// Forgets what is queued of a host that has had its limit, but for what was leased before.
+    fn leave_to_store(&mut self, at: HostRef) {
+        let Some(host) = self.hosts[at].as_mut() else { return };
+        let (kept, rest): (VecDeque<_>, VecDeque<_>) = host.queue.drain(..).partition(|queued| queued.counted);
+        host.queue = kept;
+        self.left |= host.more || !rest.is_empty();
+        host.more = false;
+        for queued in rest {
+            self.held.remove(&queued.job.url_id);
+        }
     }
 
     fn enqueue(&mut self, at: HostRef, job: Job, front: bool, counted: bool) {
@@ -663,16 +781,19 @@ impl Frontier {
     fn refresh(&mut self, at: HostRef, now: u64) {
         let Some(host) = self.hosts[at].as_mut() else { return };
         if let (Some(slot), 0) = (host.moving, host.leased) {
-            self.partition.moved(host.slot, slot);
+            self.partition.moved(host.lanes.home(), slot);
             self.invited[usize::from(slot)] = false;
-            host.slot = slot;
+            host.lanes.move_to(slot);
             host.moving = None;
             host.asked_at = host.asked_at.max(Some(host.active_at));
         }
-        let leasable = host.moving.is_none() && host.held_until <= now && host.leased < host.window();
-        if !host.in_ring && leasable && !host.queue.is_empty() {
-            host.in_ring = true;
-            self.rings[usize::from(host.slot)].push_back(at);
+        if host.moving.is_none() && host.held_until <= now && !host.queue.is_empty() {
+            let slots: Vec<_> = host.lanes.slots().filter(|slot| host.room(*slot) > 0).collect();
+            for slot in slots {
+                if host.lanes.set_in_ring(slot, true) {
+                    self.rings[usize::from(slot)].push_back(at);
+                }
+            }
         }
         if !host.refilling && host.held_until <= now && host.wants_more() {
             host.refilling = true;
@@ -685,9 +806,12 @@ impl Frontier {
     }
 
     fn forget(&mut self, at: HostRef) {
-        if let Some(host) = self.hosts[at].take() {
+        if let Some(mut host) = self.hosts[at].take() {
+            if let Some(slot) = host.lanes.abandon() {
+                self.invited[usize::from(slot)] = false;
+            }
             self.by_name.remove(&host.name);
-            self.partition.left(host.slot);
+            self.partition.left(host.lanes.home());
             self.free.push(at);
             self.active -= 1;
             self.asleep -= usize::from(host.asleep);
@@ -696,22 +820,56 @@ impl Frontier {
     }
 
     /// Gives `slot`, which has run dry, a host of the busiest slot. The host moves once its leases are closed, so that it
-    /// is never in two fetchers at once.
-    pub fn invite(&mut self, slot: Slot, now: u64) {
+    /// is never in two fetchers at once. If no slot has one to spare, a host may be shared: who has it so far is to be
+    /// told.
+    pub fn invite(&mut self, slot: Slot, now: u64) -> Vec<Share> {
         let to = usize::from(slot);
-        let busiest = (0..self.rings.len()).max_by_key(|&other| self.rings[other].len());
-        let Some(from) = busiest.filter(|&other| other != to && self.rings[other].len() >= 2) else { return };
         if self.invited[to] || !self.rings[to].is_empty() || self.partition.is_fixed() {
-            return;
+            return Vec::new();
         }
-        if let Some(at) = self.rings[from].pop_back()
-            && let Some(host) = self.hosts[at].as_mut()
+        let busiest = (0..self.rings.len()).max_by_key(|&other| self.rings[other].len());
+        let Some(from) = busiest.filter(|&other| other != to && self.rings[other].len() >= 2) else {
+            return self.open_lane(slot, now);
+        };
+        let Some(&at) = self.rings[from].back() else { return Vec::new() };
+        if let Some(host) = self.hosts[at].as_mut()
+            && host.lanes.count() == 1
+            && host.lanes.set_in_ring(from as Slot, false)
         {
-            host.in_ring = false;
+            self.rings[from].pop_back();
             host.moving = Some(slot);
             self.invited[to] = true;
             self.refresh(at, now);
         }
+        Vec::new()
+    }
+
+    /// Begins to open a lane to `slot`, of the host with most to do.
+    fn open_lane(&mut self, slot: Slot, now: u64) -> Vec<Share> {
+        if now < self.next_lane_at {
+            return Vec::new();
+        }
+        self.next_lane_at = now + LANE_PAUSE_MS;
+        let may_be_shared = |host: &&mut Host| {
+            host.limits.shared
+                && host.answered
+                && host.held_until <= now
+                && host.moving.is_none()
+                && !host.breaker.is_probing()
+                && !host.lanes.is_opening()
+                && !host.lanes.has(slot)
+                && host.lanes.count() < host.limits.places as usize
+                && (host.queue.len() >= WORTH_A_LANE || host.more)
+        };
+        let Some(host) = self.hosts.iter_mut().flatten().filter(may_be_shared).max_by_key(|host| host.queue.len())
+        else {
+            return Vec::new();
+        };
+        host.lanes.open(slot);
+        self.invited[usize::from(slot)] = true;
+        let share =
+            |slot| Share { slot, host: host.name.to_string(), places: host.lanes.places(slot, host.limits.places) };
+        host.lanes.slots().map(share).collect()
     }
 }
 
@@ -731,6 +889,14 @@ impl Host {
             Some(Queued { job: Job { archived: Some(_), .. }, .. }) => ARCHIVED_WINDOW.max(self.limits.window),
             _ if self.breaker.is_probing() => 1,
             _ => self.limits.window,
+        }
+    }
+
+    /// URLs that may be leased to `slot`.
+    fn room(&self, slot: Slot) -> u32 {
+        match self.window() {
+            1 => 1_u32.saturating_sub(self.leased),
+            window => self.lanes.room(slot, window),
         }
     }
 

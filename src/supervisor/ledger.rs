@@ -16,6 +16,8 @@ pub struct Entry {
     pub job: Job,
     /// The host whose window it takes.
     pub host: HostRef,
+    /// The slot it was leased to.
+    pub slot: Slot,
     /// Where it is.
     pub place: Place,
     /// Number of the lease message: what was sent before and after something else.
@@ -80,7 +82,7 @@ impl Ledger {
         self.sent += 1;
         self.per_slot[usize::from(slot)] += 1;
         let place = Place::Fetcher(slot, generation);
-        self.entries.insert(job.url_id, Entry { job, host, place, sent: self.sent });
+        self.entries.insert(job.url_id, Entry { job, host, slot, place, sent: self.sent });
     }
 
     /// Ends the lease of `url_id`.

@@ -14,6 +14,7 @@ pub mod children;
 pub mod events;
 pub mod feed;
 pub mod frontier;
+pub mod lanes;
 pub mod ledger;
 pub mod partition;
 pub mod plan;
@@ -31,11 +32,12 @@ use crate::config::Settings;
 use crate::process::channel::{Channel, ChannelError};
 use crate::process::clock::monotonic_ms;
 use crate::process::fork::{Death, ForkSpec, fork};
+use crate::process::limits;
 use crate::process::lock::StoreLock;
 use crate::process::pace::SharedPace;
 use crate::process::pair::{Mode, stream_pair};
 use crate::process::poll::{Interest, PollSet};
-use crate::process::signals::{self, Signals};
+use crate::process::signals::{self, Exit, Signals};
 use crate::process::status::StatusBoard;
 use crate::process::title::Role;
 use crate::process::{Pid, Signal};
@@ -48,7 +50,7 @@ use crate::url_list::UrlList;
 use crate::{fetcher, writer};
 use events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use feed::Feed;
-use frontier::{HostLimits, LimitsOf};
+use frontier::{HostLimits, LimitsOf, Room, Share};
 use plan::Plan;
 use processors::Beside;
 use progress::{Live, Progress};
@@ -59,6 +61,10 @@ const FETCHER_STALL_MS: u64 = 10_000;
 const WRITER_STALL_MS: u64 = 120_000;
 /// If the loop itself was late by this much, everyone was stopped (a suspended machine, a paused container).
 const PAUSE_MS: u64 = 2_000;
+/// How often the room on disk is looked at.
+const LOOK_FOR_ROOM_MS: u64 = 1_000;
+/// How often the bytes of bodies are added up, when they are a budget.
+const ADD_UP_MS: u64 = 50;
 /// The writer's worst batch, see [`writer::batch`], waits at most this long for its parent's death to be noticed.
 const WRITER_GRACE: Duration = Duration::from_secs(1);
 /// Besides the place for requests, every host may have this many URLs leased ahead when there is no delay.
@@ -101,6 +107,31 @@ pub struct Report {
     pub elapsed: Duration,
     /// The store is nobody else's until this is dropped.
     pub lock: StoreLock,
+}
+
+impl Report {
+    /// Of a run that was over before it began.
+    pub fn of_none(ended_by: EndedBy, tally: Tally, lock: StoreLock) -> Self {
+        Self {
+            ended_by,
+            tally,
+            list_failures: Vec::new(),
+            processors: Vec::new(),
+            processor_failure: None,
+            elapsed: Duration::ZERO,
+            lock,
+        }
+    }
+
+    /// Whether there is anything to tell of: not if all was done before.
+    pub fn has_done_something(&self) -> bool {
+        self.tally.opened && (self.ended_by != EndedBy::Completed || self.tally.outcomes.iter().any(|count| *count > 0))
+    }
+
+    /// Whether a page was fetched whole.
+    pub fn found_any(&self) -> bool {
+        self.tally.outcomes[Outcome::Ok as usize] > 0
+    }
 }
 
 /// Why there was no run.
@@ -150,9 +181,15 @@ struct Supervisor {
     fetchers: Vec<Option<Child>>,
     actions: VecDeque<Action>,
     started: Instant,
+    /// Processes killed for lack of memory that are known of, if that can be known.
+    memory_kills: Option<u64>,
     /// Silence before this does not count.
     stalls_since: u64,
     last_turn: u64,
+    /// Bytes of bodies that fetchers had which are gone.
+    bytes_of_the_dead: u64,
+    /// When the room on disk was last looked at.
+    room_seen: u64,
 }
 
 impl Supervisor {
@@ -162,6 +199,7 @@ impl Supervisor {
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
         let rate = settings.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| SupervisorError::System("map memory for the pace of all processes", error))?;
+        let line_batches = settings.buffers.line_batches;
         let now = monotonic_ms();
         let config = PlanConfig {
             slots: settings.fetchers,
@@ -169,6 +207,7 @@ impl Supervisor {
             by_site: settings.cookies || settings.host.iter().any(|rule| rule.cookies == Some(true)),
             host_failures: settings.host_failures,
             slot_window: settings.concurrency.div_ceil(settings.fetchers) * 2 + SLOT_AHEAD,
+            room: Room { urls: settings.buffers.urls, hosts_per_pull: settings.buffers.hosts_per_pull() },
             limit: settings.limit,
             grace_ms: settings.grace.as_millis() as u64,
             disk_wait_ms: settings.disk_wait.as_millis() as u64,
@@ -189,13 +228,16 @@ impl Supervisor {
             board: Box::leak(Box::new(board)),
             rate,
             plan,
-            feed: Feed::new(start.lists),
+            feed: Feed::new(start.lists, line_batches),
             lists_done: false,
             writer: None,
             actions: actions.into(),
             started: Instant::now(),
+            memory_kills: limits::memory_kills(),
             stalls_since: now,
             last_turn: now,
+            bytes_of_the_dead: 0,
+            room_seen: now,
         })
     }
 
@@ -264,6 +306,9 @@ impl Supervisor {
                 tracing::info!("{}", failure.message);
                 self.tell_writer(&ToWriter::EndHost { host_id, outcome, failure }, None)?;
             }
+            Action::Share(Share { slot, host, places }) => {
+                self.tell_fetcher(slot, &ToFetcher::Share { host, places }, None)?;
+            }
             Action::Recall(slot, host) => {
                 tracing::info!(slot, host, "put aside");
                 self.tell_fetcher(slot, &ToFetcher::Recall(host), None)?;
@@ -327,6 +372,7 @@ impl Supervisor {
                     control: theirs,
                     generation,
                     frame_ceiling: frame_ceiling(self.settings.max_body),
+                    cache_bytes: self.settings.buffers.cache_bytes,
                 };
                 let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Grace(WRITER_GRACE) };
                 fork(spec, || writer::run(start, row))
@@ -452,6 +498,9 @@ impl Supervisor {
         let now = monotonic_ms();
         let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
         let mut timeout = Duration::from_millis(self.plan.next_tick(now, now_at).saturating_sub(now));
+        if self.settings.max_bytes.is_some() {
+            timeout = timeout.min(Duration::from_millis(ADD_UP_MS));
+        }
         if let Some(due) = self.progress.due() {
             timeout = timeout.min(due.saturating_duration_since(Instant::now()));
         }
@@ -521,10 +570,13 @@ impl Supervisor {
             if let (Who::Writer, Some(processors)) = (who, &mut self.processors) {
                 processors.writer_is_up(false);
             }
+            let starved = exit == Exit::Signal(Signal::SIGKILL as i32) && self.memory_ran_out();
             let working_on = match who {
                 Who::Writer => None,
+                Who::Fetcher(slot) if starved => self.board.row(usize::from(slot)).memory_hog(),
                 Who::Fetcher(slot) => self.board.row(usize::from(slot)).work().map(|(url_id, _)| url_id),
             };
+            let how = if starved { out_of_memory(limits::memory_limit()) } else { exit.to_string() };
             let row_at = if let Who::Fetcher(slot) = who { usize::from(slot) } else { self.fetchers.len() };
             let row = self.board.row(row_at);
             let number = |of: &std::sync::atomic::AtomicU64| of.load(std::sync::atomic::Ordering::Relaxed);
@@ -537,14 +589,19 @@ impl Supervisor {
                 longest_stall_ms = number(&row.max_stall_ms),
                 "ended"
             );
-            self.on(Event::Exited {
-                who,
-                generation: child.generation,
-                clean: exit.is_success(),
-                how: exit.to_string(),
-                working_on,
-            });
+            if let Who::Fetcher(_) = who {
+                self.bytes_of_the_dead += row.body_bytes.swap(0, std::sync::atomic::Ordering::Relaxed);
+            }
+            self.on(Event::Exited { who, generation: child.generation, clean: exit.is_success(), how, working_on });
         }
+    }
+
+    /// Whether the kernel has killed one more process for lack of memory than this has told of.
+    fn memory_ran_out(&mut self) -> bool {
+        let Some((told, now)) = self.memory_kills.as_mut().zip(limits::memory_kills()) else { return false };
+        let more = now > *told;
+        *told += u64::from(more);
+        more
     }
 
     fn read_channels(&mut self) {
@@ -634,6 +691,27 @@ impl Supervisor {
             self.progress.note("seine: the time of --max-wall is up: finishing what is in flight");
             self.on(Event::Stop(EndedBy::MaxWall));
         }
+        if let Some(max_bytes) = self.settings.max_bytes
+            && self.plan.phase() == Phase::Running
+            && self.bytes_so_far() >= max_bytes
+        {
+            self.progress.note("seine: the bytes of --max-bytes have come: finishing what is in flight");
+            self.on(Event::Stop(EndedBy::MaxBytes));
+        }
+        if now.saturating_sub(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
+            self.room_seen = now;
+            if let Some(problem) = little_room(&self.lock, self.settings.min_free_disk) {
+                self.progress.warn(&format!("{problem}; finishing what is in flight"));
+                self.on(Event::Stop(EndedBy::MinFreeDisk));
+            }
+        }
+    }
+
+    /// Bytes of bodies that fetchers have had, dead ones too.
+    fn bytes_so_far(&self) -> u64 {
+        let rows = &self.board.rows()[..self.fetchers.len()];
+        let living: u64 = rows.iter().map(|row| row.body_bytes.load(std::sync::atomic::Ordering::Relaxed)).sum();
+        self.bytes_of_the_dead + living
     }
 
     fn show(&mut self) {
@@ -653,9 +731,10 @@ impl Supervisor {
     }
 }
 
-/// How far ahead of its pace a host is leased, by the settings that hold for it.
+/// How far ahead of its pace a host is leased and how much of it, by the settings that hold for it.
 fn limits_of(settings: &Settings) -> LimitsOf {
-    let limits = |delay: Duration, concurrency: usize| {
+    let steady = !settings.adaptive && settings.jitter.is_zero();
+    let limits = move |delay: Duration, concurrency: usize, urls: u64| {
         let delay_ms = delay.as_millis() as u64;
         let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let window = match 1000_u64.checked_div(delay_ms) {
@@ -663,16 +742,37 @@ fn limits_of(settings: &Settings) -> LimitsOf {
             // Enough for a second of requests, so that a commit is never waited for.
             Some(starts) => concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
         };
-        HostLimits { delay_ms, window }
+        HostLimits { delay_ms, window, urls, places: concurrency, shared: delay.is_zero() && steady }
     };
     if settings.host.is_empty() {
-        return LimitsOf::all(limits(settings.delay, settings.host_concurrency));
+        return LimitsOf::all(limits(settings.delay, settings.host_concurrency, settings.host_limit));
     }
     let settings = settings.clone();
     LimitsOf::new(move |name| {
         let policy = settings.host_policy(name);
-        limits(policy.delay, policy.concurrency)
+        limits(policy.delay, policy.concurrency, policy.limit)
     })
+}
+
+/// What is wrong if the file system of the store has less than `least` bytes to give; 0 is never looked at.
+pub fn little_room(lock: &StoreLock, least: u64) -> Option<String> {
+    if least == 0 {
+        return None;
+    }
+    // A file system that does not tell is no reason to stop.
+    let free = lock.free_bytes().ok().filter(|free| *free < least)?;
+    Some(format!(
+        "the disk of {} has {} left, less than the {} of --min-free-disk",
+        lock.path().display(),
+        progress::size(free),
+        progress::size(least)
+    ))
+}
+
+/// How a process ended that was killed for lack of memory, of which `limit` bytes are allowed.
+fn out_of_memory(limit: Option<u64>) -> String {
+    let limit = limit.map(|bytes| format!("; the limit is {} MiB", bytes >> 20)).unwrap_or_default();
+    format!("was killed by the kernel for lack of memory (SIGKILL{limit})")
 }
 
 /// Requests in flight for one of `slots` fetchers; the sum is exactly `total`.

@@ -1,8 +1,8 @@
 //! Which fetcher a host lives in.
 //!
-//! A host lives in exactly one slot at a time, so its pace is exact without any talk between processes. New hosts go
-//! to the slot with the fewest; a slot that runs dry is given one by [`super::frontier`]. With cookies, which a site's
-//! hosts share, the hosts of a site live together, for good.
+//! A host lives in exactly one slot at a time, so its pace is exact without any talk between processes; one without a
+//! pace may be shared ([`super::lanes`]). New hosts go to the slot with the fewest; a slot that runs dry is given one by
+//! [`super::frontier`]. With cookies, which a site's hosts share, the hosts of a site live together, for good.
 
 use crate::protocol::Slot;
 

@@ -5,7 +5,7 @@
 //!
 //! The laws it keeps, whatever dies when (and the simulation in its tests checks):
 //!
-//! - a URL is in at most one fetcher at a time, and a host in at most one slot;
+//! - a URL is in at most one fetcher at a time, and so is a host that has a pace;
 //! - a lease ends only by a commit the writer has reported, or by proof that its record cannot arrive any more: the
 //!   fetcher's queue was read to its end, or the writer was asked;
 //! - the run has completed when nothing is pending in the store, nothing is leased and the lists are read: a count.
@@ -91,6 +91,7 @@ impl Plan {
                 if config.by_site { Partition::by_site(config.slots) } else { Partition::new(config.slots) },
                 config.hosts.clone(),
                 config.host_failures,
+                config.room,
             ),
             ledger: Ledger::new(config.slots),
             writer: Child::Down { respawn_at: Some(now) },
@@ -340,7 +341,7 @@ impl Plan {
             let attempts = entry.job.attempts + 1;
             self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
         }
-        self.frontier.closed(entry.host, now);
+        self.frontier.closed(entry.host, entry.slot, now);
         // What an archive says of a host is long past.
         if !is_archived {
             self.judge_host(entry.host, done, now, actions);
@@ -365,7 +366,7 @@ impl Plan {
         if !is_news {
             self.lease_again(url_id, now, actions);
         } else if let Some(entry) = self.ledger.close(url_id) {
-            self.frontier.closed(entry.host, now);
+            self.frontier.closed(entry.host, entry.slot, now);
             self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
         }
     }
@@ -395,9 +396,7 @@ impl Plan {
         match self.frontier.trouble(host, busy, now) {
             None => {}
             Some(false) => {
-                if let Some((slot, name)) = self.frontier.away(host) {
-                    actions.push(Action::Recall(slot, name));
-                }
+                actions.extend(self.frontier.away(host).map(|(slot, name)| Action::Recall(slot, name)));
             }
             Some(true) => self.give_up(host, class, &why, now, actions),
         }
@@ -467,7 +466,7 @@ impl Plan {
                 if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
                     && let Some(entry) = self.ledger.close(job.url_id)
                 {
-                    self.frontier.closed(entry.host, now);
+                    self.frontier.closed(entry.host, entry.slot, now);
                     self.frontier.put_back(&host, job, now);
                 }
             }
@@ -476,15 +475,22 @@ impl Plan {
                     if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
                         && let Some(entry) = self.ledger.close(job.url_id)
                     {
-                        self.frontier.closed(entry.host, now);
+                        self.frontier.closed(entry.host, entry.slot, now);
                         self.frontier.put_back(&host, job, now);
                     }
                 }
-                if let Some(host) = self.frontier.find(&host) {
+                if let Some(host) = self.frontier.find(&host).filter(|_| wait_ms > 0) {
                     self.frontier.hold(host, now + wait_ms.min(LONGEST_PAUSE_MS), now);
+                    // Whoever else asks it is to leave it alone too.
+                    let others = self.frontier.away(host).filter(|(other, _)| *other != slot);
+                    actions.extend(others.map(|(other, name)| Action::Recall(other, name)));
                 }
             }
-            FromFetcher::Pace { host, delay_ms } => self.frontier.pace(&host, delay_ms),
+            FromFetcher::Pace { host, delay_ms } => {
+                let others = self.frontier.pace(&host, delay_ms, now);
+                actions.extend(others.into_iter().map(|other| Action::Recall(other, host.clone())));
+            }
+            FromFetcher::Shrunk(host) => self.frontier.shrunk(&host, slot, now),
             FromFetcher::AskOrigin(origin) => actions.push(Action::AskOrigin(slot, generation, origin)),
             FromFetcher::Warning(message) => actions.push(Action::Warn(message)),
         }
@@ -598,7 +604,7 @@ impl Plan {
         }
         let Some(entry) = self.ledger.close(url_id) else { return };
         self.tally.leased_again += 1;
-        self.frontier.closed(entry.host, now);
+        self.frontier.closed(entry.host, entry.slot, now);
         let host = self.frontier.name(entry.host).to_owned();
         self.frontier.put_back(&host, entry.job, now);
     }
@@ -671,6 +677,8 @@ impl Plan {
             self.stop(EndedBy::Completed, now, actions);
         } else if self.allowance == 0 && !self.frontier.has_counted() {
             self.stop(EndedBy::Limit, now, actions);
+        } else if self.lists_done && self.ending.is_empty() && self.frontier.is_spent() {
+            self.stop(EndedBy::HostLimit, now, actions);
         }
     }
 
@@ -740,7 +748,13 @@ impl Plan {
         // Only when every slot has taken what it could: a host that is about to be leased shall not move.
         for slot in 0..self.seats.len() as Slot {
             if self.ledger.in_slot(slot) < self.config.slot_window / 64 {
-                self.frontier.invite(slot, now);
+                for share in self.frontier.invite(slot, now) {
+                    match self.seats[usize::from(share.slot)].child {
+                        // It has nothing in flight, and whoever comes next is told with the first lease.
+                        Child::Down { .. } => self.frontier.shrunk(&share.host, share.slot, now),
+                        Child::Up { .. } => actions.push(Action::Share(share)),
+                    }
+                }
             }
         }
     }

@@ -1,12 +1,16 @@
-//! What a person sees while the crawl runs: one line on a terminal, a line every 30 s elsewhere, and warnings.
+//! What a person sees while the crawl runs: one line on a terminal, a line every 30 s elsewhere, and warnings. A program
+//! that reads along ([`say::is_json`]) gets the same numbers every 30 s as an event.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value, json};
+
 use super::events::Tally;
 use crate::config::ProgressMode;
+use crate::process::say::{self, Level};
 use crate::record::Outcome;
 
 /// How often the line on a terminal changes.
@@ -54,6 +58,7 @@ impl Progress {
         let style = match mode {
             _ if quiet => Style::Silent,
             ProgressMode::Never => Style::Silent,
+            _ if say::is_json() => Style::Reports,
             ProgressMode::Always => Style::Line,
             ProgressMode::Auto if stderr().is_terminal() => Style::Line,
             ProgressMode::Auto => Style::Reports,
@@ -65,19 +70,18 @@ impl Progress {
     /// Says something that stays, unless progress is silent.
     pub fn note(&mut self, text: &str) {
         if self.style != Style::Silent {
-            self.say(text);
+            self.say(Level::Info, text);
         }
     }
 
     /// Says something that stays, whatever the mode.
     pub fn warn(&mut self, text: &str) {
-        self.say(&format!("seine: {text}"));
+        self.say(Level::Warn, &format!("seine: {text}"));
     }
 
-    fn say(&mut self, text: &str) {
+    fn say(&mut self, level: Level, text: &str) {
         self.clear();
-        // A closed standard error is no reason to stop crawling.
-        let _ = writeln!(stderr(), "{}", printable(text));
+        say::say(level, &printable(text));
     }
 
     /// Takes the line away.
@@ -97,7 +101,20 @@ impl Progress {
         let done: u64 = tally.outcomes.iter().sum();
         if self.is_time(done) {
             let text = self.text(tally, live, done);
-            self.show(&text);
+            let fields = json!({
+                "done": done,
+                "pending": tally.pending,
+                "reading_lists": live.reading_lists,
+                "finishing": live.draining,
+                "pages_per_s": self.rate(),
+                "in_flight": live.in_flight,
+                "hosts": live.hosts,
+                "errors": errors(tally),
+                "bytes": tally.bytes,
+                "queue_bytes": live.queue_bytes,
+                "disk_full": tally.disk_full.is_some(),
+            });
+            self.show(&text, fields);
         }
     }
 
@@ -110,13 +127,17 @@ impl Progress {
                 let left = Duration::from_secs(((total - done) as f64 / rate) as u64);
                 let _ = write!(text, " | {} left", humantime::format_duration(left));
             }
-            self.show(&text);
+            self.show(&text, json!({ "done": done, "total": total }));
         }
     }
 
     /// Whether something is to be shown now; notes how much is done then.
     fn is_time(&mut self, done: u64) -> bool {
         let now = Instant::now();
+        if self.history.is_empty() {
+            // What the first report counts from.
+            self.history.push_back((now, done));
+        }
         if self.style == Style::Silent || now < self.due {
             return false;
         }
@@ -127,7 +148,7 @@ impl Progress {
         true
     }
 
-    fn show(&mut self, text: &str) {
+    fn show(&mut self, text: &str, fields: Value) {
         let now = Instant::now();
         if self.style == Style::Line {
             self.due = now + LINE_EVERY;
@@ -138,7 +159,12 @@ impl Progress {
             let _ = stderr().flush();
         } else {
             self.due = now + REPORT_EVERY;
-            let _ = writeln!(stderr(), "{text}");
+            if say::is_json() {
+                let fields: Map<_, _> = fields.as_object().cloned().unwrap_or_default();
+                say::event("progress", Level::Info, text, fields);
+            } else {
+                let _ = writeln!(stderr(), "{text}");
+            }
         }
     }
 
@@ -149,9 +175,7 @@ impl Progress {
         let _ = write!(text, "{}/{}{more}", grouped(done), grouped(total));
         let rate = self.rate();
         let _ = write!(text, " | {rate:.0} pages/s | {} in flight", live.in_flight);
-        let errors = [Outcome::HttpError, Outcome::Failed, Outcome::Quarantined];
-        let errors: u64 = errors.iter().map(|outcome| tally.outcomes[*outcome as usize]).sum();
-        let _ = write!(text, " | {} errors | {}", grouped(errors), size(tally.bytes));
+        let _ = write!(text, " | {} errors | {}", grouped(errors(tally)), size(tally.bytes));
         if live.queue_bytes > 0 {
             let _ = write!(text, " | queue {}", size(live.queue_bytes));
         }
@@ -171,6 +195,10 @@ impl Progress {
         let seconds = (last.0 - first.0).as_secs_f64();
         if seconds > 0.0 { (last.1 - first.1) as f64 / seconds } else { 0.0 }
     }
+}
+
+fn errors(tally: &Tally) -> u64 {
+    Outcome::ERRORS.iter().map(|outcome| tally.outcomes[*outcome as usize]).sum()
 }
 
 /// `12345` as `12,345`.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::events::{Action, Event, Phase, PlanConfig, Who};
-use super::frontier::{HostLimits, LimitsOf};
+use super::frontier::{HostLimits, LimitsOf, Room, Share};
 use super::plan::Plan;
 use crate::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED, Pull,
@@ -83,6 +83,7 @@ enum Order {
     Queue(u64),
     Jobs(Vec<Job>),
     Recall(usize),
+    Share(usize, u32),
     Drain,
 }
 
@@ -135,6 +136,11 @@ struct World {
     held_until: HashMap<usize, u64>,
     hosts_now: HashMap<String, Slot>,
     delay_ms: u64,
+    /// Requests in flight that each host permits, and what each fetcher may have of them.
+    host_places: u32,
+    places: HashMap<(Slot, Generation, usize), u32>,
+    /// Hosts that were in several slots at once.
+    shared: BTreeSet<usize>,
     last_start: HashMap<usize, (u64, Generation)>,
     hold_until: HashMap<(Slot, Generation, String), u64>,
     kills: u64,
@@ -148,12 +154,21 @@ impl World {
     fn new(seed: u64) -> (Self, Vec<Action>) {
         let mut random = Random(seed);
         let delay_ms = [0, 0, 40][random.below(3)];
+        let host_places = 1 + random.below(6) as u32;
         let config = PlanConfig {
             slots: 1 + random.below(3),
-            hosts: LimitsOf::all(HostLimits { delay_ms, window: 1 + random.below(40) as u32 }),
+            hosts: LimitsOf::all(HostLimits {
+                delay_ms,
+                window: 1 + random.below(40) as u32,
+                urls: 0,
+                places: host_places,
+                shared: delay_ms == 0,
+            }),
             by_site: false,
             host_failures: [0, 2, 3][random.below(3)],
-            slot_window: 4 + random.below(60),
+            // From 64 on a slot that has run dry is given hosts of others.
+            slot_window: 4 + random.below(150),
+            room: Room { urls: 16 + random.below(400), hosts_per_pull: 1 + random.below(8) },
             limit: None,
             grace_ms: 500,
             disk_wait_ms: 5_000,
@@ -162,7 +177,9 @@ impl World {
         let slots = config.slots;
         let dead = if config.host_failures > 0 { random.below(3) } else { 0 };
         let (plan, actions) = Plan::new(config, 0);
-        let list = (0..150 + random.below(150)).map(|_| random.below(HOSTS)).collect();
+        // With few hosts they are shared, with many they move.
+        let hosts = [1, 2, HOSTS][random.below(3)];
+        let list = (0..150 + random.below(150)).map(|_| random.below(hosts)).collect();
         let poison = (0..random.below(2)).map(|_| 1 + random.below(100) as UrlId).collect();
         let world = Self {
             random,
@@ -187,6 +204,9 @@ impl World {
             held_until: HashMap::new(),
             hosts_now: HashMap::new(),
             delay_ms,
+            host_places,
+            places: HashMap::new(),
+            shared: BTreeSet::new(),
             last_start: HashMap::new(),
             hold_until: HashMap::new(),
             kills: 0,
@@ -253,14 +273,8 @@ impl World {
                     }
                 }
                 Action::Lease(slot, lease) => {
-                    // Law: a host lives in one slot at a time; it may change only when none of its URLs is out.
                     self.hosts_now.insert(lease.host.clone(), slot);
-                    for (other, fetcher) in self.fetchers.iter().enumerate() {
-                        let Some(fetcher) = fetcher else { continue };
-                        let elsewhere = other != usize::from(slot)
-                            && fetcher.jobs.iter().any(|job| host_of(&job.url) == host_index(&lease.host));
-                        assert!(!elsewhere, "host {} is in slots {other} and {slot} at once", lease.host);
-                    }
+                    self.check_places(slot, host_index(&lease.host), lease.places);
                     if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
                         for job in &lease.jobs {
                             assert_eq!(host_of(&job.url), host_index(&lease.host));
@@ -298,6 +312,11 @@ impl World {
                         fetcher.orders.push_back(Order::Recall(host_index(&host)));
                     }
                 }
+                Action::Share(Share { slot, host, places }) => {
+                    if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
+                        fetcher.orders.push_back(Order::Share(host_index(&host), places));
+                    }
+                }
                 Action::AskOrigin(..) | Action::Origin(..) => {}
                 Action::ResendLists(_) => {
                     for at in self.acknowledged..self.sent {
@@ -318,6 +337,34 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Law: a host with a pace lives in one slot at a time, which may change only when none of its URLs is out. One
+    /// without may be in several, which never have more places of it together than it has.
+    fn check_places(&mut self, slot: Slot, host: usize, places: u32) {
+        let Some(generation) = self.fetchers[usize::from(slot)].as_ref().map(|fetcher| fetcher.generation) else {
+            return;
+        };
+        self.places.insert((slot, generation, host), places);
+        let mut sum = 0;
+        for (other, fetcher) in self.fetchers.iter().enumerate() {
+            let Some(fetcher) = fetcher else { continue };
+            let queued = fetcher.orders.iter().any(|order| match order {
+                Order::Jobs(jobs) => jobs.iter().any(|job| host_of(&job.url) == host),
+                _ => false,
+            });
+            let has = queued || fetcher.jobs.iter().any(|job| host_of(&job.url) == host);
+            if other != usize::from(slot) && has {
+                assert_eq!(self.delay_ms, 0, "host h{host} is in slots {other} and {slot} at once");
+                self.shared.insert(host);
+                sum += self.places.get(&(other as Slot, fetcher.generation, host)).copied().unwrap_or_default();
+            }
+        }
+        assert!(
+            places > 0 && sum + places <= self.host_places,
+            "host h{host} has {} places, and fetchers {sum} and {places}",
+            self.host_places
+        );
     }
 
     fn tell_writer(&mut self, message: ToWriterModel) {
@@ -413,7 +460,7 @@ impl World {
     }
 
     fn feed(&mut self) {
-        if self.plan.takes_lines() && self.sent < self.list.len() && self.sent - self.acknowledged < 4 {
+        while self.plan.takes_lines() && self.sent < self.list.len() && self.sent - self.acknowledged < 40 {
             let at = self.sent;
             self.sent += 1;
             self.tell_writer(ToWriterModel::Import(at));
@@ -648,6 +695,10 @@ impl World {
                     let returned = FromFetcher::Returned { host: format!("h{host}"), jobs: jobs.into(), wait_ms: 0 };
                     self.fetcher_said.push_back((slot, generation, returned));
                 }
+                Order::Share(host, places) => {
+                    self.places.insert((slot, generation, host), places);
+                    self.fetcher_said.push_back((slot, generation, FromFetcher::Shrunk(format!("h{host}"))));
+                }
                 Order::Drain => {
                     fetcher.draining = true;
                     fetcher.jobs.clear();
@@ -785,10 +836,11 @@ fn seeds(count: u64) -> impl Iterator<Item = u64> {
 
 #[test]
 fn every_url_gets_one_outcome_whoever_dies_when() {
-    let mut kills = 0;
+    let (mut kills, mut shared) = (0, 0);
     for seed in seeds(80) {
         let world = run(seed, 20, None);
         kills += world.kills;
+        shared += world.shared.len();
         assert_eq!(world.over, Some(EndedBy::Completed), "seed {seed}");
         assert_eq!(world.disk.urls.len(), world.list.len(), "seed {seed}");
         assert_eq!(world.disk.pending(), 0, "seed {seed}");
@@ -801,6 +853,7 @@ fn every_url_gets_one_outcome_whoever_dies_when() {
         assert_eq!(world.plan.leased(), 0, "seed {seed}");
     }
     assert!(kills > 100, "only {kills} kills: the test tests little");
+    assert!(shared > 5, "only {shared} hosts were shared: the test tests little");
 }
 
 #[test]

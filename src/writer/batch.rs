@@ -148,6 +148,11 @@ impl Batch {
         }
     }
 
+    /// Records collected.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Whether nothing is collected.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -51,6 +51,8 @@ pub struct Start {
     pub generation: Generation,
     /// Largest frame a fetcher may send.
     pub frame_ceiling: usize,
+    /// Pages of the store to keep at hand, in bytes.
+    pub cache_bytes: u64,
 }
 
 /// Runs the writer to its end; the return value is the exit code.
@@ -63,6 +65,7 @@ pub fn run(start: Start, row: &Row) -> i32 {
         Ok(Err(error)) => return refuse(&mut control, &start.path, &error),
         Err(_) => return FATAL,
     };
+    store.keep_at_hand(start.cache_bytes);
     tracing::info!(pending = ready.pending, resumed = ready.resumed, "store open");
     let mut writer = Writer {
         store: Some(store),
@@ -148,8 +151,8 @@ impl Writer {
             if self.takes_records() {
                 self.read_queues();
             }
-            if self.store.as_ref().is_some_and(|store| store.pending() == 0) {
-                // Nobody has anything to do until the first lines are in.
+            if self.store.as_ref().is_some_and(|store| self.batch.rows() as u64 >= store.pending()) {
+                // Nobody has anything to do until the first lines are in, nor once the last pages are.
                 self.batch.hurry();
             }
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {

@@ -88,7 +88,7 @@ impl Place {
         crawl.args(arguments)
     }
 
-    /// `seine ARGUMENTS`, started in this folder.
+    /// `seine ARGUMENTS`, started in this folder; on however small a disk, unless the arguments say otherwise.
     pub fn seine(&self, arguments: &[&str]) -> Crawl<'_> {
         let program = vec![env!("CARGO_BIN_EXE_seine").to_owned()];
         Crawl { place: self, program, arguments: Vec::new(), stdin: None, db: self.db() }.args(arguments)
@@ -157,7 +157,11 @@ impl<'a> Crawl<'a> {
     }
 
     /// Starts it in a process group of its own.
-    pub fn start(self) -> Running<'a> {
+    pub fn start(mut self) -> Running<'a> {
+        let crawls = self.arguments.iter().any(|word| matches!(&**word, "crawl" | "import" | "retry"));
+        if crawls && !self.arguments.iter().any(|argument| argument == "--min-free-disk") {
+            self = self.args(&["--min-free-disk", "0"]);
+        }
         let number = self.place.started.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.place.path(&format!("{name}.{number}")));
         let make = |path: &PathBuf| File::create(path).expect("a file in a temporary folder can be written");

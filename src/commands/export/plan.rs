@@ -148,7 +148,7 @@ impl Plan {
 }
 
 /// Whether `path` is the store at `db`, or one of the files that belong to it.
-fn is_of_store(path: &Path, db: &Path) -> bool {
+pub(in crate::commands) fn is_of_store(path: &Path, db: &Path) -> bool {
     let beside = |ending: &str| {
         let mut name = db.as_os_str().to_owned();
         name.push(ending);

@@ -59,7 +59,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 35] = [
+pub const RESERVED_NAMES: [&str; 39] = [
     "attempts",
     "body",
     "collection",
@@ -70,6 +70,8 @@ pub const RESERVED_NAMES: [&str; 35] = [
     "field_rates",
     "file",
     "frontier",
+    "gone_item",
+    "gone_item_run",
     "history",
     "host",
     "input",
@@ -79,10 +81,12 @@ pub const RESERVED_NAMES: [&str; 35] = [
     "item_place",
     "items",
     "links",
+    "loose_body",
     "page",
     "page_extra",
     "page_link",
     "pages",
+    "past_body",
     "past_item",
     "past_page",
     "processed",

@@ -175,6 +175,7 @@ pub(super) struct Reader<'a, 'b> {
     /// Content-Length.
     expected: Option<u64>,
     received: u64,
+    grows: Option<&'a dyn Fn(usize)>,
 }
 
 /// Why a body is not decoded to its end.
@@ -202,7 +203,13 @@ impl<'a, 'b> Reader<'a, 'b> {
             Want::Page => (budget.max_body, false),
             Want::Robots { limit } => (limit, true),
         };
-        Self { response, deadline, budget, limit, cut, pace: Pace::new(0), expected, received: 0 }
+        let pace = Pace::new(0);
+        Self { response, deadline, budget, limit, cut, pace, expected, received: 0, grows: None }
+    }
+
+    /// Tells `grows` how many bytes the body has come to, while it is a large one.
+    pub(super) fn telling(self, grows: Option<&'a dyn Fn(usize)>) -> Self {
+        Self { grows, ..self }
     }
 
     /// Bytes of the body received so far, before decoding.
@@ -259,6 +266,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             let ceiling = if body.permit.is_some() { self.limit } else { SMALL };
             grow(&mut body.bytes, chunk.len(), ceiling);
             body.bytes.extend_from_slice(chunk);
+            self.tell(&body);
             if chunk.len() == room && self.cut {
                 break;
             }
@@ -308,8 +316,10 @@ impl<'a, 'b> Reader<'a, 'b> {
         let mut decoder = Decoder::new(codings);
         decoder.push(&held, &mut body.bytes, self.ceiling())?;
         drop(held);
+        self.tell(body);
         while let Some(chunk) = next {
             decoder.push(&chunk, &mut body.bytes, self.ceiling())?;
+            self.tell(body);
             // A decoder can be fed for ever without an output: empty blocks, skippable frames.
             if self.received > (self.limit as u64).saturating_add(HELD as u64) {
                 return Err(Stop::Full.into());
@@ -323,6 +333,12 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn ceiling(&self) -> usize {
         let unsuspicious = usize::try_from(self.received.saturating_mul(BOMB_RATIO)).unwrap_or(usize::MAX);
         self.limit.min(unsuspicious.max(BOMB_FLOOR))
+    }
+
+    fn tell(&self, body: &Body) {
+        if let Some(grows) = self.grows.filter(|_| body.is_large()) {
+            grows(body.len());
+        }
     }
 
     fn too_large(&self) -> Failure {

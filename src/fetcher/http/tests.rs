@@ -53,6 +53,7 @@ fn policy() -> HostPolicy {
     HostPolicy {
         delay: Duration::ZERO,
         concurrency: 8,
+        limit: 0,
         headers: Vec::new(),
         authorization: None,
         cookies: false,
@@ -80,6 +81,7 @@ fn ask<'a>(url: &'a Url, policy: &'a HostPolicy) -> Ask<'a> {
         body: None,
         validators: None,
         want: Want::Page,
+        grows: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C while an export is written: looked for, so that what is half done can be taken away.
+//! Ctrl-C while a file is written: looked for, so that what is half done can be taken away.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,285 @@
+//! `seine diff`: what differs between two runs.
+//!
+//! - `report`: what every format has to take; `text`, `json`, `csv`, `html`: one each.
+//! - `prose`: two versions of a page's main text, as a unified diff.
+//! - `versions`: one URL, from fetch to fetch.
+//!
+//! The store is read twice in one snapshot: first it is counted what differs, then told, one by one as it is found.
+
+mod csv;
+mod html;
+mod json;
+mod prose;
+mod report;
+mod text;
+mod versions;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use rusqlite::Connection;
+
+use self::prose::Prose;
+use self::report::{Head, Report, Shown};
+use super::export::plan::is_of_store;
+use super::export::{coded, is_io};
+use super::interrupt::Interrupt;
+use crate::cli::{CompleteRun, DiffArgs, DiffFormat, DiffPart};
+use crate::export::ExportError;
+use crate::export::target::{self, Output, Packing};
+use crate::process::lock;
+use crate::store::diff::{self, Changes, Compared, PageKind, Run, Scope};
+use crate::store::guard::guard;
+
+/// Steps of SQLite's machine between two looks for a signal.
+const STEPS: i32 = 100_000;
+/// Of each kind, unless told otherwise.
+const SHOWN_IN_TEXT: u64 = 20;
+const SHOWN_IN_HTML: u64 = 1000;
+/// Exit code: something differs.
+const DIFFERS: i32 = 1;
+
+/// Tells what differs; nothing is there under the output's name before it is whole.
+///
+/// # Errors
+/// No such store, run, collection, condition or URL; the output cannot be written.
+pub fn run(args: &DiffArgs) -> Result<i32> {
+    let plan = Plan::of(args)?;
+    // Asked before the store is opened: closing its file takes SQLite's locks away.
+    let is_live = lock::owner(&args.db).is_some();
+    let mut db = super::open_store(&args.db)?;
+    guard(&mut db)?;
+    // To a pipe a signal may end the process as it is; a file has to be taken away.
+    let interrupt = if plan.file.is_some() { Some(Interrupt::new()?) } else { None };
+    if let Some(interrupt) = interrupt.clone() {
+        db.progress_handler(STEPS, Some(move || interrupt.came().is_some()))?;
+    }
+    let snapshot = db.unchecked_transaction()?;
+    let told = match &args.url {
+        Some(url) => {
+            // Every fetch, unless runs were named.
+            let from = named(&db, args.from, args.run.first())?;
+            let to = named(&db, args.to, args.run.get(1))?;
+            versions::tell(args, &plan, &snapshot, url, from.as_ref(), to.as_ref(), is_live)
+        }
+        None => {
+            let (from, to) = runs(&db, args)?;
+            tell(args, &plan, &snapshot, (&from, &to), is_live, interrupt.as_ref())
+        }
+    };
+    let told = told.or_else(|error| match error.downcast::<ExportError>() {
+        // A reader that has seen enough is no failure.
+        Ok(error) if plan.file.is_none() && is_io(&error, io::ErrorKind::BrokenPipe) => Ok(false),
+        Ok(error) => Err(coded(error, interrupt.as_ref())),
+        Err(other) => Err(other),
+    })?;
+    Ok(if told { DIFFERS } else { 0 })
+}
+
+/// Where it goes, and as what.
+struct Plan {
+    format: DiffFormat,
+    file: Option<PathBuf>,
+}
+
+impl Plan {
+    fn of(args: &DiffArgs) -> Result<Self> {
+        let file = args.output.clone().filter(|path| path != Path::new("-"));
+        let format = args.format.or_else(|| named_format(file.as_deref()?)).unwrap_or(DiffFormat::Text);
+        if args.limit.is_some() && matches!(format, DiffFormat::Json | DiffFormat::Csv) {
+            bail!("--limit is for text and HTML; JSON and CSV have all");
+        }
+        if args.spreadsheet_safe && format != DiffFormat::Csv {
+            bail!("--spreadsheet-safe is for csv");
+        }
+        if args.summary && matches!(format, DiffFormat::Csv | DiffFormat::Html) {
+            bail!("--summary is for text and JSON");
+        }
+        if args.url.is_some() && matches!(format, DiffFormat::Csv | DiffFormat::Html) {
+            bail!("--url is for text and JSON");
+        }
+        if args.run.len() > 2 {
+            bail!("--run takes two runs at most");
+        }
+        if let Some(path) = file.as_deref().filter(|path| is_of_store(path, &args.db)) {
+            bail!("{} belongs to the store; choose another file", path.display());
+        }
+        Ok(Self { format, file })
+    }
+
+    /// Beside a crawl nobody who reads slowly may hold up its log.
+    fn output(&self, is_live: bool) -> Result<Output, ExportError> {
+        match &self.file {
+            Some(path) => Output::file(path, Packing::of_path(path)),
+            None if is_live => Output::spooled(None),
+            None => Output::stdout(None),
+        }
+    }
+
+    fn has_colour(&self) -> bool {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        self.file.is_none()
+            && target::is_terminal()
+            && !is_set("NO_COLOR")
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+}
+
+/// The format a file's name asks for, `.gz` and `.zst` aside.
+fn named_format(path: &Path) -> Option<DiffFormat> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
+        "json" => Some(DiffFormat::Json),
+        "csv" => Some(DiffFormat::Csv),
+        "html" | "htm" => Some(DiffFormat::Html),
+        _ => None,
+    }
+}
+
+/// The two runs, the earlier one first.
+fn runs(db: &Connection, args: &DiffArgs) -> Result<(Run, Run)> {
+    let path = args.db.display();
+    let to = match named(db, args.to, args.run.get(1))? {
+        Some(to) => to,
+        None => Run::last(db, 0)?.ok_or_else(|| anyhow::anyhow!("{path} has no complete run; --to N names another"))?,
+    };
+    let from = match named(db, args.from, args.run.first())? {
+        Some(from) => from,
+        None => Run::before(db, to.run_id)?.ok_or_else(|| {
+            let run_id = to.run_id;
+            anyhow::anyhow!("{path} has no complete run before run {run_id}, so there is nothing to hold it against")
+        })?,
+    };
+    if from.run_id > to.run_id {
+        bail!("run {} comes after run {}; name the earlier one first", from.run_id, to.run_id);
+    }
+    Ok((from, to))
+}
+
+/// The run that one of two arguments names.
+fn named(db: &Connection, by_place: Option<CompleteRun>, by_order: Option<&CompleteRun>) -> Result<Option<Run>> {
+    let Some(wanted) = by_place.or(by_order.copied()) else { return Ok(None) };
+    let (found, name) = match wanted {
+        CompleteRun::Last(later) => (Run::last(db, later)?, "so many complete runs".to_owned()),
+        CompleteRun::Number(number) => (Run::numbered(db, number)?, format!("run {number}")),
+    };
+    found.map(Some).ok_or_else(|| anyhow::anyhow!("there is no {name}; `SELECT * FROM runs` lists what there is"))
+}
+
+/// What is told of.
+struct Parts {
+    pages: bool,
+    items: bool,
+    text: bool,
+}
+
+impl Parts {
+    fn of(args: &DiffArgs) -> Self {
+        let is_wanted = |part| args.only.contains(&part);
+        let all = args.only.is_empty();
+        Self {
+            // Those of one collection alone are asked for by its name.
+            pages: is_wanted(DiffPart::Pages) || all && args.collection.is_empty(),
+            items: is_wanted(DiffPart::Items) || all,
+            text: is_wanted(DiffPart::Text) || args.text,
+        }
+    }
+
+    fn has_page(&self, kind: PageKind) -> bool {
+        self.pages || self.text && kind == PageKind::Changed
+    }
+}
+
+/// Whether anything differs.
+fn tell(
+    args: &DiffArgs,
+    plan: &Plan,
+    db: &Connection,
+    (from, to): (&Run, &Run),
+    is_live: bool,
+    interrupt: Option<&Interrupt>,
+) -> Result<bool> {
+    let mut scope = Scope::between(Some(from), to);
+    if let Some(condition) = &args.condition {
+        diff::check_condition(db, condition)?;
+        scope.condition = Some(condition.clone());
+    }
+    let mut compared = Compared::of(db).map_err(ExportError::from)?;
+    if let Some(unknown) = compared.only(&args.collection) {
+        bail!("there is no collection {unknown}; `SELECT DISTINCT collection FROM items` lists what there is");
+    }
+    let parts = Parts::of(args);
+    let look = || match interrupt.and_then(Interrupt::came) {
+        Some(_) => Err(ExportError::Interrupted),
+        None => Ok(()),
+    };
+    let mut changes = Changes::between(&scope);
+    if parts.pages || parts.text {
+        diff::pages::pages(db, &scope, |page| {
+            if parts.has_page(page.kind) {
+                changes.page(page.kind);
+            }
+            look()
+        })?;
+    }
+    if parts.items {
+        diff::items::items(db, &scope, &compared, |item| {
+            changes.item(&item.kind);
+            look()
+        })?;
+    }
+    let head = Head {
+        db: &args.db,
+        from,
+        to,
+        changes: &changes,
+        has_pages: parts.pages || parts.text,
+        has_items: parts.items,
+        left_out: &compared.left_out,
+    };
+    let mut report = report(args, plan, &changes, is_live)?;
+    report.begin(&head)?;
+    if args.summary {
+        report.finish(false)?;
+        return Ok(changes.any());
+    }
+    report.pages()?;
+    if head.has_pages {
+        diff::pages::pages(db, &scope, |page| {
+            look()?;
+            if !parts.has_page(page.kind) {
+                return Ok(());
+            }
+            // Only what is shown is read.
+            let with_text = parts.text && page.kind == PageKind::Changed && report.shows(page.kind);
+            let prose = match page.before {
+                Some(before) if with_text => Some(Prose::between(db, page.history, before, page.after)?),
+                _ => None,
+            };
+            report.page(&page, prose.as_ref())
+        })?;
+    }
+    report.items()?;
+    if head.has_items {
+        diff::items::items(db, &scope, &compared, |item| {
+            look()?;
+            report.item(&item)
+        })?;
+    }
+    look()?;
+    report.finish(true)?;
+    Ok(changes.any())
+}
+
+fn report(args: &DiffArgs, plan: &Plan, changes: &Changes, is_live: bool) -> Result<Box<dyn Report>, ExportError> {
+    let output = plan.output(is_live)?;
+    let shown = |usual: u64| Shown::new(args.limit.unwrap_or(usual), changes);
+    Ok(match plan.format {
+        DiffFormat::Text => Box::new(text::Text::new(output, plan.has_colour(), shown(SHOWN_IN_TEXT))),
+        DiffFormat::Json => Box::new(json::Json::new(output)),
+        DiffFormat::Csv => Box::new(csv::Csv::new(output, args.spreadsheet_safe)?),
+        DiffFormat::Html => Box::new(html::Html::new(output, shown(SHOWN_IN_HTML))),
+    })
+}

@@ -1,0 +1,90 @@
+//! What has become of one URL, from fetch to fetch.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::prose::Prose;
+use super::report::state;
+use super::{Plan, json as report_json, text};
+use crate::cli::{DiffArgs, DiffFormat};
+use crate::commands::at_ms;
+use crate::export::ExportError;
+use crate::store::diff::Run;
+use crate::store::diff::history::{Fetch, history};
+use crate::supervisor::progress::printable;
+
+/// Tells of every fetch from that of run `from` to that of run `to`; whether anything differs.
+pub(super) fn tell(
+    args: &DiffArgs,
+    plan: &Plan,
+    db: &Connection,
+    url: &str,
+    from: Option<&Run>,
+    to: Option<&Run>,
+    is_live: bool,
+) -> Result<bool> {
+    let Some(history) = history(db, url.trim()).map_err(ExportError::from)? else {
+        bail!("{} is not in {}", printable(url.trim()), args.db.display());
+    };
+    // From what it was as of the earlier run on.
+    let first = from.and_then(|from| history.as_of(from.run_id)).map_or(i64::MIN, |fetch| fetch.run_id);
+    let last = to.map_or(i64::MAX, |to| to.run_id);
+    let fetches = history.fetches.iter().filter(|fetch| (first..=last).contains(&fetch.run_id));
+    let mut output = plan.output(is_live)?;
+    let is_json = plan.format == DiffFormat::Json;
+    if is_json {
+        write!(output, "{{\"url\":{},\n\"versions\":[", json!(history.url)).map_err(ExportError::from)?;
+    } else {
+        writeln!(output, "{}", printable(&history.url)).map_err(ExportError::from)?;
+    }
+    let (mut differs, mut earlier, mut content) = (false, None::<&Fetch>, None::<&Fetch>);
+    for fetch in fetches {
+        let change = change(earlier, content, fetch);
+        differs |= change.is_some_and(|change| change != "fetched");
+        // What it said when it was last ok: a failure in between is no version.
+        let prose = match content.filter(|content| fetch.is_ok() && content.hash != fetch.hash) {
+            Some(content) => Some(Prose::between(db, &history, content, fetch)?),
+            None => None,
+        };
+        if is_json {
+            let mut object = report_json::fetch(fetch);
+            object["change"] = json!(change);
+            if let Some(prose) = &prose {
+                report_json::add_prose(&mut object, prose);
+            }
+            let separator = if earlier.is_none() { "\n" } else { ",\n" };
+            write!(output, "{separator}{object}").map_err(ExportError::from)?;
+        } else {
+            let at = at_ms(fetch.fetched_at.try_into().unwrap_or_default());
+            let (run_id, state, change) = (fetch.run_id, state(Some(fetch)), change.unwrap_or("as it was"));
+            writeln!(output, "  run {run_id}  {at}  {}  {change}", printable(&state)).map_err(ExportError::from)?;
+            match &prose {
+                Some(Prose::Differs(diff)) => text::lines(&mut output, diff, plan.has_colour())?,
+                Some(Prose::Silent(reason)) => writeln!(output, "    {reason}").map_err(ExportError::from)?,
+                None => {}
+            }
+        }
+        earlier = Some(fetch);
+        content = if fetch.is_ok() { Some(fetch) } else { content };
+    }
+    if is_json {
+        writeln!(output, "]}}").map_err(ExportError::from)?;
+    }
+    output.commit()?;
+    Ok(differs)
+}
+
+/// What a fetch found that the one before did not; `None` if nothing.
+fn change(earlier: Option<&Fetch>, content: Option<&Fetch>, fetch: &Fetch) -> Option<&'static str> {
+    match (earlier, content) {
+        (None, _) => Some("fetched"),
+        (Some(earlier), Some(_)) if !earlier.is_ok() && fetch.is_ok() => Some("back"),
+        (Some(earlier), None) if !earlier.is_ok() && fetch.is_ok() => Some("new"),
+        (Some(_), Some(content)) if fetch.is_ok() => (content.hash != fetch.hash).then_some("changed"),
+        (Some(earlier), _) if earlier.is_ok() && fetch.says_gone() => Some("gone"),
+        (Some(earlier), _) => ((earlier.outcome, earlier.status) != (fetch.outcome, fetch.status)).then_some("status"),
+    }
+}

@@ -1,0 +1,99 @@
+//! `seine prune`: old versions of pages go, and the file becomes as small as what is left.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::{DISK_FULL, crawl};
+use crate::cli::PruneArgs;
+use crate::config::DEFAULT_KEEP_VERSIONS;
+use crate::store::insert::epoch_ms;
+use crate::store::versions::{self, Keep, Pruned};
+use crate::store::{StoreError, life, open_for_writing};
+use crate::supervisor::progress::{grouped, size};
+
+/// Prunes; returns the exit code.
+///
+/// # Errors
+/// No such store, or one that is held.
+pub fn run(args: &PruneArgs) -> Result<i32> {
+    let path = &args.db;
+    let last =
+        life::config(&super::open_store(path)?, None).with_context(|| format!("cannot read {}", path.display()))?;
+    let keep = keep(args, &last)?;
+    let requests_before = args.keep_requests.map(|span| before(span.0));
+    let _lock = crawl::lock(path)?;
+    let size_before = size_of(path);
+    let pruned = match in_store(path, keep, requests_before) {
+        Err(StoreError::Full(message)) => {
+            super::tell(&format!(
+                "seine: no room on disk to make {} smaller: {message}; it takes as much again as is left in it\n",
+                path.display()
+            ));
+            return Ok(DISK_FULL);
+        }
+        other => other.with_context(|| format!("cannot prune {}", path.display()))?,
+    };
+    let size_after = size_of(path);
+    let line = if args.json {
+        let mut json = json!(pruned);
+        json["size_before"] = size_before.into();
+        json["size_after"] = size_after.into();
+        json.to_string()
+    } else {
+        as_text(path, &pruned, size_before, size_after)
+    };
+    super::written(writeln!(io::stdout(), "{line}"))?;
+    Ok(0)
+}
+
+fn in_store(path: &Path, keep: Keep, requests_before: Option<u64>) -> Result<Pruned, StoreError> {
+    let mut db = open_for_writing(path)?;
+    let pruned = versions::prune(&mut db, keep, requests_before)?;
+    // It is put together in a temporary file, which shall not be in memory however large it gets.
+    db.execute_batch("PRAGMA temp_store = file; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(pruned)
+}
+
+/// What the flags say, else what the last run was told.
+fn keep(args: &PruneArgs, last: &Value) -> Result<Keep> {
+    let versions = match (args.keep_versions, last["keep_versions"].as_u64()) {
+        (Some(versions), _) => versions,
+        (None, Some(versions)) => u32::try_from(versions).unwrap_or(u32::MAX),
+        (None, None) => DEFAULT_KEEP_VERSIONS,
+    };
+    let keep_for = match (args.keep_for, last["keep_for"].as_str()) {
+        (Some(span), _) => Some(span.0),
+        (None, Some(text)) => {
+            Some(humantime::parse_duration(text).with_context(|| format!("keep_for of the last run is {text:?}"))?)
+        }
+        (None, None) => None,
+    };
+    Ok(Keep { versions, since: keep_for.map_or(0, before) })
+}
+
+fn before(span: Duration) -> u64 {
+    epoch_ms().saturating_sub(span.as_millis() as u64)
+}
+
+fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |meta| meta.len())
+}
+
+fn as_text(path: &Path, pruned: &Pruned, size_before: u64, size_after: u64) -> String {
+    let mut text = format!(
+        "{}: {} old versions let go, {} bodies removed ({})",
+        path.display(),
+        grouped(pruned.versions),
+        grouped(pruned.bodies),
+        size(pruned.bytes)
+    );
+    if pruned.requests > 0 {
+        text += &format!(", {} requests forgotten", grouped(pruned.requests));
+    }
+    text + &format!("; the file had {}, now {}", size(size_before), size(size_after))
+}

@@ -1,0 +1,28 @@
+//! Mistakes in a config file, told without what may be secret.
+
+/// What is wrong with a config, with line, column and a pointer; lines that may hold a secret are not shown.
+pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
+    const MAY_HOLD_SECRETS: [&str; 9] =
+        ["header", "proxy", "auth", "password", "token", "body", "notify", "url", "secret"];
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..at).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    // A value may go over several lines, and its table's name may say what it is.
+    let key = text[..start].lines().rev().map(str::trim_start).find(|line| line.contains('=')).unwrap_or_default();
+    let table = text[..start].lines().rev().map(str::trim_start).find(|line| line.starts_with('[')).unwrap_or_default();
+    let is_value = !line.contains('=');
+    let hides = |text: &str| MAY_HOLD_SECRETS.iter().any(|word| text.contains(word));
+    if hides(line) || hides(table) || is_value && hides(key) {
+        let column = before.len() - start + 1;
+        // `invalid type: string "…", expected …`
+        let message = match (error.message().find('"'), error.message().rfind('"')) {
+            (Some(first), Some(last)) if error.message().starts_with("invalid ") && first < last => {
+                format!("{}\"***{}", &error.message()[..first], &error.message()[last..])
+            }
+            _ => error.message().to_owned(),
+        };
+        return format!("line {}, column {column}: {message}", before.matches('\n').count() + 1);
+    }
+    error.to_string().trim_end().to_owned()
+}
