@@ -33,8 +33,6 @@ pub struct Row {
     pub heartbeat_ms: AtomicU64,
     /// The URL whose page is being processed right now; 0 for none.
     pub working_on: AtomicI64,
-    /// Since when.
-    pub working_since_ms: AtomicU64,
     /// The URL whose body takes the most memory, if it is a large one; 0 for none.
     pub largest: AtomicI64,
     /// Bytes of that body so far.
@@ -60,7 +58,6 @@ impl Row {
     /// this before the fork, when nobody else writes the row.
     pub fn start(&self, generation: u64) {
         let numbers = [
-            &self.working_since_ms,
             &self.largest_bytes,
             &self.in_flight,
             &self.queued,
@@ -87,7 +84,6 @@ impl Row {
     /// Names the URL to blame should the process die or stall from here on.
     pub fn begin_work(&self, url_id: UrlId) {
         self.beat();
-        self.working_since_ms.store(monotonic_ms(), Ordering::Relaxed);
         self.working_on.store(url_id, Ordering::Relaxed);
     }
 
@@ -98,12 +94,9 @@ impl Row {
         self.working_on.store(0, Ordering::Relaxed);
     }
 
-    /// The URL being processed, and since when in [`monotonic_ms`]. Of a dead process: the one to blame.
-    pub fn work(&self) -> Option<(UrlId, u64)> {
-        match self.working_on.load(Ordering::Relaxed) {
-            0 => None,
-            url_id => Some((url_id, self.working_since_ms.load(Ordering::Relaxed))),
-        }
+    /// The URL being processed. Of a dead process: the one to blame.
+    pub fn work(&self) -> Option<UrlId> {
+        Some(self.working_on.load(Ordering::Relaxed)).filter(|url_id| *url_id != 0)
     }
 
     /// The body of `url_id`, a large one, has come to so many bytes.
@@ -126,7 +119,7 @@ impl Row {
     /// with the largest body on its way.
     pub fn memory_hog(&self) -> Option<UrlId> {
         let largest = Some(self.largest.load(Ordering::Relaxed)).filter(|url_id| *url_id != 0);
-        self.work().map(|(url_id, _)| url_id).or(largest)
+        self.work().or(largest)
     }
 
     /// Milliseconds since the last heartbeat.
@@ -227,9 +220,7 @@ mod tests {
         let board = StatusBoard::new(1).unwrap();
         let row = board.row(0);
         row.begin_work(88_120);
-        let (url_id, since) = row.work().unwrap();
-        assert_eq!(url_id, 88_120);
-        assert!(since <= monotonic_ms());
+        assert_eq!(row.work(), Some(88_120));
         row.end_work();
         assert_eq!(row.work(), None);
     }
@@ -290,7 +281,7 @@ mod tests {
         assert_eq!(row.silent_ms(), 0);
         row.beat();
         assert_eq!(row.max_stall_ms.load(Ordering::Relaxed), 0);
-        assert_eq!(row.work().unwrap().0, i64::MIN);
+        assert_eq!(row.work(), Some(i64::MIN));
     }
 
     #[test]

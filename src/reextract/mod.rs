@@ -37,7 +37,8 @@ use crate::supervisor::progress::Progress;
 
 /// Largest frame that carries a page: bodies are at most 2 GiB, and compressed.
 const PAGE_CEILING: usize = (2 << 30) + MAX_HEAD_BYTES;
-/// An extractor at one page for longer than this beside the CPU time a page may take, several times over, is stuck.
+/// An extractor silent for longer than this beside the CPU time a page may take, several times over, is stuck: it shows
+/// that it is alive before and after each page, and every second without one.
 const STALL: Duration = Duration::from_secs(10);
 /// Extractors that died one after the other without a single page done between them.
 const DEATHS_IN_A_ROW: u32 = 20;
@@ -323,7 +324,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Kills extractors that are stuck in a page.
+    /// Kills extractors that are stuck, in a page or between two.
     fn watch(&mut self) {
         let now = monotonic_ms();
         if now.saturating_sub(self.last_turn) > PAUSE_MS {
@@ -332,14 +333,15 @@ impl Supervisor {
         self.last_turn = now;
         let limit = (STALL + 4 * self.start.parse_timeout).as_millis() as u64;
         for slot in 0..self.extractors.len() {
-            let (Some(pid), Some((_, since))) = (self.extractors[slot], self.board.row(slot).work()) else { continue };
-            let at_it = now.saturating_sub(since.max(self.stalls_since));
-            if at_it >= limit {
+            let Some(pid) = self.extractors[slot] else { continue };
+            let row = self.board.row(slot);
+            let silent = row.silent_ms().min(now.saturating_sub(self.stalls_since));
+            if silent >= limit {
                 self.start
                     .progress
-                    .warn(&format!("extractor {slot} (pid {pid}) is stuck for {} s; it is killed", at_it / 1000));
+                    .warn(&format!("extractor {slot} (pid {pid}) is stuck for {} s; it is killed", silent / 1000));
                 let _ = signals::kill(pid, Signal::SIGKILL);
-                self.board.row(slot).end_work();
+                row.beat();
             }
         }
     }

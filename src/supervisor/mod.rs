@@ -574,7 +574,7 @@ impl Supervisor {
             let working_on = match who {
                 Who::Writer => None,
                 Who::Fetcher(slot) if starved => self.board.row(usize::from(slot)).memory_hog(),
-                Who::Fetcher(slot) => self.board.row(usize::from(slot)).work().map(|(url_id, _)| url_id),
+                Who::Fetcher(slot) => self.board.row(usize::from(slot)).work(),
             };
             let how = if starved { out_of_memory(limits::memory_limit()) } else { exit.to_string() };
             let row_at = if let Who::Fetcher(slot) = who { usize::from(slot) } else { self.fetchers.len() };
