@@ -15,7 +15,7 @@ use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -149,12 +149,16 @@ pub struct Pull {
 }
 
 /// A walk over the hosts that have pending URLs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// Hosts with a greater id only.
     pub after: HostId,
     /// At most so many hosts.
     pub hosts: u32,
+    /// Hosts to be passed over, ascending.
+    pub but: Vec<HostId>,
+    /// Where to turn back at the latest.
+    pub until: HostId,
 }
 
 /// Writer to supervisor. What it says of URLs it says after COMMIT.

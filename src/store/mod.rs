@@ -49,6 +49,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Marks a SQLite file as a crawl store (`PRAGMA application_id`).
@@ -145,7 +146,11 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     if !fresh {
         check_header(path)?;
     }
-    let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // One thread has the connection: SQLite's own locks would lock out nobody.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    // Without it a statement is compiled again whenever a value in its WHERE changes, in case another plan would be better.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     // Asked of SQLite: a store whose making was cut short has a first page until its journal takes it back.
     if db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0 {

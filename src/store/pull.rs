@@ -22,6 +22,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn pull(&mut self, pull: &Pull) -> Result<(Vec<HostCandidates>, Option<HostId>)> {
+        // One look at the store for all of them: each costs locks and a check of what is at hand.
+        self.statement("BEGIN")?.execute([])?;
+        let pulled = self.pull_all(pull);
+        self.statement("COMMIT")?.execute([])?;
+        pulled
+    }
+
+    fn pull_all(&self, pull: &Pull) -> Result<(Vec<HostCandidates>, Option<HostId>)> {
         let mut hosts = Vec::new();
         let mut bytes = 0;
         for &(host_id, after, limit) in &pull.refills {
@@ -32,9 +40,10 @@ impl Store {
             hosts.push(host);
         }
         let mut reached = None;
-        if let Some(sweep) = pull.sweep {
+        if let Some(sweep) = &pull.sweep {
             let mut after = sweep.after;
-            for _ in 0..sweep.hosts {
+            let mut found = 0;
+            while found < sweep.hosts && after < sweep.until {
                 let next = self
                     .statement(
                         "SELECT host_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id > ?1 \
@@ -46,9 +55,12 @@ impl Store {
                 if bytes >= PULL_BYTES {
                     break;
                 }
-                let host = self.candidates(host_id, 0, pull.per_host)?;
-                bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
-                hosts.push(host);
+                if sweep.but.binary_search(&host_id).is_err() {
+                    let host = self.candidates(host_id, 0, pull.per_host)?;
+                    bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
+                    hosts.push(host);
+                    found += 1;
+                }
                 after = host_id;
             }
             reached = Some(after);
@@ -56,7 +68,7 @@ impl Store {
         Ok((hosts, reached))
     }
 
-    fn candidates(&mut self, host_id: HostId, after: UrlId, limit: u32) -> Result<HostCandidates> {
+    fn candidates(&self, host_id: HostId, after: UrlId, limit: u32) -> Result<HostCandidates> {
         let (host, hold_until) = self
             .statement("SELECT name, hold_until FROM host WHERE host_id = ?1")?
             .query_row([host_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::insert::{ListFile, Session, Store};
 use super::{StoreError, audit, life, open_for_reading, open_for_writing, read, retry};
 use crate::protocol::{
-    BodyHead, EndedBy, Ending, Hop, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead, RequestKind,
-    RobotsHead, Sweep, Verdict,
+    BodyHead, EndedBy, Ending, Hop, HostId, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead,
+    RequestKind, RobotsHead, Sweep, Verdict,
 };
 use crate::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
@@ -277,7 +277,7 @@ fn pulls_go_host_by_host_and_can_be_repeated() {
     let mut store = place.open();
     let urls: Vec<_> = (0..30).map(|n| line(n, &format!("https://h{}.example/{n}", n % 3))).collect();
     import(&mut store, &urls);
-    let sweep = Pull { sweep: Some(Sweep { after: 0, hosts: 2 }), per_host: 4, ..Pull::default() };
+    let sweep = Pull { sweep: Some(next(0, &[])), per_host: 4, ..Pull::default() };
     let (hosts, reached) = store.pull(&sweep).expect("a pull");
     assert_eq!(reached, Some(2));
     let sizes: Vec<_> = hosts.iter().map(|host| (host.host.as_str(), host.urls.len(), host.more)).collect();
@@ -285,8 +285,19 @@ fn pulls_go_host_by_host_and_can_be_repeated() {
     let last = hosts[0].urls[3].url_id;
     let (more, _) = store.pull(&Pull { refills: vec![(1, last, 100)], ..Pull::default() }).expect("a pull");
     assert_eq!((more[0].urls.len(), more[0].more), (6, false));
-    let rest = Pull { sweep: Some(Sweep { after: 2, hosts: 2 }), per_host: 4, ..Pull::default() };
+    let rest = Pull { sweep: Some(next(2, &[])), per_host: 4, ..Pull::default() };
     assert_eq!(store.pull(&rest).expect("a pull").1, None);
+    let others = Pull { sweep: Some(next(0, &[1, 3])), per_host: 4, ..Pull::default() };
+    let (hosts, reached) = store.pull(&others).expect("a pull");
+    assert_eq!((hosts.len(), hosts[0].host.as_str(), reached), (1, "h1.example", None));
+    let until = Sweep { until: 1, ..next(0, &[1]) };
+    let (hosts, reached) = store.pull(&Pull { sweep: Some(until), ..Pull::default() }).expect("a pull");
+    assert_eq!((hosts.len(), reached), (0, Some(1)));
+}
+
+/// Two hosts after `after`, but those of `but`.
+fn next(after: HostId, but: &[HostId]) -> Sweep {
+    Sweep { after, hosts: 2, but: but.to_vec(), until: HostId::MAX }
 }
 
 #[test]
@@ -299,7 +310,7 @@ fn a_retry_keeps_the_url_pending_with_its_attempts_and_due_time() {
     head.ending = Ending::Retry { due_at: 5000, failure };
     let verdict = put(&mut store, &(head.clone(), Vec::new()));
     assert_eq!(verdict, Verdict::Again { due_at: 5000, class: Some(ErrorClass::Timeout) });
-    let sweep = Pull { sweep: Some(Sweep { after: 0, hosts: 2 }), per_host: 4, ..Pull::default() };
+    let sweep = Pull { sweep: Some(next(0, &[])), per_host: 4, ..Pull::default() };
     let (hosts, _) = store.pull(&sweep).expect("a pull");
     assert_eq!((hosts[0].urls[0].attempts, hosts[0].urls[0].due_at), (1, 5000));
     head.ending = Ending::Final { outcome: Outcome::Failed, failure: Some(Failure::new(ErrorClass::Timeout, "again")) };

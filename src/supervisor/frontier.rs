@@ -11,7 +11,7 @@
 //! Pure: no clock, no I/O; callers pass `now` (milliseconds of the monotonic clock).
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
@@ -36,6 +36,8 @@ const MAX_DEPTH: u32 = 1024;
 const ARCHIVED_WINDOW: u32 = 256;
 /// A pause that a host asks for, from which on it is put aside at once.
 const LONG_PAUSE_MS: u64 = 10_000;
+/// Hosts that are here already and that one pull passes over, at most.
+const PASSED_OVER: usize = 4_096;
 /// Pause after a sweep that found nothing new.
 const SWEEP_PAUSE_MS: u64 = 200;
 /// The longest, after many such in a row.
@@ -112,6 +114,8 @@ struct Host {
     cursor: UrlId,
     /// The store may have more after the cursor.
     more: bool,
+    /// [`Frontier::growth`] when it was last asked for.
+    seen: u64,
     refilling: bool,
     /// URLs asked for at a time.
     depth: u32,
@@ -162,6 +166,11 @@ pub struct Frontier {
     hosts: Vec<Option<Host>>,
     free: Vec<HostRef>,
     by_name: HashMap<Box<str>, HostRef>,
+    /// Rows of the hosts here.
+    ids: BTreeSet<HostId>,
+    /// How often URLs were added to the store, and that as of the pull that was last asked for.
+    growth: u64,
+    asked_growth: u64,
     /// For each slot, the hosts that could be leased from, in turn.
     rings: Vec<VecDeque<HostRef>>,
     /// URLs that wait for a time of the wall clock: (due, tie-break).
@@ -221,6 +230,9 @@ impl Frontier {
             hosts: Vec::new(),
             free: Vec::new(),
             by_name: HashMap::new(),
+            ids: BTreeSet::new(),
+            growth: 1,
+            asked_growth: 0,
             rings: vec![VecDeque::new(); slots],
             delayed: BinaryHeap::new(),
             delayed_jobs: HashMap::new(),
@@ -271,6 +283,7 @@ impl Frontier {
 
     /// New URLs have reached the store.
     pub fn store_grew(&mut self) {
+        self.growth += 1;
         self.sweep_again = true;
         self.sweep_pause_ms = SWEEP_PAUSE_MS;
     }
@@ -284,9 +297,18 @@ impl Frontier {
         let mut pull = Pull { per_host: FIRST_DEPTH, ..Pull::default() };
         while pull.refills.len() < self.room.hosts_per_pull {
             let Some(at) = self.refills.pop_front() else { break };
-            if let Some(Host { id: Some(id), cursor, depth, .. }) = self.hosts[at].as_ref().filter(|host| host.more) {
-                pull.refills.push((*id, *cursor, *depth));
+            let Some(host) = self.hosts[at].as_mut() else { continue };
+            let grown = host.seen < self.growth;
+            let Some(id) = host.id.filter(|_| host.more || grown) else {
+                host.refilling = false;
+                continue;
+            };
+            if grown {
+                // A URL that was fetched before may be pending again.
+                host.cursor = 0;
+                host.seen = self.growth;
             }
+            pull.refills.push((id, host.cursor, host.depth));
         }
         let idle = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
         let awake = self.active - self.asleep;
@@ -299,10 +321,17 @@ impl Frontier {
                 (self.sweep_again, self.sweep_found) = (false, false);
             }
             let hosts = self.room.hosts_per_pull.min(MAX_HOSTS - awake) as u32;
-            pull.sweep = Some(Sweep { after: self.sweep_after, hosts });
+            // Hosts that are here ask for more by themselves; whoever idles looks at them once more all the same.
+            let mut but = Vec::new();
+            if !idle {
+                but.extend(self.ids.range(self.sweep_after + 1..).take(PASSED_OVER));
+            }
+            let until = but.last().filter(|_| but.len() == PASSED_OVER).map_or(HostId::MAX, |last| *last);
+            pull.sweep = Some(Sweep { after: self.sweep_after, hosts, but, until });
         }
         let asks = !pull.refills.is_empty() || pull.sweep.is_some();
         self.pulling = asks;
+        self.asked_growth = self.growth;
         asks.then_some(pull)
     }
 
@@ -319,7 +348,9 @@ impl Frontier {
         self.pulling = false;
         for candidates in hosts {
             let at = self.host(&candidates.host, now);
+            self.ids.insert(candidates.host_id);
             if let Some(host) = self.hosts[at].as_mut() {
+                host.seen = host.seen.max(self.asked_growth);
                 host.id = Some(candidates.host_id);
                 let is_unpaced = candidates.urls.last().is_some_and(|last| last.archived.is_some());
                 if host.refilling && (host.limits.delay_ms == 0 || is_unpaced) {
@@ -388,7 +419,7 @@ impl Frontier {
         for at in 0..self.hosts.len() {
             if let Some(host) = self.hosts[at].as_mut() {
                 host.refilling = false;
-                if host.wants_more() {
+                if host.wants_more(self.growth) {
                     host.refilling = true;
                     self.refills.push_back(at);
                 }
@@ -712,6 +743,7 @@ impl Frontier {
             leased: 0,
             cursor: 0,
             more: false,
+            seen: 0,
             refilling: false,
             depth: FIRST_DEPTH,
             delayed: 0,
@@ -795,7 +827,7 @@ impl Frontier {
                 }
             }
         }
-        if !host.refilling && host.held_until <= now && host.wants_more() {
+        if !host.refilling && host.held_until <= now && host.wants_more(self.growth) {
             host.refilling = true;
             self.refills.push_back(at);
         }
@@ -811,6 +843,9 @@ impl Frontier {
                 self.invited[usize::from(slot)] = false;
             }
             self.by_name.remove(&host.name);
+            if let Some(id) = host.id {
+                self.ids.remove(&id);
+            }
             self.partition.left(host.lanes.home());
             self.free.push(at);
             self.active -= 1;
@@ -874,8 +909,11 @@ impl Frontier {
 }
 
 impl Host {
-    fn wants_more(&self) -> bool {
-        self.more && self.id.is_some() && self.queue.len() < self.depth as usize / 2
+    /// Whether the store is to be asked for more of it; `growth` is [`Frontier::growth`].
+    fn wants_more(&self, growth: u64) -> bool {
+        let few = self.more && self.queue.len() < self.depth as usize / 2;
+        let maybe = self.seen < growth && self.queue.is_empty();
+        self.id.is_some() && (few || maybe)
     }
 
     fn is_idle(&self) -> bool {

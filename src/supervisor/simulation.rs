@@ -536,13 +536,22 @@ impl World {
                 }
                 let mut sweep_after = None;
                 if let Some(sweep) = pull.sweep {
-                    let next: Vec<usize> = (1..=HOSTS)
+                    let pending: Vec<usize> = (1..=HOSTS)
                         .filter(|host| *host as i64 > sweep.after)
                         .filter(|host| self.disk.urls.values().any(|url| url.outcome.is_none() && url.host == *host))
-                        .take(sweep.hosts as usize)
                         .collect();
-                    if next.len() == sweep.hosts as usize {
-                        sweep_after = next.last().map(|host| *host as i64);
+                    let mut next = Vec::new();
+                    for host in pending {
+                        if next.len() == sweep.hosts as usize || sweep_after.is_some_and(|after| after >= sweep.until) {
+                            break;
+                        }
+                        sweep_after = Some(host as i64);
+                        if !sweep.but.contains(&(host as i64)) {
+                            next.push(host);
+                        }
+                    }
+                    if next.len() < sweep.hosts as usize && sweep_after.is_none_or(|after| after < sweep.until) {
+                        sweep_after = None;
                     }
                     hosts.extend(next.into_iter().map(|host| self.candidates(host, 0, pull.per_host)));
                 }
