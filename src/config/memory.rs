@@ -34,7 +34,7 @@ impl Default for Buffers {
             large_body_bytes: 32 << 20,
             rules_bytes: 32 << 20,
             // The index of a million URLs fits; a transaction that outgrows it is slower, not wrong.
-            cache_bytes: 64 << 20,
+            cache_bytes: 16 << 20,
             // The writer commits together what has arrived: the more, the fewer times each page of the index of URLs is
             // written, since their keys are spread over all of it.
             line_batches: 64,

@@ -36,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Long enough for the supervisor to hear of failures and to judge the host.
 const VERDICT: Duration = Duration::from_millis(250);
 
+/// Requests that follow one another on the same places, if the host's pace permits: its connection is at hand, while each
+/// host in turn would find its own closed or keep hundreds open.
+const IN_A_ROW: usize = 32;
+
 /// Answers that one fetcher takes from archives at a time: one is read while another, large one is worked on.
 const ARCHIVE_PLACES: usize = 2;
 
@@ -73,6 +77,8 @@ struct Host {
     places: Arc<Semaphore>,
     /// How many of them there are, or will be when the requests over that have ended.
     capacity: Cell<usize>,
+    /// Places are waited for so that they can be given up.
+    shrinking: Cell<bool>,
     pace: RefCell<Pace>,
     /// Requests in a row that could not reach it.
     failures: Cell<u32>,
@@ -81,17 +87,19 @@ struct Host {
 
 impl Host {
     /// Has so many places from now on; what has to be waited for if they are fewer than are taken.
-    fn set_places(&self, places: usize) -> Option<JoinHandle<()>> {
+    fn set_places(self: &Rc<Self>, places: usize) -> Option<JoinHandle<()>> {
         let before = self.capacity.replace(places);
         if places >= before {
             self.places.add_permits(places - before);
             return None;
         }
-        let semaphore = Arc::clone(&self.places);
+        self.shrinking.set(true);
+        let host = Rc::clone(self);
         Some(tokio::task::spawn_local(async move {
-            if let Ok(permits) = semaphore.acquire_many((before - places) as u32).await {
+            if let Ok(permits) = host.places.acquire_many((before - places) as u32).await {
                 permits.forget();
             }
+            host.shrinking.set(false);
         }))
     }
 }
@@ -302,6 +310,7 @@ impl Hosts {
             news: Notify::new(),
             places: Arc::new(Semaphore::new(places)),
             capacity: Cell::new(places),
+            shrinking: Cell::new(false),
             pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
             failures: Cell::new(0),
             origins: RefCell::default(),
@@ -447,26 +456,26 @@ impl Hosts {
         W: FnOnce(Rc<Visitor>, Job, VisitContext) -> F + 'static,
         F: Future<Output = Visit>,
     {
-        let url_id = job.url_id;
-        let context = VisitContext {
-            policy: Rc::clone(&host.policy),
-            listed: is_listed(&job)
-                || Url::parse(job.errand.as_ref().map_or(&job.url, |errand| &errand.url))
-                    .is_ok_and(|url| host.origins.borrow().is_listed(&url)),
-            gap: host.pace.borrow().floor(),
-        };
+        let mut url_id = job.url_id;
         let is_request = places.is_some();
         let hosts = self.clone();
         let host = Rc::clone(host);
         let task = tokio::task::spawn_local(async move {
-            if is_request {
-                // A page that is being read may have kept this thread busy since the pace gave its word.
-                host.pace.borrow_mut().asked(Instant::now());
+            hosts.visit(&host, job, is_request, work).await;
+            for _ in 1..if is_request { IN_A_ROW } else { 1 } {
+                let Some(next) = hosts.next_at_once(&host) else { break };
+                let mut working = hosts.0.working.borrow_mut();
+                let task = working.remove(&url_id);
+                url_id = next.url_id;
+                working.extend(task.map(|task| (url_id, task)));
+                drop(working);
+                hosts
+                    .visit(&host, next, true, |visitor, job, context| async move { visitor.visit(job, context).await })
+                    .await;
             }
-            let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
-            let visit = work(Rc::clone(&hosts.0.visitor), job, context).await;
             drop(places);
-            hosts.ended(&host, visit, errand.as_deref());
+            // Whoever waits for a place of this host, or for its end.
+            host.news.notify_one();
             hosts.0.working.borrow_mut().remove(&url_id);
             hosts.0.row.in_flight.store(hosts.0.working.borrow().len() as u64, Ordering::Relaxed);
             if hosts.0.draining.get() {
@@ -475,7 +484,44 @@ impl Hosts {
         });
         self.0.working.borrow_mut().insert(url_id, task.abort_handle());
         self.0.row.in_flight.store(self.0.working.borrow().len() as u64, Ordering::Relaxed);
+    }
+
+    /// One visit and what its end means.
+    async fn visit<W, F>(&self, host: &Rc<Host>, job: Job, is_request: bool, work: W)
+    where
+        W: FnOnce(Rc<Visitor>, Job, VisitContext) -> F,
+        F: Future<Output = Visit>,
+    {
+        let context = VisitContext {
+            policy: Rc::clone(&host.policy),
+            listed: is_listed(&job)
+                || Url::parse(job.errand.as_ref().map_or(&job.url, |errand| &errand.url))
+                    .is_ok_and(|url| host.origins.borrow().is_listed(&url)),
+            gap: host.pace.borrow().floor(),
+        };
+        if is_request {
+            // A page that is being read may have kept this thread busy since the pace gave its word.
+            host.pace.borrow_mut().asked(Instant::now());
+        }
         self.0.row.requests.fetch_add(u64::from(is_request), Ordering::Relaxed);
+        let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
+        let visit = work(Rc::clone(&self.0.visitor), job, context).await;
+        self.ended(host, visit, errand.as_deref());
+    }
+
+    /// The next job of a host, if its request may start now and on the places of one that has ended.
+    fn next_at_once(&self, host: &Host) -> Option<Job> {
+        if self.0.draining.get() || self.0.rate.is_some() || host.shrinking.get() {
+            return None;
+        }
+        let url_id = {
+            let queue = host.queue.borrow();
+            let front = queue.front().filter(|job| job.archived.is_none())?;
+            matches!(self.need(host, front), Need::Nothing).then_some(front.url_id)?
+        };
+        let random = self.0.random.fraction();
+        let starts = host.pace.borrow_mut().start(Instant::now(), random);
+        starts.then(|| self.pop(host, url_id))?
     }
 
     /// What the end of a visit means for its host; `errand` is the origin whose robots.txt it was after.

@@ -53,8 +53,8 @@ const RESOLVERS: usize = 32;
 /// Threads for pages too large to be read in between; one is used at a time.
 const READERS: usize = 4;
 
-/// Idle connections are kept for twice the delay and this ...
-const LEAST_IDLE: Duration = Duration::from_secs(2);
+/// Idle connections are kept for three times the delay and this ...
+const LEAST_IDLE: Duration = Duration::from_millis(250);
 /// ... but no longer.
 const MOST_IDLE: Duration = Duration::from_secs(30);
 
@@ -78,7 +78,7 @@ pub struct Start {
 /// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
 /// as many connections.
 fn idle_time(delay: Duration) -> Duration {
-    (LEAST_IDLE + 2 * delay).min(MOST_IDLE)
+    (LEAST_IDLE + 3 * delay).min(MOST_IDLE)
 }
 
 /// How requests are made with these settings.

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::control::Speaker;
-use super::http::{Answer, Ask, Body, Exchange, Http, Want};
+use super::http::{Answer, Ask, Body, Exchange, Http, SMALL, Want};
 use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
 use super::pace::Mood;
@@ -111,6 +111,8 @@ struct Tools {
     extractor: Extractor,
     rules: Rules,
     zstd: zstd::bulk::Compressor<'static>,
+    /// What is being compressed.
+    packed: Vec<u8>,
     packer: Packer,
 }
 
@@ -692,7 +694,7 @@ fn wanted(settings: &Settings) -> Wanted {
 impl Tools {
     fn new(rules: Rules) -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), rules, zstd, packer: Packer::new() }
+        Self { extractor: Extractor::new(), rules, zstd, packed: Vec::new(), packer: Packer::new() }
     }
 
     fn process(&mut self, page: &Fetched, limits: &Limits) -> Processed {
@@ -750,7 +752,15 @@ impl Tools {
     }
 
     fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.zstd.compress(bytes).expect("compression into a buffer of sufficient size does not fail")
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.zstd
+            .compress_to_buffer(bytes, &mut self.packed)
+            .expect("compression into a buffer of sufficient size does not fail");
+        let packed = self.packed.to_vec();
+        // The outbox holds hundreds of them: each as large as it is, not as it might have been.
+        self.packed.shrink_to(SMALL);
+        packed
     }
 }
 
