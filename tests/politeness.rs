@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use support::{Place, Reply, Signal, Site, eventually};
@@ -132,4 +132,29 @@ fn a_slow_host_does_not_hold_up_the_others() {
     site.release();
     running.wait().expect(0);
     assert_eq!(site.count(), 80);
+}
+
+#[test]
+fn a_host_without_a_pace_is_asked_over_few_connections_and_told_which_request_is_the_last() {
+    const HOSTS: usize = 12;
+    const EACH: usize = 12;
+    let _alone = alone();
+    let last = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&last);
+    let site = Site::with_hosts(HOSTS, move |request| {
+        if request.headers.get("connection").is_some_and(|value| value == "close") {
+            noted.lock().unwrap().push(request.host);
+        }
+        Reply::page(&request.path)
+    });
+    let place = Place::new();
+    place.list("urls.txt", site.urls(HOSTS * EACH));
+    let arguments = ["urls.txt", "--delay", "0", "--fetchers", "1", "--concurrency", "2", "--host-concurrency", "1"];
+    place.crawl(&arguments).run().expect(0);
+    assert_eq!(site.count(), HOSTS * EACH);
+    // In turn, one request each, they would all have been kept or made again and again.
+    assert!(site.connections() <= 2 * HOSTS as u64, "{} connections", site.connections());
+    let mut last = last.lock().unwrap().clone();
+    last.sort_unstable();
+    assert_eq!(last, (0..HOSTS).collect::<Vec<_>>());
 }

@@ -77,6 +77,8 @@ struct Host {
     places: Arc<Semaphore>,
     /// How many of them there are, or will be when the requests over that have ended.
     capacity: Cell<usize>,
+    /// It has more URLs than were leased, as far as the supervisor knows.
+    more: Cell<bool>,
     /// Places are waited for so that they can be given up.
     shrinking: Cell<bool>,
     pace: RefCell<Pace>,
@@ -185,6 +187,7 @@ impl Hosts {
             // The supervisor may have forgotten the host since it was told.
             self.0.speaker.pace(host.name.clone(), floor);
         }
+        host.more.set(lease.more);
         for mut job in lease.jobs {
             match job.errand.take() {
                 Some(errand) => match &errand.found {
@@ -310,6 +313,7 @@ impl Hosts {
             news: Notify::new(),
             places: Arc::new(Semaphore::new(places)),
             capacity: Cell::new(places),
+            more: Cell::new(true),
             shrinking: Cell::new(false),
             pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
             failures: Cell::new(0),
@@ -498,6 +502,7 @@ impl Hosts {
                 || Url::parse(job.errand.as_ref().map_or(&job.url, |errand| &errand.url))
                     .is_ok_and(|url| host.origins.borrow().is_listed(&url)),
             gap: host.pace.borrow().floor(),
+            is_last: job.errand.is_none() && !host.more.get() && host.queue.borrow().is_empty(),
         };
         if is_request {
             // A page that is being read may have kept this thread busy since the pace gave its word.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE,
     USER_AGENT,
 };
@@ -156,6 +156,8 @@ pub struct Ask<'a> {
     pub body: Option<&'a str>,
     /// An earlier answer, to be given again only if it has changed.
     pub validators: Option<&'a Validators>,
+    /// Whether the host is to be asked for nothing more: its connection would only stay open.
+    pub is_last: bool,
     /// What the answer is for.
     pub want: Want,
     /// Told how many bytes a body beyond [`body::SMALL`] has come to, again and again while it grows.
@@ -316,10 +318,13 @@ impl Shared {
             let host = ask.url.host_str().unwrap_or_default();
             failure(ErrorClass::BlockedAddress, format!("{host} is not to be connected to: {reason}"))
         })?;
-        let headers = self.headers_for(ask)?;
+        let mut headers = self.headers_for(ask)?;
         let response = match self.rotation.of(ask.url, &ask.policy.proxies) {
             [] => {
                 let client = self.clients.get(&self.way(ask, None))?;
+                if ask.is_last {
+                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 let response = deadline.bound(client.execute(request(ask, headers))).await;
                 let response = response.map_err(|_| self.late(ErrorClass::Timeout, ""))?;
                 let timeout = self.clients.connect_timeout;

@@ -121,6 +121,7 @@ impl RobotsReader {
                 method: &Method::GET,
                 body: None,
                 validators: None,
+                is_last: false,
                 want: Want::Robots { limit: MAX_BYTES },
                 grows: None,
             };

@@ -84,6 +84,7 @@ impl PageReader {
                 method: &Method::GET,
                 body: None,
                 validators: None,
+                is_last: false,
                 want: Want::Page,
                 grows: None,
             };

@@ -58,6 +58,8 @@ pub struct VisitContext {
     pub listed: bool,
     /// Smallest gap between its requests that is in force.
     pub gap: Duration,
+    /// Nothing more is known to be asked of the host.
+    pub is_last: bool,
 }
 
 /// What came of a visit.
@@ -239,6 +241,7 @@ impl Visitor {
             method: &method,
             body,
             validators: self.validators(job),
+            is_last: context.is_last,
             want,
             grows: Some(&grows),
         };

@@ -78,6 +78,7 @@ impl Poster {
             method: &Method::POST,
             body: Some(body),
             validators: None,
+            is_last: true,
             want: Want::Page,
             grows: None,
         };

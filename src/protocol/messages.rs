@@ -137,6 +137,16 @@ pub enum ImportUrl {
     },
 }
 
+impl ImportUrl {
+    /// The host, if it is a URL.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { url, host, .. } => url.get(host.0 as usize..host.1 as usize),
+            Self::Rejected { .. } => None,
+        }
+    }
+}
+
 /// A request for pending URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pull {
@@ -451,6 +461,8 @@ pub struct Lease {
     pub places: u32,
     /// The URLs, in order.
     pub jobs: Vec<Job>,
+    /// Whether it is known to have more than these.
+    pub more: bool,
 }
 
 /// See [`Lease::asked_ms_ago`].

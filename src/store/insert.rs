@@ -23,8 +23,8 @@ use crate::protocol::{Done, EndedBy, Ending, HostId, PageHead, Ready, RequestHea
 use crate::record::items::Collection;
 use crate::record::{ErrorClass, Failure, Outcome, UrlId};
 
-/// Host ids kept at hand while importing; past it the cache starts anew.
-const CACHED_HOSTS: usize = 50_000;
+/// Host ids kept at hand while importing; past it the cache starts anew. More than the lines of one transaction.
+const CACHED_HOSTS: usize = 100_000;
 
 /// Rows from which on SQLite's planner is told how many there are.
 const WORTH_STATISTICS: i64 = 10_000;

@@ -671,7 +671,8 @@ impl Frontier {
                 let ago = asked.map_or(u64::MAX, |at| now.saturating_sub(at));
                 let asked_ms_ago = ago.min(NOT_ASKED.into()) as u32;
                 let places = host.lanes.places(slot, host.limits.places);
-                leases.push((at, Lease { host: host.name.to_string(), asked_ms_ago, places, jobs }));
+                let more = host.more || !host.queue.is_empty() || host.delayed > 0;
+                leases.push((at, Lease { host: host.name.to_string(), asked_ms_ago, places, jobs, more }));
             }
             if self.has_had_its_limit(at) {
                 self.leave_to_store(at);

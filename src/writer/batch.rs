@@ -93,6 +93,8 @@ pub struct Report {
     pub done: Vec<Done>,
     /// The imports, in order.
     pub imported: Vec<Imported>,
+    /// How long they took.
+    pub lines_took: Duration,
     /// Hosts that were ended, with the number of URLs and what is still to do for them.
     pub hosts_ended: Vec<HostEnded>,
 }
@@ -181,10 +183,20 @@ impl Batch {
         let items = &self.items;
         let report = store.transaction(|store| {
             let mut report = Report::default();
+            let begun = Instant::now();
+            let lines = items
+                .iter()
+                .filter_map(|item| if let Item::Import { entries, .. } = item { Some(entries) } else { None });
+            store.find_hosts(lines.flatten())?;
+            report.lines_took = begun.elapsed();
             for item in items {
                 match item {
                     Item::Page { head, zstd, .. } => report.done.push(store.page(head, zstd)?),
-                    Item::Import { file, entries } => report.imported.push(store.import(*file, entries)?),
+                    Item::Import { file, entries } => {
+                        let begun = Instant::now();
+                        report.imported.push(store.import(*file, entries)?);
+                        report.lines_took += begun.elapsed();
+                    }
                     Item::ImportEnd { file, lines } => {
                         store.import_end(*file, *lines)?;
                         report.imported.push(Imported::default());

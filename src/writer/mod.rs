@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::process::channel::{Channel, ChannelError};
 use crate::process::poll::{Interest, PollSet};
 use crate::process::status::Row;
-use crate::protocol::{EndedBy, FromWriter, Generation, Hello, PROTOCOL_VERSION, Slot, ToWriter};
+use crate::protocol::{EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter};
 use crate::store::StoreError;
 use crate::store::insert::{Session, Store};
 use batch::{Batch, HostEnded, Item};
@@ -25,6 +25,9 @@ use queue::{Queue, QueueState};
 /// Exit code after a [`FromWriter::Fatal`]: starting again would not help.
 pub const FATAL: i32 = 2;
 
+/// While records come, more lines of lists are asked for only after so many times as long as the last ones have taken: a
+/// long list shall not keep the crawl waiting.
+const LINES_PAUSE: u32 = 2;
 /// Pause between attempts while the disk is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Past this size the write-ahead log is emptied, readers permitting.
@@ -74,6 +77,8 @@ pub fn run(start: Start, row: &Row) -> i32 {
         queues: Vec::new(),
         batch: Batch::default(),
         frame_ceiling: start.frame_ceiling,
+        imported: Vec::new(),
+        acknowledge_at: None,
         full_since: None,
         retry_at: None,
         stop: None,
@@ -131,6 +136,9 @@ struct Writer {
     queues: Vec<Queue>,
     batch: Batch,
     frame_ceiling: usize,
+    /// Lines that are in the store and not acknowledged yet, and until when.
+    imported: Vec<Imported>,
+    acknowledge_at: Option<Instant>,
     full_since: Option<Instant>,
     retry_at: Option<Instant>,
     stop: Option<Stop>,
@@ -158,6 +166,7 @@ impl Writer {
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {
                 self.commit()?;
             }
+            self.acknowledge_lines()?;
             self.report_ended_queues()?;
             self.watch_wal()?;
             if let Some(stop) = self.stop
@@ -182,6 +191,7 @@ impl Writer {
     fn wait(&mut self) -> Result<()> {
         let now = Instant::now();
         let deadline = if let Some(retry_at) = self.retry_at { Some(retry_at) } else { self.batch.due_at() };
+        let deadline = deadline.into_iter().chain(self.acknowledge_at).min();
         let mut timeout = deadline.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
         if self.stop.is_some() && self.queues.iter().all(Queue::has_ended) && self.full_since.is_none() {
             timeout = Duration::ZERO;
@@ -271,6 +281,7 @@ impl Writer {
             return Ok(());
         }
         let Some(store) = &mut self.store else { return Ok(()) };
+        let has_records = self.batch.rows() > 0;
         match self.batch.commit(store) {
             Ok(report) => {
                 let pending = store.pending();
@@ -278,9 +289,11 @@ impl Writer {
                     self.retry_at = None;
                     self.say(&FromWriter::Room)?;
                 }
-                for mut imported in report.imported {
-                    imported.pending = pending;
-                    self.say(&FromWriter::Imported(imported))?;
+                if !report.imported.is_empty() {
+                    let pause = if has_records { LINES_PAUSE * report.lines_took } else { Duration::ZERO };
+                    self.acknowledge_at = Some(Instant::now() + pause);
+                    self.imported.extend(report.imported);
+                    self.acknowledge_lines()?;
                 }
                 for ended in report.hosts_ended {
                     let HostEnded { host_id, outcome, failure, urls, more } = ended;
@@ -305,6 +318,19 @@ impl Writer {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Acknowledges lines, which brings the next ones.
+    fn acknowledge_lines(&mut self) -> Result<()> {
+        if self.acknowledge_at.is_none_or(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        self.acknowledge_at = None;
+        let pending = self.store.as_ref().map_or(0, Store::pending);
+        for imported in std::mem::take(&mut self.imported) {
+            self.say(&FromWriter::Imported(Imported { pending, ..imported }))?;
+        }
+        Ok(())
     }
 
     /// Tells the supervisor which queues have been read to their ends, once all that came from them is committed.

@@ -249,6 +249,11 @@ impl Site {
         self.shared.state().hits.iter().filter(|hit| hit.path == path).count()
     }
 
+    /// How many connections were made.
+    pub fn connections(&self) -> u64 {
+        self.shared.state().connected
+    }
+
     /// How many answers were sent to their last byte.
     pub fn sent(&self) -> usize {
         self.shared.state().sent

@@ -80,6 +80,7 @@ fn ask<'a>(url: &'a Url, policy: &'a HostPolicy) -> Ask<'a> {
         method: &Method::GET,
         body: None,
         validators: None,
+        is_last: false,
         want: Want::Page,
         grows: None,
     }

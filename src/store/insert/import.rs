@@ -2,12 +2,35 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Store};
+use super::{CACHED_HOSTS, Result, Store};
 use crate::config::Only;
 use crate::protocol::{ImportEntry, ImportUrl, Imported};
 use crate::record::{ErrorClass, Outcome, UrlId};
 
 impl Store {
+    /// Looks up the hosts of `entries`, if they are many, in the order of the index of hosts: one by one they would lead
+    /// all over it.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`]
+    pub fn find_hosts<'a>(&mut self, entries: impl Iterator<Item = &'a ImportEntry>) -> Result<()> {
+        let mut names: Vec<_> =
+            entries.filter_map(|entry| entry.url.host()).filter(|name| !self.host_ids.contains_key(*name)).collect();
+        if self.host_ids.len() + names.len() > CACHED_HOSTS {
+            self.host_ids.clear();
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut find = self.statement("SELECT host_id, listed FROM host WHERE name = ?1")?;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(find.query_row([name], |row| Ok((name, (row.get(0)?, row.get(1)?)))).optional()?);
+        }
+        drop(find);
+        self.host_ids.extend(found.into_iter().map(|(name, host)| (name.to_owned(), host)));
+        Ok(())
+    }
+
     /// Takes lines of list `file`. Counts in the answer are of this batch; `pending` is left to the caller.
     ///
     /// # Errors
@@ -25,8 +48,8 @@ impl Store {
                 continue;
             }
             let (key, url, host_id, outcome) = match &entry.url {
-                ImportUrl::Accepted { url, host, key } => {
-                    let host = url.get(host.0 as usize..host.1 as usize).unwrap_or_default();
+                ImportUrl::Accepted { url, key, .. } => {
+                    let host = entry.url.host().unwrap_or_default();
                     (key, url.as_str(), Some(self.host_id(host, true)?), None)
                 }
                 ImportUrl::Rejected { key, .. } => {
