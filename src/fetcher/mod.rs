@@ -34,6 +34,7 @@ use tokio::task::LocalSet;
 
 use crate::config::Settings;
 use crate::extract::rules::Rules;
+use crate::process::limits::spare_large_blocks;
 use crate::process::pace::SharedPace;
 use crate::process::say::{Level, say};
 use crate::process::status::Row;
@@ -57,6 +58,10 @@ const READERS: usize = 4;
 const LEAST_IDLE: Duration = Duration::from_millis(250);
 /// ... but no longer.
 const MOST_IDLE: Duration = Duration::from_secs(30);
+
+/// Connections from which on the memory of their buffers, up to 400 KiB each and empty while an answer is waited for,
+/// matters more than the few percent of CPU time it costs to spare it.
+const MANY_CONNECTIONS: usize = 256;
 
 /// Everything a fetcher is given at its birth.
 #[derive(Debug)]
@@ -135,6 +140,9 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
 
 async fn fetch(start: Start, row: &'static Row) -> i32 {
     let Start { slot, generation, control, concurrency, rate, settings } = start;
+    if concurrency >= MANY_CONNECTIONS {
+        spare_large_blocks();
+    }
     let http = match Http::new(&http_options(&settings)) {
         Ok(http) => http,
         Err(error) => {
