@@ -235,33 +235,35 @@ fn writer(c: &mut Criterion) {
     group.bench_function("lines", |b| {
         b.iter_batched_ref(new_store, |(_, store)| import(store), BatchSize::PerIteration);
     });
-    // As compressed pages are: not to be compressed again, each another one.
-    let bodies: Vec<Vec<u8>> = (0..ROWS)
-        .map(|n| {
-            let mut seed = blake3::Hasher::new();
-            seed.update(&n.to_le_bytes());
-            let mut body = vec![0; 4 * 1024];
-            seed.finalize_xof().fill(&mut body);
-            body
-        })
-        .collect();
-    let heads: Vec<_> = (1..).zip(&bodies).map(|(url_id, body)| head(url_id, body)).collect();
-    group.bench_function("pages with bodies of 4 KiB", |b| {
-        let prepared = || {
-            let (folder, mut store) = new_store();
-            import(&mut store);
-            (folder, store)
-        };
-        let write = |(_, store): &mut (tempfile::TempDir, Store)| {
-            for (heads, bodies) in heads.chunks(1000).zip(bodies.chunks(1000)) {
-                let written = store.transaction(|store| {
-                    heads.iter().zip(bodies).try_for_each(|(head, body)| store.page(head, body).map(drop))
-                });
-                written.expect("written");
-            }
-        };
-        b.iter_batched_ref(prepared, write, BatchSize::PerIteration);
-    });
+    for kib in [4, 20] {
+        // As compressed pages are: not to be compressed again, each another one.
+        let bodies: Vec<Vec<u8>> = (0..ROWS)
+            .map(|n| {
+                let mut seed = blake3::Hasher::new();
+                seed.update(&n.to_le_bytes());
+                let mut body = vec![0; kib * 1024];
+                seed.finalize_xof().fill(&mut body);
+                body
+            })
+            .collect();
+        let heads: Vec<_> = (1..).zip(&bodies).map(|(url_id, body)| head(url_id, body)).collect();
+        group.bench_function(format!("pages with bodies of {kib} KiB"), |b| {
+            let prepared = || {
+                let (folder, mut store) = new_store();
+                import(&mut store);
+                (folder, store)
+            };
+            let write = |(_, store): &mut (tempfile::TempDir, Store)| {
+                for (heads, bodies) in heads.chunks(1000).zip(bodies.chunks(1000)) {
+                    let written = store.transaction(|store| {
+                        heads.iter().zip(bodies).try_for_each(|(head, body)| store.page(head, body).map(drop))
+                    });
+                    written.expect("written");
+                }
+            };
+            b.iter_batched_ref(prepared, write, BatchSize::PerIteration);
+        });
+    }
     group.finish();
 }
 

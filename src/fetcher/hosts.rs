@@ -39,6 +39,8 @@ const VERDICT: Duration = Duration::from_millis(250);
 /// Requests that follow one another on the same places, if the host's pace permits: its connection is at hand, while each
 /// host in turn would find its own closed or keep hundreds open.
 const IN_A_ROW: usize = 32;
+/// Other hosts do not wait longer for it.
+const ROW_TIME: Duration = Duration::from_secs(1);
 
 /// Answers that one fetcher takes from archives at a time: one is read while another, large one is worked on.
 const ARCHIVE_PLACES: usize = 2;
@@ -80,7 +82,7 @@ struct Host {
     /// It has more URLs than were leased, as far as the supervisor knows.
     more: Cell<bool>,
     /// Places are waited for so that they can be given up.
-    shrinking: Cell<bool>,
+    shrinking: Cell<u32>,
     pace: RefCell<Pace>,
     /// Requests in a row that could not reach it.
     failures: Cell<u32>,
@@ -95,13 +97,13 @@ impl Host {
             self.places.add_permits(places - before);
             return None;
         }
-        self.shrinking.set(true);
+        self.shrinking.update(|waiting| waiting + 1);
         let host = Rc::clone(self);
         Some(tokio::task::spawn_local(async move {
             if let Ok(permits) = host.places.acquire_many((before - places) as u32).await {
                 permits.forget();
             }
-            host.shrinking.set(false);
+            host.shrinking.update(|waiting| waiting - 1);
         }))
     }
 }
@@ -314,7 +316,7 @@ impl Hosts {
             places: Arc::new(Semaphore::new(places)),
             capacity: Cell::new(places),
             more: Cell::new(true),
-            shrinking: Cell::new(false),
+            shrinking: Cell::new(0),
             pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
             failures: Cell::new(0),
             origins: RefCell::default(),
@@ -465,9 +467,12 @@ impl Hosts {
         let hosts = self.clone();
         let host = Rc::clone(host);
         let task = tokio::task::spawn_local(async move {
+            let begun = Instant::now();
             hosts.visit(&host, job, is_request, work).await;
-            for _ in 1..if is_request { IN_A_ROW } else { 1 } {
+            let mut in_a_row = 1;
+            while is_request && in_a_row < IN_A_ROW && begun.elapsed() < ROW_TIME {
                 let Some(next) = hosts.next_at_once(&host) else { break };
+                in_a_row += 1;
                 let mut working = hosts.0.working.borrow_mut();
                 let task = working.remove(&url_id);
                 url_id = next.url_id;
@@ -516,7 +521,7 @@ impl Hosts {
 
     /// The next job of a host, if its request may start now and on the places of one that has ended.
     fn next_at_once(&self, host: &Host) -> Option<Job> {
-        if self.0.draining.get() || self.0.rate.is_some() || host.shrinking.get() {
+        if self.0.draining.get() || self.0.rate.is_some() || host.shrinking.get() > 0 {
             return None;
         }
         let url_id = {

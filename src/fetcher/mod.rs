@@ -54,8 +54,10 @@ const RESOLVERS: usize = 32;
 /// Threads for pages too large to be read in between; one is used at a time.
 const READERS: usize = 4;
 
-/// Idle connections are kept for three times the delay and this ...
-const LEAST_IDLE: Duration = Duration::from_millis(250);
+/// Idle connections are kept for twice the delay and this ...
+const LEAST_IDLE: Duration = Duration::from_secs(2);
+/// ... or this, where nothing makes a host wait for its next request ...
+const UNPACED_IDLE: Duration = Duration::from_millis(250);
 /// ... but no longer.
 const MOST_IDLE: Duration = Duration::from_secs(30);
 
@@ -82,8 +84,13 @@ pub struct Start {
 
 /// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
 /// as many connections.
-fn idle_time(delay: Duration) -> Duration {
-    (LEAST_IDLE + 3 * delay).min(MOST_IDLE)
+fn idle_time(settings: &Settings) -> Duration {
+    let is_unpaced = settings.delay.is_zero()
+        && settings.jitter.is_zero()
+        && !settings.adaptive
+        && settings.rate.is_none()
+        && settings.host.is_empty();
+    if is_unpaced { UNPACED_IDLE } else { (LEAST_IDLE + 2 * settings.delay).min(MOST_IDLE) }
 }
 
 /// How requests are made with these settings.
@@ -95,7 +102,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
         connect_timeout: settings.connect_timeout,
         max_body_bytes: settings.max_body,
         host_concurrency: settings.host_concurrency,
-        idle_time: idle_time(settings.delay),
+        idle_time: idle_time(settings),
         large_bodies: settings.buffers.large_bodies(settings.max_body),
         min_speed: settings.min_speed,
         accept_types: settings.accept_types.clone(),

@@ -755,13 +755,13 @@ impl Tools {
     }
 
     fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.packed.clear();
         self.packed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
         self.zstd
             .compress_to_buffer(bytes, &mut self.packed)
             .expect("compression into a buffer of sufficient size does not fail");
         let packed = self.packed.to_vec();
         // The outbox holds hundreds of them: each as large as it is, not as it might have been.
+        self.packed.clear();
         self.packed.shrink_to(SMALL);
         packed
     }

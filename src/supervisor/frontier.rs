@@ -171,6 +171,8 @@ pub struct Frontier {
     /// How often URLs were added to the store, and that as of the pull that was last asked for.
     growth: u64,
     asked_growth: u64,
+    /// When that last made URLs pending that were fetched before: their ids may be lower than any.
+    rewound: u64,
     /// For each slot, the hosts that could be leased from, in turn.
     rings: Vec<VecDeque<HostRef>>,
     /// URLs that wait for a time of the wall clock: (due, tie-break).
@@ -198,6 +200,8 @@ pub struct Frontier {
     /// Something the present sweep may have missed.
     sweep_again: bool,
     sweep_found: bool,
+    /// The present or last round has left out hosts that are here.
+    passed_over: bool,
     /// When a whole round last found nothing new.
     swept_in_vain_at: Option<u64>,
     /// How long to wait after it.
@@ -233,6 +237,7 @@ impl Frontier {
             ids: BTreeSet::new(),
             growth: 1,
             asked_growth: 0,
+            rewound: 0,
             rings: vec![VecDeque::new(); slots],
             delayed: BinaryHeap::new(),
             delayed_jobs: HashMap::new(),
@@ -249,6 +254,7 @@ impl Frontier {
             sweep_after: 0,
             sweep_again: true,
             sweep_found: false,
+            passed_over: false,
             swept_in_vain_at: None,
             sweep_pause_ms: SWEEP_PAUSE_MS,
             pulling: false,
@@ -277,13 +283,18 @@ impl Frontier {
             && !self.pulling
             && !self.sweep_again
             && self.swept_in_vain_at.is_some()
+            && !self.passed_over
+            && self.refills.is_empty()
             && self.held.is_empty()
             && self.hosts.iter().flatten().all(Host::is_idle)
     }
 
-    /// New URLs have reached the store.
-    pub fn store_grew(&mut self) {
+    /// URLs have become pending in the store; `again`: such that were fetched before, too.
+    pub fn store_grew(&mut self, again: bool) {
         self.growth += 1;
+        if again {
+            self.rewound = self.growth;
+        }
         self.sweep_again = true;
         self.sweep_pause_ms = SWEEP_PAUSE_MS;
     }
@@ -298,35 +309,33 @@ impl Frontier {
         while pull.refills.len() < self.room.hosts_per_pull {
             let Some(at) = self.refills.pop_front() else { break };
             let Some(host) = self.hosts[at].as_mut() else { continue };
-            let grown = host.seen < self.growth;
-            let Some(id) = host.id.filter(|_| host.more || grown) else {
+            let Some(id) = host.id.filter(|_| host.more || host.seen < self.growth) else {
                 host.refilling = false;
                 continue;
             };
-            if grown {
-                // A URL that was fetched before may be pending again.
+            if host.seen < self.rewound {
                 host.cursor = 0;
-                host.seen = self.growth;
             }
             pull.refills.push((id, host.cursor, host.depth));
         }
-        let idle = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
+        let dry = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
         let awake = self.active - self.asleep;
         if awake < MAX_HOSTS
             && self.asleep < MAX_ASLEEP
-            && (self.sweep_again || idle)
+            && (self.sweep_again || dry)
             && self.swept_in_vain_at.is_none_or(|at| now >= at + self.sweep_pause_ms)
         {
             if self.sweep_after == 0 {
-                (self.sweep_again, self.sweep_found) = (false, false);
+                (self.sweep_again, self.sweep_found, self.passed_over) = (false, false, false);
             }
             let hosts = self.room.hosts_per_pull.min(MAX_HOSTS - awake) as u32;
-            // Hosts that are here ask for more by themselves; whoever idles looks at them once more all the same.
+            // Hosts that are here ask for more by themselves; where nothing is left they are looked at all the same.
             let mut but = Vec::new();
-            if !idle {
+            if !dry {
                 but.extend(self.ids.range(self.sweep_after + 1..).take(PASSED_OVER));
             }
             let until = but.last().filter(|_| but.len() == PASSED_OVER).map_or(HostId::MAX, |last| *last);
+            self.passed_over |= !but.is_empty();
             pull.sweep = Some(Sweep { after: self.sweep_after, hosts, but, until });
         }
         let asks = !pull.refills.is_empty() || pull.sweep.is_some();
@@ -349,16 +358,19 @@ impl Frontier {
         for candidates in hosts {
             let at = self.host(&candidates.host, now);
             self.ids.insert(candidates.host_id);
+            let mut refilled = false;
             if let Some(host) = self.hosts[at].as_mut() {
                 host.seen = host.seen.max(self.asked_growth);
                 host.id = Some(candidates.host_id);
                 let is_unpaced = candidates.urls.last().is_some_and(|last| last.archived.is_some());
-                if host.refilling && (host.limits.delay_ms == 0 || is_unpaced) {
+                refilled = std::mem::take(&mut host.refilling);
+                if refilled && (host.limits.delay_ms == 0 || is_unpaced) {
                     host.depth = (host.depth * 2).min(MAX_DEPTH);
                 }
-                host.refilling = false;
                 host.more = candidates.more;
-                host.cursor = host.cursor.max(candidates.urls.last().map_or(0, |last| last.url_id));
+                // A sweep begins with the host's first URL, whatever was asked for before.
+                let before = if refilled { host.cursor } else { 0 };
+                host.cursor = before.max(candidates.urls.last().map_or(0, |last| last.url_id));
             }
             if self.has_had_its_limit(at) {
                 self.leave_to_store(at);
@@ -372,7 +384,7 @@ impl Frontier {
                 if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
                     continue;
                 }
-                self.sweep_found = true;
+                self.sweep_found |= !refilled;
                 let job = Job {
                     url_id: candidate.url_id,
                     url: candidate.url,
@@ -414,7 +426,8 @@ impl Frontier {
     pub fn pull_lost(&mut self) {
         self.pulling = false;
         self.sweep_after = 0;
-        self.sweep_again = true;
+        // Nor will some acknowledgements: what was committed is not new when it is sent once more.
+        self.store_grew(true);
         self.refills.clear();
         for at in 0..self.hosts.len() {
             if let Some(host) = self.hosts[at].as_mut() {
@@ -439,6 +452,8 @@ impl Frontier {
         if self.held.len() < 2 * self.room.urls {
             let at = self.host(host, now);
             self.delay(at, Queued { job, counted: true }, due_at, now_at);
+        } else if let Some(host) = self.find(host).and_then(|at| self.hosts[at].as_mut()) {
+            (host.cursor, host.more) = (0, true);
         }
     }
 
@@ -453,7 +468,8 @@ impl Frontier {
             if !std::mem::replace(&mut entry.asleep, true) {
                 self.asleep += 1;
             }
-            if until > now + LONG_PAUSE_MS && entry.id.is_some() {
+            // (An answer under way would have the last word on what is here.)
+            if until > now + LONG_PAUSE_MS && entry.id.is_some() && !entry.refilling {
                 // What the store has as well need not wait here.
                 let (kept, rest): (VecDeque<_>, VecDeque<_>) =
                     entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
@@ -846,6 +862,8 @@ impl Frontier {
             self.by_name.remove(&host.name);
             if let Some(id) = host.id {
                 self.ids.remove(&id);
+                // A sweep may have passed over it.
+                self.sweep_again |= host.seen < self.growth;
             }
             self.partition.left(host.lanes.home());
             self.free.push(at);

@@ -317,8 +317,8 @@ impl Plan {
         self.tally.lines += imported.lines;
         self.tally.pending = imported.pending;
         self.tally.outcomes[Outcome::Rejected as usize] += imported.rejected;
-        if imported.new > imported.rejected {
-            self.frontier.store_grew();
+        if imported.new > imported.rejected || imported.again > 0 {
+            self.frontier.store_grew(imported.again > 0);
         }
     }
 

@@ -184,10 +184,11 @@ impl Batch {
         let report = store.transaction(|store| {
             let mut report = Report::default();
             let begun = Instant::now();
-            let lines = items
-                .iter()
-                .filter_map(|item| if let Item::Import { entries, .. } = item { Some(entries) } else { None });
-            store.find_hosts(lines.flatten())?;
+            let lines = items.iter().filter_map(|item| match item {
+                Item::Import { file, entries } => Some((*file, &entries[..])),
+                _ => None,
+            });
+            store.find_hosts(lines)?;
             report.lines_took = begun.elapsed();
             for item in items {
                 match item {

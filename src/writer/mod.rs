@@ -28,6 +28,8 @@ pub const FATAL: i32 = 2;
 /// While records come, more lines of lists are asked for only after so many times as long as the last ones have taken: a
 /// long list shall not keep the crawl waiting.
 const LINES_PAUSE: u32 = 2;
+/// ... but no longer than this.
+const LONGEST_LINES_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between attempts while the disk is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Past this size the write-ahead log is emptied, readers permitting.
@@ -162,6 +164,7 @@ impl Writer {
             if self.store.as_ref().is_some_and(|store| self.batch.rows() as u64 >= store.pending()) {
                 // Nobody has anything to do until the first lines are in, nor once the last pages are.
                 self.batch.hurry();
+                self.acknowledge_at = self.acknowledge_at.map(|_| Instant::now());
             }
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {
                 self.commit()?;
@@ -290,7 +293,11 @@ impl Writer {
                     self.say(&FromWriter::Room)?;
                 }
                 if !report.imported.is_empty() {
-                    let pause = if has_records { LINES_PAUSE * report.lines_took } else { Duration::ZERO };
+                    let pause = if has_records {
+                        (LINES_PAUSE * report.lines_took).min(LONGEST_LINES_PAUSE)
+                    } else {
+                        Duration::ZERO
+                    };
                     self.acknowledge_at = Some(Instant::now() + pause);
                     self.imported.extend(report.imported);
                     self.acknowledge_lines()?;
@@ -386,6 +393,8 @@ impl Writer {
         if !(empty || abandon || orphan_without_room) {
             return Ok(false);
         }
+        self.acknowledge_at = Some(Instant::now());
+        self.acknowledge_lines()?;
         let Some(store) = self.store.take() else { return Ok(true) };
         match stop {
             Stop::Told { ended_by, .. } => match store.end(ended_by) {

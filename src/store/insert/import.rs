@@ -8,19 +8,22 @@ use crate::protocol::{ImportEntry, ImportUrl, Imported};
 use crate::record::{ErrorClass, Outcome, UrlId};
 
 impl Store {
-    /// Looks up the hosts of `entries`, if they are many, in the order of the index of hosts: one by one they would lead
-    /// all over it.
+    /// Looks up the hosts of lines that are about to be imported, list by list, in the order of the index of hosts: line
+    /// by line they would lead all over it.
     ///
     /// # Errors
     /// [`crate::store::StoreError`]
-    pub fn find_hosts<'a>(&mut self, entries: impl Iterator<Item = &'a ImportEntry>) -> Result<()> {
-        let mut names: Vec<_> =
-            entries.filter_map(|entry| entry.url.host()).filter(|name| !self.host_ids.contains_key(*name)).collect();
-        if self.host_ids.len() + names.len() > CACHED_HOSTS {
-            self.host_ids.clear();
-        }
+    pub fn find_hosts<'a>(&mut self, lines: impl Iterator<Item = (usize, &'a [ImportEntry])>) -> Result<()> {
+        // Most lines of a list that is read again need none.
+        let lines = lines.filter(|(file, _)| !self.reread[*file]);
+        let mut names: Vec<_> = lines.flat_map(|(_, entries)| entries).filter_map(|entry| entry.url.host()).collect();
         names.sort_unstable();
         names.dedup();
+        let unknown = names.iter().filter(|name| !self.host_ids.contains_key(**name)).count();
+        if self.host_ids.len() + unknown > CACHED_HOSTS {
+            self.host_ids.clear();
+        }
+        names.retain(|name| !self.host_ids.contains_key(*name));
         let mut find = self.statement("SELECT host_id, listed FROM host WHERE name = ?1")?;
         let mut found = Vec::new();
         for name in names {
