@@ -473,11 +473,8 @@ impl Hosts {
             while is_request && in_a_row < IN_A_ROW && begun.elapsed() < ROW_TIME {
                 let Some(next) = hosts.next_at_once(&host) else { break };
                 in_a_row += 1;
-                let mut working = hosts.0.working.borrow_mut();
-                let task = working.remove(&url_id);
+                hosts.works_on(url_id, next.url_id);
                 url_id = next.url_id;
-                working.extend(task.map(|task| (url_id, task)));
-                drop(working);
                 hosts
                     .visit(&host, next, true, |visitor, job, context| async move { visitor.visit(job, context).await })
                     .await;
@@ -493,6 +490,13 @@ impl Hosts {
         });
         self.0.working.borrow_mut().insert(url_id, task.abort_handle());
         self.0.row.in_flight.store(self.0.working.borrow().len() as u64, Ordering::Relaxed);
+    }
+
+    /// The task that was working on `before` works on `next` from now on.
+    fn works_on(&self, before: UrlId, next: UrlId) {
+        let mut working = self.0.working.borrow_mut();
+        let task = working.remove(&before);
+        working.extend(task.map(|task| (next, task)));
     }
 
     /// One visit and what its end means.
