@@ -116,7 +116,10 @@ struct Host {
     more: bool,
     /// [`Frontier::growth`] when it was last asked for.
     seen: u64,
+    /// It is among those the store is to be asked for, or was asked for.
     refilling: bool,
+    /// The store was asked for more of it and has not answered yet.
+    asked: bool,
     /// URLs asked for at a time.
     depth: u32,
     /// URLs of it among the delayed ones.
@@ -316,6 +319,7 @@ impl Frontier {
             if host.seen < self.rewound {
                 host.cursor = 0;
             }
+            host.asked = true;
             pull.refills.push((id, host.cursor, host.depth));
         }
         let dry = pull.refills.is_empty() && self.rings.iter().all(VecDeque::is_empty);
@@ -363,7 +367,8 @@ impl Frontier {
                 host.seen = host.seen.max(self.asked_growth);
                 host.id = Some(candidates.host_id);
                 let is_unpaced = candidates.urls.last().is_some_and(|last| last.archived.is_some());
-                refilled = std::mem::take(&mut host.refilling);
+                refilled = std::mem::take(&mut host.asked);
+                host.refilling &= !refilled;
                 if refilled && (host.limits.delay_ms == 0 || is_unpaced) {
                     host.depth = (host.depth * 2).min(MAX_DEPTH);
                 }
@@ -431,7 +436,7 @@ impl Frontier {
         self.refills.clear();
         for at in 0..self.hosts.len() {
             if let Some(host) = self.hosts[at].as_mut() {
-                host.refilling = false;
+                (host.refilling, host.asked) = (false, false);
                 if host.wants_more(self.growth) {
                     host.refilling = true;
                     self.refills.push_back(at);
@@ -452,8 +457,9 @@ impl Frontier {
         if self.held.len() < 2 * self.room.urls {
             let at = self.host(host, now);
             self.delay(at, Queued { job, counted: true }, due_at, now_at);
-        } else if let Some(host) = self.find(host).and_then(|at| self.hosts[at].as_mut()) {
-            (host.cursor, host.more) = (0, true);
+        } else {
+            // Whoever runs dry looks for it in the store.
+            self.store_grew(true);
         }
     }
 
@@ -469,7 +475,7 @@ impl Frontier {
                 self.asleep += 1;
             }
             // (An answer under way would have the last word on what is here.)
-            if until > now + LONG_PAUSE_MS && entry.id.is_some() && !entry.refilling {
+            if until > now + LONG_PAUSE_MS && entry.id.is_some() && !entry.asked {
                 // What the store has as well need not wait here.
                 let (kept, rest): (VecDeque<_>, VecDeque<_>) =
                     entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
@@ -762,6 +768,7 @@ impl Frontier {
             more: false,
             seen: 0,
             refilling: false,
+            asked: false,
             depth: FIRST_DEPTH,
             delayed: 0,
             resting: false,
@@ -1025,6 +1032,22 @@ mod tests {
         assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
         frontier.pulled(vec![host(1, 30..31, false)], None, |_| false, 1, 1);
         assert_eq!(lease_all(&mut frontier).len(), 1);
+    }
+
+    #[test]
+    fn the_answer_of_a_sweep_is_not_taken_for_one_that_a_host_still_waits_for() {
+        let mut frontier = frontier();
+        frontier.pull(9, 1).unwrap();
+        frontier.pulled(vec![host(1, 50..52, false)], Some(None), |_| false, 1, 1);
+        let leased = lease_all(&mut frontier);
+        // Nothing is left to lease, so the sweep looks at all hosts; then this one is to be asked for as well.
+        let sweep = frontier.pull(9, 1 + LONGEST_SWEEP_PAUSE_MS).unwrap();
+        assert_eq!((sweep.refills.len(), sweep.sweep.unwrap().but.len()), (0, 0));
+        frontier.store_grew(true);
+        frontier.closed(leased[0], 0, 1);
+        frontier.pulled(vec![host(1, 1..3, true)], Some(None), |_| false, 1, 1);
+        // On from what the sweep has brought, or from the beginning: not from what was known before.
+        assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
     }
 
     #[test]
