@@ -199,6 +199,7 @@ pub struct Frontier {
     left: bool,
     /// For each slot, whether a host is on its way there.
     invited: Vec<bool>,
+    /// Where the present sweep got to; 0: none is under way.
     sweep_after: HostId,
     /// Something the present sweep may have missed.
     sweep_again: bool,
@@ -285,6 +286,7 @@ impl Frontier {
         self.left
             && !self.pulling
             && !self.sweep_again
+            && self.sweep_after == 0
             && self.swept_in_vain_at.is_some()
             && !self.passed_over
             && self.refills.is_empty()
@@ -326,7 +328,7 @@ impl Frontier {
         let awake = self.active - self.asleep;
         if awake < MAX_HOSTS
             && self.asleep < MAX_ASLEEP
-            && (self.sweep_again || dry)
+            && (self.sweep_again || self.sweep_after > 0 || dry)
             && self.swept_in_vain_at.is_none_or(|at| now >= at + self.sweep_pause_ms)
         {
             if self.sweep_after == 0 {
@@ -421,8 +423,6 @@ impl Frontier {
                     self.swept_in_vain_at = Some(now);
                     self.sweep_pause_ms = (2 * self.sweep_pause_ms).min(LONGEST_SWEEP_PAUSE_MS);
                 }
-            } else {
-                self.sweep_again = true;
             }
         }
     }
@@ -1032,6 +1032,29 @@ mod tests {
         assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
         frontier.pulled(vec![host(1, 30..31, false)], None, |_| false, 1, 1);
         assert_eq!(lease_all(&mut frontier).len(), 1);
+    }
+
+    #[test]
+    fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run() {
+        const HOSTS: HostId = 20;
+        let limits = HostLimits { urls: 1, ..LIMITS };
+        let room = Room { urls: 1000, hosts_per_pull: 8 };
+        let mut frontier = Frontier::new(Partition::new(1), LimitsOf::all(limits), 5, room);
+        for now in (1..100).map(|n| n * LONGEST_SWEEP_PAUSE_MS) {
+            if let Some(pull) = frontier.pull(9, now) {
+                let sweep = pull.sweep.unwrap();
+                let next: Vec<_> = (sweep.after + 1..=HOSTS).take(sweep.hosts as usize).collect();
+                let reached = next.last().copied().filter(|last| *last < HOSTS);
+                let hosts = next.into_iter().map(|id| host(id, id * 10 + 1..id * 10 + 3, false)).collect();
+                frontier.pulled(hosts, Some(reached), |_| false, now, now);
+            }
+            lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now));
+            frontier.tick(now, now);
+            if frontier.is_spent() {
+                return;
+            }
+        }
+        panic!("it is never spent");
     }
 
     #[test]
