@@ -15,8 +15,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::ConfigError;
+use super::settings::{LONGEST_PAUSE, MAX_CONCURRENCY, lines_of};
 use super::values::{Header, ProxyUrl, Span};
-use super::{ConfigError, MAX_CONCURRENCY, lines_of};
 
 /// Settings for the hosts that `match` names. Of several rules that match, the later wins, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -222,7 +223,7 @@ impl HostRule {
         if self.concurrency.is_some_and(|n| n == 0 || n > MAX_CONCURRENCY) {
             return refuse("concurrency", "must be from 1 to 65536");
         }
-        if self.delay.is_some_and(|delay| delay.0 > super::LONGEST_PAUSE) {
+        if self.delay.is_some_and(|delay| delay.0 > LONGEST_PAUSE) {
             return refuse("delay", "must be at most 1day");
         }
         let Some(auth) = &self.auth else { return Ok(()) };

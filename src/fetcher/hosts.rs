@@ -83,7 +83,7 @@ struct Host {
     more: Cell<bool>,
     /// Places are waited for so that they can be given up.
     shrinking: Cell<u32>,
-    pace: RefCell<Pace>,
+    pace: Rc<RefCell<Pace>>,
     /// Requests in a row that could not reach it.
     failures: Cell<u32>,
     origins: RefCell<Origins>,
@@ -317,7 +317,7 @@ impl Hosts {
             capacity: Cell::new(places),
             more: Cell::new(true),
             shrinking: Cell::new(0),
-            pace: RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter)),
+            pace: Rc::new(RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter))),
             failures: Cell::new(0),
             origins: RefCell::default(),
             policy,
@@ -510,13 +510,9 @@ impl Hosts {
             listed: is_listed(&job)
                 || Url::parse(job.errand.as_ref().map_or(&job.url, |errand| &errand.url))
                     .is_ok_and(|url| host.origins.borrow().is_listed(&url)),
-            gap: host.pace.borrow().floor(),
+            pace: Rc::clone(&host.pace),
             is_last: job.errand.is_none() && !host.more.get() && host.queue.borrow().is_empty(),
         };
-        if is_request {
-            // A page that is being read may have kept this thread busy since the pace gave its word.
-            host.pace.borrow_mut().asked(Instant::now());
-        }
         self.0.row.requests.fetch_add(u64::from(is_request), Ordering::Relaxed);
         let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
         let visit = work(Rc::clone(&self.0.visitor), job, context).await;

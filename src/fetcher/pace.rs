@@ -31,6 +31,7 @@ pub enum Mood {
 }
 
 /// The pace of one host.
+#[derive(Debug)]
 pub struct Pace {
     /// The smallest gap.
     floor: Duration,

@@ -16,7 +16,7 @@ use super::control::Speaker;
 use super::http::{Answer, Ask, Body, Exchange, Http, SMALL, Want};
 use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
-use super::pace::Mood;
+use super::pace::{Mood, Pace};
 use super::retry_after;
 use super::robots_txt::{self, Found};
 use crate::config::Settings;
@@ -56,8 +56,8 @@ pub struct VisitContext {
     pub policy: Rc<HostPolicy>,
     /// Whether a list names the host.
     pub listed: bool,
-    /// Smallest gap between its requests that is in force.
-    pub gap: Duration,
+    /// Its pace, to be told when it is asked.
+    pub pace: Rc<RefCell<Pace>>,
     /// Nothing more is known to be asked of the host.
     pub is_last: bool,
 }
@@ -230,7 +230,12 @@ impl Visitor {
         let is_errand = job.errand.is_some();
         let (method, body) = self.method(job);
         let want = if is_errand { Want::Robots { limit: robots::MAX_BYTES } } else { Want::Page };
-        let (started, started_us) = (Instant::now(), epoch_us());
+        // In this order: the next gap is never counted from a time before the one in the record, however long the system
+        // has kept this process from running since the pace gave its word.
+        let started_us = epoch_us();
+        let started = Instant::now();
+        context.pace.borrow_mut().asked(started.into());
+        let gap = context.pace.borrow().floor();
         let url_id = job.url_id;
         let grows = |bytes| self.row.body_grows(url_id, bytes as u64);
         let ask = Ask {
@@ -253,7 +258,7 @@ impl Visitor {
             kind: if is_errand { RequestKind::Robots } else { RequestKind::Page },
             started_us,
             elapsed_ms,
-            gap_ms: context.gap.as_millis().min(u128::from(u32::MAX)) as u32,
+            gap_ms: gap.as_millis().min(u128::from(u32::MAX)) as u32,
             status: exchange.status,
             error: exchange.answer.as_ref().err().map(|failure| failure.class),
             bytes: exchange.bytes,

@@ -1,0 +1,112 @@
+use super::*;
+use crate::protocol::Candidate;
+
+const LIMITS: HostLimits = HostLimits { delay_ms: 0, window: 100, urls: 0, places: 4, shared: false };
+
+fn frontier() -> Frontier {
+    let room = Room { urls: 1000, hosts_per_pull: 8 };
+    Frontier::new(Partition::new(1), LimitsOf::all(LIMITS), 5, room)
+}
+
+fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCandidates {
+    let candidate = |url_id| Candidate {
+        url_id,
+        url: format!("http://h{host_id}/{url_id}"),
+        attempts: 0,
+        forgiven: 0,
+        due_at: 0,
+        validators: None,
+        archived: None,
+    };
+    let urls = url_ids.map(candidate).collect();
+    HostCandidates { host_id, host: format!("h{host_id}"), hold_until: 0, urls, more }
+}
+
+fn lease_all(frontier: &mut Frontier) -> Vec<HostRef> {
+    let leases = frontier.lease(0, 1000, &mut u64::MAX.clone(), None, 1);
+    leases.iter().flat_map(|(at, lease)| lease.jobs.iter().map(|_| *at)).collect()
+}
+
+#[test]
+fn a_sweep_passes_over_hosts_that_are_here_unless_nothing_is_left() {
+    let mut frontier = frontier();
+    let first = frontier.pull(9, 1).unwrap().sweep.unwrap();
+    assert_eq!((first.after, first.but.len()), (0, 0));
+    frontier.pulled(vec![host(1, 10..12, false), host(2, 20..22, false)], Some(None), |_| false, 1, 1);
+    let next = frontier.pull(9, 1).unwrap().sweep.unwrap();
+    assert_eq!(next.but, [1, 2]);
+    frontier.pulled(Vec::new(), Some(None), |_| false, 1, 1);
+    lease_all(&mut frontier);
+    let later = 1 + LONGEST_SWEEP_PAUSE_MS;
+    assert!(frontier.pull(9, later).unwrap().sweep.unwrap().but.is_empty());
+}
+
+#[test]
+fn a_host_that_has_run_dry_is_asked_for_again_if_the_store_has_grown_meanwhile() {
+    let mut frontier = frontier();
+    frontier.pull(9, 1).unwrap();
+    frontier.pulled(vec![host(1, 10..12, false)], Some(None), |_| false, 1, 1);
+    let leased = lease_all(&mut frontier);
+    frontier.closed(leased[0], 0, 1);
+    assert_eq!(frontier.pull(9, 1).unwrap().refills, []);
+    frontier.pulled(Vec::new(), Some(None), |_| false, 1, 1);
+    frontier.store_grew(false);
+    frontier.closed(leased[1], 0, 1);
+    // After what it has had: new URLs have greater ids.
+    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 11, FIRST_DEPTH)]);
+    // The answer is lost with the writer, and what it had committed may have been pending before.
+    frontier.pull_lost();
+    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    frontier.pulled(vec![host(1, 30..31, false)], None, |_| false, 1, 1);
+    assert_eq!(lease_all(&mut frontier).len(), 1);
+}
+
+#[test]
+fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run() {
+    const HOSTS: HostId = 20;
+    let limits = HostLimits { urls: 1, ..LIMITS };
+    let room = Room { urls: 1000, hosts_per_pull: 8 };
+    let mut frontier = Frontier::new(Partition::new(1), LimitsOf::all(limits), 5, room);
+    for now in (1..100).map(|n| n * LONGEST_SWEEP_PAUSE_MS) {
+        if let Some(pull) = frontier.pull(9, now) {
+            let sweep = pull.sweep.unwrap();
+            let next: Vec<_> = (sweep.after + 1..=HOSTS).take(sweep.hosts as usize).collect();
+            let reached = next.last().copied().filter(|last| *last < HOSTS);
+            let hosts = next.into_iter().map(|id| host(id, id * 10 + 1..id * 10 + 3, false)).collect();
+            frontier.pulled(hosts, Some(reached), |_| false, now, now);
+        }
+        lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now));
+        frontier.tick(now, now);
+        if frontier.is_spent() {
+            return;
+        }
+    }
+    panic!("it is never spent");
+}
+
+#[test]
+fn the_answer_of_a_sweep_is_not_taken_for_one_that_a_host_still_waits_for() {
+    let mut frontier = frontier();
+    frontier.pull(9, 1).unwrap();
+    frontier.pulled(vec![host(1, 50..52, false)], Some(None), |_| false, 1, 1);
+    let leased = lease_all(&mut frontier);
+    // Nothing is left to lease, so the sweep looks at all hosts; then this one is to be asked for as well.
+    let sweep = frontier.pull(9, 1 + LONGEST_SWEEP_PAUSE_MS).unwrap();
+    assert_eq!((sweep.refills.len(), sweep.sweep.unwrap().but.len()), (0, 0));
+    frontier.store_grew(true);
+    frontier.closed(leased[0], 0, 1);
+    frontier.pulled(vec![host(1, 1..3, true)], Some(None), |_| false, 1, 1);
+    // On from what the sweep has brought, or from the beginning: not from what was known before.
+    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+}
+
+#[test]
+fn urls_that_are_pending_again_are_found_before_those_already_pulled() {
+    let mut frontier = frontier();
+    frontier.pull(9, 1).unwrap();
+    frontier.pulled(vec![host(1, 50..52, false)], Some(None), |_| false, 1, 1);
+    let leased = lease_all(&mut frontier);
+    frontier.store_grew(true);
+    frontier.closed(leased[0], 0, 1);
+    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+}
