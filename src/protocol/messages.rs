@@ -15,7 +15,7 @@ use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 6;
+pub const PROTOCOL_VERSION: u16 = 7;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -165,6 +165,8 @@ pub struct Sweep {
     pub after: HostId,
     /// At most so many hosts.
     pub hosts: u32,
+    /// No further host once so many URLs are found.
+    pub urls: u32,
     /// Hosts to be passed over, ascending.
     pub but: Vec<HostId>,
     /// Where to turn back at the latest.

@@ -191,7 +191,7 @@ pub fn life(db: &Connection, text: &str) -> Result<Option<Life>, StoreError> {
     // One snapshot, so that its parts agree with each other.
     let db = db.unchecked_transaction()?;
     let parsed = CrawlUrl::parse(text).ok();
-    let key = parsed.as_ref().map_or_else(|| url_key(KeyKind::Rejected, text.as_bytes()), |url| url.key);
+    let key = parsed.as_ref().map_or_else(|| url_key(KeyKind::Rejected, "", text.as_bytes()), |url| url.key);
     let found = db
         .query_row(
             "SELECT u.url_id, u.url, h.name, coalesce(h.hold_until, 0), u.outcome, u.attempts, u.forgiven, u.due_at \

@@ -42,8 +42,8 @@ impl Store {
         let mut reached = None;
         if let Some(sweep) = &pull.sweep {
             let mut after = sweep.after;
-            let mut found = 0;
-            while found < sweep.hosts && after < sweep.until {
+            let (mut found, mut urls) = (0, 0);
+            while found < sweep.hosts && urls < sweep.urls as usize && after < sweep.until {
                 let next = self
                     .statement(
                         "SELECT host_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id > ?1 \
@@ -58,8 +58,9 @@ impl Store {
                 if sweep.but.binary_search(&host_id).is_err() {
                     let host = self.candidates(host_id, 0, pull.per_host)?;
                     bytes += host.urls.iter().map(|candidate| candidate.url.len() + 32).sum::<usize>();
-                    hosts.push(host);
                     found += 1;
+                    urls += host.urls.len();
+                    hosts.push(host);
                 }
                 after = host_id;
             }

@@ -85,7 +85,7 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
             }
         }
         Err(error) => {
-            let key = url_key(KeyKind::Rejected, raw_url.as_bytes());
+            let key = url_key(KeyKind::Rejected, "", raw_url.as_bytes());
             let url = ImportUrl::Rejected { key, reason: error.to_string() };
             ImportEntry {
                 line,
@@ -290,6 +290,9 @@ fn pulls_go_host_by_host_and_can_be_repeated() {
     let others = Pull { sweep: Some(next(0, &[1, 3])), per_host: 4, ..Pull::default() };
     let (hosts, reached) = store.pull(&others).expect("a pull");
     assert_eq!((hosts.len(), hosts[0].host.as_str(), reached), (1, "h1.example", None));
+    let few = Sweep { urls: 3, ..next(0, &[]) };
+    let (hosts, reached) = store.pull(&Pull { sweep: Some(few), per_host: 4, ..Pull::default() }).expect("a pull");
+    assert_eq!((hosts.len(), hosts[0].urls.len(), reached), (1, 4, Some(1)), "no further host");
     let until = Sweep { until: 1, ..next(0, &[1]) };
     let (hosts, reached) = store.pull(&Pull { sweep: Some(until), ..Pull::default() }).expect("a pull");
     assert_eq!((hosts.len(), reached), (0, Some(1)));
@@ -297,7 +300,7 @@ fn pulls_go_host_by_host_and_can_be_repeated() {
 
 /// Two hosts after `after`, but those of `but`.
 fn next(after: HostId, but: &[HostId]) -> Sweep {
-    Sweep { after, hosts: 2, but: but.to_vec(), until: HostId::MAX }
+    Sweep { after, hosts: 2, urls: u32::MAX, but: but.to_vec(), until: HostId::MAX }
 }
 
 #[test]
@@ -632,6 +635,42 @@ fn a_store_whose_making_was_cut_short_is_made_again() {
     let header = std::fs::read(&place.path).expect("the store");
     assert_eq!(header[68..72], super::APPLICATION_ID.to_be_bytes());
     drop(place.open());
+}
+
+#[test]
+fn a_store_of_an_earlier_version_knows_its_urls() {
+    // Key of version 5: of kind and text, whatever the host.
+    let key = |kind: &str, text: &str| {
+        let hash = blake3::hash(format!("{kind}{text}").as_bytes()).to_hex();
+        format!("x'{}'", &hash[..32])
+    };
+    let place = Place::new();
+    let db = Connection::open(&place.path).expect("a file");
+    db.execute_batch(concat!(include_str!("schema.sql"), include_str!("2.sql"))).expect("version 2");
+    db.execute_batch(&format!(
+        "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES (1, 1, 'completed', 1, 2, '', '{{}}');
+         INSERT INTO host(host_id, name) VALUES (1, 'a.example');
+         INSERT INTO url(url_id, key, url, host_id, outcome) VALUES
+           (1, {}, 'https://a.example/~x', 1, NULL), (2, {}, 'not a URL', NULL, 3), (3, {}, 'https://a.example/%7Ey', 1, NULL),
+           (4, {}, 'https://a.example/%7Ex', 1, NULL);
+         INSERT INTO page(url_id, run_id, error, fetched_at) VALUES (2, 1, 'rejected', 5);
+         PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = 2;",
+        key("u", "https://a.example/~x"),
+        key("r", "not a URL"),
+        key("u", "https://a.example/~y"),
+        // Has become one with the first, and had lost its key to it.
+        key("u", "https://a.example/%7Ex"),
+    ))
+    .expect("rows");
+    drop(db);
+    let mut store = place.open();
+    let urls = ["https://a.example/%7ex", "not a URL", "https://a.example/~y", "https://a.example/new"];
+    let lines: Vec<_> = (1..).zip(urls).map(|(number, url)| line(number, url)).collect();
+    assert_eq!(import(&mut store, &lines).new, 1);
+    drop(store);
+    assert_eq!(place.rows("SELECT line, url_id FROM input WHERE line < 4 ORDER BY line"), ["1|1", "2|2", "3|3"]);
+    let prefixes = place.rows("SELECT count(DISTINCT substr(key, 1, 4)) FROM url WHERE url_id NOT IN (2, 4)");
+    assert_eq!(prefixes, ["1"], "those of a host are together");
 }
 
 #[test]

@@ -154,7 +154,7 @@ struct Queued {
 pub struct Room {
     /// URLs held at most, whatever the length of the lists.
     pub urls: usize,
-    /// Hosts asked for in one pull.
+    /// Hosts asked for in one pull, and as many times [`FIRST_DEPTH`] URLs of new ones.
     pub hosts_per_pull: usize,
 }
 
@@ -334,7 +334,8 @@ impl Frontier {
             if self.sweep_after == 0 {
                 (self.sweep_again, self.sweep_found, self.passed_over) = (false, false, false);
             }
-            let hosts = self.room.hosts_per_pull.min(MAX_HOSTS - awake) as u32;
+            // Hosts with few URLs, as at the beginning of a long list, shall not mean as many pulls.
+            let (hosts, urls) = ((MAX_HOSTS - awake) as u32, self.room.hosts_per_pull as u32 * FIRST_DEPTH);
             // Hosts that are here ask for more by themselves; where nothing is left they are looked at all the same.
             let mut but = Vec::new();
             if !dry {
@@ -342,7 +343,7 @@ impl Frontier {
             }
             let until = but.last().filter(|_| but.len() == PASSED_OVER).map_or(HostId::MAX, |last| *last);
             self.passed_over |= !but.is_empty();
-            pull.sweep = Some(Sweep { after: self.sweep_after, hosts, but, until });
+            pull.sweep = Some(Sweep { after: self.sweep_after, hosts, urls, but, until });
         }
         let asks = !pull.refills.is_empty() || pull.sweep.is_some();
         self.pulling = asks;

@@ -373,6 +373,7 @@ impl Supervisor {
                     generation,
                     frame_ceiling: frame_ceiling(self.settings.max_body),
                     cache_bytes: self.settings.buffers.cache_bytes,
+                    line_batches: self.settings.buffers.line_batches,
                 };
                 let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Grace(WRITER_GRACE) };
                 fork(spec, || writer::run(start, row))

@@ -93,8 +93,8 @@ pub struct Report {
     pub done: Vec<Done>,
     /// The imports, in order.
     pub imported: Vec<Imported>,
-    /// How long they took.
-    pub lines_took: Duration,
+    /// How long everything but lines took, apart from the transaction's own beginning and end.
+    pub records_took: Duration,
     /// Hosts that were ended, with the number of URLs and what is still to do for them.
     pub hosts_ended: Vec<HostEnded>,
 }
@@ -120,6 +120,7 @@ pub struct Batch {
     items: Vec<Item>,
     rows: usize,
     bytes: usize,
+    line_batches: usize,
     due_at: Option<Instant>,
 }
 
@@ -137,6 +138,7 @@ impl Batch {
             Item::ImportEnd { .. } => (0, 0, Duration::ZERO),
         };
         self.rows += rows;
+        self.line_batches += usize::from(matches!(item, Item::Import { .. }));
         self.bytes += bytes;
         let due_at = Instant::now() + age;
         self.due_at = Some(self.due_at.map_or(due_at, |earlier| earlier.min(due_at)));
@@ -153,6 +155,11 @@ impl Batch {
     /// Records collected.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Batches of lines collected.
+    pub fn line_batches(&self) -> usize {
+        self.line_batches
     }
 
     /// Whether nothing is collected.
@@ -183,24 +190,23 @@ impl Batch {
         let items = &self.items;
         let report = store.transaction(|store| {
             let mut report = Report::default();
-            let begun = Instant::now();
             let lines = items.iter().filter_map(|item| match item {
                 Item::Import { file, entries } => Some((*file, &entries[..])),
                 _ => None,
             });
             store.find_hosts(lines)?;
-            report.lines_took = begun.elapsed();
             for item in items {
+                let begun = Instant::now();
                 match item {
                     Item::Page { head, zstd, .. } => report.done.push(store.page(head, zstd)?),
                     Item::Import { file, entries } => {
-                        let begun = Instant::now();
                         report.imported.push(store.import(*file, entries)?);
-                        report.lines_took += begun.elapsed();
+                        continue;
                     }
                     Item::ImportEnd { file, lines } => {
                         store.import_end(*file, *lines)?;
                         report.imported.push(Imported::default());
+                        continue;
                     }
                     Item::Robots { head, zstd, .. } => store.robots(head, zstd)?,
                     Item::Processed { processed, .. } => store.processed(processed)?,
@@ -218,6 +224,7 @@ impl Batch {
                         });
                     }
                 }
+                report.records_took += begun.elapsed();
             }
             Ok(report)
         })?;

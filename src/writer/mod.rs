@@ -25,10 +25,12 @@ use queue::{Queue, QueueState};
 /// Exit code after a [`FromWriter::Fatal`]: starting again would not help.
 pub const FATAL: i32 = 2;
 
-/// While records come, more lines of lists are asked for only after so many times as long as the last ones have taken: a
-/// long list shall not keep the crawl waiting.
+/// A long list shall not keep the crawl waiting: more lines are asked for only after as long as the last ones
+/// have taken, times this ...
 const LINES_PAUSE: u32 = 2;
-/// ... but no longer than this.
+/// ... but no longer than so many times as long as the records since then: a crawl that brings few leaves room for lines.
+const RECORDS_PAUSE: u32 = 4;
+/// ... nor than this.
 const LONGEST_LINES_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between attempts while the disk is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -58,6 +60,8 @@ pub struct Start {
     pub frame_ceiling: usize,
     /// Pages of the store to keep at hand, in bytes.
     pub cache_bytes: u64,
+    /// Batches of lines on their way here, at most.
+    pub line_batches: usize,
 }
 
 /// Runs the writer to its end; the return value is the exit code.
@@ -79,8 +83,10 @@ pub fn run(start: Start, row: &Row) -> i32 {
         queues: Vec::new(),
         batch: Batch::default(),
         frame_ceiling: start.frame_ceiling,
+        line_batches: start.line_batches,
         imported: Vec::new(),
         acknowledge_at: None,
+        records_took: Duration::ZERO,
         full_since: None,
         retry_at: None,
         stop: None,
@@ -138,9 +144,12 @@ struct Writer {
     queues: Vec<Queue>,
     batch: Batch,
     frame_ceiling: usize,
+    line_batches: usize,
     /// Lines that are in the store and not acknowledged yet, and until when.
     imported: Vec<Imported>,
     acknowledge_at: Option<Instant>,
+    /// Time that records have taken since lines were last committed.
+    records_took: Duration,
     full_since: Option<Instant>,
     retry_at: Option<Instant>,
     stop: Option<Stop>,
@@ -165,6 +174,10 @@ impl Writer {
                 // Nobody has anything to do until the first lines are in, nor once the last pages are.
                 self.batch.hurry();
                 self.acknowledge_at = self.acknowledge_at.map(|_| Instant::now());
+            }
+            if 2 * self.batch.line_batches() >= self.line_batches {
+                // The other half is read meanwhile.
+                self.batch.hurry();
             }
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {
                 self.commit()?;
@@ -284,21 +297,25 @@ impl Writer {
             return Ok(());
         }
         let Some(store) = &mut self.store else { return Ok(()) };
-        let has_records = self.batch.rows() > 0;
+        let begun = Instant::now();
         match self.batch.commit(store) {
             Ok(report) => {
+                let took = begun.elapsed();
+                let only_records = report.imported.is_empty();
+                self.records_took += if only_records { took } else { report.records_took };
                 let pending = store.pending();
                 if self.full_since.take().is_some() {
                     self.retry_at = None;
                     self.say(&FromWriter::Room)?;
                 }
                 if !report.imported.is_empty() {
-                    let pause = if has_records {
-                        (LINES_PAUSE * report.lines_took).min(LONGEST_LINES_PAUSE)
-                    } else {
-                        Duration::ZERO
-                    };
-                    self.acknowledge_at = Some(Instant::now() + pause);
+                    let records_took = std::mem::take(&mut self.records_took);
+                    // What it takes to commit them together is the lines': it grows with the pages they are spread over.
+                    let lines_took = took.saturating_sub(report.records_took);
+                    let pause = (LINES_PAUSE * lines_took).min(RECORDS_PAUSE * records_took);
+                    let now = Instant::now();
+                    let from = self.acknowledge_at.map_or(now, |at| at.max(now));
+                    self.acknowledge_at = Some(from + pause.min(LONGEST_LINES_PAUSE));
                     self.imported.extend(report.imported);
                     self.acknowledge_lines()?;
                 }
