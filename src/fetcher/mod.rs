@@ -34,7 +34,7 @@ use tokio::task::LocalSet;
 
 use crate::config::Settings;
 use crate::extract::rules::Rules;
-use crate::process::limits::spare_large_blocks;
+use crate::process::limits::{Heap, fit_heap};
 use crate::process::pace::SharedPace;
 use crate::process::say::{Level, say};
 use crate::process::status::Row;
@@ -147,9 +147,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
 
 async fn fetch(start: Start, row: &'static Row) -> i32 {
     let Start { slot, generation, control, concurrency, rate, settings } = start;
-    if concurrency >= MANY_CONNECTIONS {
-        spare_large_blocks();
-    }
+    fit_heap(if concurrency >= MANY_CONNECTIONS { Heap::ManyBuffers } else { Heap::Ordinary });
     let http = match Http::new(&http_options(&settings)) {
         Ok(http) => http,
         Err(error) => {

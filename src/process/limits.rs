@@ -14,20 +14,37 @@ const MOST_DESCRIPTORS: u64 = 1 << 20;
 /// A memory limit from here on means "none": cgroup v1 writes the largest multiple of a page.
 const NO_MEMORY_LIMIT: u64 = 1 << 62;
 
-/// Blocks of memory that are given back to the system one by one, see [`spare_large_blocks`].
-#[cfg(target_env = "gnu")]
-const LARGE_BLOCK: libc::c_int = 32 * 1024;
+/// How a process uses memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heap {
+    /// Now and then a block of any size.
+    Ordinary,
+    /// Many buffers that are mostly idle.
+    ManyBuffers,
+}
 
-/// Keeps large blocks of memory apart from now on, on pages of their own: what is never written to of them takes no memory,
-/// and what is freed leaves no hole. Each costs two system calls and the pages' first touch. For processes with many
-/// buffers that are mostly idle.
+/// Keeps the heap of a long-lived process from growing with every rare large block: such blocks are kept apart, on pages
+/// of their own, so that what is freed leaves no hole and what is never written to takes no memory; and all threads
+/// have one heap. A block that is kept apart costs two system calls and its pages' first touch, so that there is a
+/// price where even small ones are.
 ///
-/// Without glibc nothing happens: its heap is the one that grows otherwise.
-pub fn spare_large_blocks() {
-    // SAFETY: mallopt changes numbers of the allocator, and takes any.
+/// To be called before other threads are started. Without glibc nothing happens: its heap is the one that grows otherwise.
+pub fn fit_heap(heap: Heap) {
+    #[cfg(not(target_env = "gnu"))]
+    let _ = heap;
     #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK);
+    {
+        // With less to spare the end of an ordinary heap would be given back, and taken again, with every other page.
+        let (large_block, spare_end) = match heap {
+            Heap::Ordinary => (512 << 10, 4 << 20),
+            Heap::ManyBuffers => (32 << 10, 128 << 10),
+        };
+        // SAFETY: mallopt changes numbers of the allocator, and takes any.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, large_block);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, spare_end);
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        }
     }
 }
 

@@ -123,6 +123,9 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     if steps.is_empty() {
         return Ok(());
     }
+    if found > 0 {
+        tracing::info!(path = %path.display(), found, now = VERSION, "bringing the store to the present version");
+    }
     let transaction = db.transaction()?;
     // Views of collections belong to the program too, and their names may have become its own.
     let of_collections = if found >= FIRST_WITH_COLLECTIONS { collections::all(&transaction)? } else { Vec::new() };
