@@ -29,7 +29,7 @@ pub const FATAL: i32 = 2;
 /// have taken, times this ...
 const LINES_PAUSE: u32 = 2;
 /// ... but no longer than so many times as long as the records since then: a crawl that brings few leaves room for lines.
-const RECORDS_PAUSE: u32 = 4;
+const RECORDS_PAUSE: u32 = 16;
 /// ... nor than this.
 const LONGEST_LINES_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between attempts while the disk is full.
