@@ -154,7 +154,7 @@ struct Queued {
 pub struct Room {
     /// URLs held at most, whatever the length of the lists.
     pub urls: usize,
-    /// Hosts asked for in one pull, and as many times [`FIRST_DEPTH`] URLs of new ones.
+    /// Hosts asked for in one pull, and 16 times as many URLs of new ones.
     pub hosts_per_pull: usize,
 }
 
