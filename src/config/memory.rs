@@ -35,8 +35,8 @@ impl Default for Buffers {
             rules_bytes: 32 << 20,
             // More makes no crawl faster; the system keeps the store's file at hand as well.
             cache_bytes: 16 << 20,
-            // The writer commits together what has arrived: the more, the fewer times each page of the index of URLs is
-            // written, since their keys are spread over all of it.
+            // The writer commits half of them together while the other half is read: the more, the fewer times each page of
+            // the index of URLs is written, since keys of many hosts are spread over all of it.
             line_batches: 64,
             urls: 65_536,
         }

@@ -63,21 +63,26 @@ fn a_host_that_has_run_dry_is_asked_for_again_if_the_store_has_grown_meanwhile()
 
 #[test]
 fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run() {
-    const HOSTS: HostId = 20;
+    const HOSTS: HostId = 200;
+    const URLS_OF_EACH: u32 = 2;
     let limits = HostLimits { urls: 1, ..LIMITS };
     let room = Room { urls: 1000, hosts_per_pull: 8 };
     let mut frontier = Frontier::new(Partition::new(1), LimitsOf::all(limits), 5, room);
+    let mut cut_short = 0;
     for now in (1..100).map(|n| n * LONGEST_SWEEP_PAUSE_MS) {
         if let Some(pull) = frontier.pull(9, now) {
             let sweep = pull.sweep.unwrap();
-            let next: Vec<_> = (sweep.after + 1..=HOSTS).take(sweep.hosts as usize).collect();
+            let most = sweep.hosts.min(sweep.urls / URLS_OF_EACH) as usize;
+            let next: Vec<_> = (sweep.after + 1..=HOSTS).take(most).collect();
             let reached = next.last().copied().filter(|last| *last < HOSTS);
+            cut_short += usize::from(reached.is_some());
             let hosts = next.into_iter().map(|id| host(id, id * 10 + 1..id * 10 + 3, false)).collect();
             frontier.pulled(hosts, Some(reached), |_| false, now, now);
         }
         lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now));
         frontier.tick(now, now);
         if frontier.is_spent() {
+            assert!(cut_short > 0, "the round was of one pull");
             return;
         }
     }
