@@ -37,24 +37,17 @@ pub struct CrawlUrl {
     pub key: UrlKey,
 }
 
-/// Deduplication key of a URL (or of the raw text of a rejected line).
-pub type UrlKey = [u8; 16];
+/// Deduplication key of a URL (or of the raw text of a rejected line) among those of its host.
+pub type UrlKey = [u8; 12];
 
-/// Bytes of a [`UrlKey`] that tell the host.
-const HOST_KEY_BYTES: usize = 4;
-
-/// Key of `text` among keys of the same `kind`; accepted URLs and rejected lines never collide.
-///
-/// The first 4 bytes are of the BLAKE3 hash of the host (rejected lines have none), the others of that of the text: what
-/// lists and pages name together is mostly of one host, and so it is close together in the index of keys, too.
-pub fn url_key(kind: KeyKind, host: &str, text: &[u8]) -> UrlKey {
+/// Key of `text` among keys of the same `kind`, from its BLAKE3 hash; accepted URLs and rejected lines never collide.
+pub fn url_key(kind: KeyKind, text: &[u8]) -> UrlKey {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[kind as u8]);
     hasher.update(text);
     let mut key = UrlKey::default();
-    let (of_host, of_text) = key.split_at_mut(HOST_KEY_BYTES);
-    of_host.copy_from_slice(&blake3::hash(host.as_bytes()).as_bytes()[..of_host.len()]);
-    of_text.copy_from_slice(&hasher.finalize().as_bytes()[..of_text.len()]);
+    let length = key.len();
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..length]);
     key
 }
 
@@ -113,7 +106,7 @@ impl TryFrom<url::Url> for CrawlUrl {
         if url.len() > MAX_URL_BYTES {
             return Err(BadUrl::TooLong(url.len()));
         }
-        let key = url_key(KeyKind::Url, &host, dedup::dedup_text(&url).as_bytes());
+        let key = url_key(KeyKind::Url, dedup::dedup_text(&url).as_bytes());
         Ok(Self { url, host, key })
     }
 }

@@ -594,9 +594,8 @@ impl Store {
                 "UPDATE url SET outcome = ?2, attempts = attempts + ?3 WHERE url_id = ?1 AND outcome IS NULL \
                  RETURNING host_id",
             )?
-            .query_row(params![url_id, outcome as i64, attempts], |row| row.get::<_, Option<HostId>>(0))
-            .optional()?
-            .map(|host_id| host_id.unwrap_or_default());
+            .query_row(params![url_id, outcome as i64, attempts], |row| row.get(0))
+            .optional()?;
         if host_id.is_some() {
             self.change.pending -= 1;
             self.change.outcomes[outcome as usize] += 1;

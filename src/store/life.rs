@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::StoreError;
+use super::read::find_url;
 use crate::record::{CrawlUrl, KeyKind, url_key};
 use crate::robots::{self, Robots};
 
@@ -191,27 +192,28 @@ pub fn life(db: &Connection, text: &str) -> Result<Option<Life>, StoreError> {
     // One snapshot, so that its parts agree with each other.
     let db = db.unchecked_transaction()?;
     let parsed = CrawlUrl::parse(text).ok();
-    let key = parsed.as_ref().map_or_else(|| url_key(KeyKind::Rejected, "", text.as_bytes()), |url| url.key);
-    let found = db
-        .query_row(
-            "SELECT u.url_id, u.url, h.name, coalesce(h.hold_until, 0), u.outcome, u.attempts, u.forgiven, u.due_at \
-             FROM url u LEFT JOIN host h USING(host_id) WHERE u.key = ?1",
-            [key],
-            |row| {
-                Ok(Found {
-                    url_id: row.get(0)?,
-                    url: row.get(1)?,
-                    host: row.get(2)?,
-                    held_until: row.get(3)?,
-                    outcome: row.get(4)?,
-                    attempts: row.get(5)?,
-                    forgiven: row.get(6)?,
-                    due_at: row.get(7)?,
-                })
-            },
-        )
-        .optional()?;
-    let Some(found) = found else { return Ok(None) };
+    let (host, key) = match &parsed {
+        Some(url) => (url.host.as_str(), url.key),
+        None => ("", url_key(KeyKind::Rejected, text.as_bytes())),
+    };
+    let Some(url_id) = find_url(&db, host, &key)? else { return Ok(None) };
+    let found = db.query_row(
+        "SELECT u.url, h.name, coalesce(h.hold_until, 0), u.outcome, u.attempts, u.forgiven, u.due_at \
+             FROM url u LEFT JOIN host h USING(host_id) WHERE u.url_id = ?1",
+        [url_id],
+        |row| {
+            Ok(Found {
+                url_id,
+                url: row.get(0)?,
+                host: row.get(1)?,
+                held_until: row.get(2)?,
+                outcome: row.get(3)?,
+                attempts: row.get(4)?,
+                forgiven: row.get(5)?,
+                due_at: row.get(6)?,
+            })
+        },
+    )?;
     let ending = if found.outcome.is_some() { ending(&db, found.url_id)? } else { None };
     let config = config(&db, ending.as_ref().map(|ending| ending.run_id))?;
     let requests = requests(&db, &found)?;

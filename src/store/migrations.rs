@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, collections};
+use crate::record::KeyKind;
 use crate::record::dedup::dedup_text;
-use crate::record::{CrawlUrl, KeyKind, UrlKey, url_key};
 
 /// From one version to the next: statements, and what statements cannot do.
 struct Step {
@@ -22,11 +22,10 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("3.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("4.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("5.sql"), then: |_| Ok(()) },
-    Step { sql: "", then: group_keys_by_host },
+    // Keys became longer, and 7 makes them anew.
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: include_str!("7.sql"), then: |_| Ok(()) },
 ];
-
-/// URLs whose keys are made anew at a time.
-const ROWS: i64 = 10_000;
 
 /// The version that brought collections.
 const FIRST_WITH_COLLECTIONS: usize = 3;
@@ -58,7 +57,7 @@ fn normalise_keys(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
         let (url_id, url): (i64, String) = (row.get(0)?, row.get(1)?);
         if let Cow::Owned(text) = dedup_text(&url) {
-            keys.push((url_id, hash_key(KeyKind::Url, text.as_bytes())));
+            keys.push((url_id, hash_key(text.as_bytes())));
         }
     }
     for (url_id, key) in keys {
@@ -67,48 +66,14 @@ fn normalise_keys(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The key of a URL up to version 5.
-fn hash_key(kind: KeyKind, text: &[u8]) -> UrlKey {
+/// The key of a URL up to version 5, which begins with that of today.
+fn hash_key(text: &[u8]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&[kind as u8]);
+    hasher.update(&[KeyKind::Url as u8]);
     hasher.update(text);
-    let mut key = UrlKey::default();
+    let mut key = [0; 16];
     key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     key
-}
-
-/// Since version 6 keys begin with their host's. URLs that had lost their key to another one ([`normalise_keys`]) do not
-/// get it back.
-fn group_keys_by_host(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut select = transaction
-        .prepare("SELECT url_id, key, url, host_id IS NULL FROM url WHERE url_id > ?1 ORDER BY url_id LIMIT ?2")?;
-    let mut update = transaction.prepare("UPDATE url SET key = ?2 WHERE url_id = ?1")?;
-    let mut after = 0;
-    loop {
-        let mut rows = select.query([after, ROWS])?;
-        let mut keys: Vec<(i64, UrlKey)> = Vec::new();
-        let before = after;
-        while let Some(row) = rows.next()? {
-            after = row.get(0)?;
-            let (url, is_rejected) = (row.get_ref(2)?.as_str()?, row.get(3)?);
-            let (old, new) = if is_rejected {
-                let text = url.as_bytes();
-                (hash_key(KeyKind::Rejected, text), Some(url_key(KeyKind::Rejected, "", text)))
-            } else {
-                let text = dedup_text(url);
-                (hash_key(KeyKind::Url, text.as_bytes()), CrawlUrl::parse(url).ok().map(|url| url.key))
-            };
-            if row.get_ref(1)?.as_blob()? == old {
-                keys.extend(new.map(|new| (after, new)));
-            }
-        }
-        if after == before {
-            return Ok(());
-        }
-        for (url_id, key) in keys {
-            update.execute(params![url_id, key])?;
-        }
-    }
 }
 
 /// Brings `db` to [`VERSION`] in one transaction.

@@ -52,6 +52,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::protocol::HostId;
+
 /// Marks a SQLite file as a crawl store (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x5e1e_0001;
 
@@ -67,6 +69,9 @@ pub const WAL_BYTES: i64 = 64 << 20;
 
 /// Pages that are kept at hand, in KiB, unless a crawl says otherwise.
 const CACHE_KIB: i64 = 64 * 1024;
+
+/// The host of URLs that have none: texts that are no URL.
+const NO_HOST: HostId = 0;
 
 /// A reader or checkpoint waits this long for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

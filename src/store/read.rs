@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::StoreError;
 use super::diff::Changes;
 use super::drift::Drift;
-use crate::record::{CrawlUrl, Outcome};
+use super::{NO_HOST, StoreError};
+use crate::record::{CrawlUrl, Outcome, UrlId, UrlKey};
 
 /// Hosts named in a summary, of each kind.
 const HOSTS_NAMED: usize = 5;
@@ -182,6 +182,13 @@ pub enum CatError {
     Output(#[from] io::Error),
 }
 
+/// The URL of `host` (empty: a text that is no URL) with this key.
+pub(super) fn find_url(db: &Connection, host: &str, key: &UrlKey) -> Result<Option<UrlId>, StoreError> {
+    let sql = "SELECT url_id FROM url \
+               WHERE host_id = coalesce((SELECT host_id FROM host WHERE name = ?1), ?3) AND key = ?2";
+    Ok(db.query_row(sql, params![host, key, NO_HOST], |row| row.get(0)).optional()?)
+}
+
 /// Writes the body stored for `raw_url` to `out`, byte for byte as it was received and decompressed.
 ///
 /// # Errors
@@ -189,12 +196,13 @@ pub enum CatError {
 pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), CatError> {
     let unknown = || CatError::Unknown(raw_url.to_owned());
     let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
+    let url_id = find_url(db, &url.host, &url.key)?.ok_or_else(unknown)?;
     type Row = (Option<i64>, Option<String>, Option<u64>, Option<Vec<u8>>, Option<Vec<u8>>);
     let row: Row = db
         .query_row(
             "SELECT p.outcome, p.error_message, b.bytes, b.hash, b.zstd FROM url u \
-             LEFT JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) WHERE u.key = ?1",
-            params![url.key],
+             LEFT JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) WHERE u.url_id = ?1",
+            [url_id],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
         )
         .optional()
@@ -205,10 +213,9 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
     let earlier = match row {
         (Some(_), _, None, ..) => db
             .query_row(
-                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM url u JOIN past_page h USING(url_id) \
-                 JOIN body b USING(body_id) WHERE u.key = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL \
-                 ORDER BY h.fetched_at DESC LIMIT 1",
-                params![url.key],
+                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h JOIN body b USING(body_id) \
+                 WHERE h.url_id = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL ORDER BY h.fetched_at DESC LIMIT 1",
+                [url_id],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
             )
             .optional()
@@ -240,8 +247,9 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
 pub fn answer_of(db: &Connection, raw_url: &str) -> Result<(String, Option<String>), CatError> {
     let unknown = || CatError::Unknown(raw_url.to_owned());
     let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
+    let url_id = find_url(db, &url.host, &url.key)?.ok_or_else(unknown)?;
     let sql =
-        "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u JOIN page p USING(url_id) WHERE u.key = ?1";
-    let row = db.query_row(sql, params![url.key], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+        "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u JOIN page p USING(url_id) WHERE u.url_id = ?1";
+    let row = db.query_row(sql, [url_id], |row| Ok((row.get(0)?, row.get(1)?))).optional();
     row.map_err(StoreError::from)?.ok_or_else(unknown)
 }

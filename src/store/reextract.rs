@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::items::Origin;
 use super::retry::{self, ConditionError};
-use super::{StoreError, collections};
+use super::{NO_HOST, StoreError, collections};
 use crate::protocol::reextract::{Changes, Example, PageJob, Report};
 use crate::record::items::{Collection, PageItems};
 use crate::record::{Outcome, UrlId};
@@ -322,7 +322,7 @@ fn pages(is_partial: bool) -> String {
     let wanted = if is_partial { "AND p.url_id IN temp.wanted" } else { "" };
     format!(
         "FROM page p JOIN url u ON u.url_id = p.url_id JOIN body b ON b.body_id = p.body_id \
-         WHERE p.url_id > ?1 AND p.outcome = {} AND u.host_id IS NOT NULL {wanted}",
+         WHERE p.url_id > ?1 AND p.outcome = {} AND u.host_id <> {NO_HOST} {wanted}",
         Outcome::Ok as i64
     )
 }

@@ -6,8 +6,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::StoreError;
 use super::insert::KEEP_PAST;
+use super::{NO_HOST, StoreError};
 use crate::record::Outcome;
 
 /// Why a condition is none.
@@ -93,7 +93,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
                     iif(p.not_modified, 0, coalesce(b.bytes, 0)), \
                     p.run_id IN (SELECT run_id FROM run WHERE ended_by = 'completed' OR run_id < (SELECT max(run_id) FROM run)) \
              FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
-             WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id IS NOT NULL AND u.{}",
+             WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id <> {NO_HOST} AND u.{}",
             is_named(condition)
         ),
         [Outcome::Rejected as i64],

@@ -85,7 +85,7 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
             }
         }
         Err(error) => {
-            let key = url_key(KeyKind::Rejected, "", raw_url.as_bytes());
+            let key = url_key(KeyKind::Rejected, raw_url.as_bytes());
             let url = ImportUrl::Rejected { key, reason: error.to_string() };
             ImportEntry {
                 line,
@@ -639,38 +639,51 @@ fn a_store_whose_making_was_cut_short_is_made_again() {
 
 #[test]
 fn a_store_of_an_earlier_version_knows_its_urls() {
-    // Key of version 5: of kind and text, whatever the host.
-    let key = |kind: &str, text: &str| {
-        let hash = blake3::hash(format!("{kind}{text}").as_bytes()).to_hex();
-        format!("x'{}'", &hash[..32])
+    // Up to version 5 a hash of kind and text; in 6 four bytes of the host's before it.
+    let plain =
+        |_: &str, kind: &str, text: &str| blake3::hash(format!("{kind}{text}").as_bytes()).to_hex()[..32].to_owned();
+    let grouped = |host: &str, kind: &str, text: &str| {
+        format!("{}{}", &blake3::hash(host.as_bytes()).to_hex()[..8], &plain(host, kind, text)[..24])
     };
+    let steps = [include_str!("3.sql"), include_str!("4.sql"), include_str!("5.sql")].concat();
+    knows_its_urls(2, "", &plain);
+    knows_its_urls(5, &steps, &plain);
+    knows_its_urls(6, &steps, &grouped);
+}
+
+fn knows_its_urls(version: u32, steps: &str, key: &dyn Fn(&str, &str, &str) -> String) {
     let place = Place::new();
     let db = Connection::open(&place.path).expect("a file");
     db.execute_batch(concat!(include_str!("schema.sql"), include_str!("2.sql"))).expect("version 2");
+    db.execute_batch(steps).expect("the version");
     db.execute_batch(&format!(
         "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES (1, 1, 'completed', 1, 2, '', '{{}}');
          INSERT INTO host(host_id, name) VALUES (1, 'a.example');
          INSERT INTO url(url_id, key, url, host_id, outcome) VALUES
-           (1, {}, 'https://a.example/~x', 1, NULL), (2, {}, 'not a URL', NULL, 3), (3, {}, 'https://a.example/%7Ey', 1, NULL),
-           (4, {}, 'https://a.example/%7Ex', 1, NULL);
+           (1, x'{}', 'https://a.example/~x', 1, NULL), (2, x'{}', 'not a URL', NULL, 3), (3, x'{}', 'https://a.example/%7Ey', 1, NULL),
+           (4, x'{}', 'https://a.example/%7Ex', 1, NULL), (9, zeroblob(16), 'gone', NULL, 3);
+         DELETE FROM url WHERE url_id = 9;
          INSERT INTO page(url_id, run_id, error, fetched_at) VALUES (2, 1, 'rejected', 5);
-         PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = 2;",
-        key("u", "https://a.example/~x"),
-        key("r", "not a URL"),
-        key("u", "https://a.example/~y"),
+         CREATE VIEW mine AS SELECT url_id, url FROM url WHERE outcome IS NULL;
+         PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = {version};",
+        key("a.example", "u", "https://a.example/~x"),
+        key("", "r", "not a URL"),
+        key("a.example", "u", "https://a.example/~y"),
         // Has become one with the first, and had lost its key to it.
-        key("u", "https://a.example/%7Ex"),
+        key("b.example", "u", "https://a.example/%7Ex"),
     ))
     .expect("rows");
     drop(db);
     let mut store = place.open();
     let urls = ["https://a.example/%7ex", "not a URL", "https://a.example/~y", "https://a.example/new"];
     let lines: Vec<_> = (1..).zip(urls).map(|(number, url)| line(number, url)).collect();
-    assert_eq!(import(&mut store, &lines).new, 1);
+    assert_eq!(import(&mut store, &lines).new, 1, "version {version}");
     drop(store);
     assert_eq!(place.rows("SELECT line, url_id FROM input WHERE line < 4 ORDER BY line"), ["1|1", "2|2", "3|3"]);
-    let prefixes = place.rows("SELECT count(DISTINCT substr(key, 1, 4)) FROM url WHERE url_id NOT IN (2, 4)");
-    assert_eq!(prefixes, ["1"], "those of a host are together");
+    assert_eq!(place.rows("SELECT DISTINCT typeof(key), length(key) FROM url"), ["blob|12"]);
+    assert_eq!(place.rows("SELECT url_id FROM url WHERE host_id = 0"), ["2"]);
+    assert_eq!(place.rows("SELECT max(url_id) > 9 FROM url"), ["1"], "9 was given before");
+    assert_eq!(place.rows("SELECT url FROM mine WHERE url_id < 3"), ["https://a.example/~x"], "a view of the user's");
 }
 
 #[test]

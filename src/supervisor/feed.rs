@@ -176,7 +176,7 @@ impl Feed {
                 (raw_url, ImportUrl::Accepted { url: url.url, host, key: url.key })
             }
             Err(reason) => {
-                let key = url_key(KeyKind::Rejected, "", entry.raw_url.as_bytes());
+                let key = url_key(KeyKind::Rejected, entry.raw_url.as_bytes());
                 (Some(entry.raw_url), ImportUrl::Rejected { key, reason })
             }
         };

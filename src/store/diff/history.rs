@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows};
 use super::Result;
 use crate::record::{CrawlUrl, Outcome};
 use crate::store::StoreError;
+use crate::store::read::find_url;
 
 /// A fetch of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +198,6 @@ impl<'db> Histories<'db> {
 /// [`StoreError`]
 pub fn history(db: &Connection, text: &str) -> Result<Option<History>> {
     let Ok(url) = CrawlUrl::parse(text) else { return Ok(None) };
-    let url_id = db.query_row("SELECT url_id FROM url WHERE key = ?1", [url.key], |row| row.get(0)).optional()?;
+    let url_id = find_url(db, &url.host, &url.key)?;
     url_id.map(|url_id| Ok(Histories::new(db)?.of(url_id)?.clone())).transpose()
 }

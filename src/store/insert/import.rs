@@ -6,6 +6,7 @@ use super::{CACHED_HOSTS, Result, Store};
 use crate::config::Only;
 use crate::protocol::{ImportEntry, ImportUrl, Imported};
 use crate::record::{ErrorClass, Outcome, UrlId};
+use crate::store::NO_HOST;
 
 impl Store {
     /// Looks up the hosts of lines that are about to be imported, list by list, in the order of the index of hosts: line
@@ -53,16 +54,16 @@ impl Store {
             let (key, url, host_id, outcome) = match &entry.url {
                 ImportUrl::Accepted { url, key, .. } => {
                     let host = entry.url.host().unwrap_or_default();
-                    (key, url.as_str(), Some(self.host_id(host, true)?), None)
+                    (key, url.as_str(), self.host_id(host, true)?, None)
                 }
                 ImportUrl::Rejected { key, .. } => {
-                    (key, entry.raw_url.as_deref().unwrap_or_default(), None, Some(Outcome::Rejected))
+                    (key, entry.raw_url.as_deref().unwrap_or_default(), NO_HOST, Some(Outcome::Rejected))
                 }
             };
             let new =
                 self.statement(
                     "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(key) DO NOTHING",
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(host_id, key) DO NOTHING",
                 )?
                 .execute(params![
                     key,
@@ -77,8 +78,8 @@ impl Store {
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
             } else {
-                self.statement("SELECT url_id, url FROM url WHERE key = ?1")?
-                    .query_row([key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
+                self.statement("SELECT url_id, url FROM url WHERE host_id = ?1 AND key = ?2")?
+                    .query_row(params![host_id, key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
             };
             if !new && entry.archived_at.is_some() {
                 self.statement(
