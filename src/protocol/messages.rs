@@ -315,7 +315,7 @@ pub struct Candidate {
     /// By what an earlier answer can be asked for again.
     pub validators: Option<Box<Validators>>,
     /// Its answer, if an archive has it.
-    pub archived: Option<Archived>,
+    pub archived: Option<Box<Archived>>,
 }
 
 /// What an answer said by which it can be asked for again (RFC 9110 section 8.8), as sent.
@@ -515,7 +515,7 @@ pub struct Job {
     /// On the way to the robots.txt of [`Self::url`]'s origin, or back with it.
     pub errand: Option<Box<Errand>>,
     /// Its answer is read from here and asked of nobody.
-    pub archived: Option<Archived>,
+    pub archived: Option<Box<Archived>>,
 }
 
 impl Job {

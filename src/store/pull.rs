@@ -99,7 +99,7 @@ impl Store {
                     forgiven: row.get(3)?,
                     due_at: row.get(4)?,
                     archived: match (row.get(5)?, row.get::<_, Option<String>>(6)?) {
-                        (Some(at), Some(file)) => Some(Archived { file, at, payload_at: row.get(9)? }),
+                        (Some(at), Some(file)) => Some(Box::new(Archived { file, at, payload_at: row.get(9)? })),
                         _ => None,
                     },
                 })

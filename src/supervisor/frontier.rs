@@ -388,6 +388,10 @@ impl Frontier {
             }
             let hold_ms = candidates.hold_until.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
             self.hold(at, now + hold_ms, now);
+            if let Some(host) = self.hosts[at].as_mut() {
+                // There are thousands of such queues: room to spare would be most of the memory here.
+                host.queue.reserve_exact(candidates.urls.len());
+            }
             for candidate in candidates.urls {
                 if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
                     continue;

@@ -1,6 +1,6 @@
 //! Every fetch of a URL that ended it, and what follows from it for a run.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows};
+use rusqlite::{CachedStatement, Connection, Row, Rows};
 
 use super::Result;
 use crate::record::{CrawlUrl, Outcome};

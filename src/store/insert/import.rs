@@ -2,11 +2,19 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{CACHED_HOSTS, Result, Store};
+use super::{CACHED_HOSTS, Change, Result, Store};
 use crate::config::Only;
-use crate::protocol::{ImportEntry, ImportUrl, Imported};
+use crate::protocol::{HostId, ImportEntry, ImportUrl, Imported};
 use crate::record::{ErrorClass, Outcome, UrlId};
 use crate::store::NO_HOST;
+
+/// What is known of a line before it is taken.
+enum Place {
+    /// It was read before, just as it is now, and names this URL.
+    Known(UrlId),
+    /// It names a URL of this host.
+    Host(HostId),
+}
 
 impl Store {
     /// Looks up the hosts of lines that are about to be imported, list by list, in the order of the index of hosts: line
@@ -42,39 +50,51 @@ impl Store {
     pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
+        let mut places = Vec::with_capacity(entries.len());
         for entry in entries {
             // Of an archive that has changed every place has to be learned anew.
-            if self.reread[file]
-                && entry.archived_at.is_none()
-                && let Some(url_id) = self.unchanged(file_id, entry)?
-            {
-                report.again += u64::from(self.fetch_again(url_id)?);
-                continue;
-            }
-            let (key, url, host_id, outcome) = match &entry.url {
-                ImportUrl::Accepted { url, key, .. } => {
-                    let host = entry.url.host().unwrap_or_default();
-                    (key, url.as_str(), self.host_id(host, true)?, None)
+            let known =
+                if self.reread[file] && entry.archived_at.is_none() { self.unchanged(file_id, entry)? } else { None };
+            places.push(match (known, entry.url.host()) {
+                (Some(url_id), _) => Place::Known(url_id),
+                (None, Some(host)) => Place::Host(self.host_id(host, true)?),
+                (None, None) => Place::Host(NO_HOST),
+            });
+        }
+        // Looked up once: for millions of lines that is worth a tenth of their time.
+        let mut insert_url = self.db.prepare_cached(
+            "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(host_id, key) DO NOTHING",
+        )?;
+        let mut insert_line = self.db.prepare_cached(
+            "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO NOTHING",
+        )?;
+        for (entry, place) in entries.iter().zip(places) {
+            let host_id = match place {
+                Place::Known(url_id) => {
+                    let ended = self.fetch_again(url_id)?;
+                    report.again += self.change.fetch_again(ended);
+                    continue;
                 }
+                Place::Host(host_id) => host_id,
+            };
+            let (key, url, outcome) = match &entry.url {
+                ImportUrl::Accepted { url, key, .. } => (key, url.as_str(), None),
                 ImportUrl::Rejected { key, .. } => {
-                    (key, entry.raw_url.as_deref().unwrap_or_default(), NO_HOST, Some(Outcome::Rejected))
+                    (key, entry.raw_url.as_deref().unwrap_or_default(), Some(Outcome::Rejected))
                 }
             };
-            let new =
-                self.statement(
-                    "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(host_id, key) DO NOTHING",
-                )?
-                .execute(params![
-                    key,
-                    url,
-                    host_id,
-                    outcome.map(|o| o as i64),
-                    file_id,
-                    entry.line,
-                    entry.archived_at,
-                    entry.payload_at
-                ])? == 1;
+            let new = insert_url.execute(params![
+                key,
+                url,
+                host_id,
+                outcome.map(|o| o as i64),
+                file_id,
+                entry.line,
+                entry.archived_at,
+                entry.payload_at
+            ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
             } else {
@@ -92,7 +112,12 @@ impl Store {
             // The same URL may be spelled differently; the line keeps its own spelling.
             let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
             let raw_url = entry.raw_url.as_deref().or(spelled);
-            let known_line = self.input(file_id, entry, raw_url, url_id, file)?;
+            let known_line = insert_line.execute(params![file_id, entry.line, raw_url, entry.columns, url_id])? == 0;
+            if known_line && self.change_line(file_id, entry, raw_url, url_id)? && !self.relisted[file] {
+                // Written down: the end of the list may be reached by another writer.
+                self.statement("UPDATE file SET relisted = 1 WHERE file_id = ?1")?.execute([file_id])?;
+                self.relisted[file] = true;
+            }
             report.duplicates += u64::from(!new && !known_line);
             if new {
                 self.change.urls += 1;
@@ -114,19 +139,20 @@ impl Store {
                 )?
                 .execute(params![url_id, self.run_id])?;
                 if entry.archived_at.is_none() {
-                    report.again += u64::from(self.fetch_again(url_id)?);
+                    let ended = self.fetch_again(url_id)?;
+                    report.again += self.change.fetch_again(ended);
                 }
             }
         }
         Ok(report)
     }
 
-    /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again. Its page
-    /// stays what it is until the new one comes.
-    fn fetch_again(&mut self, url_id: UrlId) -> Result<bool> {
+    /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again; the answer
+    /// says how it had ended. Its page stays what it is until the new one comes.
+    fn fetch_again(&self, url_id: UrlId) -> Result<Option<usize>> {
         let of_kind = match self.again.only {
-            _ if !self.has_past => return Ok(false),
-            Only::New => return Ok(false),
+            _ if !self.has_past => return Ok(None),
+            Only::New => return Ok(None),
             Only::All => "TRUE",
             Only::Failed => "p.outcome NOT IN (0, 6)",
             Only::Changed => {
@@ -153,13 +179,7 @@ impl Store {
                 |row| row.get::<_, usize>(0),
             )
             .optional()?;
-        if let Some(outcome) = outcome {
-            self.change.pending += 1;
-            if let Some(total) = self.change.totals.get_mut(outcome) {
-                *total -= 1;
-            }
-        }
-        Ok(outcome.is_some())
+        Ok(outcome)
     }
 
     /// The URL of a line that was read before, just as it is now: most lines of a list that is read again are.
@@ -175,26 +195,9 @@ impl Store {
         Ok(found)
     }
 
-    /// Records that a line names `url_id`; says whether the line was there already.
-    fn input(
-        &mut self,
-        file_id: i64,
-        entry: &ImportEntry,
-        raw_url: Option<&str>,
-        url_id: UrlId,
-        file: usize,
-    ) -> Result<bool> {
-        let row = params![file_id, entry.line, raw_url, entry.columns, url_id];
-        let inserted = self
-            .statement(
-                "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(row)?;
-        if inserted == 1 {
-            return Ok(false);
-        }
-        // Read before: either the same line again, or the file has changed since.
+    /// Puts right a line that was read before; says whether it named another URL then.
+    fn change_line(&self, file_id: i64, entry: &ImportEntry, raw_url: Option<&str>, url_id: UrlId) -> Result<bool> {
+        // Either the same line again, or the file has changed since.
         let earlier: UrlId = self
             .statement("SELECT url_id FROM input WHERE file_id = ?1 AND line = ?2")?
             .query_row(params![file_id, entry.line], |row| row.get(0))?;
@@ -202,16 +205,11 @@ impl Store {
             "UPDATE input SET raw_url = ?3, columns = ?4, url_id = ?5 WHERE file_id = ?1 AND line = ?2 \
              AND (url_id, raw_url, columns) IS NOT (?5, ?3, ?4)",
         )?
-        .execute(row)?;
-        if earlier != url_id && !self.relisted[file] {
-            // Written down: the end of the list may be reached by another writer.
-            self.statement("UPDATE file SET relisted = 1 WHERE file_id = ?1")?.execute([file_id])?;
-            self.relisted[file] = true;
-        }
-        Ok(true)
+        .execute(params![file_id, entry.line, raw_url, entry.columns, url_id])?;
+        Ok(earlier != url_id)
     }
 
-    fn rejected_page(&mut self, url_id: UrlId, reason: &str) -> Result<()> {
+    fn rejected_page(&self, url_id: UrlId, reason: &str) -> Result<()> {
         let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
         self.statement(
             "INSERT INTO page(url_id, run_id, error, error_message, fetched_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, 3) \
@@ -272,5 +270,17 @@ impl Store {
         )?;
         self.relisted[file] = false;
         Ok(())
+    }
+}
+
+impl Change {
+    /// Counts a URL that is pending again, having ended so before; how many these are.
+    fn fetch_again(&mut self, ended: Option<usize>) -> u64 {
+        let Some(outcome) = ended else { return 0 };
+        self.pending += 1;
+        if let Some(total) = self.totals.get_mut(outcome) {
+            *total -= 1;
+        }
+        1
     }
 }
