@@ -59,7 +59,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 39] = [
+pub const RESERVED_NAMES: [&str; 40] = [
     "attempts",
     "body",
     "collection",
@@ -99,6 +99,7 @@ pub const RESERVED_NAMES: [&str; 39] = [
     "tables",
     "total",
     "url",
+    "url_key",
 ];
 
 /// A page that rules are applied to.
