@@ -33,7 +33,7 @@ use rusqlite::Connection;
 
 use crate::cli::Command;
 use crate::process::lock::StoreLock;
-use crate::process::say::{Level, say};
+
 use crate::store::{StoreError, open_for_reading, open_for_writing};
 
 /// Exit code: complete, but no URL ended ok, or too few (`--fail-threshold`).
@@ -85,11 +85,7 @@ pub fn run(command: Command) -> Result<i32> {
 /// date first, if nobody is at work on it.
 fn open_store(path: &Path) -> Result<Connection> {
     let opened = match open_for_reading(path) {
-        Err(StoreError::Older { .. }) if update_store(path).is_ok() => {
-            let news = format!("seine: {} is of an earlier version and was brought up to date", path.display());
-            say(Level::Info, &news);
-            open_for_reading(path)
-        }
+        Err(StoreError::Older { .. }) if update_store(path).is_ok() => open_for_reading(path),
         other => other,
     };
     opened.map_err(|error| match error {

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, collections};
+use crate::process::say::{Level, say};
 use crate::record::KeyKind;
 use crate::record::dedup::dedup_text;
 
@@ -89,7 +90,8 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     if found > 0 {
-        tracing::info!(path = %path.display(), found, now = VERSION, "bringing the store to the present version");
+        // A long list's takes its time, and nothing else would say what is going on.
+        say(Level::Info, &format!("seine: {} is of an earlier version and is brought up to date", path.display()));
     }
     let transaction = db.transaction()?;
     // Views of collections belong to the program too, and their names may have become its own.
