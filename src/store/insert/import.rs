@@ -101,14 +101,6 @@ impl Store {
                 self.statement("SELECT url_id, url FROM url WHERE host_id = ?1 AND key = ?2")?
                     .query_row(params![host_id, key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
             };
-            if !new && entry.archived_at.is_some() {
-                self.statement(
-                    "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
-                       AND line = ?4 AND (archived_at IS NOT ?2 OR payload_at IS NOT ?5) \
-                       AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
-                )?
-                .execute(params![url_id, entry.archived_at, file_id, entry.line, entry.payload_at])?;
-            }
             // The same URL may be spelled differently; the line keeps its own spelling.
             let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
             let raw_url = entry.raw_url.as_deref().or(spelled);
@@ -131,20 +123,39 @@ impl Store {
                     self.change.pending += 1;
                 }
             } else {
-                // What the run itself has found listed no more was on its way from one list to another.
-                self.statement(
-                    "UPDATE url SET unlisted_by = iif(unlisted_by = ?2, NULL, unlisted_by), \
-                                    relisted_by = iif(unlisted_by = ?2, NULL, ?2) \
-                     WHERE url_id = ?1 AND unlisted_by IS NOT NULL AND relisted_by IS NULL",
-                )?
-                .execute(params![url_id, self.run_id])?;
-                if entry.archived_at.is_none() {
+                self.list_again(url_id)?;
+                if entry.archived_at.is_some() {
+                    self.move_in_archive(file_id, entry, url_id)?;
+                } else {
                     let ended = self.fetch_again(url_id)?;
                     report.again += self.change.fetch_again(ended);
                 }
             }
         }
         Ok(report)
+    }
+
+    /// Notes that a list names a URL again, if one did no more.
+    fn list_again(&self, url_id: UrlId) -> Result<()> {
+        // What the run itself has found listed no more was on its way from one list to another.
+        self.statement(
+            "UPDATE url SET unlisted_by = iif(unlisted_by = ?2, NULL, unlisted_by), \
+                            relisted_by = iif(unlisted_by = ?2, NULL, ?2) \
+             WHERE url_id = ?1 AND unlisted_by IS NOT NULL AND relisted_by IS NULL",
+        )?
+        .execute(params![url_id, self.run_id])?;
+        Ok(())
+    }
+
+    /// Where the answer of a pending URL is now, in an archive that has changed.
+    fn move_in_archive(&self, file_id: i64, entry: &ImportEntry, url_id: UrlId) -> Result<()> {
+        self.statement(
+            "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
+               AND line = ?4 AND (archived_at IS NOT ?2 OR payload_at IS NOT ?5) \
+               AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
+        )?
+        .execute(params![url_id, entry.archived_at, file_id, entry.line, entry.payload_at])?;
+        Ok(())
     }
 
     /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again; the answer
