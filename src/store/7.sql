@@ -35,6 +35,7 @@ UPDATE sqlite_sequence SET name = 'url_7' WHERE name = 'url';
 DROP TABLE url;
 ALTER TABLE url_7 RENAME TO url;
 CREATE UNIQUE INDEX url_key ON url(host_id, key);
-CREATE INDEX frontier ON url(host_id, url_id) WHERE outcome IS NULL;
+-- By host and id: an index ends with the id of its row.
+CREATE INDEX frontier ON url(host_id) WHERE outcome IS NULL;
 
 PRAGMA legacy_alter_table = OFF;
