@@ -28,7 +28,7 @@ use crate::store::insert::{Again, ListFile, Session, epoch_ms};
 use crate::store::read::{self, Summary};
 use crate::store::revisit::Revisit;
 use crate::store::versions::Keep;
-use crate::store::{StoreError, open_at_rest};
+use crate::store::{StoreError, open_at_rest, open_for_reading, open_for_writing};
 use crate::supervisor::events::Tally;
 use crate::supervisor::progress::{Progress, printable};
 use crate::supervisor::{self, Report};
@@ -180,6 +180,12 @@ pub fn crawl_locked(
     if let Some(problem) = supervisor::little_room(&lock, settings.min_free_disk) {
         let tally = Tally { fatal: Some(format!("{problem}; nothing was fetched")), ..Tally::default() };
         return Ok(without_trace(Report::of_none(EndedBy::MinFreeDisk, tally, lock)));
+    }
+    if let Err(StoreError::Older { .. }) = open_for_reading(&settings.db) {
+        // Here, and not by the writer, who is expected to be heard of before long. Closed again at once: no connection may
+        // live through the forks to come.
+        progress.note(&super::being_updated(&settings.db));
+        drop(open_for_writing(&settings.db)?);
     }
     title::set(title::Role::Supervisor);
     let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };

@@ -33,7 +33,7 @@ use rusqlite::Connection;
 
 use crate::cli::Command;
 use crate::process::lock::StoreLock;
-
+use crate::process::say::{Level, say};
 use crate::store::{StoreError, open_for_reading, open_for_writing};
 
 /// Exit code: complete, but no URL ended ok, or too few (`--fail-threshold`).
@@ -85,7 +85,14 @@ pub fn run(command: Command) -> Result<i32> {
 /// date first, if nobody is at work on it.
 fn open_store(path: &Path) -> Result<Connection> {
     let opened = match open_for_reading(path) {
-        Err(StoreError::Older { .. }) if update_store(path).is_ok() => open_for_reading(path),
+        // Of a store that somebody is at work on the version is that one's business.
+        Err(older @ StoreError::Older { .. }) => match StoreLock::acquire(path) {
+            Ok(_lock) => {
+                say(Level::Info, &being_updated(path));
+                open_for_writing(path).map(drop).and_then(|()| open_for_reading(path))
+            }
+            Err(_) => Err(older),
+        },
         other => other,
     };
     opened.map_err(|error| match error {
@@ -94,10 +101,9 @@ fn open_store(path: &Path) -> Result<Connection> {
     })
 }
 
-fn update_store(path: &Path) -> Result<()> {
-    let _lock = StoreLock::acquire(path)?;
-    drop(open_for_writing(path)?);
-    Ok(())
+/// What is said before a long store keeps everybody waiting.
+fn being_updated(path: &Path) -> String {
+    format!("seine: {} is of an earlier version and is being brought up to date", path.display())
 }
 
 /// Tells people, on standard error. Whether anybody reads along makes no difference.

@@ -23,11 +23,11 @@ CREATE TABLE url_7(
   unlisted_by  INTEGER,                      -- the last run whose lists named it no more
   relisted_by  INTEGER                       -- the run after that whose lists named it again
 );
+-- Keys were hashes of 16 bytes, in version 6 four of the host's hash and twelve of these.
 INSERT INTO url_7(url_id, key, url, host_id, outcome, attempts, due_at, depth, file_id, line, forgiven, archived_at,
                   payload_at, unlisted_by, relisted_by)
--- Keys were hashes of 16 bytes, in version 6 four of the host's hash and twelve of these.
-SELECT url_id, substr(key, iif((SELECT user_version FROM pragma_user_version) = 6, 5, 1), 12), url, coalesce(host_id, 0), outcome, attempts, due_at, depth, file_id, line, forgiven,
-       archived_at, payload_at, unlisted_by, relisted_by
+SELECT url_id, substr(key, iif((SELECT user_version FROM pragma_user_version) = 6, 5, 1), 12), url, coalesce(host_id, 0),
+       outcome, attempts, due_at, depth, file_id, line, forgiven, archived_at, payload_at, unlisted_by, relisted_by
 FROM url ORDER BY url_id;
 -- Ids that were given and deleted since stay given.
 DELETE FROM sqlite_sequence WHERE name = 'url_7';

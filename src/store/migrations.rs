@@ -6,7 +6,6 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, collections};
-use crate::process::say::{Level, say};
 use crate::record::KeyKind;
 use crate::record::dedup::dedup_text;
 
@@ -23,7 +22,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("3.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("4.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("5.sql"), then: |_| Ok(()) },
-    // Keys became longer, and 7 makes them anew.
+    // It put four bytes of the host before each key, and 7 takes them away again: of no use to who takes both.
     Step { sql: "", then: |_| Ok(()) },
     Step { sql: include_str!("7.sql"), then: |_| Ok(()) },
 ];
@@ -90,8 +89,9 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     if found > 0 {
-        // A long list's takes its time, and nothing else would say what is going on.
-        say(Level::Info, &format!("seine: {} is of an earlier version and is brought up to date", path.display()));
+        tracing::info!(path = %path.display(), found, now = VERSION, "bringing the store to the present version");
+        // An index of a long list is sorted first, and that shall not be in memory however large it gets.
+        db.pragma_update(None, "temp_store", "file")?;
     }
     let transaction = db.transaction()?;
     // Views of collections belong to the program too, and their names may have become its own.
@@ -103,7 +103,9 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     }
     transaction.execute_batch(VIEWS)?;
     collections::lay_views(&transaction, &of_collections)?;
+    // Not before: a step may ask where the store comes from.
     transaction.pragma_update(None, "user_version", VERSION as i64)?;
     transaction.commit()?;
+    db.pragma_update(None, "temp_store", "memory")?;
     Ok(())
 }

@@ -9,11 +9,11 @@ use crate::record::{ErrorClass, Outcome, UrlId};
 use crate::store::NO_HOST;
 
 /// What is known of a line before it is taken.
-enum Place {
+enum Named {
     /// It was read before, just as it is now, and names this URL.
-    Known(UrlId),
-    /// It names a URL of this host.
-    Host(HostId),
+    Url(UrlId),
+    /// It names some URL of this host.
+    OfHost(HostId),
 }
 
 impl Store {
@@ -50,15 +50,15 @@ impl Store {
     pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
-        let mut places = Vec::with_capacity(entries.len());
+        let mut named = Vec::with_capacity(entries.len());
         for entry in entries {
             // Of an archive that has changed every place has to be learned anew.
             let known =
                 if self.reread[file] && entry.archived_at.is_none() { self.unchanged(file_id, entry)? } else { None };
-            places.push(match (known, entry.url.host()) {
-                (Some(url_id), _) => Place::Known(url_id),
-                (None, Some(host)) => Place::Host(self.host_id(host, true)?),
-                (None, None) => Place::Host(NO_HOST),
+            named.push(match (known, entry.url.host()) {
+                (Some(url_id), _) => Named::Url(url_id),
+                (None, Some(host)) => Named::OfHost(self.host_id(host, true)?),
+                (None, None) => Named::OfHost(NO_HOST),
             });
         }
         // Looked up once: for millions of lines that is worth a tenth of their time.
@@ -70,14 +70,14 @@ impl Store {
             "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT DO NOTHING",
         )?;
-        for (entry, place) in entries.iter().zip(places) {
-            let host_id = match place {
-                Place::Known(url_id) => {
+        for (entry, named) in entries.iter().zip(named) {
+            let host_id = match named {
+                Named::Url(url_id) => {
                     let ended = self.fetch_again(url_id)?;
-                    report.again += self.change.fetch_again(ended);
+                    report.again += self.change.count_again(ended);
                     continue;
                 }
-                Place::Host(host_id) => host_id,
+                Named::OfHost(host_id) => host_id,
             };
             let (key, url, outcome) = match &entry.url {
                 ImportUrl::Accepted { url, key, .. } => (key, url.as_str(), None),
@@ -128,7 +128,7 @@ impl Store {
                     self.move_in_archive(file_id, entry, url_id)?;
                 } else {
                     let ended = self.fetch_again(url_id)?;
-                    report.again += self.change.fetch_again(ended);
+                    report.again += self.change.count_again(ended);
                 }
             }
         }
@@ -286,7 +286,7 @@ impl Store {
 
 impl Change {
     /// Counts a URL that is pending again, having ended so before; how many these are.
-    fn fetch_again(&mut self, ended: Option<usize>) -> u64 {
+    fn count_again(&mut self, ended: Option<usize>) -> u64 {
         let Some(outcome) = ended else { return 0 };
         self.pending += 1;
         if let Some(total) = self.totals.get_mut(outcome) {
