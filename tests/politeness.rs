@@ -158,3 +158,20 @@ fn a_host_without_a_pace_is_asked_over_few_connections_and_told_which_request_is
     last.sort_unstable();
     assert_eq!(last, (0..HOSTS).collect::<Vec<_>>());
 }
+
+#[test]
+fn hosts_share_places_so_that_none_has_to_give_up_its_connections() {
+    const HOSTS: usize = 4;
+    const PLACES: u64 = 96;
+    let _alone = alone();
+    let site = Site::with_hosts(HOSTS, |request| Reply::page(&request.path).after(Duration::from_millis(30)));
+    let place = Place::new();
+    // They do not end together: the places of those that have are for the others.
+    let urls = (0..6000).map(|number| site.url_at(number % HOSTS, &format!("/{number}")));
+    place.list("urls.txt", urls.collect::<Vec<_>>());
+    let arguments = ["urls.txt", "--delay", "0", "--concurrency", "96", "--host-concurrency", "96", "--fetchers", "1"];
+    place.crawl(&arguments).run().expect(0);
+    assert_eq!(site.count(), 6000);
+    println!("{} connections", site.connections());
+    assert!(site.connections() <= 4 * PLACES, "{} connections", site.connections());
+}

@@ -36,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Long enough for the supervisor to hear of failures and to judge the host.
 const VERDICT: Duration = Duration::from_millis(250);
 
-/// Requests that follow one another on the same places, if the host's pace permits: its connection is at hand, while each
-/// host in turn would find its own closed or keep hundreds open.
+/// Requests that follow one another on the same places, if the host's pace permits and even where it has more than its
+/// share of them: its connection is at hand, while each host in turn would find its own closed or keep hundreds open.
 const IN_A_ROW: usize = 32;
 /// Other hosts do not wait longer for it.
 const ROW_TIME: Duration = Duration::from_secs(1);
@@ -53,6 +53,8 @@ struct Inner {
     visitor: Rc<Visitor>,
     speaker: Speaker,
     places: Arc<Semaphore>,
+    /// How many of them there are.
+    capacity: usize,
     /// For answers that come from an archive.
     archive_places: Arc<Semaphore>,
     settings: Rc<Settings>,
@@ -155,6 +157,7 @@ impl Hosts {
         Self(Rc::new(Inner {
             visitor,
             speaker,
+            capacity: places.available_permits(),
             places,
             archive_places: Arc::new(Semaphore::new(ARCHIVE_PLACES)),
             // No host is called so: what is left are the settings common to all.
@@ -330,6 +333,7 @@ impl Hosts {
     /// Starts the requests of one host, one by one; forgets the host once it has been idle for longer than its pace
     /// could matter.
     async fn serve(self, host: Rc<Host>) {
+        let mut starts = 0_usize;
         loop {
             self.read_archived(&host).await;
             let front = host.queue.borrow().front().map(|job| (job.url_id, self.need(&host, job)));
@@ -370,6 +374,13 @@ impl Hosts {
                     self.start(job, &host, Some(places), |visitor, job, context| async move {
                         visitor.visit(job, context).await
                     });
+                    // Places that come free together are for all hosts: one that took them all would need as many new
+                    // connections, and the others would close theirs.
+                    starts = starts.saturating_sub(1);
+                    if starts == 0 {
+                        tokio::task::yield_now().await;
+                        starts = self.share_of(self.0.places.available_permits());
+                    }
                 }
             }
         }
@@ -470,7 +481,12 @@ impl Hosts {
             let begun = Instant::now();
             hosts.visit(&host, job, is_request, work).await;
             let mut in_a_row = 1;
-            while is_request && in_a_row < IN_A_ROW && begun.elapsed() < ROW_TIME {
+            while is_request
+                && (in_a_row < IN_A_ROW && begun.elapsed() < ROW_TIME || hosts.has_no_more_than_its_share(&host))
+            {
+                // Its connection is put back by a task that was woken with this one. Before that has run the next request
+                // would find none, and have another one made.
+                tokio::task::yield_now().await;
                 let Some(next) = hosts.next_at_once(&host) else { break };
                 in_a_row += 1;
                 hosts.works_on(url_id, next.url_id);
@@ -517,6 +533,17 @@ impl Hosts {
         let errand = job.errand.is_some().then(|| Url::parse(&job.url).ok().map(|url| origin_of(&url))).flatten();
         let visit = work(Rc::clone(&self.0.visitor), job, context).await;
         self.ended(host, visit, errand.as_deref());
+    }
+
+    /// What one host may have of so many places, as long as the others want theirs.
+    fn share_of(&self, places: usize) -> usize {
+        places / self.0.hosts.borrow().len().max(1)
+    }
+
+    /// Whether a host has so few requests in flight that nobody waits for its places.
+    fn has_no_more_than_its_share(&self, host: &Host) -> bool {
+        let in_flight = host.capacity.get().saturating_sub(host.places.available_permits());
+        in_flight <= self.share_of(self.0.capacity)
     }
 
     /// The next job of a host, if its request may start now and on the places of one that has ended.

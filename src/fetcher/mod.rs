@@ -29,8 +29,8 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::runtime::LocalOptions;
 use tokio::sync::Semaphore;
-use tokio::task::LocalSet;
 
 use crate::config::Settings;
 use crate::extract::rules::Rules;
@@ -130,7 +130,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(RESOLVERS + READERS)
-        .build()
+        .build_local(LocalOptions::default())
     {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -138,8 +138,7 @@ pub fn run(start: Start, row: &'static Row) -> i32 {
             return 1;
         }
     };
-    let local = LocalSet::new();
-    let code = local.block_on(&runtime, fetch(start, row));
+    let code = runtime.block_on(fetch(start, row));
     // What is still in flight was given up on purpose.
     runtime.shutdown_background();
     code
