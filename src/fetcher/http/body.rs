@@ -30,6 +30,14 @@ const HELD: usize = 64 * 1024;
 /// Unread bytes that an HTTP/2 stream may pile up.
 pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 
+/// Bodies that are received and worked on at a time. When many answers come at once the rest waits where it costs
+/// nothing, in the system's buffers, and those that are read are done with while they are still in the processor's
+/// caches.
+pub(super) const TURNS: usize = 16;
+
+/// A body whose next bytes have to be waited for longer goes on without its turn: the network may take its time.
+const TURN_PATIENCE: Duration = Duration::from_millis(5);
+
 /// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
 const UNREAD_BYTES: u64 = 16 * 1024;
 const UNREAD_TIME: Duration = Duration::from_secs(1);
@@ -45,12 +53,13 @@ const PATIENCE: u32 = 10;
 /// How often its speed is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped,
-/// so drop it as soon as its bytes have been used.
+/// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped, others may
+/// keep one more from being read: so drop it as soon as its bytes have been used.
 #[derive(Default)]
 pub struct Body {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     permit: Option<OwnedSemaphorePermit>,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl fmt::Debug for Body {
@@ -60,6 +69,10 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
+    fn new(bytes: impl Into<Bytes>, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { bytes: bytes.into(), permit, turn: None }
+    }
+
     /// Whether this body holds one of the large-body permits.
     pub fn is_large(&self) -> bool {
         self.permit.is_some()
@@ -79,6 +92,7 @@ impl Deref for Body {
 pub(super) struct Budget {
     max_body: usize,
     large: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     /// Bytes per second.
     min_speed: u64,
 }
@@ -89,6 +103,7 @@ impl Budget {
         Self {
             max_body: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
             large: Arc::new(Semaphore::new(permits)),
+            turns: Arc::new(Semaphore::new(TURNS)),
             min_speed,
         }
     }
@@ -172,6 +187,7 @@ pub(super) struct Reader<'a, 'b> {
     /// Whether a body beyond the limit is cut there, or else no body at all.
     cut: bool,
     pace: Pace,
+    turn: Option<OwnedSemaphorePermit>,
     /// Content-Length.
     expected: Option<u64>,
     received: u64,
@@ -204,7 +220,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             Want::Robots { limit } => (limit, true),
         };
         let pace = Pace::new(0);
-        Self { response, deadline, budget, limit, cut, pace, expected, received: 0, grows: None }
+        Self { response, deadline, budget, limit, cut, pace, turn: None, expected, received: 0, grows: None }
     }
 
     /// Tells `grows` how many bytes the body has come to, while it is a large one.
@@ -225,13 +241,17 @@ impl<'a, 'b> Reader<'a, 'b> {
                 failure(ErrorClass::Encoding, format!("{count} content encodings stacked on one body"))
             }
         });
-        match self.expected {
-            Some(0) => Ok(Body::default()),
-            _ => match &codings?[..] {
-                [] => self.plain().await,
-                codings => self.encoded(codings).await,
-            },
+        let codings = codings?;
+        if self.expected == Some(0) {
+            return Ok(Body::default());
         }
+        self.take_turn().await;
+        let mut body = match &codings[..] {
+            [] => self.plain().await?,
+            codings => self.encoded(codings).await?,
+        };
+        body.turn = self.turn.take();
+        Ok(body)
     }
 
     /// Takes what a body that nobody reads has to give within its bounds; how it ends does not matter.
@@ -245,33 +265,40 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     async fn plain(&mut self) -> Result<Body, Failure> {
-        let mut body = Body::default();
-        if let Some(expected) = self.expected {
-            let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-            if expected > self.limit && !self.cut {
-                return Err(self.too_large());
-            }
-            // What is promised is not yet there: a permit is for bytes that have come.
-            body.bytes.reserve_exact(expected.min(self.limit).min(SMALL));
+        let expected = self.expected.map(|expected| usize::try_from(expected).unwrap_or(usize::MAX));
+        if expected.is_some_and(|expected| expected > self.limit) && !self.cut {
+            return Err(self.too_large());
         }
-        while let Some(chunk) = self.chunk().await? {
-            let room = self.limit - body.bytes.len();
+        let mut next = self.chunk().await?;
+        if let Some(whole) = next.take_if(|chunk| Some(chunk.len()) == expected && chunk.len() <= SMALL.min(self.limit))
+        {
+            // As most small pages come: without a copy.
+            return Ok(Body::new(whole, None));
+        }
+        // What is promised is not yet there: a permit is for bytes that have come.
+        let mut bytes = Vec::with_capacity(expected.unwrap_or(0).min(self.limit).min(SMALL));
+        let mut permit = None;
+        while let Some(chunk) = next {
+            let room = self.limit - bytes.len();
             if chunk.len() > room && !self.cut {
                 return Err(self.too_large());
             }
             let chunk = &chunk[..chunk.len().min(room)];
-            if body.bytes.len() + chunk.len() > SMALL && body.permit.is_none() {
-                body.permit = Some(self.permit().await);
+            if bytes.len() + chunk.len() > SMALL && permit.is_none() {
+                permit = Some(self.permit().await);
             }
-            let ceiling = if body.permit.is_some() { self.limit } else { SMALL };
-            grow(&mut body.bytes, chunk.len(), ceiling);
-            body.bytes.extend_from_slice(chunk);
-            self.tell(&body);
+            let ceiling = if permit.is_some() { self.limit } else { SMALL };
+            grow(&mut bytes, chunk.len(), ceiling);
+            bytes.extend_from_slice(chunk);
+            if permit.is_some() {
+                self.tell(bytes.len());
+            }
             if chunk.len() == room && self.cut {
                 break;
             }
+            next = self.chunk().await?;
         }
-        Ok(body)
+        Ok(Body::new(bytes, permit))
     }
 
     async fn encoded(&mut self, codings: &[Coding]) -> Result<Body, Failure> {
@@ -289,37 +316,38 @@ impl<'a, 'b> Reader<'a, 'b> {
             let mut bytes = Vec::with_capacity((held.len() * 4).min(ceiling));
             let mut decoder = Decoder::new(codings);
             match decoder.push(&held, &mut bytes, ceiling).and_then(|()| decoder.finish()) {
-                Ok(()) => return Ok(Body { bytes, permit: None }),
+                Ok(()) => return Ok(Body::new(bytes, None)),
                 // Decoding once more costs less than keeping a decoder and its output through the wait.
                 Err(Stop::Full) if ceiling < self.limit => {}
-                Err(Stop::Full) if self.cut => return Ok(Body { bytes, permit: None }),
+                Err(Stop::Full) if self.cut => return Ok(Body::new(bytes, None)),
                 Err(stop) => return Err(self.stopped(stop)),
             }
         }
-        let mut body = Body { bytes: Vec::new(), permit: Some(self.permit().await) };
-        match self.decoded(codings, held, next, &mut body).await {
-            Ok(()) => Ok(body),
-            Err(End::Stop(Stop::Full)) if self.cut => Ok(body),
+        let permit = self.permit().await;
+        let mut bytes = Vec::new();
+        match self.decoded(codings, held, next, &mut bytes).await {
+            Ok(()) => Ok(Body::new(bytes, Some(permit))),
+            Err(End::Stop(Stop::Full)) if self.cut => Ok(Body::new(bytes, Some(permit))),
             Err(End::Stop(stop)) => Err(self.stopped(stop)),
             Err(End::Failure(failure)) => Err(failure),
         }
     }
 
-    /// Decodes onto `body` what is `held`, then what is `next`, then what is still to come.
+    /// Decodes onto `bytes` what is `held`, then what is `next`, then what is still to come.
     async fn decoded(
         &mut self,
         codings: &[Coding],
         held: Vec<u8>,
         mut next: Option<Bytes>,
-        body: &mut Body,
+        bytes: &mut Vec<u8>,
     ) -> Result<(), End> {
         let mut decoder = Decoder::new(codings);
-        decoder.push(&held, &mut body.bytes, self.ceiling())?;
+        decoder.push(&held, bytes, self.ceiling())?;
         drop(held);
-        self.tell(body);
+        self.tell(bytes.len());
         while let Some(chunk) = next {
-            decoder.push(&chunk, &mut body.bytes, self.ceiling())?;
-            self.tell(body);
+            decoder.push(&chunk, bytes, self.ceiling())?;
+            self.tell(bytes.len());
             // A decoder can be fed for ever without an output: empty blocks, skippable frames.
             if self.received > (self.limit as u64).saturating_add(HELD as u64) {
                 return Err(Stop::Full.into());
@@ -335,9 +363,9 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.limit.min(unsuspicious.max(BOMB_FLOOR))
     }
 
-    fn tell(&self, body: &Body) {
-        if let Some(grows) = self.grows.filter(|_| body.is_large()) {
-            grows(body.len());
+    fn tell(&self, large_bytes: usize) {
+        if let Some(grows) = self.grows {
+            grows(large_bytes);
         }
     }
 
@@ -366,8 +394,22 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
+    async fn take_turn(&mut self) {
+        let turns = Arc::clone(&self.budget.turns);
+        self.turn = Some(match Arc::clone(&turns).try_acquire_owned() {
+            Ok(turn) => turn,
+            Err(_) => self.wait_for(turns).await,
+        });
+    }
+
     async fn permit(&mut self) -> OwnedSemaphorePermit {
-        let permit = self.budget.large.clone().acquire_owned();
+        // Whoever holds it may be as long as a large page takes.
+        self.turn = None;
+        self.wait_for(Arc::clone(&self.budget.large)).await
+    }
+
+    async fn wait_for(&mut self, semaphore: Arc<Semaphore>) -> OwnedSemaphorePermit {
+        let permit = semaphore.acquire_owned();
         let permit = self.deadline.pause(permit).await.expect("this semaphore is never closed");
         // The wait was ours, not the site's.
         self.pace = Pace::new(self.received);
@@ -378,6 +420,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         loop {
             let look = std::pin::pin!(tokio::time::sleep_until(self.pace.next));
             let is_watched = self.budget.min_speed > 0;
+            let has_turn = self.turn.is_some();
             tokio::select! {
                 biased;
                 chunk = self.response.chunk() => {
@@ -390,6 +433,7 @@ impl<'a, 'b> Reader<'a, 'b> {
                     let message = format!("body not complete within {limit:?}, {received} bytes received");
                     return Err(failure(ErrorClass::Timeout, message));
                 }
+                () = tokio::time::sleep(TURN_PATIENCE), if has_turn => self.turn = None,
                 () = look, if is_watched => {
                     let (received, min_speed) = (self.received, self.budget.min_speed);
                     if self.pace.is_too_slow(received, min_speed) {

@@ -244,3 +244,59 @@ async fn a_failed_or_dropped_download_gives_its_permit_back() {
     }
     assert_eq!(http.get(&whole.url("/")).await.unwrap().body.len(), 1_000_000);
 }
+
+// Turns.
+
+#[tokio::test]
+async fn while_so_many_bodies_are_at_hand_others_wait_off_the_clock() {
+    for bytes in [page(b"small"), page(&vec![3; SMALL]), encoded("gzip", &gzip(b"small"))] {
+        let site = Site::says(bytes).await;
+        let http = client(|options| options.timeout = BRIEF);
+        let url = site.url("/");
+        let mut at_hand = Vec::new();
+        for _ in 0..body::TURNS {
+            at_hand.push(http.get(&url).await.unwrap());
+        }
+        let (release, released) = (BRIEF * 2, std::cell::Cell::new(false));
+        let release = async {
+            tokio::time::sleep(release).await;
+            released.set(true);
+            at_hand.pop();
+        };
+        let next = async {
+            let next = http.get(&url).await.unwrap();
+            assert!(released.get(), "a body too many");
+            next
+        };
+        let (next, ()) = tokio::join!(next, release);
+        assert!(!next.body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_slow_or_large_give_up_their_turns() {
+    let slow = Site::new(|mut peer| async move {
+        peer.request().await;
+        peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun").await;
+        peer.hang().await;
+    })
+    .await;
+    let large = Site::says(page(&vec![3; SMALL + 1])).await;
+    let quick = Site::says(page(b"quick")).await;
+    let http = client(|options| options.large_bodies = 1);
+    let held = http.get(&large.url("/")).await.unwrap();
+    let (slow, large) = (slow.url("/"), large.url("/"));
+    let waiting = (0..body::TURNS).flat_map(|_| [http.get(&slow), http.get(&large)]);
+    let waiting = futures_util::future::join_all(waiting);
+    let others = async {
+        tokio::time::sleep(BRIEF).await;
+        for _ in 0..2 * body::TURNS {
+            assert_eq!(&*http.get(&quick.url("/")).await.unwrap().body, b"quick");
+        }
+    };
+    tokio::select! {
+        _ = waiting => panic!("these servers never end their answers"),
+        () = others => {}
+    }
+    drop(held);
+}
