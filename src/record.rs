@@ -3,16 +3,20 @@
 //! - [`dedup`]: under which text two URLs are one.
 //! - [`headers`]: header lines of answers, packed.
 //! - [`items`]: what rules find.
+//! - [`links`] of a page.
 //! - [`nearest`]: which name was meant.
 
 pub mod dedup;
 pub mod headers;
 pub mod items;
+pub mod links;
 pub mod nearest;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use links::Links;
 
 /// Row number of one normalised URL in the store; given by the writer, never reused.
 pub type UrlId = i64;
@@ -335,19 +339,8 @@ impl HttpVersion {
     }
 }
 
-/// One hyperlink of a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// Absolute http(s) URL, resolved against the document's base, without fragment.
-    pub url: String,
-    /// Anchor text, white space folded.
-    pub text: String,
-    /// The `rel` attribute as written; empty if absent.
-    pub rel: String,
-}
-
 /// The built-in fields of one HTML page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HtmlFields {
     /// Text of the first `<title>`, white space folded.
     pub title: Option<String>,
@@ -363,5 +356,5 @@ pub struct HtmlFields {
     /// The `lang` attribute of `<html>`.
     pub lang: Option<String>,
     /// All links, each URL once, in document order.
-    pub links: Vec<Link>,
+    pub links: Links,
 }

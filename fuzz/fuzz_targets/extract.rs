@@ -60,12 +60,12 @@ fuzz_target!(|data: &[u8]| {
     }
     assert!(fields.links.len() <= MAX_LINKS);
     let mut seen = HashSet::new();
-    for link in &fields.links {
-        assert!(is_standard(&link.url) && !link.url.contains('#') && link.url.len() <= MAX_URL_BYTES, "{}", link.url);
-        assert!(seen.insert(&link.url), "twice: {}", link.url);
-        assert!(link.text.len() <= MAX_ANCHOR_BYTES && is_folded(&link.text), "{:?}", link.text);
+    for link in fields.links.iter() {
+        assert!(is_standard(link.url) && !link.url.contains('#') && link.url.len() <= MAX_URL_BYTES, "{}", link.url);
+        assert!(seen.insert(link.url), "twice: {}", link.url);
+        assert!(link.text.len() <= MAX_ANCHOR_BYTES && is_folded(link.text), "{:?}", link.text);
         assert!(link.rel.len() <= MAX_TOKEN_BYTES);
-        check_dedup(&link.url);
+        check_dedup(link.url);
     }
 });
 

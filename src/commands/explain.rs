@@ -159,9 +159,10 @@ fn url(question: &UrlQuestion) -> Result<Value, Problem> {
             Encoding::for_label(label.as_bytes()).ok_or_else(|| format!("page_encoding: no encoding {label:?}"))?
         }
     };
-    let resolved = Url::parse(&question.base)
-        .map_err(|error| format!("base: {}", BadUrl::Syntax(error)))
-        .and_then(|base| Resolver::new(&base, charset).resolve(&question.href).map_err(|bad| bad.to_string()));
+    let resolved =
+        Url::parse(&question.base).map_err(|error| format!("base: {}", BadUrl::Syntax(error))).and_then(|base| {
+            Resolver::new(&base, charset).resolve(&question.href).map(str::to_owned).map_err(|bad| bad.to_string())
+        });
     Ok(match resolved {
         Ok(url) => json!({ "url": url, "reason": null }),
         Err(reason) => json!({ "url": null, "reason": reason }),

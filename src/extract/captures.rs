@@ -3,8 +3,14 @@
 //! Elements nest, so the text of an inner one lies inside that of the outer one: each capture is a place in
 //! the buffer where it starts. What no open capture still needs is not kept.
 
+use std::ops::Range;
+
 use super::text::{Nul, boundary, cut, decode_into, fold_into};
 use super::{MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_TEXT_BYTES};
+
+/// What a page needed beyond this for the texts of its links is given back after it.
+const KEPT_BYTES: usize = 64 * 1024;
+const KEPT_RANGES: usize = 4 * 1024;
 
 /// Whose text is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,26 +56,34 @@ pub struct Captures {
     last_id: u32,
     /// Length of the buffer at which every open capture has all that it may keep.
     enough: usize,
-    anchors_total_bytes: usize,
     /// Text of the first `<title>`.
     pub title: Option<String>,
     /// Text of the first `<h1>`.
     pub h1: Option<String>,
-    /// Texts of the links, by their index.
-    pub anchors: Vec<String>,
+    /// Texts of links, one behind the other in the order in which they ended ...
+    anchors: String,
+    /// ... and where the text of each link is, by its index.
+    anchor_ranges: Vec<Range<usize>>,
 }
 
 impl Captures {
-    /// Forgets everything but the memory it holds.
+    /// Forgets everything but the memory it holds, if that is little.
     pub fn clear(&mut self) {
         self.buffer.clear();
         self.open.clear();
         self.anchors.clear();
+        self.anchors.shrink_to(KEPT_BYTES);
+        self.anchor_ranges.clear();
+        self.anchor_ranges.shrink_to(KEPT_RANGES);
         self.title = None;
         self.h1 = None;
         self.last_id = 0;
         self.enough = 0;
-        self.anchors_total_bytes = 0;
+    }
+
+    /// The text of the link with this index.
+    pub fn anchor(&self, link: usize) -> &str {
+        self.anchor_ranges.get(link).and_then(|range| self.anchors.get(range.clone())).unwrap_or_default()
     }
 
     /// Whether text that comes now belongs to anything.
@@ -115,12 +129,13 @@ impl Captures {
             Owner::Title => self.title = Some(text.to_owned()),
             Owner::H1 => self.h1 = Some(text.to_owned()),
             Owner::Anchor(link) => {
-                self.anchors_total_bytes += text.len();
-                if self.anchors_total_bytes <= MAX_ANCHORS_TOTAL_BYTES {
-                    if self.anchors.len() <= link {
-                        self.anchors.resize(link + 1, String::new());
+                if self.anchors.len() + text.len() <= MAX_ANCHORS_TOTAL_BYTES {
+                    if self.anchor_ranges.len() <= link {
+                        self.anchor_ranges.resize(link + 1, 0..0);
                     }
-                    self.anchors[link] = text.to_owned();
+                    let start = self.anchors.len();
+                    self.anchors.push_str(text);
+                    self.anchor_ranges[link] = start..self.anchors.len();
                 }
             }
         }

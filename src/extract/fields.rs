@@ -14,7 +14,8 @@ use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
 use super::{AGENT, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
-use crate::record::{self, HtmlFields, Link, MAX_URL_BYTES};
+use crate::record::links::{Link, Links};
+use crate::record::{self, HtmlFields, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
 #[derive(Default)]
@@ -212,8 +213,8 @@ impl<'d> Page<'d, '_> {
         let canonical = self.canonical.and_then(|href| join(base, href, charset));
         let canonical = canonical.filter(|url| record::check(url).is_ok()).map(String::from);
 
-        let mut links: Vec<Link> = Vec::with_capacity(self.anchors.len());
-        let mut texts = self.tree.stack.captures.anchors.iter_mut();
+        let mut links = Links::with_capacity(self.anchors.len());
+        let captures = &mut self.tree.stack.captures;
         let mut resolver = Resolver::new(base, charset);
         let mut total_bytes = 0;
         self.seen.clear();
@@ -221,19 +222,18 @@ impl<'d> Page<'d, '_> {
             if number % TURN == TURN - 1 && !keep_going() {
                 return None;
             }
-            let text = texts.next().map(std::mem::take).unwrap_or_default();
             let Ok(url) = resolver.resolve(&anchor.href) else { continue };
-            if !self.seen.is_new(&url, |number| links[number].url.as_str()) {
+            if !self.seen.is_new(url, |number| links.get(number).url) {
                 continue;
             }
-            let rel = cut(&attribute_value(anchor.rel), MAX_TOKEN_BYTES).to_owned();
+            let rel = attribute_value(anchor.rel);
+            let rel = cut(&rel, MAX_TOKEN_BYTES);
             total_bytes += url.len() + rel.len();
             if total_bytes > MAX_LINKS_TOTAL_BYTES {
                 break;
             }
-            links.push(Link { url, text, rel });
+            links.push(Link { url, text: captures.anchor(number), rel });
         }
-        let captures = &mut self.tree.stack.captures;
         Some(HtmlFields {
             title: captures.title.take(),
             h1: captures.h1.take(),

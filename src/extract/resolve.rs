@@ -29,6 +29,8 @@ pub struct Resolver<'b> {
     /// Scheme and host, as in `https://example.org`, of links seen to be written in the standard form.
     origins: Vec<String>,
     next_origin: usize,
+    /// The last answer.
+    url: String,
 }
 
 impl<'b> Resolver<'b> {
@@ -45,6 +47,7 @@ impl<'b> Resolver<'b> {
             is_plain: record::check(base).is_ok(),
             origins: Vec::new(),
             next_origin: 0,
+            url: String::new(),
         }
     }
 
@@ -52,15 +55,19 @@ impl<'b> Resolver<'b> {
     ///
     /// # Errors
     /// [`BadUrl`] if it is none that can be crawled: not http(s), not a URL, with a password, or too long.
-    pub fn resolve(&mut self, href: &str) -> Result<String, BadUrl> {
+    pub fn resolve(&mut self, href: &str) -> Result<&str, BadUrl> {
         if href.len() > MAX_URL_BYTES {
             return Err(BadUrl::TooLong(href.len()));
         }
-        let url = match self.resolve_plain(href) {
-            Some(url) => url,
-            None => self.resolve_any(href)?,
-        };
-        if url.len() <= MAX_URL_BYTES { Ok(url) } else { Err(BadUrl::TooLong(url.len())) }
+        self.url.clear();
+        match self.resolve_plain(href) {
+            Some((prefix, rest)) => {
+                self.url.push_str(prefix);
+                self.url.push_str(rest);
+            }
+            None => self.url = self.resolve_any(href)?,
+        }
+        if self.url.len() <= MAX_URL_BYTES { Ok(&self.url) } else { Err(BadUrl::TooLong(self.url.len())) }
     }
 
     fn resolve_any(&mut self, href: &str) -> Result<String, BadUrl> {
@@ -80,15 +87,15 @@ impl<'b> Resolver<'b> {
         Ok(url.into())
     }
 
-    /// The answer if it can be told without parsing.
-    fn resolve_plain(&self, href: &str) -> Option<String> {
+    /// The answer if it can be told without parsing: a part of the base and what follows it.
+    fn resolve_plain<'h>(&self, href: &'h str) -> Option<(&'b str, &'h str)> {
         let base = self.base.as_str();
         if !self.is_plain {
             return None;
         }
         let (mut prefix_end, mut rest) = (self.directory_end, href);
         match *href.as_bytes() {
-            [] => return Some(base[..self.query_end].to_owned()),
+            [] => return Some((&base[..self.query_end], "")),
             [b'/', b'/', ..] => return None,
             [b'/', ..] => prefix_end = self.origin_end,
             [b'?', ..] => prefix_end = self.path_end,
@@ -98,7 +105,7 @@ impl<'b> Resolver<'b> {
                 if let Some(path) =
                     known.find_map(|origin| href.strip_prefix(origin).filter(|path| path.starts_with('/')))
                 {
-                    return is_plain(path).then(|| href.to_owned());
+                    return is_plain(path).then_some(("", href));
                 }
             }
             [b'.', ..] => loop {
@@ -117,10 +124,7 @@ impl<'b> Resolver<'b> {
         if starts_with_scheme(rest) || !is_plain(rest) {
             return None;
         }
-        let mut url = String::with_capacity(prefix_end + rest.len());
-        url.push_str(&base[..prefix_end]);
-        url.push_str(rest);
-        Some(url)
+        Some((&base[..prefix_end], rest))
     }
 }
 
@@ -284,7 +288,7 @@ mod tests {
                             url.set_fragment(None);
                             String::from(url)
                         });
-                        assert_eq!(resolver.resolve(&href).ok(), expected, "{href:?} on {base}");
+                        assert_eq!(resolver.resolve(&href).ok(), expected.as_deref(), "{href:?} on {base}");
                         compared += 1;
                     }
                 }
@@ -342,11 +346,13 @@ mod tests {
             ("replacement", "?ä", "/?%C3%A4"),
         ] {
             let charset = Encoding::for_label(label.as_bytes()).expect("a charset");
-            let answer = Resolver::new(&base, charset).resolve(href).expect("a URL");
+            let mut resolver = Resolver::new(&base, charset);
+            let answer = resolver.resolve(href).expect("a URL");
             assert_eq!(answer, format!("https://example.org{expected}"), "{href} in {label}");
         }
         let long = format!("?{}", "я".repeat(3000));
-        let answer = Resolver::new(&base, encoding_rs::KOI8_R).resolve(&long).expect("a URL");
+        let mut resolver = Resolver::new(&base, encoding_rs::KOI8_R);
+        let answer = resolver.resolve(&long).expect("a URL");
         assert_eq!(answer.len(), "https://example.org/?".len() + 3 * 3000);
     }
 }

@@ -821,10 +821,7 @@ fn epoch_us() -> u64 {
 }
 
 fn page_fields(fields: HtmlFields) -> PageFields {
-    let links = (!fields.links.is_empty()).then(|| {
-        let links: Vec<_> = fields.links.iter().map(|link| (&link.url, &link.text, &link.rel)).collect();
-        serde_json::to_string(&links).expect("strings always serialise")
-    });
+    let links = (!fields.links.is_empty()).then(|| fields.links.to_json());
     PageFields {
         title: fields.title,
         h1: fields.h1,

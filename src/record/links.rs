@@ -1,0 +1,113 @@
+//! The links of a page.
+
+use serde::ser::{Serialize, SerializeSeq, Serializer};
+
+/// One hyperlink of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link<'l> {
+    /// Absolute http(s) URL, resolved against the document's base, without fragment.
+    pub url: &'l str,
+    /// Anchor text, white space folded.
+    pub text: &'l str,
+    /// The `rel` attribute as written; empty if absent.
+    pub rel: &'l str,
+}
+
+/// Links in the order of their page. Pages have dozens, sometimes thousands of them, each with three texts: these
+/// lie one behind the other, so that a page's links are two pieces of memory. At most 4 GiB.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    texts: String,
+    /// Where the URL, the text and the `rel` of each end.
+    ends: Vec<[u32; 3]>,
+}
+
+impl Links {
+    /// No links, and room for so many.
+    pub fn with_capacity(links: usize) -> Self {
+        Self { texts: String::new(), ends: Vec::with_capacity(links) }
+    }
+
+    /// Adds a link.
+    ///
+    /// # Panics
+    /// If the texts of all come to more than 4 GiB; pages are far smaller.
+    pub fn push(&mut self, link: Link<'_>) {
+        let ends = [link.url, link.text, link.rel].map(|text| {
+            self.texts.push_str(text);
+            u32::try_from(self.texts.len()).expect("pages are far smaller")
+        });
+        self.ends.push(ends);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The link with this number, from 0.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn get(&self, number: usize) -> Link<'_> {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before][2]) as usize;
+        let [url, text, rel] = self.ends[number].map(|end| end as usize);
+        Link { url: &self.texts[start..url], text: &self.texts[url..text], rel: &self.texts[text..rel] }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Link<'_>> {
+        (0..self.len()).map(|number| self.get(number))
+    }
+
+    /// As the store keeps them: a JSON array of `[url, text, rel]`.
+    pub fn to_json(&self) -> String {
+        // `["","",""],` around each; what has to be escaped is rare.
+        let mut json = Vec::with_capacity(self.texts.len() + 12 * self.len() + 2);
+        serde_json::to_writer(&mut json, self).expect("strings always serialise");
+        String::from_utf8(json).expect("JSON is UTF-8")
+    }
+}
+
+impl Serialize for Links {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut links = serializer.serialize_seq(Some(self.len()))?;
+        for Link { url, text, rel } in self.iter() {
+            links.serialize_element(&(url, text, rel))?;
+        }
+        links.end()
+    }
+}
+
+impl<'l> FromIterator<Link<'l>> for Links {
+    fn from_iter<I: IntoIterator<Item = Link<'l>>>(links: I) -> Self {
+        let mut all = Self::default();
+        links.into_iter().for_each(|link| all.push(link));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_come_back_as_they_went_in() {
+        let links = [
+            Link { url: "http://a/", text: "A \"a\"", rel: "" },
+            Link::default(),
+            Link { url: "http://b/ä", text: "", rel: "nofollow" },
+        ];
+        let all: Links = links.into_iter().collect();
+        assert_eq!((all.len(), all.is_empty(), Links::default().is_empty()), (3, false, true));
+        assert!(all.iter().eq(links));
+        let json = r#"[["http://a/","A \"a\"",""],["","",""],["http://b/ä","","nofollow"]]"#;
+        assert_eq!(all.to_json(), json);
+        assert_eq!(Links::default().to_json(), "[]");
+    }
+}
