@@ -735,11 +735,13 @@ impl Supervisor {
 /// How far ahead of its pace a host is leased and how much of it, by the settings that hold for it.
 fn limits_of(settings: &Settings) -> LimitsOf {
     let steady = !settings.adaptive && settings.jitter.is_zero();
+    let places = u32::try_from(settings.concurrency.div_ceil(settings.fetchers)).unwrap_or(u32::MAX);
     let limits = move |delay: Duration, concurrency: usize, urls: u64| {
         let delay_ms = delay.as_millis() as u64;
         let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let window = match 1000_u64.checked_div(delay_ms) {
-            None => concurrency.saturating_add(LEASED_AHEAD),
+            // No more than one fetcher can have in flight: what waits there is out of reach of one that has run dry.
+            None => concurrency.min(places).saturating_add(LEASED_AHEAD),
             // Enough for a second of requests, so that a commit is never waited for.
             Some(starts) => concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
         };
