@@ -473,13 +473,15 @@ impl Hosts {
         W: FnOnce(Rc<Visitor>, Job, VisitContext) -> F + 'static,
         F: Future<Output = Visit>,
     {
-        let mut url_id = job.url_id;
+        let url_id = job.url_id;
         let is_request = places.is_some();
         let hosts = self.clone();
         let host = Rc::clone(host);
         let task = tokio::task::spawn_local(async move {
             let begun = Instant::now();
             hosts.visit(&host, job, is_request, work).await;
+            // From here on the URL is nobody's work: its record is in the outbox, or even sent, or it is queued again.
+            let mut task = hosts.0.working.borrow_mut().remove(&url_id);
             let mut in_a_row = 1;
             while is_request
                 && (in_a_row < IN_A_ROW && begun.elapsed() < ROW_TIME || hosts.has_no_more_than_its_share(&host))
@@ -489,16 +491,16 @@ impl Hosts {
                 tokio::task::yield_now().await;
                 let Some(next) = hosts.next_at_once(&host) else { break };
                 in_a_row += 1;
-                hosts.works_on(url_id, next.url_id);
-                url_id = next.url_id;
+                let url_id = next.url_id;
+                hosts.0.working.borrow_mut().extend(task.map(|task| (url_id, task)));
                 hosts
                     .visit(&host, next, true, |visitor, job, context| async move { visitor.visit(job, context).await })
                     .await;
+                task = hosts.0.working.borrow_mut().remove(&url_id);
             }
             drop(places);
             // Whoever waits for a place of this host, or for its end.
             host.news.notify_one();
-            hosts.0.working.borrow_mut().remove(&url_id);
             hosts.0.row.in_flight.store(hosts.0.working.borrow().len() as u64, Ordering::Relaxed);
             if hosts.0.draining.get() {
                 hosts.0.settled.notify_waiters();
@@ -506,13 +508,6 @@ impl Hosts {
         });
         self.0.working.borrow_mut().insert(url_id, task.abort_handle());
         self.0.row.in_flight.store(self.0.working.borrow().len() as u64, Ordering::Relaxed);
-    }
-
-    /// The task that was working on `before` works on `next` from now on.
-    fn works_on(&self, before: UrlId, next: UrlId) {
-        let mut working = self.0.working.borrow_mut();
-        let task = working.remove(&before);
-        working.extend(task.map(|task| (next, task)));
     }
 
     /// One visit and what its end means.

@@ -38,6 +38,9 @@ pub(super) const TURNS: usize = 16;
 /// A body whose next bytes have to be waited for longer goes on without its turn: the network may take its time.
 const TURN_PATIENCE: Duration = Duration::from_millis(5);
 
+/// One that has waited so long for its turn is read without: no site waits for ever to be listened to, whatever keeps us.
+const LONGEST_TURN_WAIT: Duration = Duration::from_secs(1);
+
 /// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
 const UNREAD_BYTES: u64 = 16 * 1024;
 const UNREAD_TIME: Duration = Duration::from_secs(1);
@@ -396,24 +399,27 @@ impl<'a, 'b> Reader<'a, 'b> {
 
     async fn take_turn(&mut self) {
         let turns = Arc::clone(&self.budget.turns);
-        self.turn = Some(match Arc::clone(&turns).try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => self.wait_for(turns).await,
-        });
+        self.turn = match Arc::clone(&turns).try_acquire_owned() {
+            Ok(turn) => Some(turn),
+            Err(_) => {
+                let turn = tokio::time::timeout(LONGEST_TURN_WAIT, turns.acquire_owned());
+                self.off_the_clock(turn).await.ok().map(|turn| turn.expect("this semaphore is never closed"))
+            }
+        };
     }
 
     async fn permit(&mut self) -> OwnedSemaphorePermit {
         // Whoever holds it may be as long as a large page takes.
         self.turn = None;
-        self.wait_for(Arc::clone(&self.budget.large)).await
+        let permit = Arc::clone(&self.budget.large).acquire_owned();
+        self.off_the_clock(permit).await.expect("this semaphore is never closed")
     }
 
-    async fn wait_for(&mut self, semaphore: Arc<Semaphore>) -> OwnedSemaphorePermit {
-        let permit = semaphore.acquire_owned();
-        let permit = self.deadline.pause(permit).await.expect("this semaphore is never closed");
-        // The wait was ours, not the site's.
+    /// What is waited for because of us, not of the site.
+    async fn off_the_clock<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let done = self.deadline.pause(wait).await;
         self.pace = Pace::new(self.received);
-        permit
+        done
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {

@@ -274,6 +274,17 @@ async fn while_so_many_bodies_are_at_hand_others_wait_off_the_clock() {
 }
 
 #[tokio::test]
+async fn a_turn_that_does_not_come_is_done_without() {
+    let site = Site::says(page(b"small")).await;
+    let http = client(|options| options.timeout = BRIEF);
+    let url = site.url("/");
+    let mut at_hand = Vec::new();
+    for _ in 0..body::TURNS + 1 {
+        at_hand.push(http.get(&url).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_are_slow_or_large_give_up_their_turns() {
     let slow = Site::new(|mut peer| async move {
         peer.request().await;
