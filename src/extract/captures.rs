@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::text::{Nul, boundary, cut, decode_into, fold_into};
 use super::{MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_TEXT_BYTES};
 
-/// What a page needed beyond this for the texts of its links is given back after it.
+/// What a page needed beyond this for the texts of its links is given back before the next one.
 const KEPT_BYTES: usize = 64 * 1024;
 const KEPT_RANGES: usize = 4 * 1024;
 
@@ -56,6 +56,8 @@ pub struct Captures {
     last_id: u32,
     /// Length of the buffer at which every open capture has all that it may keep.
     enough: usize,
+    /// Of those that are kept and of the first that was not.
+    anchors_total_bytes: usize,
     /// Text of the first `<title>`.
     pub title: Option<String>,
     /// Text of the first `<h1>`.
@@ -79,6 +81,7 @@ impl Captures {
         self.h1 = None;
         self.last_id = 0;
         self.enough = 0;
+        self.anchors_total_bytes = 0;
     }
 
     /// The text of the link with this index.
@@ -129,7 +132,8 @@ impl Captures {
             Owner::Title => self.title = Some(text.to_owned()),
             Owner::H1 => self.h1 = Some(text.to_owned()),
             Owner::Anchor(link) => {
-                if self.anchors.len() + text.len() <= MAX_ANCHORS_TOTAL_BYTES {
+                self.anchors_total_bytes += text.len();
+                if self.anchors_total_bytes <= MAX_ANCHORS_TOTAL_BYTES {
                     if self.anchor_ranges.len() <= link {
                         self.anchor_ranges.resize(link + 1, 0..0);
                     }

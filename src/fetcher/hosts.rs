@@ -39,7 +39,7 @@ const VERDICT: Duration = Duration::from_millis(250);
 /// Requests that follow one another on the same places, if the host's pace permits and even where it has more than its
 /// share of them: its connection is at hand, while each host in turn would find its own closed or keep hundreds open.
 const IN_A_ROW: usize = 32;
-/// Other hosts do not wait longer for it.
+/// Other hosts do not wait longer for places that a host has beyond its share.
 const ROW_TIME: Duration = Duration::from_secs(1);
 
 /// Answers that one fetcher takes from archives at a time: one is read while another, large one is worked on.
@@ -363,7 +363,11 @@ impl Hosts {
                 Need::Errand(_) | Need::Nothing => {
                     let Some(places) = self.turn(&host).await else { return };
                     // The queue may have changed meanwhile. A turn that nobody can take is lost, and that is all.
-                    let front = host.queue.borrow().front().map(|job| (job.url_id, self.need(&host, job)));
+                    let front = {
+                        let queue = host.queue.borrow();
+                        let front = queue.front().filter(|job| job.archived.is_none());
+                        front.map(|job| (job.url_id, self.need(&host, job)))
+                    };
                     let Some((url_id, need @ (Need::Errand(_) | Need::Nothing))) = front else { continue };
                     let Some(mut job) = self.pop(&host, url_id) else { continue };
                     if let (Need::Errand(origin), Ok(url)) = (need, Url::parse(&job.url)) {
@@ -535,7 +539,7 @@ impl Hosts {
         places / self.0.hosts.borrow().len().max(1)
     }
 
-    /// Whether a host has so few requests in flight that nobody waits for its places.
+    /// Whether a host has so few requests in flight that its places are nobody else's.
     fn has_no_more_than_its_share(&self, host: &Host) -> bool {
         let in_flight = host.capacity.get().saturating_sub(host.places.available_permits());
         in_flight <= self.share_of(self.0.capacity)

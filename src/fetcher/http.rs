@@ -187,6 +187,8 @@ pub struct Exchange {
     pub http_version: Option<HttpVersion>,
     /// Bytes of the body that were received, before decoding.
     pub bytes: u64,
+    /// How much of its time was spent on waiting for others of this fetcher.
+    pub waited: Duration,
     /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came, but for those of
     /// cookies.
     pub headers: Vec<u8>,
@@ -295,8 +297,8 @@ impl Http {
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
         let mut seen = Seen::default();
         let answer = self.shared.exchange(ask, &mut seen).await;
-        let Seen { status, remote_ip, http_version, bytes, headers } = seen;
-        Exchange { status, remote_ip, http_version, bytes, headers, answer }
+        let Seen { status, remote_ip, http_version, bytes, waited, headers } = seen;
+        Exchange { status, remote_ip, http_version, bytes, waited, headers, answer }
     }
 }
 
@@ -307,6 +309,7 @@ struct Seen {
     remote_ip: Option<IpAddr>,
     http_version: Option<HttpVersion>,
     bytes: u64,
+    waited: Duration,
     headers: Vec<u8>,
 }
 
@@ -362,6 +365,7 @@ impl Shared {
             reader.body().await
         };
         seen.bytes = reader.received();
+        seen.waited = deadline.paused();
         answer.body = body?;
         Ok(answer)
     }

@@ -148,7 +148,8 @@ struct Processed {
 
 /// One request that was made.
 struct Made {
-    started: Instant,
+    /// How long the answer has taken.
+    took: Duration,
     started_at: u64,
     exchange: Exchange,
 }
@@ -196,7 +197,7 @@ impl Visitor {
         let url_id = job.url_id;
         tracing::trace!(url_id, %url, "request");
         let made = self.request(&mut job, &url, &context).await;
-        let latency = made.started.elapsed();
+        let latency = made.took;
         let (next, hold) = match job.errand.take() {
             None => self.page_answered(job, &url, made).await,
             Some(errand) => self.robots_answered(job, *errand, &url, made).await,
@@ -251,7 +252,8 @@ impl Visitor {
             grows: Some(&grows),
         };
         let exchange = self.http.request(&ask).await;
-        let elapsed_ms = started.elapsed().as_millis().min(u128::from(u32::MAX)) as u32;
+        let took = started.elapsed().saturating_sub(exchange.waited);
+        let elapsed_ms = took.as_millis().min(u128::from(u32::MAX)) as u32;
         job.trail.push(RequestHead {
             url: (is_errand || !job.hops.is_empty()).then(|| url.to_string()),
             host: url.host_str().unwrap_or_default().to_owned(),
@@ -269,7 +271,7 @@ impl Visitor {
         if let Ok(answer) = &exchange.answer {
             self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
         }
-        Made { started, started_at: started_us / 1000, exchange }
+        Made { took, started_at: started_us / 1000, exchange }
     }
 
     /// Method and body of the next request: redirects turn a POST into a GET, but for 307 and 308 (RFC 9110 §15.4).

@@ -68,7 +68,7 @@ impl Links {
     /// As the store keeps them: a JSON array of `[url, text, rel]`.
     pub fn to_json(&self) -> String {
         // `["","",""],` around each; what has to be escaped is rare.
-        let mut json = Vec::with_capacity(self.texts.len() + 12 * self.len() + 2);
+        let mut json = Vec::with_capacity(self.texts.len() + 11 * self.len() + 2);
         serde_json::to_writer(&mut json, self).expect("strings always serialise");
         String::from_utf8(json).expect("JSON is UTF-8")
     }

@@ -740,7 +740,7 @@ fn limits_of(settings: &Settings) -> LimitsOf {
         let delay_ms = delay.as_millis() as u64;
         let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let window = match 1000_u64.checked_div(delay_ms) {
-            // No more than one fetcher can have in flight: what waits there is out of reach of one that has run dry.
+            // As many as one fetcher can have in flight, and some: what waits there is out of reach of one that runs dry.
             None => concurrency.min(places).saturating_add(LEASED_AHEAD),
             // Enough for a second of requests, so that a commit is never waited for.
             Some(starts) => concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),

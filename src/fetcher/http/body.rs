@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use reqwest::Response;
+use reqwest::{Response, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
@@ -33,13 +33,13 @@ pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bodies that are received and worked on at a time. When many answers come at once the rest waits where it costs
 /// nothing, in the system's buffers, and those that are read are done with while they are still in the processor's
 /// caches.
-pub(super) const TURNS: usize = 16;
+pub(super) const TURNS: usize = 32;
 
-/// A body whose next bytes have to be waited for longer goes on without its turn: the network may take its time.
-const TURN_PATIENCE: Duration = Duration::from_millis(5);
+/// A body that has not come to its end by then goes on without its turn: the network may take its time.
+const TURN_TIME: Duration = Duration::from_millis(20);
 
 /// One that has waited so long for its turn is read without: no site waits for ever to be listened to, whatever keeps us.
-const LONGEST_TURN_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_TURN_WAIT: Duration = Duration::from_secs(1);
 
 /// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
 const UNREAD_BYTES: u64 = 16 * 1024;
@@ -56,8 +56,8 @@ const PATIENCE: u32 = 10;
 /// How often its speed is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped, others may
-/// keep one more from being read: so drop it as soon as its bytes have been used.
+/// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped, another one
+/// mostly one of the [`TURNS`]: so drop it as soon as its bytes have been used.
 #[derive(Default)]
 pub struct Body {
     bytes: Bytes,
@@ -110,6 +110,11 @@ impl Budget {
             min_speed,
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn turns(&self) -> &Arc<Semaphore> {
+        &self.turns
+    }
 }
 
 /// The bytes that came within the last seconds, to be looked at once a second.
@@ -140,6 +145,7 @@ impl Pace {
 pub(super) struct Deadline<'a> {
     limit: Duration,
     sleep: Pin<&'a mut Sleep>,
+    paused: Duration,
 }
 
 /// The time limit passed.
@@ -148,12 +154,17 @@ pub(super) struct Elapsed;
 impl<'a> Deadline<'a> {
     /// `sleep` must end `limit` after the request's start.
     pub(super) fn new(limit: Duration, sleep: Pin<&'a mut Sleep>) -> Self {
-        Self { limit, sleep }
+        Self { limit, sleep, paused: Duration::ZERO }
     }
 
     /// The limit as configured.
     pub(super) fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// How long it has been off the clock.
+    pub(super) fn paused(&self) -> Duration {
+        self.paused
     }
 
     /// Runs `work` against the limit.
@@ -174,6 +185,7 @@ impl<'a> Deadline<'a> {
     async fn pause<T>(&mut self, work: impl Future<Output = T>) -> T {
         let start = Instant::now();
         let done = work.await;
+        self.paused += start.elapsed();
         let at = self.sleep.deadline() + start.elapsed();
         self.sleep.as_mut().reset(at);
         done
@@ -191,6 +203,8 @@ pub(super) struct Reader<'a, 'b> {
     cut: bool,
     pace: Pace,
     turn: Option<OwnedSemaphorePermit>,
+    /// When it is given up.
+    turn_ends: Instant,
     /// Content-Length.
     expected: Option<u64>,
     received: u64,
@@ -223,7 +237,19 @@ impl<'a, 'b> Reader<'a, 'b> {
             Want::Robots { limit } => (limit, true),
         };
         let pace = Pace::new(0);
-        Self { response, deadline, budget, limit, cut, pace, turn: None, expected, received: 0, grows: None }
+        Self {
+            response,
+            deadline,
+            budget,
+            limit,
+            cut,
+            pace,
+            turn: None,
+            turn_ends: Instant::now(),
+            expected,
+            received: 0,
+            grows: None,
+        }
     }
 
     /// Tells `grows` how many bytes the body has come to, while it is a large one.
@@ -244,10 +270,10 @@ impl<'a, 'b> Reader<'a, 'b> {
                 failure(ErrorClass::Encoding, format!("{count} content encodings stacked on one body"))
             }
         });
-        let codings = codings?;
         if self.expected == Some(0) {
             return Ok(Body::default());
         }
+        let codings = codings?;
         self.take_turn().await;
         let mut body = match &codings[..] {
             [] => self.plain().await?,
@@ -273,7 +299,10 @@ impl<'a, 'b> Reader<'a, 'b> {
             return Err(self.too_large());
         }
         let mut next = self.chunk().await?;
-        if let Some(whole) = next.take_if(|chunk| Some(chunk.len()) == expected && chunk.len() <= SMALL.min(self.limit))
+        let is_whole = |chunk: &mut Bytes| Some(chunk.len()) == expected && chunk.len() <= SMALL.min(self.limit);
+        // Of HTTP/2 the end of the stream is still to come: who does not wait for it cancels the stream.
+        if self.response.version() <= Version::HTTP_11
+            && let Some(whole) = next.take_if(is_whole)
         {
             // As most small pages come: without a copy.
             return Ok(Body::new(whole, None));
@@ -406,6 +435,7 @@ impl<'a, 'b> Reader<'a, 'b> {
                 self.off_the_clock(turn).await.ok().map(|turn| turn.expect("this semaphore is never closed"))
             }
         };
+        self.turn_ends = Instant::now() + TURN_TIME;
     }
 
     async fn permit(&mut self) -> OwnedSemaphorePermit {
@@ -439,7 +469,7 @@ impl<'a, 'b> Reader<'a, 'b> {
                     let message = format!("body not complete within {limit:?}, {received} bytes received");
                     return Err(failure(ErrorClass::Timeout, message));
                 }
-                () = tokio::time::sleep(TURN_PATIENCE), if has_turn => self.turn = None,
+                () = tokio::time::sleep_until(self.turn_ends), if has_turn => self.turn = None,
                 () = look, if is_watched => {
                     let (received, min_speed) = (self.received, self.budget.min_speed);
                     if self.pace.is_too_slow(received, min_speed) {

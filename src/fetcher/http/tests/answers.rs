@@ -30,6 +30,7 @@ async fn every_way_to_end_a_body_is_understood() {
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 1234\r\nContent-Encoding: gzip\r\n\r\n", ""),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Encoding: gzip\r\n\r\n", ""),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Encoding: compress\r\n\r\n", ""),
         ("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", ""),
         ("HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"),
         ("HTTP/1.0 200 OK\r\n\r\nuntil the end", "until the end"),
