@@ -57,7 +57,7 @@ const PATIENCE: u32 = 10;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The decoded bytes of an answer. A large one holds a permit of the memory budget until it is dropped, another one
-/// mostly one of the [`TURNS`]: so drop it as soon as its bytes have been used.
+/// mostly a turn to be read: so drop it as soon as its bytes have been used.
 #[derive(Default)]
 pub struct Body {
     bytes: Bytes,
