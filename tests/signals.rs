@@ -10,7 +10,7 @@ use support::{Place, Reply, Running, Signal, Site, eventually};
 const URLS: usize = 60;
 
 fn slow() -> Site {
-    Site::with_hosts(3, |request| Reply::page(&request.path).after(Duration::from_millis(100)))
+    Site::with_hosts(3, |request| Reply::page(&request.path).after(Duration::from_millis(250)))
 }
 
 /// Runs the crawl of `list` to its end and checks that nothing is missing and nothing was asked twice.
