@@ -126,7 +126,10 @@ fn a_killed_supervisor_takes_its_children_along_and_the_next_run_completes() {
         seen.look(&place);
         // `wait` has its say about children that outlive it.
         let killed = running.kill_supervisor();
-        assert_eq!(killed.signal, Some(9));
+        if killed.signal != Some(9) {
+            // It came to its end in that very moment.
+            break killed.expect(0);
+        }
         kills += 1;
         seen.look(&place);
         // A crawl may die before it has written anything.
