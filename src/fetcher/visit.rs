@@ -497,6 +497,7 @@ impl Visitor {
         let is_good = (200..300).contains(&answer.status) || not_modified;
         let outcome = if is_good { Outcome::Ok } else { Outcome::HttpError };
         let asked = hold.asked();
+        let listed_url = job.listed_url().to_owned();
         let ending = match (self.retry_at(&job, is_transient(answer.status), asked), &answer.skipped) {
             (Some(due_at), _) => Ending::Retry { due_at, failure: None },
             (None, Some(kind)) => {
@@ -517,7 +518,7 @@ impl Visitor {
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
             let page = Fetched {
-                listed_url: head.hops.first().map_or_else(|| url.to_string(), |hop| hop.url.clone()),
+                listed_url: listed_url.clone(),
                 url: url.clone(),
                 content_type: head.content_type.clone(),
                 is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
@@ -534,7 +535,7 @@ impl Visitor {
             }
             head.page = processed.fields.map(|mut fields| {
                 meta_robots.extend(fields.robots.take());
-                page_fields(fields)
+                page_fields(fields, &listed_url)
             });
         }
         head.meta_robots = directives(&self.settings.robots_agent, meta_robots.iter().map(String::as_str));
@@ -822,8 +823,8 @@ fn epoch_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
 }
 
-fn page_fields(fields: HtmlFields) -> PageFields {
-    let links = (!fields.links.is_empty()).then(|| fields.links.to_json());
+fn page_fields(fields: HtmlFields, listed_url: &str) -> PageFields {
+    let links = (!fields.links.is_empty()).then(|| fields.links.to_json(listed_url));
     PageFields {
         title: fields.title,
         h1: fields.h1,

@@ -760,6 +760,6 @@ pub struct PageFields {
     pub canonical: Option<String>,
     /// See [`crate::record::HtmlFields`].
     pub lang: Option<String>,
-    /// JSON array of `[url, text, rel]`; `None` without links.
+    /// JSON, see [`Links::to_json`](crate::record::links::Links::to_json); `None` without links.
     pub links: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! The links of a page.
 
-use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde::ser::{SerializeSeq, Serializer};
+
+/// A number and its comma take up to four characters.
+const WORTH_SHARING: usize = 5;
 
 /// One hyperlink of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,23 +68,33 @@ impl Links {
         (0..self.len()).map(|number| self.get(number))
     }
 
-    /// As the store keeps them: a JSON array of `[url, text, rel]`.
-    pub fn to_json(&self) -> String {
-        // `["","",""],` around each; what has to be escaped is rare.
-        let mut json = Vec::with_capacity(self.texts.len() + 11 * self.len() + 2);
-        serde_json::to_writer(&mut json, self).expect("strings always serialise");
+    /// As the store keeps them: a JSON array of `[rest, text, rel, shared]`. The URL is `shared` characters of the page's
+    /// as listed and `rest` behind them; without a number the rest is all of it. Most links lead to a neighbour.
+    pub fn to_json(&self, page: &str) -> String {
+        // `["","","",nn],` around each; what has to be escaped is rare.
+        let mut json = Vec::with_capacity(self.texts.len() + 14 * self.len() + 2);
+        self.write_json(&mut json, page).expect("strings and numbers always serialise");
         String::from_utf8(json).expect("JSON is UTF-8")
+    }
+
+    fn write_json(&self, json: &mut Vec<u8>, page: &str) -> serde_json::Result<()> {
+        let mut serializer = serde_json::Serializer::new(json);
+        let mut links = serializer.serialize_seq(Some(self.len()))?;
+        for Link { url, text, rel } in self.iter() {
+            match shared_start(url, page) {
+                0 => links.serialize_element(&(url, text, rel))?,
+                shared => links.serialize_element(&(&url[shared..], text, rel, shared))?,
+            }
+        }
+        SerializeSeq::end(links)
     }
 }
 
-impl Serialize for Links {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut links = serializer.serialize_seq(Some(self.len()))?;
-        for Link { url, text, rel } in self.iter() {
-            links.serialize_element(&(url, text, rel))?;
-        }
-        links.end()
-    }
+/// How far two URLs are the same, 0 if to say so would take the room that it saves.
+fn shared_start(one: &str, other: &str) -> usize {
+    // Bytes are characters only in ASCII, which normalised URLs are.
+    let shared = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b && a.is_ascii()).count();
+    if shared < WORTH_SHARING { 0 } else { shared }
 }
 
 impl<'l> FromIterator<Link<'l>> for Links {
@@ -106,8 +119,21 @@ mod tests {
         let all: Links = links.into_iter().collect();
         assert_eq!((all.len(), all.is_empty(), Links::default().is_empty()), (3, false, true));
         assert!(all.iter().eq(links));
-        let json = r#"[["http://a/","A \"a\"",""],["","",""],["http://b/ä","","nofollow"]]"#;
-        assert_eq!(all.to_json(), json);
-        assert_eq!(Links::default().to_json(), "[]");
+    }
+
+    #[test]
+    fn the_store_keeps_of_a_url_what_its_page_does_not_say() {
+        let json = |page: &str, links: &[(&str, &str, &str)]| {
+            links.iter().map(|&(url, text, rel)| Link { url, text, rel }).collect::<Links>().to_json(page)
+        };
+        assert_eq!(json("http://a/", &[]), "[]");
+        let links = [("http://a/b/d", "A \"d\"", ""), ("https://a/", "", ""), ("mailto:", "", "x"), ("", "", "")];
+        let expected = r#"[["d","A \"d\"","",11],["https://a/","",""],["mailto:","","x"],["","",""]]"#;
+        assert_eq!(json("http://a/b/c", &links), expected);
+        let itself = [("http://a/b", "", "nofollow")];
+        assert_eq!(json("http://a/b", &itself), r#"[["","","nofollow",10]]"#);
+        assert_eq!(json("http://a/b/c", &itself), r#"[["","","nofollow",10]]"#);
+        let foreign = [("http://a/äb", "", "")];
+        assert_eq!(json("http://a/äc", &foreign), r#"[["äb","","",9]]"#, "characters, not bytes");
     }
 }

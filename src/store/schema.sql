@@ -90,7 +90,7 @@ CREATE TABLE page(
   elapsed_ms    INTEGER
 );
 
--- The links of a page, as one JSON array of [url, text, rel]: one row to write instead of hundreds.
+-- The links of a page, as one JSON array (see Links in record/links.rs): one row to write instead of hundreds.
 CREATE TABLE page_link(
   url_id INTEGER PRIMARY KEY REFERENCES url,
   links  TEXT NOT NULL

@@ -137,7 +137,7 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
         body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),
         page: Some(PageFields {
             title: Some("t".into()),
-            links: Some(r#"[["https://b.example/","to b","nofollow"]]"#.into()),
+            links: Some(r#"[["https://b.example/","to b","nofollow"],["y","","",18]]"#.into()),
             ..PageFields::default()
         }),
         items: None,
@@ -174,7 +174,10 @@ fn every_line_finds_its_outcome_and_duplicates_are_one_url() {
         ),
         ["https://a.example/x|1|ok|200|2023-11-14T22:13:20.123Z|1|1"]
     );
-    assert_eq!(place.rows("SELECT * FROM links"), ["https://a.example/x|https://b.example/|to b|nofollow|1"]);
+    assert_eq!(
+        place.rows("SELECT * FROM links"),
+        ["https://a.example/x|https://b.example/|to b|nofollow|1", "https://a.example/x|https://a.example/y|||1"]
+    );
     let error = place.rows("SELECT error, error_message, final_url FROM pages WHERE outcome = 'rejected'");
     assert_eq!(error, ["rejected|not a URL: relative URL without a base|-"]);
 }
