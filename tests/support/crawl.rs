@@ -176,7 +176,16 @@ impl<'a> Crawl<'a> {
                 Stdio::from(pipe)
             }
         };
-        let child = Command::new(&self.program[0])
+        let mut command = Command::new(&self.program[0]);
+        // SAFETY: between fork and exec it only sets a constant disposition, which is safe there.
+        unsafe {
+            command.pre_exec(|| {
+                // Tests that are themselves run by `nohup` would hand down what a crawl rightly goes on for.
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                Ok(())
+            });
+        }
+        let child = command
             .args(&self.program[1..])
             .args(&self.arguments)
             .current_dir(self.place.folder.path())
