@@ -2,7 +2,7 @@
 
 use serde::ser::{SerializeSeq, Serializer};
 
-/// A number and its comma take up to four characters.
+/// A shorter start that two URLs share is not worth a number.
 const WORTH_SHARING: usize = 5;
 
 /// One hyperlink of a page.

@@ -44,7 +44,8 @@ JOIN url u ON u.url_id = i.url_id
 LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
 
 CREATE VIEW links AS
-SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || (l.value ->> 0) AS to_url, l.value ->> 1 AS text, l.value ->> 2 AS rel, k.url_id
+SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || (l.value ->> 0) AS to_url,
+       l.value ->> 1 AS text, l.value ->> 2 AS rel, k.url_id
 FROM page_link k
 JOIN url u ON u.url_id = k.url_id
 JOIN json_each(k.links) l;
