@@ -7,21 +7,20 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use seine::config::Only;
-use seine::demo_site::{Site, listed_urls};
-use seine::extract::extras::{Wanted, extras};
-use seine::extract::rules::{Page, Rules};
-use seine::extract::{Extractor, is_html};
-use seine::protocol::frame::{FrameBuffer, encode_head};
-use seine::protocol::{
+use seine::supervisor::frontier::{Frontier, HostLimits, LimitsOf, Room};
+use seine::supervisor::partition::Partition;
+use seine_core::protocol::frame::{FrameBuffer, encode_head};
+use seine_core::protocol::{
     BodyHead, Candidate, Ending, HostCandidates, ImportEntry, ImportUrl, PageFields, PageHead, RecordHead, RequestHead,
     RequestKind,
 };
-use seine::record::{CrawlUrl, HttpVersion, Outcome, UrlId};
-use seine::store::insert::{Again, ListFile, Session, Store};
-use seine::store::versions::Keep;
-use seine::supervisor::frontier::{Frontier, HostLimits, LimitsOf, Room};
-use seine::supervisor::partition::Partition;
+use seine_core::record::{CrawlUrl, HttpVersion, Outcome, UrlId};
+use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::rules::{Page, Rules};
+use seine_page::extract::{Extractor, is_html};
+use seine_site::{Site, listed_urls};
+use seine_store::insert::{Again, ListFile, Only, Session, Store};
+use seine_store::versions::Keep;
 use url::Url;
 
 const HTML: Option<&[u8]> = Some(b"text/html; charset=utf-8");

@@ -7,11 +7,11 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{CrawlOptions, Share, Span};
-use crate::export::Format;
-use crate::process::say::{self, Level};
 use crate::schedule::cron::Cron;
 use crate::schedule::job::Overlap;
 use crate::schedule::zone::Zone;
+use seine_export::Format;
+use seine_unix::say::{self, Level};
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -5,7 +5,7 @@
 //! ([`Settings::read_files`]).
 //!
 //! - `settings`: every option with its value, the defaults filled in.
-//! - [`values`]: durations, sizes, headers and their like, as people write them.
+//! - [`values`](seine_core::values): durations, sizes, headers and their like, as people write them.
 //! - [`hosts`]: what differs from host to host.
 //! - [`memory`]: what a crawl takes at most, and what gives way where there is less.
 //! - [`notify`]: who is told of the end of a run.
@@ -19,7 +19,6 @@ mod mistakes;
 pub mod notify;
 pub mod processors;
 mod settings;
-pub mod values;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -37,9 +36,9 @@ use jobs::JobEntry;
 use mistakes::explained;
 use notify::NotifyEntry;
 use processors::Processor;
+use seine_core::values::Networks;
+pub use seine_core::values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText, Share, Size, Span, Words};
 pub use settings::Settings;
-use values::Networks;
-pub use values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText, Share, Size, Span, Words};
 
 /// Smallest gap between request starts per host.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(500);
@@ -347,7 +346,7 @@ pub struct CrawlOptions {
     #[serde(default)]
     pub host: Vec<HostRule>,
 
-    /// What is to be found on pages; a config key only. Read by [`crate::extract::rules`], which knows what is allowed.
+    /// What is to be found on pages; a config key only. Read by [`seine_page::extract::rules`], which knows what is allowed.
     #[arg(skip)]
     #[serde(default)]
     pub collection: Vec<toml::Value>,

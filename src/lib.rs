@@ -20,20 +20,20 @@
 //!
 //! # The life of one URL
 //!
-//! 1. [`url_list`] reads its line, checks and normalises it; a bad line becomes a rejected record, never a silent skip.
-//!    A record of an [`archive`] is a line too, and where it lies goes along.
+//! 1. [`url_list`](seine_lists::url_list) reads its line, checks and normalises it; a bad line becomes a rejected record, never a silent skip.
+//!    A record of an [`archive`](seine_lists::archive) is a line too, and where it lies goes along.
 //! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
 //! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.
 //! 4. [`supervisor::partition`] names the slot its host lives in ([`supervisor::lanes`]: the slots that share one without
 //!    a pace); [`supervisor::ledger`] notes the lease.
-//! 5. [`fetcher::origins`] finds out whether [`robots`].txt allows it: from the store, or by an errand of the first URL
+//! 5. [`fetcher::origins`] finds out whether [`robots`](seine_page::robots).txt allows it: from the store, or by an errand of the first URL
 //!    that wants to know. [`fetcher::hosts`] holds it until [`fetcher::pace`] and the places for requests permit; the URLs
 //!    of a host that is to be left alone go back to the frontier.
-//! 6. [`fetcher::http`] requests it, of addresses that may be connected to; a redirect to another host goes back to the
+//! 6. [`fetcher::http`](seine_http) requests it, of addresses that may be connected to; a redirect to another host goes back to the
 //!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host.
 //!    What an archive has is read there instead, without 5 and without regard for anybody's pace.
 //!    What an earlier run has fetched is asked for with the validators of its answer, and may be *not modified*.
-//! 7. The status row names it while [`extract`] turns bytes into fields, links and the items of [`extract::rules`]: should
+//! 7. The status row names it while [`extract`](seine_page::extract) turns bytes into fields, links and the items of [`extract::rules`](seine_page::extract::rules): should
 //!    that kill the process, it is known what did. Twice is enough for *quarantine*.
 //! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
 //! 9. [`writer`] adds it to a batch; page, links, items, body and the URL's outcome are committed in one transaction. What
@@ -70,33 +70,23 @@
 //!
 //! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
 //! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`]) or a single page ([`fetcher::single`]) and never are one; they
-//! hand rows of the store to [`export`], which reads nothing else, and the summary of a run to [`notify`], which tells
-//! others. [`archive`] reads files, for `url_list` and fetchers.
+//! [`fetcher::retry_after`], [`fetcher::http::address`](seine_http::address)) or a single page ([`fetcher::single`]) and never are one; they
+//! hand rows of the store to [`export`](seine_export), which reads nothing else, and the summary of a run to [`notify`], which tells
+//! others. [`archive`](seine_lists::archive) reads files, for `url_list` and fetchers.
 //! `{reextract, processors} → store, process, protocol`; neither sees rusqlite or the network. `schedule → process`: it
 //! knows commands as arguments only. The supervisor sees no
 //! tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network
 //! and no clock.
-//! `tests/architecture.rs` fails on a forbidden `use`.
+//! `tests/it/architecture.rs` fails on a forbidden `use`.
 
-pub mod archive;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod demo_site;
-pub mod export;
-pub mod extract;
 pub mod fetcher;
 pub mod notify;
 pub mod pool;
-pub mod process;
 pub mod processors;
-pub mod protocol;
-pub mod record;
 pub mod reextract;
-pub mod robots;
 pub mod schedule;
-pub mod store;
 pub mod supervisor;
-pub mod url_list;
 pub mod writer;

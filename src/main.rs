@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use seine::cli::Cli;
 use seine::commands::{self, Coded, USAGE};
-use seine::process::say::{Level, say};
-use seine::process::title;
+use seine_unix::say::{Level, say};
+use seine_unix::title;
 
 fn main() -> ExitCode {
     let cli = Cli::of_process();

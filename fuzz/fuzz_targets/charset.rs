@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
 use libfuzzer_sys::fuzz_target;
-use seine::extract::charset::{decode, essence};
+use seine_page::extract::charset::{decode, essence};
 use seine_fuzz::choice;
 
 /// Content-Type headers a body comes with; the last stands for one that the input itself gives.

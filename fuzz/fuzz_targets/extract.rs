@@ -6,9 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
-use seine::extract::robots::{self, directives};
-use seine::extract::{AGENT, Extractor, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, is_html};
-use seine::record::MAX_URL_BYTES;
+use seine_page::extract::robots::{self, directives};
+use seine_page::extract::{AGENT, Extractor, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, is_html};
+use seine_core::record::MAX_URL_BYTES;
 use seine_fuzz::{check_dedup, choice};
 use url::Url;
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seine::robots::Robots;
+use seine_page::robots::Robots;
 use url::Url;
 
 const AGENT: &str = "seine";

@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use seine::extract::rules::{MAX_ITEM_BYTES, MAX_PROBLEMS, Page, Rules};
-use seine::record::items::MAX_FOUND_BYTES;
+use seine_page::extract::rules::{MAX_ITEM_BYTES, MAX_PROBLEMS, Page, Rules};
+use seine_core::record::items::MAX_FOUND_BYTES;
 use seine_fuzz::choice;
 use url::Url;
 

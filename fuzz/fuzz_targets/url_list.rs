@@ -12,8 +12,8 @@ use libfuzzer_sys::fuzz_target;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
-use seine::record::CrawlUrl;
-use seine::url_list::{Entry, ListOptions, Source, Step, open};
+use seine_core::record::CrawlUrl;
+use seine_lists::url_list::{Entry, ListOptions, Source, Step, open};
 use seine_fuzz::{check_dedup, choice};
 
 /// Pieces that fit a pipe of the size it is given: each takes a page of it.
@@ -63,7 +63,7 @@ fn is_damaged((_, error): &Answer) -> bool {
 fn read(list: &OwnedFd, options: &ListOptions) -> Answer {
     let name = format!("/proc/self/fd/{}", list.as_raw_fd());
     // The lists differ in their names alone.
-    let told = |error: seine::url_list::ListError| Some(error.to_string().replace(&name, "NAME"));
+    let told = |error: seine_lists::url_list::ListError| Some(error.to_string().replace(&name, "NAME"));
     let mut entries = Vec::new();
     let mut lists = match open(&[Source::Path(name.clone().into())], options) {
         Ok(lists) => lists,

@@ -6,7 +6,7 @@
 //! cargo +nightly fuzz run TARGET fuzz/corpus/TARGET fuzz/seeds/TARGET -- -dict=fuzz/seeds/TARGET.dict
 //! ```
 
-use seine::record::dedup::dedup_text;
+use seine_core::record::dedup::dedup_text;
 use url::Url;
 
 /// Holds the deduplication text of `url`, an http(s) URL in standard form, against its promises.

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::at_us;
 use crate::cli::AuditArgs;
-use crate::store::audit::{Audit, HostPace, audit};
 use crate::supervisor::progress::{grouped, printable};
+use seine_store::audit::{Audit, HostPace, audit};
 
 /// Hosts shown without `--all`.
 const HOSTS_SHOWN: usize = 20;

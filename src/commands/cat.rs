@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use anyhow::Result;
 
 use crate::cli::CatArgs;
-use crate::store::read;
+use seine_store::read;
 
 /// Writes the body to standard output.
 ///

@@ -15,25 +15,25 @@ use super::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMI
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, LogFormat, Revisits, Settings, Share, memory};
-use crate::extract::rules::Rules;
-use crate::process::lock::{LockError, StoreLock};
-use crate::process::say::{self, Level};
-use crate::process::signals::Signals;
-use crate::process::{limits, title};
-use crate::protocol::EndedBy;
-use crate::record::Outcome;
-use crate::store::diff::{self, Changes};
-use crate::store::drift::{DEFAULT_DRIFT, drifts};
-use crate::store::insert::{Again, ListFile, Session, epoch_ms};
-use crate::store::read::{self, Summary};
-use crate::store::revisit::Revisit;
-use crate::store::versions::Keep;
-use crate::store::{StoreError, open_at_rest, open_for_reading, open_for_writing};
 use crate::supervisor::events::Tally;
 use crate::supervisor::progress::{Progress, printable};
 use crate::supervisor::{self, Report};
-use crate::url_list::{self, ListOptions, Source, UrlList};
-use crate::{fetcher, notify};
+use crate::{config, fetcher, notify};
+use seine_core::protocol::EndedBy;
+use seine_core::record::Outcome;
+use seine_lists::url_list::{self, ListOptions, Source, UrlList};
+use seine_page::extract::rules::Rules;
+use seine_store::diff::{self, Changes};
+use seine_store::drift::{DEFAULT_DRIFT, drifts};
+use seine_store::insert::{Again, ListFile, Only, Session, epoch_ms};
+use seine_store::read::{self, Summary};
+use seine_store::revisit::Revisit;
+use seine_store::versions::Keep;
+use seine_store::{StoreError, open_at_rest, open_for_reading, open_for_writing};
+use seine_unix::lock::{LockError, StoreLock};
+use seine_unix::say::{self, Level};
+use seine_unix::signals::Signals;
+use seine_unix::{limits, title};
 
 /// Descriptors a fetcher needs beside two for each request: channels, log, resolver, TLS roots.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -143,7 +143,12 @@ pub fn crawl_locked(
         collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
         reading: reading(settings),
         again: Again {
-            only: settings.only,
+            only: match settings.only {
+                config::Only::New => Only::New,
+                config::Only::Failed => Only::Failed,
+                config::Only::Changed => Only::Changed,
+                config::Only::All => Only::All,
+            },
             fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),
             revisit: (settings.revisit == Revisits::Adaptive).then_some(Revisit {
                 min_ms: settings.revisit_min.as_millis() as u64,

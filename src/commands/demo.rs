@@ -13,12 +13,11 @@ use anyhow::{Context, Result};
 use super::{crawl, log};
 use crate::cli::DemoArgs;
 use crate::config::{CrawlOptions, Size, Span};
-use crate::demo_site;
-use crate::process::fork::{Death, ForkSpec, fork};
-use crate::process::signals::{self, Signals};
-use crate::process::{limits, title};
-use crate::store::{StoreError, open_for_reading};
-use crate::url_list::{self, ListOptions, Source};
+use seine_lists::url_list::{self, ListOptions, Source};
+use seine_store::{StoreError, open_for_reading};
+use seine_unix::fork::{Death, ForkSpec, fork};
+use seine_unix::signals::{self, Signals};
+use seine_unix::{limits, title};
 
 /// Serves, crawls, sums up; returns the exit code of the crawl.
 ///
@@ -34,7 +33,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let signals = Signals::new().context("cannot watch for signals")?;
     let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
     let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
-    fork(spec, move || match demo_site::serve(listener, demo_site::closed(theirs)) {
+    fork(spec, move || match seine_site::serve(listener, seine_site::closed(theirs)) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("seine: the sample site failed: {error}");
@@ -47,7 +46,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     list.push(".urls.txt");
     let list = PathBuf::from(list);
     std::fs::File::create(&list)
-        .and_then(|mut file| file.write_all(demo_site::url_list(&origin).as_bytes()))
+        .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
         .with_context(|| format!("cannot write the URL list {}", list.display()))?;
 
     let options = CrawlOptions {
@@ -67,7 +66,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     if !args.quiet {
         eprintln!(
             "seine: sample site at {origin}, its {} URLs in {}",
-            demo_site::listed_urls(&origin).len(),
+            seine_site::listed_urls(&origin).len(),
             list.display()
         );
     }

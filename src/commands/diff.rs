@@ -26,11 +26,11 @@ use super::export::plan::is_of_store;
 use super::export::{coded, is_io};
 use super::interrupt::Interrupt;
 use crate::cli::{CompleteRun, DiffArgs, DiffFormat, DiffPart};
-use crate::export::ExportError;
-use crate::export::target::{self, Output, Packing};
-use crate::process::lock;
-use crate::store::diff::{self, Changes, Compared, PageKind, Run, Scope};
-use crate::store::guard::guard;
+use seine_export::ExportError;
+use seine_export::target::{self, Output, Packing};
+use seine_store::diff::{self, Changes, Compared, PageKind, Run, Scope};
+use seine_store::guard::guard;
+use seine_unix::lock;
 
 /// Steps of SQLite's machine between two looks for a signal.
 const STEPS: i32 = 100_000;

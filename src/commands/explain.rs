@@ -17,13 +17,13 @@ use url::Url;
 use super::USAGE;
 use crate::cli::{ExplainArgs, ExplainKind};
 use crate::config::DEFAULT_MAX_RETRY_AFTER;
-use crate::config::values::Networks;
-use crate::extract::resolve::Resolver;
-use crate::extract::{Extractor, is_html};
-use crate::fetcher::http::address;
 use crate::fetcher::retry_after;
-use crate::record::{BadUrl, CrawlUrl};
-use crate::robots::Robots;
+use seine_core::record::{BadUrl, CrawlUrl};
+use seine_core::values::Networks;
+use seine_http::address;
+use seine_page::extract::resolve::Resolver;
+use seine_page::extract::{Extractor, is_html};
+use seine_page::robots::Robots;
 
 /// Longest line that is read; longer ones are answered with an error.
 const MAX_LINE_BYTES: usize = 16 << 20;

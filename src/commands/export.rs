@@ -14,16 +14,15 @@ use self::talk::Talk;
 use super::interrupt::Interrupt;
 use super::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
 use crate::cli::{ExportArgs, WhichRun};
-use crate::export::layout::Layout;
-use crate::export::markdown::{self, Markdown};
-use crate::export::warc::{Sent, Warc};
-use crate::export::{Cell, ExportError, Finished, Format};
-use crate::fetcher::http;
-use crate::process::lock;
-use crate::store::guard::guard;
-use crate::store::rows::{Filter, SelectError, Selection, Snapshot};
-use crate::store::tables::{Column, ColumnType, Table};
-use crate::store::{StoreError, archive};
+use seine_export::layout::Layout;
+use seine_export::markdown::{self, Markdown};
+use seine_export::warc::{Sent, Warc};
+use seine_export::{Cell, ExportError, Finished, Format};
+use seine_store::guard::guard;
+use seine_store::rows::{Filter, SelectError, Selection, Snapshot};
+use seine_store::tables::{Column, ColumnType, Table};
+use seine_store::{StoreError, archive};
+use seine_unix::lock;
 
 /// Steps of SQLite's machine between two looks for a signal.
 const STEPS: i32 = 100_000;
@@ -110,7 +109,7 @@ fn export(
     if plan.format == Format::Warc {
         let is_packed = matches!(plan.place, Place::File(_, Some(_)));
         let snapshot = Snapshot::take(db)?;
-        let sent = Sent { accept: http::ACCEPTED, accept_encoding: http::ACCEPTED_CODINGS };
+        let sent = Sent { accept: seine_http::ACCEPTED, accept_encoding: seine_http::ACCEPTED_CODINGS };
         let mut warc = Warc::new(plan.output(false)?, is_packed, sent)?;
         archive::answers(db, &snapshot, &filter, |answer| {
             look()?;

@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
 use crate::cli::ExtractArgs;
 use crate::config::{ConfigError, CrawlOptions, ProgressMode};
-use crate::extract::rules::Rules;
-use crate::process::Signal;
-use crate::process::signals::Signals;
-use crate::process::{limits, title};
-use crate::protocol::reextract::{Cause, Changes, Example, Report};
 use crate::reextract::{self, Ended};
 use crate::supervisor::progress::{Progress, grouped, printable};
+use seine_core::protocol::reextract::{Cause, Changes, Example, Report};
+use seine_page::extract::rules::Rules;
+use seine_unix::Signal;
+use seine_unix::signals::Signals;
+use seine_unix::{limits, title};
 
 /// Longest value shown of an example, in characters.
 const SHOWN: usize = 100;

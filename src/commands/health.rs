@@ -12,13 +12,13 @@ use serde_json::json;
 use super::schedule::{absolute, state_of};
 use super::written;
 use crate::cli::HealthArgs;
-use crate::process::lock;
 use crate::schedule::keeper::lock_path;
 use crate::schedule::state::State;
-use crate::store::health::{Facts, RunFacts, facts};
-use crate::store::insert::epoch_ms;
-use crate::store::{StoreError, open_at_rest};
 use crate::supervisor::progress::printable;
+use seine_store::health::{Facts, RunFacts, facts};
+use seine_store::insert::epoch_ms;
+use seine_store::{StoreError, open_at_rest};
+use seine_unix::lock;
 
 /// A run that has committed nothing for so long is taken for one that does not move. What a site asks for with
 /// Retry-After is 5 minutes at most by default; a crawl that was allowed more by `--max-retry-after`, or given a longer

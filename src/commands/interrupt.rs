@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::process::signals::Signals;
+use seine_unix::signals::Signals;
 
 /// SIGINT and SIGTERM, waiting to be looked for.
 #[derive(Clone)]

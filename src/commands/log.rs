@@ -21,7 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::process::{say, title};
+use seine_unix::{say, title};
 
 /// Sets up logging; returns the descriptors that children must keep.
 ///

@@ -32,9 +32,9 @@ use anyhow::{Context, Result};
 use rusqlite::Connection;
 
 use crate::cli::Command;
-use crate::process::lock::StoreLock;
-use crate::process::say::{Level, say};
-use crate::store::{StoreError, open_for_reading, open_for_writing};
+use seine_store::{StoreError, open_for_reading, open_for_writing};
+use seine_unix::lock::StoreLock;
+use seine_unix::say::{Level, say};
 
 /// Exit code: complete, but no URL ended ok, or too few (`--fail-threshold`).
 pub const FAILED: i32 = 1;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::{NotifyOn, Settings};
 use crate::notify::{Message, is_wanted, send};
-use crate::protocol::EndedBy;
+use seine_core::protocol::EndedBy;
 
 use super::STOPPED;
 

@@ -11,13 +11,13 @@ use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
 use crate::cli::ProcessArgs;
 use crate::config::processors::Processor;
 use crate::config::{CrawlOptions, ProgressMode};
-use crate::process::Signal;
-use crate::process::signals::Signals;
-use crate::process::{limits, program, title};
 use crate::processors::{self, Ended};
-use crate::protocol::processing::Tally;
-use crate::protocol::reextract::Cause;
 use crate::supervisor::progress::{Progress, grouped, printable};
+use seine_core::protocol::processing::Tally;
+use seine_core::protocol::reextract::Cause;
+use seine_unix::Signal;
+use seine_unix::signals::Signals;
+use seine_unix::{limits, program, title};
 
 /// Runs the processors; returns the exit code.
 ///

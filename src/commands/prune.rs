@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::{DISK_FULL, crawl};
 use crate::cli::PruneArgs;
 use crate::config::DEFAULT_KEEP_VERSIONS;
-use crate::store::insert::epoch_ms;
-use crate::store::versions::{self, Keep, Pruned};
-use crate::store::{StoreError, life, open_for_writing};
 use crate::supervisor::progress::{grouped, size};
+use seine_store::insert::epoch_ms;
+use seine_store::versions::{self, Keep, Pruned};
+use seine_store::{StoreError, life, open_for_writing};
 
 /// Prunes; returns the exit code.
 ///

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{crawl, log};
 use crate::cli::RetryArgs;
-use crate::process::say::{self, Level};
-use crate::process::signals::Signals;
-use crate::store::{open_for_writing, retry};
 use crate::supervisor::progress::grouped;
+use seine_store::{open_for_writing, retry};
+use seine_unix::say::{self, Level};
+use seine_unix::signals::Signals;
 
 /// Makes pending and crawls; returns the exit code of the crawl.
 ///

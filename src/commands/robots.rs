@@ -15,11 +15,11 @@ use super::USAGE;
 use crate::cli::RobotsArgs;
 use crate::config::{CrawlOptions, Settings};
 use crate::fetcher::robots_txt::{RobotsFile, RobotsReader};
-use crate::process::poll::{Interest, PollSet};
-use crate::record::CrawlUrl;
-use crate::robots::{MAX_BYTES, Robots};
 use crate::supervisor::progress::{grouped, printable};
-use crate::url_list::{self, ListOptions, Source, Step, UrlList};
+use seine_core::record::CrawlUrl;
+use seine_lists::url_list::{self, ListOptions, Source, Step, UrlList};
+use seine_page::robots::{MAX_BYTES, Robots};
+use seine_unix::poll::{Interest, PollSet};
 
 /// A file is a list of URLs if one of its first records is a URL.
 const RECORDS_LOOKED_AT: usize = 100;

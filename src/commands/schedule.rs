@@ -17,15 +17,15 @@ use super::{Coded, HELD, INTERRUPTED, TERMINATED, written};
 use crate::cli::{Cli, ScheduleArgs};
 use crate::config::jobs::JobEntry;
 use crate::config::{CrawlOptions, DEFAULT_DB, LogFormat};
-use crate::process::Signal;
-use crate::process::lock::{self, LockError, StoreLock};
-use crate::process::signals::{Exit, Signals};
-use crate::process::title;
 use crate::schedule::job::{Job, Output};
 use crate::schedule::keeper::{self, Start, lock_path, meaning};
 use crate::schedule::state::{JobState, State};
 use crate::schedule::zone::Zone;
 use crate::supervisor::progress::printable;
+use seine_unix::Signal;
+use seine_unix::lock::{self, LockError, StoreLock};
+use seine_unix::signals::{Exit, Signals};
+use seine_unix::title;
 
 /// Verbs that need somebody there, or would start themselves.
 const NOT_FOR_JOBS: [&str; 5] = ["schedule", "health", "explain", "try", "help"];

@@ -9,14 +9,14 @@ use anyhow::{Result, bail};
 use rusqlite::ErrorCode;
 
 use crate::cli::{SqlArgs, SqlFormat};
-use crate::export::show::Show;
-use crate::export::target::{self, Output};
-use crate::export::{ExportError, Format, Sink, Style, sink};
-use crate::process::lock;
-use crate::store::StoreError;
-use crate::store::guard::guard;
-use crate::store::rows::{SelectError, Selection, Snapshot};
-use crate::store::tables::TableError;
+use seine_export::show::Show;
+use seine_export::target::{self, Output};
+use seine_export::{ExportError, Format, Sink, Style, sink};
+use seine_store::StoreError;
+use seine_store::guard::guard;
+use seine_store::rows::{SelectError, Selection, Snapshot};
+use seine_store::tables::TableError;
+use seine_unix::lock;
 
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;

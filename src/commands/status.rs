@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 
 use crate::cli::StatusArgs;
 use crate::commands::summary;
-use crate::process::lock;
-use crate::store::read;
+use seine_store::read;
+use seine_unix::lock;
 
 /// Prints the summary of a finished, running or dead crawl.
 ///

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::record::Outcome;
-use crate::store::diff::Changes;
-use crate::store::read::{HostLine, Summary};
 use crate::supervisor::Report;
 use crate::supervisor::progress::{grouped, printable, size};
+use seine_core::record::Outcome;
+use seine_store::diff::Changes;
+use seine_store::read::{HostLine, Summary};
 
 /// Drifted fields named in a summary for people.
 const DRIFTS_SHOWN: usize = 10;

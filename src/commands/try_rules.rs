@@ -13,15 +13,15 @@ use url::Url;
 use super::written;
 use crate::cli::TryArgs;
 use crate::config::{ConfigError, CrawlOptions, Settings};
-use crate::extract::Extractor;
-use crate::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook};
-use crate::extract::rules::{Page, Rules, Selector};
-use crate::extract::text::cut;
 use crate::fetcher::single::PageReader;
-use crate::record::CrawlUrl;
-use crate::record::items::Problem;
-use crate::store::read;
 use crate::supervisor::progress::{grouped, printable};
+use seine_core::record::CrawlUrl;
+use seine_core::record::items::Problem;
+use seine_page::extract::Extractor;
+use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook};
+use seine_page::extract::rules::{Page, Rules, Selector};
+use seine_page::extract::text::cut;
+use seine_store::read;
 
 /// Items and hits that are shown of each collection and selector.
 const SHOWN: usize = 3;

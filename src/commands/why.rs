@@ -7,9 +7,11 @@ use anyhow::{Context, Result, bail};
 
 use super::{at_ms, at_us, span_ms};
 use crate::cli::WhyArgs;
-use crate::store::insert::epoch_ms;
-use crate::store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, Wait, WaitCause, life};
 use crate::supervisor::progress::{grouped, printable, size};
+use seine_page::robots::Robots;
+use seine_store::insert::epoch_ms;
+use seine_store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, Verdict, Wait, WaitCause, life};
+use url::Url;
 
 /// Tells what the store knows of the URL.
 ///
@@ -17,7 +19,7 @@ use crate::supervisor::progress::{grouped, printable, size};
 /// No such store, or no such URL in it.
 pub fn run(args: &WhyArgs) -> Result<i32> {
     let db = super::open_store(&args.db)?;
-    let found = life(&db, args.url.trim()).with_context(|| format!("cannot read {}", args.db.display()))?;
+    let found = life(&db, args.url.trim(), &judge).with_context(|| format!("cannot read {}", args.db.display()))?;
     let Some(life) = found else {
         let (url, db) = (printable(args.url.trim()), args.db.display());
         bail!("{url} is not in {db}; `sqlite3 {db} \"SELECT raw_url FROM inputs\"` lists what is");
@@ -25,6 +27,11 @@ pub fn run(args: &WhyArgs) -> Result<i32> {
     let text = if args.json { serde_json::to_string(&life)? + "\n" } else { text(&life, epoch_ms()) };
     super::written(io::stdout().write_all(text.as_bytes()))?;
     Ok(0)
+}
+
+fn judge(text: &[u8], agent: &str, url: &Url) -> Verdict {
+    let decision = Robots::parse(text, agent).decide(url);
+    Verdict { allowed: decision.allowed, rule: decision.rule, line: decision.line }
 }
 
 /// For people; texts of sites are made harmless.

@@ -7,9 +7,7 @@
 //! auth  = { user = "robot", password_env = "EXAMPLE_PASSWORD" }
 //! ```
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,7 +15,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::ConfigError;
 use super::settings::{LONGEST_PAUSE, MAX_CONCURRENCY, lines_of};
-use super::values::{Header, ProxyUrl, Span};
+use seine_core::policy::{HostPolicy, Proxies, Secret};
+use seine_core::values::{Header, ProxyUrl, Span};
 
 /// Settings for the hosts that `match` names. Of several rules that match, the later wins, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -104,61 +103,6 @@ impl TryFrom<String> for ProxyWord {
     fn try_from(text: String) -> Result<Self, String> {
         if text == "none" { Ok(Self::None) } else { text.parse().map(Self::Proxy) }
     }
-}
-
-/// Text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// What holds for one host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPolicy {
-    /// Smallest gap between request starts.
-    pub delay: Duration,
-    /// Requests in flight.
-    pub concurrency: usize,
-    /// URLs of one invocation; 0: any.
-    pub limit: u64,
-    /// Headers beside the common ones.
-    pub headers: Vec<Header>,
-    /// The `Authorization` header.
-    pub authorization: Option<Secret>,
-    /// Whether cookies are taken and sent.
-    pub cookies: bool,
-    /// Whether robots.txt is obeyed.
-    pub robots: bool,
-    /// How to connect.
-    pub proxies: Proxies,
-    /// Whether any certificate is accepted.
-    pub insecure: bool,
-    /// Our certificate and its key.
-    pub client_cert: Option<PathBuf>,
-}
-
-/// How to connect to a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proxies {
-    /// As to all others.
-    Common,
-    /// By these in turn; empty: directly.
-    These(Vec<ProxyUrl>),
 }
 
 impl HostRule {
@@ -272,7 +216,7 @@ impl HostRule {
             // `check` has refused every other combination.
             _ => return Ok(()),
         };
-        self.authorization = Some(Secret(value));
+        self.authorization = Some(Secret::new(value));
         Ok(())
     }
 }
@@ -380,7 +324,7 @@ mod tests {
         .unwrap();
         let settings = file.resolve(1).unwrap();
         let delays = ["other.test", "www.example.com", "slow.example.com"].map(|host| settings.host_policy(host).delay);
-        assert_eq!(delays, [1, 2, 5].map(Duration::from_secs));
+        assert_eq!(delays, [1, 2, 5].map(std::time::Duration::from_secs));
         let slow = settings.host_policy("slow.example.com");
         assert_eq!((slow.headers.len(), slow.robots, slow.proxies), (1, false, Proxies::These(Vec::new())));
     }

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
 use super::ConfigError;
-use super::values::Span;
-use crate::record::items::{Collection, Field, FieldType};
+use seine_core::protocol::processing::Input;
+use seine_core::record::items::{Collection, Field, FieldType};
+use seine_core::values::Span;
 
 /// From a record's way into the program to its answer; for the first one, the program's start included.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,18 +53,6 @@ pub struct Processor {
     /// Columns of the view of its answers, with their types.
     #[serde(default, serialize_with = "types")]
     pub fields: BTreeMap<String, Spanned<FieldType>>,
-}
-
-/// What a processor gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Input {
-    /// Pages that ended ok: their URLs and fields.
-    Pages,
-    /// The same with their stored bodies.
-    Bodies,
-    /// Items of a collection.
-    Items,
 }
 
 /// How a body comes to a processor.

@@ -6,10 +6,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Serialize;
 
-use super::hosts::{HostPolicy, HostRule, Proxies, Secret};
+use super::hosts::HostRule;
 use super::memory::Buffers;
 use super::processors::{self, Processor};
-use super::values::{Networks, is_token};
 use super::{
     ConfigError, CrawlOptions, DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DB, DEFAULT_DELAY,
     DEFAULT_DISK_WAIT, DEFAULT_GRACE, DEFAULT_HOST_CONCURRENCY, DEFAULT_HOST_FAILURES, DEFAULT_KEEP_VERSIONS,
@@ -18,6 +17,8 @@ use super::{
     DEFAULT_REVISIT_MAX, DEFAULT_REVISIT_MIN, DEFAULT_TIMEOUT, DEFAULT_USER_AGENT, Header, HookUrl, LogFormat,
     NotifyOn, Only, ProgressMode, ProxyUrl, Rate, Resolve, Revisits, RulesText, Share, Size, Span, Words,
 };
+use seine_core::policy::{HostPolicy, Proxies, Secret};
+use seine_core::values::{Networks, is_token};
 
 /// Bodies above the limit of requests in flight times this are not held at once; see the formula in the README.
 pub(super) const MAX_CONCURRENCY: usize = 65_536;
@@ -27,7 +28,7 @@ const MAX_MAX_REDIRECTS: usize = 1000;
 /// A body is one frame, and a frame's length has 32 bits.
 const MAX_MAX_BODY: u64 = 2 << 30;
 /// No pause is longer than this, whatever a config or a site asks for.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(crate::record::LONGEST_PAUSE_MS);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(seine_core::record::LONGEST_PAUSE_MS);
 
 /// Every setting of a crawl with its value.
 #[derive(Clone, Debug, Serialize)]

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 use super::hosts::Hosts;
 use super::outbox::Outbox;
-use crate::process::channel::{Channel, ChannelError};
-use crate::protocol::{FromFetcher, Generation, Hello, Job, Lease, OriginFacts, PROTOCOL_VERSION, ToFetcher};
-use crate::record::UrlId;
+use seine_core::protocol::{FromFetcher, Generation, Hello, Job, Lease, OriginFacts, PROTOCOL_VERSION, ToFetcher};
+use seine_core::record::UrlId;
+use seine_unix::channel::{Channel, ChannelError};
 
 /// Leases come in bounded batches; nothing legitimate is near this.
 const CEILING: usize = 64 << 20;

@@ -23,12 +23,12 @@ use super::origins::{self, Need, Origins, origin_of, robots_url};
 use super::pace::{Mood, Pace};
 use super::visit::{Next, Visit, VisitContext, Visitor};
 use crate::config::Settings;
-use crate::config::hosts::HostPolicy;
-use crate::process::pace::SharedPace;
-use crate::process::status::Row;
-use crate::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
-use crate::record::{LONGEST_PAUSE_MS, UrlId};
-use crate::robots::Robots;
+use seine_core::policy::HostPolicy;
+use seine_core::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
+use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
+use seine_page::robots::Robots;
+use seine_unix::pace::SharedPace;
+use seine_unix::status::Row;
 
 /// A host that is to be left alone for longer than this gives its URLs back.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@
 
 pub mod control;
 pub mod hosts;
-pub mod http;
+
 pub mod origins;
 pub mod outbox;
 pub mod pace;
@@ -33,16 +33,16 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
-use crate::extract::rules::Rules;
-use crate::process::limits::{Heap, fit_heap};
-use crate::process::pace::SharedPace;
-use crate::process::say::{Level, say};
-use crate::process::status::Row;
-use crate::protocol::Generation;
 use control::{Control, Order};
 use hosts::Hosts;
-use http::{Http, HttpError, HttpOptions};
 use outbox::Outbox;
+use seine_core::protocol::Generation;
+use seine_http::{Http, HttpError, HttpOptions};
+use seine_page::extract::rules::Rules;
+use seine_unix::limits::{Heap, fit_heap};
+use seine_unix::pace::SharedPace;
+use seine_unix::say::{Level, say};
+use seine_unix::status::Row;
 use visit::Visitor;
 
 /// How often the status row shows that the runtime turns.

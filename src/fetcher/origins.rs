@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::protocol::{OriginFacts, RobotsText};
-use crate::robots::{Decision, MAX_BYTES, Robots};
+use seine_core::protocol::{OriginFacts, RobotsText};
+use seine_page::robots::{Decision, MAX_BYTES, Robots};
 
 /// How long the URLs of a host wait for one that went to read their robots.txt, at other hosts perhaps. After that
 /// another one goes.

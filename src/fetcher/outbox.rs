@@ -16,11 +16,11 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
-use crate::process::pair::send_vectored;
-use crate::process::status::Row;
-use crate::protocol::frame::encode_head;
-use crate::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, RecordHead, encode};
-use crate::record::UrlId;
+use seine_core::protocol::frame::encode_head;
+use seine_core::protocol::{FrameError, Generation, Hello, PROTOCOL_VERSION, RecordHead, encode};
+use seine_core::record::UrlId;
+use seine_unix::pair::send_vectored;
+use seine_unix::status::Row;
 
 /// See the module. Clones are the same outbox.
 #[derive(Clone, Debug)]

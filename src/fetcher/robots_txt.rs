@@ -7,14 +7,14 @@ use reqwest::Method;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::http::Answer;
-use super::http::{Ask, Http, HttpError, Want};
 use super::http_options;
 use super::origins::{origin_of, robots_url};
 use super::visit::redirect_target;
 use crate::config::Settings;
-use crate::record::{CrawlUrl, ErrorClass, Failure};
-use crate::robots::{MAX_BYTES, Robots};
+use seine_core::record::{CrawlUrl, ErrorClass, Failure};
+use seine_http::Answer;
+use seine_http::{Ask, Http, HttpError, Want};
+use seine_page::robots::{MAX_BYTES, Robots};
 
 /// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
 const MAX_REDIRECTS: u8 = 5;

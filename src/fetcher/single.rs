@@ -3,11 +3,11 @@
 use reqwest::Method;
 use url::Url;
 
-use super::http::{Ask, Body, Want};
 use super::origins::origin_of;
 use super::robots_txt::{ReaderError, RobotsReader};
 use super::visit::redirect_target;
 use crate::config::Settings;
+use seine_http::{Ask, Body, Want};
 
 /// Reads single pages.
 pub struct PageReader {

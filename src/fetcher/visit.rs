@@ -13,28 +13,28 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::control::Speaker;
-use super::http::{Answer, Ask, Body, Exchange, Http, SMALL, Want};
 use super::origins::{origin_of, robots_url};
 use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use super::retry_after;
 use super::robots_txt::{self, Found};
 use crate::config::Settings;
-use crate::config::hosts::HostPolicy;
-use crate::extract::extras::{Wanted, extras};
-use crate::extract::robots::directives;
-use crate::extract::rules::{self, Rules};
-use crate::extract::{Extractor, is_html};
-use crate::process::clock::thread_cpu;
-use crate::process::status::Row;
-use crate::protocol::{
+use seine_core::policy::HostPolicy;
+use seine_core::protocol::{
     BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
     RobotsHead, RobotsText, Validators,
 };
-use crate::record::headers::Packer;
-use crate::record::items::{PageExtras, PageItems};
-use crate::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
-use crate::robots::{self, Decision, Robots};
+use seine_core::record::headers::Packer;
+use seine_core::record::items::{PageExtras, PageItems};
+use seine_core::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
+use seine_http::{Answer, Ask, Body, Exchange, Http, SMALL, Want};
+use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::robots::directives;
+use seine_page::extract::rules::{self, Rules};
+use seine_page::extract::{Extractor, is_html};
+use seine_page::robots::{self, Decision, Robots};
+use seine_unix::clock::thread_cpu;
+use seine_unix::status::Row;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
 /// more for little.

@@ -7,12 +7,12 @@ use reqwest::Method;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::http::{Ask, Http, Want};
 use super::http_options;
 use super::robots_txt::ReaderError;
-use crate::config::values::Private;
 use crate::config::{Header, Settings};
-use crate::record::ErrorClass;
+use seine_core::record::ErrorClass;
+use seine_core::values::Private;
+use seine_http::{Ask, Http, Want};
 
 /// An answer is looked at for its status alone.
 const MAX_ANSWER: u64 = 64 << 10;

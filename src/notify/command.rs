@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use super::Message;
-use crate::process::poll::{Interest, PollSet};
-use crate::process::program::{Got, Program};
-use crate::process::say::{self, Level};
 use crate::supervisor::progress::printable;
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::program::{Got, Program};
+use seine_unix::say::{self, Level};
 
 /// How often it is asked whether to go on.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -11,11 +11,11 @@ pub mod signature;
 pub mod webhook;
 
 use crate::config::Settings;
-use crate::process::Signal;
-use crate::process::program;
-use crate::process::say::{Level, say};
-use crate::process::signals::Signals;
 use crate::supervisor::progress::printable;
+use seine_unix::Signal;
+use seine_unix::program;
+use seine_unix::say::{Level, say};
+use seine_unix::signals::Signals;
 
 /// What is told.
 #[derive(Clone, Debug)]

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use crate::config::processors::Processor;
 use crate::pool::{Death, Pool, Task, Window};
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::poll::PollSet;
-use crate::protocol::processing::{Failed, FromHost, Processed, Tally, ToHost};
-use crate::protocol::{Generation, Hello, PROTOCOL_VERSION, RecordHead};
-use crate::record::UrlId;
-use crate::store::StoreError;
-use crate::store::processed::{Record, Todo, TodoError, What, todos};
+use seine_core::protocol::processing::{Failed, FromHost, Processed, Tally, ToHost};
+use seine_core::protocol::{Generation, Hello, PROTOCOL_VERSION, RecordHead};
+use seine_core::record::UrlId;
+use seine_store::StoreError;
+use seine_store::processed::{Record, Todo, TodoError, Wanted, What, todos};
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::poll::PollSet;
 
 use super::seat::{Heard, Seat};
 use super::{answer, input};
@@ -151,10 +151,11 @@ impl<'a> Host<'a> {
         let names: HashSet<_> = processors.iter().map(|processor| processor.name.as_str()).collect();
         let mut lanes = Vec::new();
         let refused = |message: String| Failure::Refused { message, usage: true };
-        let todos = todos(path, processors, failed).map_err(|error| match error {
-            TodoError::Store(error) => error.into(),
-            TodoError::Condition(..) => refused(error.to_string()),
-        })?;
+        let todos =
+            todos(path, &processors.iter().map(wanted).collect::<Vec<_>>(), failed).map_err(|error| match error {
+                TodoError::Store(error) => error.into(),
+                TodoError::Condition(..) => refused(error.to_string()),
+            })?;
         for (number, (processor, todo)) in processors.iter().zip(todos).enumerate() {
             let mut pool = Pool::new(processor.workers, Window { tasks: 1, bytes: usize::MAX });
             (0..processor.workers).for_each(|seat| pool.join(seat));
@@ -453,5 +454,13 @@ impl Lane<'_> {
         queue.send(&RecordHead::Processed(processed), None)?;
         let _ = queue.flush()?;
         Ok(())
+    }
+}
+fn wanted(processor: &Processor) -> Wanted {
+    Wanted {
+        name: processor.name.clone(),
+        input: processor.input,
+        source: processor.collection.clone(),
+        condition: processor.r#where.clone(),
     }
 }

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use crate::config::processors::{BodyForm, Processor};
-use crate::extract::{charset, is_html};
-use crate::process::program::{nameless_file, path_of};
-use crate::store::processed::{Page, Record, What};
+use seine_page::extract::{charset, is_html};
+use seine_store::processed::{Page, Record, What};
+use seine_unix::program::{nameless_file, path_of};
 
 /// Largest body that goes into a line, in bytes.
 pub const MAX_INLINE_BYTES: u64 = 32 << 20;

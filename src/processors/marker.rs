@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::processors::Processor;
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::poll::{Interest, PollSet};
-use crate::protocol::frame::MAX_HEAD_BYTES;
-use crate::protocol::processing::FromMarker;
-use crate::protocol::reextract::Cause;
-use crate::protocol::{Hello, RecordHead};
-use crate::store::StoreError;
-use crate::store::processed::Marks;
+use seine_core::protocol::frame::MAX_HEAD_BYTES;
+use seine_core::protocol::processing::FromMarker;
+use seine_core::protocol::reextract::Cause;
+use seine_core::protocol::{Hello, RecordHead};
+use seine_store::StoreError;
+use seine_store::processed::Marks;
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::poll::{Interest, PollSet};
 
 /// The supervisor always reads; if it does not for this long it is as good as dead.
 const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ fn work(
     control: &mut Channel,
     queue: &mut Channel,
 ) -> Result<(), Failure> {
-    let mut marks = Marks::open(path, processors)?;
+    let mut marks = Marks::open(path, &processors.iter().map(Processor::answers).collect::<Vec<_>>())?;
     control.send(&FromMarker::Ready, None)?;
     control.flush_all(SUPERVISOR_PATIENCE)?;
     // Also when the supervisor dies: the host ends then, and what it has sent is worth keeping.

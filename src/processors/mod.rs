@@ -26,17 +26,17 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::config::processors::Processor;
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::fork::{Death, ForkError, ForkSpec, fork};
-use crate::process::lock::StoreLock;
-use crate::process::pair::{Mode, stream_pair};
-use crate::process::poll::{Interest, PollSet};
-use crate::process::signals::{self, Exit, Signals};
-use crate::process::title::Role;
-use crate::process::{Pid, Signal};
-use crate::protocol::processing::{FromHost, FromMarker, Tally};
-use crate::protocol::reextract::Cause;
 use crate::supervisor::progress::Progress;
+use seine_core::protocol::processing::{FromHost, FromMarker, Tally};
+use seine_core::protocol::reextract::Cause;
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::fork::{Death, ForkError, ForkSpec, fork};
+use seine_unix::lock::StoreLock;
+use seine_unix::pair::{Mode, stream_pair};
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::signals::{self, Exit, Signals};
+use seine_unix::title::Role;
+use seine_unix::{Pid, Signal};
 
 /// For the host to end its programs, and for the writer to commit what it has, when all is to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::process::poll::{Interest, PollSet, Ready};
-use crate::process::program::{Got, Program};
+use seine_unix::poll::{Interest, PollSet, Ready};
+use seine_unix::program::{Got, Program};
 
 use super::answer;
 

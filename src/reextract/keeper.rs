@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::pool::{Death, Pool, Task, Window};
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::poll::{Interest, PollSet};
-use crate::protocol::frame::MAX_HEAD_BYTES;
-use crate::protocol::reextract::{Answer, Cause, FromKeeper, PageJob, ToKeeper, Unread};
-use crate::protocol::{Generation, Slot};
-use crate::record::UrlId;
-use crate::record::items::Collection;
-use crate::store::StoreError;
-use crate::store::items::Origin;
-use crate::store::reextract::{Rework, ReworkError};
+use seine_core::protocol::frame::MAX_HEAD_BYTES;
+use seine_core::protocol::reextract::{Answer, Cause, FromKeeper, PageJob, ToKeeper, Unread};
+use seine_core::protocol::{Generation, Slot};
+use seine_core::record::UrlId;
+use seine_core::record::items::Collection;
+use seine_store::StoreError;
+use seine_store::items::Origin;
+use seine_store::reextract::{Rework, ReworkError};
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::poll::{Interest, PollSet};
 
 /// Pages an extractor may have at a time ...
 const WINDOW_PAGES: usize = 64;

@@ -19,21 +19,21 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::extract::rules::Rules;
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::clock::monotonic_ms;
-use crate::process::fork::{Death, ForkError, ForkSpec, fork};
-use crate::process::lock::StoreLock;
-use crate::process::pair::{Mode, stream_pair};
-use crate::process::poll::{Interest, PollSet};
-use crate::process::signals::{self, Exit, Signals};
-use crate::process::status::StatusBoard;
-use crate::process::title::Role;
-use crate::process::{Pid, Signal};
-use crate::protocol::frame::MAX_HEAD_BYTES;
-use crate::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
-use crate::protocol::{Generation, Slot};
 use crate::supervisor::progress::Progress;
+use seine_core::protocol::frame::MAX_HEAD_BYTES;
+use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
+use seine_core::protocol::{Generation, Slot};
+use seine_page::extract::rules::Rules;
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::clock::monotonic_ms;
+use seine_unix::fork::{Death, ForkError, ForkSpec, fork};
+use seine_unix::lock::StoreLock;
+use seine_unix::pair::{Mode, stream_pair};
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::signals::{self, Exit, Signals};
+use seine_unix::status::StatusBoard;
+use seine_unix::title::Role;
+use seine_unix::{Pid, Signal};
 
 /// Largest frame that carries a page: bodies are at most 2 GiB, and compressed.
 const PAGE_CEILING: usize = (2 << 30) + MAX_HEAD_BYTES;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::extract::rules::{Page, Rules};
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::clock::thread_cpu;
-use crate::process::poll::{Interest, PollSet};
-use crate::process::status::Row;
-use crate::protocol::reextract::{Answer, PageJob, Unread};
-use crate::record::items::PageItems;
+use seine_core::protocol::reextract::{Answer, PageJob, Unread};
+use seine_core::record::items::PageItems;
+use seine_page::extract::rules::{Page, Rules};
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::clock::thread_cpu;
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::status::Row;
 
 /// How often an idle extractor shows that it is alive.
 const IDLE_TURN: Duration = Duration::from_secs(1);

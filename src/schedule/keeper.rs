@@ -13,10 +13,10 @@ use serde_json::Value;
 use super::job::{Job, Output};
 use super::plan::{Busy, Plan, Step, Why};
 use super::state::{State, StateError};
-use crate::process::invocation::{Birth, Invocation};
-use crate::process::poll::{Interest, PollSet};
-use crate::process::signals::{self, Exit, Signals};
-use crate::process::{Pid, Signal};
+use seine_unix::invocation::{Birth, Invocation};
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::signals::{self, Exit, Signals};
+use seine_unix::{Pid, Signal};
 
 /// Longest sleep.
 const NAP: Duration = Duration::from_secs(30);

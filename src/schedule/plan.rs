@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::job::{Job, Overlap};
 use super::state::{JobState, RunState, State};
-use crate::process::invocation::Birth;
-use crate::process::signals::Exit;
+use seine_unix::invocation::Birth;
+use seine_unix::signals::Exit;
 
 /// What is due longer ago than this was missed: nobody looked, the machine was asleep or its clock was put forward.
 pub const LATE: SignedDuration = SignedDuration::from_secs(60);

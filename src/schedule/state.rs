@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::process::invocation::Birth;
+use seine_unix::invocation::Birth;
 
 /// The layout of the file.
 const VERSION: u32 = 1;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::frontier::{LimitsOf, Room, Share};
-use crate::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
-use crate::record::{ErrorClass, Failure, Outcome, UrlId};
+use seine_core::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
+use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 
 /// What the plan needs to know of the configuration.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
-use crate::record::{KeyKind, url_key};
-use crate::url_list::{Entry, Step, UrlList};
+use seine_core::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
+use seine_core::record::{KeyKind, url_key};
+use seine_lists::url_list::{Entry, Step, UrlList};
 
 /// Lines per batch, at most ...
 const LINES: usize = 1024;

@@ -18,8 +18,8 @@ use std::rc::Rc;
 use super::breaker::{Breaker, Trip};
 use super::lanes::Lanes;
 use super::partition::Partition;
-use crate::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
-use crate::record::{LONGEST_PAUSE_MS, UrlId};
+use seine_core::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
+use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
 
 /// Hosts active at once at most. Each may start a request every delay, so this is no brake on the pace.
 pub const MAX_HOSTS: usize = 8_192;

@@ -4,7 +4,7 @@
 //! slot that has run dry may open a *lane* of it too: each lane has its share of the places, so that the sum is what the
 //! host permits. Before a lane opens, the others have to have given up the places that will be its own. Pure.
 
-use crate::protocol::Slot;
+use seine_core::protocol::Slot;
 
 /// The lanes of one host.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::frontier::HostRef;
-use crate::protocol::{Generation, Job, Slot};
-use crate::record::UrlId;
+use seine_core::protocol::{Generation, Job, Slot};
+use seine_core::record::UrlId;
 
 /// One URL on its way.
 #[derive(Clone, Debug)]

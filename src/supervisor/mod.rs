@@ -29,24 +29,6 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::Settings;
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::clock::monotonic_ms;
-use crate::process::fork::{Death, ForkSpec, fork};
-use crate::process::limits;
-use crate::process::lock::StoreLock;
-use crate::process::pace::SharedPace;
-use crate::process::pair::{Mode, stream_pair};
-use crate::process::poll::{Interest, PollSet};
-use crate::process::signals::{self, Exit, Signals};
-use crate::process::status::StatusBoard;
-use crate::process::title::Role;
-use crate::process::{Pid, Signal};
-use crate::protocol::{
-    EndedBy, FromFetcher, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing,
-};
-use crate::record::Outcome;
-use crate::store::insert::Session;
-use crate::url_list::UrlList;
 use crate::{fetcher, writer};
 use events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use feed::Feed;
@@ -54,6 +36,24 @@ use frontier::{HostLimits, LimitsOf, Room, Share};
 use plan::Plan;
 use processors::Beside;
 use progress::{Live, Progress};
+use seine_core::protocol::{
+    EndedBy, FromFetcher, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing,
+};
+use seine_core::record::Outcome;
+use seine_lists::url_list::UrlList;
+use seine_store::insert::Session;
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::clock::monotonic_ms;
+use seine_unix::fork::{Death, ForkSpec, fork};
+use seine_unix::limits;
+use seine_unix::lock::StoreLock;
+use seine_unix::pace::SharedPace;
+use seine_unix::pair::{Mode, stream_pair};
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::signals::{self, Exit, Signals};
+use seine_unix::status::StatusBoard;
+use seine_unix::title::Role;
+use seine_unix::{Pid, Signal};
 
 /// A fetcher that has not shown for so long that its runtime turns is killed.
 const FETCHER_STALL_MS: u64 = 10_000;
@@ -717,7 +717,7 @@ impl Supervisor {
 
     fn show(&mut self) {
         let rows = &self.board.rows()[..self.fetchers.len()];
-        let sum = |number: fn(&crate::process::status::Row) -> u64| rows.iter().map(number).sum();
+        let sum = |number: fn(&seine_unix::status::Row) -> u64| rows.iter().map(number).sum();
         let live = Live {
             in_flight: sum(|row| row.in_flight.load(std::sync::atomic::Ordering::Relaxed)),
             queue_bytes: sum(|row| row.outbox_bytes.load(std::sync::atomic::Ordering::Relaxed)),
@@ -786,7 +786,7 @@ fn share(total: usize, slots: usize, slot: usize) -> usize {
 /// Largest frame of a page queue: a body that does not compress, and its fields.
 fn frame_ceiling(max_body: u64) -> usize {
     let body = usize::try_from(max_body).unwrap_or(usize::MAX);
-    body.saturating_add(body / 64).saturating_add(crate::protocol::frame::MAX_HEAD_BYTES)
+    body.saturating_add(body / 64).saturating_add(seine_core::protocol::frame::MAX_HEAD_BYTES)
 }
 
 #[cfg(test)]

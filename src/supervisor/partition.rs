@@ -4,7 +4,7 @@
 //! pace may be shared ([`super::lanes`]). New hosts go to the slot with the fewest; a slot that runs dry is given one by
 //! [`super::frontier`]. With cookies, which a site's hosts share, the hosts of a site live together, for good.
 
-use crate::protocol::Slot;
+use seine_core::protocol::Slot;
 
 /// Hosts per slot.
 #[derive(Debug)]

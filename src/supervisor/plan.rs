@@ -17,11 +17,11 @@ use super::events::{Action, Event, Phase, PlanConfig, Tally, Who};
 use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
-use crate::protocol::{
+use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot,
     StillPending, Verdict,
 };
-use crate::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
+use seine_core::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 
 /// Deaths of a fetcher while working on the same URL after which it is quarantined.
 const DEATHS_PER_URL: u8 = 2;

@@ -8,16 +8,16 @@ use super::SupervisorError;
 use super::children::{Backoff, CrashBudget};
 use super::progress::Progress;
 use crate::config::processors::Processor;
-use crate::process::channel::Channel;
-use crate::process::clock::monotonic_ms;
-use crate::process::fork::{Death, ForkSpec, fork};
-use crate::process::pair::{Mode, stream_pair};
-use crate::process::signals::{self, Exit};
-use crate::process::title::Role;
-use crate::process::{Pid, Signal};
 use crate::processors::{GRACE, host};
-use crate::protocol::Generation;
-use crate::protocol::processing::{FromHost, Tally, ToHost};
+use seine_core::protocol::Generation;
+use seine_core::protocol::processing::{FromHost, Tally, ToHost};
+use seine_unix::channel::Channel;
+use seine_unix::clock::monotonic_ms;
+use seine_unix::fork::{Death, ForkSpec, fork};
+use seine_unix::pair::{Mode, stream_pair};
+use seine_unix::signals::{self, Exit};
+use seine_unix::title::Role;
+use seine_unix::{Pid, Signal};
 
 /// For the host to end its programs when it is to stop.
 const STOP_MS: u64 = 3_000;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::events::Tally;
 use crate::config::ProgressMode;
-use crate::process::say::{self, Level};
-use crate::record::Outcome;
+use seine_core::record::Outcome;
+use seine_unix::say::{self, Level};
 
 /// How often the line on a terminal changes.
 const LINE_EVERY: Duration = Duration::from_millis(200);

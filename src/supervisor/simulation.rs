@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{HostLimits, LimitsOf, Room, Share};
 use super::plan::Plan;
-use crate::protocol::{
+use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED, Pull,
     Ready, Slot, StillPending, Verdict,
 };
-use crate::record::{ErrorClass, Outcome, UrlId};
+use seine_core::record::{ErrorClass, Outcome, UrlId};
 
 /// Splitmix64: small, seeded, good enough to choose who dies.
 struct Random(u64);

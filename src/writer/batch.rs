@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::processing::Processed;
-use crate::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead};
-use crate::record::{Failure, Outcome, UrlId};
-use crate::store::StoreError;
-use crate::store::insert::Store;
+use seine_core::protocol::processing::Processed;
+use seine_core::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead};
+use seine_core::record::{Failure, Outcome, UrlId};
+use seine_store::StoreError;
+use seine_store::insert::Store;
 
 /// Commit when so many rows have been collected ...
 const ROWS: usize = 512;

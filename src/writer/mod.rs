@@ -13,14 +13,14 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::process::channel::{Channel, ChannelError};
-use crate::process::poll::{Interest, PollSet};
-use crate::process::status::Row;
-use crate::protocol::{EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter};
-use crate::store::StoreError;
-use crate::store::insert::{Session, Store};
 use batch::{Batch, HostEnded, Item};
 use queue::{Queue, QueueState};
+use seine_core::protocol::{EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter};
+use seine_store::StoreError;
+use seine_store::insert::{Session, Store};
+use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::poll::{Interest, PollSet};
+use seine_unix::status::Row;
 
 /// Exit code after a [`FromWriter::Fatal`]: starting again would not help.
 pub const FATAL: i32 = 2;
@@ -35,7 +35,7 @@ const LONGEST_LINES_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between attempts while the disk is full.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Past this size the write-ahead log is emptied, readers permitting.
-const WAL_LIMIT_BYTES: u64 = 2 * crate::store::WAL_BYTES as u64;
+const WAL_LIMIT_BYTES: u64 = 2 * seine_store::WAL_BYTES as u64;
 /// Past this size a reader that never ends its transaction is worth a warning.
 const WAL_ALARM_BYTES: u64 = 1 << 30;
 /// How often the size of the log is looked at; less and less often while a reader keeps it from being emptied, since

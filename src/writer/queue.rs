@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use super::batch::{Batch, Item};
-use crate::protocol::{FrameBuffer, Generation, Hello, PROTOCOL_VERSION, RecordHead, Slot};
+use seine_core::protocol::{FrameBuffer, Generation, Hello, PROTOCOL_VERSION, RecordHead, Slot};
 
 /// How far a queue has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use super::prose::Prose;
 use super::report::{Head, Report, Result, key, plain, state};
-use crate::export::target::Output;
-use crate::export::{Cell, Format, Sink, Style, sink};
-use crate::store::diff::{ItemChange, ItemKind, PageChange, PageKind, fields};
-use crate::store::tables::{Column, ColumnType};
+use seine_export::target::Output;
+use seine_export::{Cell, Format, Sink, Style, sink};
+use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, fields};
+use seine_store::tables::{Column, ColumnType};
 
 /// Columns, in their order.
 const COLUMNS: [&str; 10] =

@@ -6,9 +6,9 @@ use std::io::Write;
 use super::prose::Prose;
 use super::report::{Head, Report, Result, Shown, became, cut, plain, which};
 use crate::commands::at_ms;
-use crate::export::target::Output;
-use crate::store::diff::{ItemChange, ItemKind, PageChange, PageKind, fields};
 use crate::supervisor::progress::printable;
+use seine_export::target::Output;
+use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, fields};
 
 /// Characters of a value that are shown.
 const VALUE_CHARS: usize = 1000;

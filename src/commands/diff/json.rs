@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::prose::Prose;
 use super::report::{Head, Report, Result, key};
 use crate::commands::at_ms;
-use crate::export::target::Output;
-use crate::store::diff::history::Fetch;
-use crate::store::diff::{ItemChange, ItemKind, PageChange, PageKind, Run, fields};
+use seine_export::target::Output;
+use seine_store::diff::history::Fetch;
+use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, Run, fields};
 
 /// An object that is written as it comes.
 pub(super) struct Json {

@@ -7,10 +7,10 @@ use similar::TextDiff;
 use url::Url;
 
 use super::report::Result;
-use crate::extract::extras::{Wanted, extras};
-use crate::extract::{charset, is_html};
-use crate::store::diff::history::{Fetch, History};
-use crate::store::{StoreError, archive};
+use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::{charset, is_html};
+use seine_store::diff::history::{Fetch, History};
+use seine_store::{StoreError, archive};
 
 /// Lines shown around what differs.
 const CONTEXT_LINES: usize = 3;

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::prose::Prose;
-use crate::export::ExportError;
-use crate::store::diff::history::Fetch;
-use crate::store::diff::{Changes, ItemChange, ItemKind, PageChange, PageKind, Run};
 use crate::supervisor::progress::grouped;
+use seine_export::ExportError;
+use seine_store::diff::history::Fetch;
+use seine_store::diff::{Changes, ItemChange, ItemKind, PageChange, PageKind, Run};
 
 pub(super) type Result<T, E = ExportError> = std::result::Result<T, E>;
 

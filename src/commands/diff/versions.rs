@@ -11,10 +11,10 @@ use super::report::state;
 use super::{Plan, json as report_json, text};
 use crate::cli::{DiffArgs, DiffFormat};
 use crate::commands::at_ms;
-use crate::export::ExportError;
-use crate::store::diff::Run;
-use crate::store::diff::history::{Fetch, history};
 use crate::supervisor::progress::printable;
+use seine_export::ExportError;
+use seine_store::diff::Run;
+use seine_store::diff::history::{Fetch, history};
 
 /// Tells of every fetch from that of run `from` to that of run `to`; whether anything differs.
 pub(super) fn tell(

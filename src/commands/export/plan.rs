@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::cli::{ExportArgs, OrderBy, SplitBy};
-use crate::export::markdown::Markdown;
-use crate::export::split::{By, Split};
-use crate::export::target::{self, Folder, Output, Packing};
-use crate::export::{ExportError, Format, Sink, Style, sink};
-use crate::store::rows::Order;
+use seine_export::markdown::Markdown;
+use seine_export::split::{By, Split};
+use seine_export::target::{self, Folder, Output, Packing};
+use seine_export::{ExportError, Format, Sink, Style, sink};
+use seine_store::rows::Order;
 
 /// What is to be written where, as the arguments say.
 pub(super) struct Plan {

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::plan::{Place, Plan};
-use crate::export::{Finished, Format};
 use crate::supervisor::progress::{grouped, size};
+use seine_export::{Finished, Format};
 
 /// Rows between two looks at the clock.
 const LOOK_EVERY: u64 = 1024;

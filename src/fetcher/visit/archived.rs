@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use url::Url;
 
 use super::{Hold, Visit, Visitor, epoch_us, one_line};
-use crate::archive::http::{self, Message};
-use crate::archive::warc::{self, Damage, Head, Kind};
-use crate::fetcher::http::recorded::Recorded;
-use crate::protocol::{Archived, Job};
-use crate::record::{BadUrl, ErrorClass, Failure};
+use seine_core::protocol::{Archived, Job};
+use seine_core::record::{BadUrl, ErrorClass, Failure};
+use seine_http::recorded::Recorded;
+use seine_lists::archive::http::{self, Message};
+use seine_lists::archive::warc::{self, Damage, Head, Kind};
 
 /// Bytes of a block beyond `--max-body`: for the head of the answer and the framing of its chunks.
 const FRAMING_BYTES: u64 = 1 << 20;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::Candidate;
+use seine_core::protocol::Candidate;
 
 const LIMITS: HostLimits = HostLimits { delay_ms: 0, window: 100, urls: 0, places: 4, shared: false };
 

@@ -1,0 +1,13 @@
+//! The nouns that every room shares, and the messages between processes. No I/O, no clock, no dependency on any room.
+//!
+//! - [`record`]: URLs and their identity, hosts, outcomes, what is found on pages.
+//! - [`protocol`]: what processes say to each other, and how it becomes bytes.
+//! - [`values`]: durations, sizes, rates, headers, proxies, networks, as people write them.
+//! - [`policy`]: the settings that hold for one host.
+
+#![forbid(unsafe_code)]
+
+pub mod policy;
+pub mod protocol;
+pub mod record;
+pub mod values;

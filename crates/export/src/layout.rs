@@ -1,0 +1,168 @@
+//! The columns of an export: those of its table, and those that the input file had beside its URLs.
+
+use std::collections::HashSet;
+
+use rusqlite::Connection;
+use serde_json::{Map, Value};
+
+use super::{Cell, Result};
+use seine_store::StoreError;
+use seine_store::rows::SelectError;
+use seine_store::tables::{Column, ColumnType, Table, no_column};
+
+/// More different columns than this in the input files are no columns but data; they stay in `input_columns`.
+const MAX_INPUT_COLUMNS: usize = 1000;
+
+/// Where the input file's own columns are.
+const SOURCE: &str = "input_columns";
+
+/// How rows of the store become rows of the export.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Columns of the export.
+    pub columns: Vec<Column>,
+    /// Columns to be read from the table; `None`: all.
+    pub selected: Option<Vec<String>>,
+    /// Things a user should know.
+    pub notes: Vec<String>,
+    /// Where each column comes from; `None`: they are those that were read.
+    sources: Option<Vec<Source>>,
+    /// The cell that holds [`SOURCE`].
+    source_at: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Cell(usize),
+    Input(String),
+}
+
+impl Layout {
+    /// The columns as they are in the table: those called `wanted`, or all.
+    pub fn plain(table: &Table, wanted: Option<&[String]>) -> Self {
+        let columns = match wanted {
+            None => table.columns.clone(),
+            Some(wanted) => {
+                let find = |name: &String| table.columns.iter().find(|column| column.name == *name).cloned();
+                wanted.iter().filter_map(find).collect()
+            }
+        };
+        let selected = wanted.map(<[String]>::to_vec);
+        Self { columns, selected, notes: Vec::new(), sources: None, source_at: 0 }
+    }
+
+    /// The same, the columns of input files standing for `input_columns`: after the others, under their own names, with
+    /// `input_` before those that are taken.
+    ///
+    /// # Errors
+    /// `wanted` names what is no column.
+    pub fn flat(db: &Connection, table: &Table, wanted: Option<&[String]>) -> Result<Self> {
+        if !table.has(SOURCE) {
+            return Ok(Self::plain(table, wanted));
+        }
+        let Some(inputs) = input_columns(db)? else {
+            let mut layout = Self::plain(table, wanted);
+            layout.notes.push(format!(
+                "the lists have more than {MAX_INPUT_COLUMNS} different columns; they are in the column {SOURCE}, as JSON"
+            ));
+            return Ok(layout);
+        };
+        let mut taken: HashSet<String> = table.columns.iter().map(|column| column.name.to_lowercase()).collect();
+        let mut own = Vec::with_capacity(inputs.len());
+        for key in inputs {
+            let mut name = key.clone();
+            while !taken.insert(name.to_lowercase()) {
+                name.insert_str(0, "input_");
+            }
+            own.push((name, key));
+        }
+        let names: Vec<String> = match wanted {
+            Some(wanted) => wanted.to_vec(),
+            None => {
+                let tables = table.columns.iter().map(|column| column.name.clone()).filter(|name| name != SOURCE);
+                tables.chain(own.iter().map(|(name, _)| name.clone())).collect()
+            }
+        };
+        let (mut columns, mut selected, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        for name in names {
+            if let Some(column) = table.columns.iter().find(|column| column.name == name) {
+                sources.push(Source::Cell(selected.len()));
+                selected.push(name);
+                columns.push(column.clone());
+            } else if let Some((_, key)) = own.iter().find(|(own, _)| *own == name) {
+                sources.push(Source::Input(key.clone()));
+                columns.push(Column::new(name, ColumnType::Text));
+            } else {
+                let known = table.columns.iter().map(|column| &column.name).chain(own.iter().map(|(name, _)| name));
+                return Err(SelectError::from(no_column(&table.name, &name, known.cloned().collect())).into());
+            }
+        }
+        let source_at = selected.len();
+        if sources.iter().any(|source| matches!(source, Source::Input(_))) {
+            selected.push(SOURCE.to_owned());
+            return Ok(Self {
+                columns,
+                selected: Some(selected),
+                notes: Vec::new(),
+                sources: Some(sources),
+                source_at,
+            });
+        }
+        Ok(Self { columns, selected: Some(selected), notes: Vec::new(), sources: None, source_at })
+    }
+
+    /// The row of the export that `cells` make. A last column that was only read to group rows stays the last.
+    ///
+    /// # Errors
+    /// Those of `then`.
+    pub fn apply(&self, cells: &[Cell<'_>], then: impl FnOnce(&[Cell<'_>]) -> Result<()>) -> Result<()> {
+        let Some(sources) = &self.sources else { return then(cells) };
+        let inputs = match cells.get(self.source_at) {
+            Some(Cell::Text(text)) => serde_json::from_slice::<Map<String, Value>>(text).unwrap_or_default(),
+            _ => Map::new(),
+        };
+        let texts: Vec<Option<String>> = sources
+            .iter()
+            .map(|source| match source {
+                Source::Cell(_) => None,
+                Source::Input(key) => match inputs.get(key) {
+                    None | Some(Value::Null) => None,
+                    Some(Value::String(text)) => Some(text.clone()),
+                    Some(other) => Some(other.to_string()),
+                },
+            })
+            .collect();
+        let mut row: Vec<Cell<'_>> = sources
+            .iter()
+            .zip(&texts)
+            .map(|(source, text)| match (source, text) {
+                (Source::Cell(at), _) => cells[*at],
+                (Source::Input(_), Some(text)) => Cell::Text(text.as_bytes()),
+                (Source::Input(_), None) => Cell::Null,
+            })
+            .collect();
+        row.extend(cells.get(self.source_at + 1..).unwrap_or_default());
+        then(&row)
+    }
+}
+
+/// Names of the columns that lines of lists have beside their URL, in the order they first appear; `None` if they are
+/// too many.
+fn input_columns(db: &Connection) -> Result<Option<Vec<String>>> {
+    let mut select = db.prepare("SELECT columns FROM input WHERE columns IS NOT NULL").map_err(StoreError::from)?;
+    let mut rows = select.query([]).map_err(StoreError::from)?;
+    let (mut known, mut names) = (HashSet::new(), Vec::new());
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        let Ok(text) = row.get_ref(0).map_err(StoreError::from)?.as_bytes() else { continue };
+        for (name, _) in serde_json::from_slice::<Map<String, Value>>(text).unwrap_or_default() {
+            if !known.contains(&name) {
+                known.insert(name.clone());
+                names.push(name);
+            }
+        }
+        if names.len() > MAX_INPUT_COLUMNS {
+            return Ok(None);
+        }
+    }
+    Ok(Some(names))
+}

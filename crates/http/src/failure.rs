@@ -1,0 +1,243 @@
+//! What an error of the client means: its stable class, and one line for people.
+//!
+//! Classes come from the types in the chain of causes, never from their texts: the innermost I/O error
+//! and its kind, rustls's and h2's own errors, hyper's questions (`is_parse` and its sisters).
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use hyper_util::client::legacy;
+use url::Url;
+
+use super::resolver::{Blocked, Unresolved};
+use seine_core::record::{ErrorClass, Failure};
+use seine_core::values::ProxyUrl;
+
+/// Longest message in characters: causes may quote what a site sent.
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// What the chain of causes of one error holds, innermost of each kind.
+#[derive(Default)]
+struct Causes<'a> {
+    io: Option<&'a io::Error>,
+    tls: Option<&'a rustls::Error>,
+    h2: Option<&'a h2::Error>,
+    hyper: Option<&'a hyper::Error>,
+    blocked: Option<&'a Blocked>,
+    unresolved: Option<&'a Unresolved>,
+    /// Directly inside the error of a connection: what failed is TLS, on a connection that stood.
+    in_handshake: bool,
+    last: Option<&'a (dyn Error + 'static)>,
+}
+
+impl<'a> Causes<'a> {
+    fn of(error: &'a reqwest::Error) -> Self {
+        let mut causes = Self::default();
+        let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
+        while let Some(cause) = next {
+            causes.last = Some(cause);
+            next = cause.source();
+            if cause.is::<legacy::Error>() {
+                causes.in_handshake = next.is_some_and(|inner| inner.is::<io::Error>());
+            }
+            if let Some(io) = cause.downcast_ref::<io::Error>() {
+                causes.io = Some(io);
+                // `source` of an I/O error skips the error it wraps.
+                next = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
+            } else if let Some(tls) = cause.downcast_ref() {
+                causes.tls = Some(tls);
+            } else if let Some(h2) = cause.downcast_ref() {
+                causes.h2 = Some(h2);
+            } else if let Some(hyper) = cause.downcast_ref() {
+                causes.hyper = Some(hyper);
+            } else if let Some(blocked) = cause.downcast_ref() {
+                causes.blocked = Some(blocked);
+            } else if let Some(unresolved) = cause.downcast_ref() {
+                causes.unresolved = Some(unresolved);
+            }
+        }
+        causes
+    }
+
+    fn io_kind(&self) -> Option<ErrorKind> {
+        self.io.map(io::Error::kind)
+    }
+
+    /// The innermost cause as text: the only one worth a reader's time, the outer ones are frames.
+    fn text(&self) -> String {
+        let text = self.last.map(ToString::to_string).unwrap_or_default();
+        match text.find(" (os error ") {
+            Some(end) => text[..end].to_lowercase(),
+            None => text,
+        }
+    }
+}
+
+/// The failure of a request that `error` kept from an answer.
+pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: Duration) -> Failure {
+    let causes = Causes::of(error);
+    let host = url.host_str().unwrap_or_default();
+    if error.is_builder() {
+        return failure(ErrorClass::Protocol, format!("this URL cannot be requested: {}", causes.text()));
+    }
+    if let Some(reason) = causes.blocked {
+        return blocked(host, reason);
+    }
+    if error.is_dns() {
+        return failure(ErrorClass::Dns, format!("cannot resolve {host}: {}", causes.text()));
+    }
+    if let Some(tls) = causes.tls {
+        return failure(ErrorClass::Tls, format!("TLS with {host} failed: {tls}"));
+    }
+    if error.is_timeout() {
+        // The system's own patience may be shorter than ours.
+        return failure(
+            ErrorClass::Timeout,
+            match causes.io_kind() {
+                Some(ErrorKind::TimedOut) if causes.io.is_some_and(|io| io.raw_os_error().is_some()) => {
+                    format!("no answer from {host}: {}", causes.text())
+                }
+                _ => format!("no connection to {host} within {connect_timeout:?}"),
+            },
+        );
+    }
+    if error.is_connect() {
+        let address = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
+        return match causes.io_kind() {
+            // Nothing can be reset before it exists: the TCP connection stood and its TLS was cut short.
+            Some(kind) if is_cut(kind) || kind == ErrorKind::UnexpectedEof => {
+                failure(ErrorClass::Reset, format!("{address} closed the connection during the TLS handshake"))
+            }
+            None if url.scheme() == "https" => {
+                failure(ErrorClass::Tls, format!("TLS with {host} failed: {}", causes.text()))
+            }
+            _ => failure(ErrorClass::Connect, format!("cannot connect to {address}: {}", causes.text())),
+        };
+    }
+    if let Some(h2) = causes.h2 {
+        let class = if h2.is_remote() { ErrorClass::Reset } else { ErrorClass::Protocol };
+        return failure(class, format!("no answer from {host}: HTTP/2: {h2}"));
+    }
+    match (causes.io_kind(), causes.hyper) {
+        (Some(kind), _) if is_cut(kind) => {
+            failure(ErrorClass::Reset, format!("{host} reset the connection before its answer"))
+        }
+        (Some(ErrorKind::UnexpectedEof), _) => closed_early(host),
+        (_, Some(hyper)) if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() => {
+            closed_early(host)
+        }
+        (Some(_), _) => failure(ErrorClass::Reset, format!("no answer from {host}: {}", causes.text())),
+        _ => failure(ErrorClass::Protocol, format!("the answer of {host} is not HTTP: {}", causes.text())),
+    }
+}
+
+/// The failure of a request for `host`, all of whose addresses are out of bounds.
+pub(super) fn blocked(host: &str, Blocked { ip, reason }: &Blocked) -> Failure {
+    failure(ErrorClass::BlockedAddress, format!("{host} leads to {ip}, which is not to be connected to: {reason}"))
+}
+
+/// What went wrong between us and a host behind a proxy.
+pub(super) enum ByProxy {
+    /// The proxy is in trouble, or says that the host is: another one may do better.
+    Proxy {
+        /// What is wrong.
+        problem: String,
+        /// Whether it is the proxy that cannot be reached.
+        unreachable: bool,
+    },
+    /// The proxy has done its part.
+    Host(Failure),
+}
+
+/// The failure of a request through `proxy` that `error` kept from an answer.
+pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, connect_timeout: Duration) -> ByProxy {
+    let causes = Causes::of(error);
+    // A SOCKS client looks names up by itself.
+    let of_host = match causes.unresolved {
+        Some(unresolved) => url.host_str() == Some(&unresolved.name) && proxy.url().host_str() != url.host_str(),
+        None => !error.is_connect() || causes.in_handshake && url.scheme() == "https",
+    };
+    if of_host || causes.blocked.is_some() {
+        return ByProxy::Host(before_answer(error, url, connect_timeout));
+    }
+    let unreachable = causes.io.is_some() || causes.tls.is_some() || causes.unresolved.is_some();
+    let problem = if unreachable || !error.is_timeout() {
+        line(&causes.text())
+    } else {
+        format!("no connection within {connect_timeout:?}")
+    };
+    ByProxy::Proxy { problem, unreachable }
+}
+
+/// The failure of a request whose body `error` cut after `received` of `expected` bytes.
+pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u64>) -> Failure {
+    let causes = Causes::of(error);
+    if let Some(tls) = causes.tls {
+        return failure(ErrorClass::Tls, format!("TLS failed after {received} bytes of the body: {tls}"));
+    }
+    let short = expected.is_some_and(|expected| received < expected);
+    if let Some(h2) = causes.h2 {
+        return match h2.is_remote() {
+            true => failure(ErrorClass::Reset, format!("stream reset after {received} bytes of the body: {h2}")),
+            // h2 itself calls a body that ends before its Content-Length a protocol error.
+            false if short => truncated(received, expected),
+            false => failure(ErrorClass::Protocol, format!("broken HTTP/2 after {received} bytes of the body: {h2}")),
+        };
+    }
+    match (causes.io_kind(), causes.hyper) {
+        (Some(ErrorKind::UnexpectedEof), _) => truncated(received, expected),
+        (Some(ErrorKind::InvalidData | ErrorKind::InvalidInput), _) => failure(
+            ErrorClass::Protocol,
+            format!("broken chunks after {received} bytes of the body: {}", causes.text()),
+        ),
+        (Some(ErrorKind::TimedOut), _) => failure(
+            ErrorClass::Timeout,
+            format!("connection lost after {received} bytes of the body: {}", causes.text()),
+        ),
+        (None, Some(hyper)) if hyper.is_incomplete_message() => truncated(received, expected),
+        _ => failure(ErrorClass::Reset, format!("connection reset after {received} bytes of the body")),
+    }
+}
+
+/// A failure whose message is one line of bounded length whatever went into it.
+pub(super) fn failure(class: ErrorClass, message: impl AsRef<str>) -> Failure {
+    Failure::new(class, line(message.as_ref()))
+}
+
+/// `text` as one line of bounded length.
+pub(super) fn line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE_CHARS).collect()
+}
+
+fn closed_early(host: &str) -> Failure {
+    failure(ErrorClass::Reset, format!("{host} closed the connection before its answer"))
+}
+
+fn truncated(received: u64, expected: Option<u64>) -> Failure {
+    failure(
+        ErrorClass::Truncated,
+        match expected {
+            Some(expected) => format!("the body ended after {received} of {expected} bytes"),
+            None => format!("the body ended early, after {received} bytes"),
+        },
+    )
+}
+
+/// Whether an I/O error of this kind says that the peer tore the connection down.
+fn is_cut(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_bounded_line() {
+        let message = failure(ErrorClass::Tls, format!("bad\r\nname\u{1b}[31m{}", "x".repeat(1000))).message;
+        assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
+        assert!(message.starts_with("bad  name [31mxx"), "{message}");
+        assert_eq!(failure(ErrorClass::Tls, "plain — text").message, "plain — text");
+    }
+}

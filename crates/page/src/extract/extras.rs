@@ -1,0 +1,112 @@
+//! What a page says beyond its fields, where it was asked for: metadata, main text, Markdown, tables.
+
+use encoding_rs::Encoding;
+use scraper::{ElementRef, Html};
+use url::Url;
+
+use super::{article, charset, dom, is_html, metadata, resolve, tables, text};
+use seine_core::record::items::PageExtras;
+use seine_core::record::{self, MAX_URL_BYTES};
+
+/// Nodes looked at between two questions whether to go on.
+const NODES_PER_QUESTION: usize = 1024;
+
+/// Which of them are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `--metadata`.
+    pub metadata: bool,
+    /// `--text`.
+    pub text: bool,
+    /// `--markdown`.
+    pub markdown: bool,
+    /// `--tables`.
+    pub tables: bool,
+}
+
+impl Wanted {
+    /// Whether any is.
+    pub fn is_any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// What is wanted of the page `body`, which was decompressed already; nothing of what is no HTML. `content_type` is the
+/// header's value, if there was one; `url` is where the page came from, after redirects.
+///
+/// `None`: told to stop by `keep_going`, which is asked often enough to bound what a hostile page costs; only
+/// `article` has a stretch without, of about a second at worst.
+pub fn extras(
+    body: &[u8],
+    content_type: Option<&[u8]>,
+    url: &Url,
+    wanted: Wanted,
+    keep_going: &dyn Fn() -> bool,
+) -> Option<PageExtras> {
+    if !wanted.is_any() || !is_html(content_type, body) {
+        return Some(PageExtras::default());
+    }
+    let (document, charset) = charset::decode(body, content_type);
+    let html = dom::parse(&document, keep_going)?;
+    let page = Page { base: base(&html, url, charset), html, charset, keep_going };
+    let mut extras = PageExtras::default();
+    if wanted.metadata {
+        extras.metadata = Some(metadata::metadata(&page)?);
+    }
+    if wanted.text || wanted.markdown {
+        let article = article::article(&page, wanted.markdown)?;
+        extras.text = wanted.text.then_some(article.text);
+        extras.markdown = article.markdown;
+    }
+    if wanted.tables {
+        extras.tables = Some(tables::tables(&page)?);
+    }
+    Some(extras)
+}
+
+/// A page to ask.
+pub(super) struct Page<'p> {
+    /// Its tree.
+    pub html: Html,
+    /// What its links are relative to.
+    base: Url,
+    charset: &'static Encoding,
+    keep_going: &'p dyn Fn() -> bool,
+}
+
+impl Page<'_> {
+    /// Whether to go on, for the `n`th node of a walk: asked every so often.
+    pub fn goes_on(&self, n: usize) -> bool {
+        !n.is_multiple_of(NODES_PER_QUESTION) || (self.keep_going)()
+    }
+
+    /// The absolute http(s) URL of `href`, with its fragment; `None` if it is none.
+    pub fn absolute(&self, href: &str) -> Option<String> {
+        let href = href.trim_matches(|c: char| c <= ' ');
+        if href.is_empty() || href.len() > MAX_URL_BYTES {
+            return None;
+        }
+        let url = resolve::join(&self.base, href, self.charset).ok()?;
+        record::check(&url).ok()?;
+        (url.as_str().len() <= MAX_URL_BYTES).then(|| url.into())
+    }
+}
+
+/// `text`, white space folded, at most `limit` bytes.
+pub(super) fn folded(raw: &str, limit: usize) -> String {
+    let mut folded = String::new();
+    text::fold_into(&mut folded, raw, limit, text::Nul::Dropped);
+    folded.truncate(folded.trim_end().len());
+    folded
+}
+
+/// What the first `<base href>` says, or else the page's own URL.
+fn base(html: &Html, url: &Url, charset: &'static Encoding) -> Url {
+    let mut elements = html.tree.root().descendants().filter_map(ElementRef::wrap);
+    let href = elements.find_map(|element| if element.value().name() == "base" { element.attr("href") } else { None });
+    let base = href.filter(|href| href.len() <= MAX_URL_BYTES).and_then(|href| resolve::join(url, href, charset).ok());
+    base.filter(|base| !base.cannot_be_a_base() && record::check(base).is_ok()).unwrap_or_else(|| url.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! The built-in fields of a page, gathered while its tokens go by.
+
+use std::borrow::Cow;
+
+use encoding_rs::Encoding;
+use url::Url;
+
+use super::captures::Owner;
+use super::resolve::{self, Resolver};
+use super::robots::Directives;
+use super::seen::Seen;
+use super::tags::{DECODED_TEXT, Tag};
+use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
+use super::tokenize::{Token, Tokenizer};
+use super::tree::{Insertion, Tree, without_line_end};
+use super::{AGENT, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
+use seine_core::record::links::{Link, Links};
+use seine_core::record::{self, HtmlFields, MAX_URL_BYTES};
+
+/// Buffers that serve one page after the other.
+#[derive(Default)]
+pub struct Scratch {
+    tree: Tree,
+    seen: Seen,
+}
+
+/// A link as the page writes it; the base may come later.
+struct Anchor<'d> {
+    /// Without fragment.
+    href: Cow<'d, str>,
+    rel: &'d str,
+}
+
+struct Page<'d, 's> {
+    tokens: Tokenizer<'d>,
+    tree: &'s mut Tree,
+    seen: &'s mut Seen,
+    has_title: bool,
+    has_h1: bool,
+    lang: Option<String>,
+    description: Option<String>,
+    robots: Directives,
+    base: Option<&'d str>,
+    canonical: Option<&'d str>,
+    anchors: Vec<Anchor<'d>>,
+}
+
+/// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
+const TURN: usize = 4096;
+
+/// The fields of `document`, which was read in `charset` and whose links are relative to `url` unless it says
+/// otherwise; `None` once `keep_going` says no.
+pub fn extract(
+    scratch: &mut Scratch,
+    document: &str,
+    charset: &'static Encoding,
+    url: &Url,
+    keep_going: &dyn Fn() -> bool,
+) -> Option<HtmlFields> {
+    scratch.tree.clear();
+    scratch.seen.clear();
+    let mut page = Page {
+        tokens: Tokenizer::new(document),
+        tree: &mut scratch.tree,
+        seen: &mut scratch.seen,
+        has_title: false,
+        has_h1: false,
+        lang: None,
+        description: None,
+        robots: Directives::default(),
+        base: None,
+        canonical: None,
+        anchors: Vec::new(),
+    };
+    page.read(keep_going)?;
+    page.finish(url, charset, keep_going)
+}
+
+impl<'d> Page<'d, '_> {
+    fn read(&mut self, keep_going: &dyn Fn() -> bool) -> Option<()> {
+        for token in 1_usize.. {
+            if token.is_multiple_of(TURN) && !keep_going() {
+                return None;
+            }
+            match self.tokens.next(self.tree.wants_text(), self.tree.stack.in_foreign()) {
+                Token::Text(text) => self.tree.text(text, true),
+                Token::Cdata(text) => self.tree.text(text, false),
+                Token::Start { name, self_closing } => {
+                    let tag = name.tag();
+                    if tag == Tag::Html
+                        && self.lang.is_none()
+                        && !self.tree.in_template()
+                        && !self.tree.stack.in_foreign()
+                    {
+                        self.lang = self
+                            .tokens
+                            .attribute("lang")
+                            .map(|lang| cut(&attribute_value(lang), MAX_TOKEN_BYTES).to_owned());
+                    }
+                    let tokens = &self.tokens;
+                    let insertion = self.tree.start(name, self_closing, |name| tokens.attribute(name));
+                    match insertion {
+                        Insertion::Ignored => {}
+                        Insertion::Text => self.text_element(tag),
+                        Insertion::Plaintext => {
+                            let text = self.tokens.rest();
+                            self.tree.text(text, false);
+                        }
+                        Insertion::Opened | Insertion::Empty => self.element(tag, insertion == Insertion::Opened),
+                    }
+                }
+                Token::End(name) => self.tree.end(name),
+                Token::Doctype(rest) => self.tree.doctype(rest),
+                Token::EndOfDocument => break,
+            }
+        }
+        self.tree.finish();
+        Some(())
+    }
+
+    #[inline]
+    fn element(&mut self, tag: Tag, is_open: bool) {
+        match tag {
+            Tag::A => self.anchor(is_open),
+            Tag::H1 if !self.has_h1 => {
+                self.has_h1 = true;
+                self.tree.capture(Owner::H1);
+            }
+            // Of SVG; the title of the document is a text element.
+            Tag::Title if !self.has_title => {
+                self.has_title = true;
+                if is_open {
+                    self.tree.capture(Owner::Title);
+                } else {
+                    self.tree.stack.captures.title = Some(String::new());
+                }
+            }
+            Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
+            Tag::Link if self.canonical.is_none() => self.canonical = self.canonical_href(),
+            Tag::Meta => self.meta(),
+            _ => {}
+        }
+    }
+
+    fn text_element(&mut self, tag: Tag) {
+        let text = self.tokens.raw_text(tag);
+        let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
+        let is_encoded = tag.is(DECODED_TEXT);
+        if tag == Tag::Title && !self.has_title {
+            self.has_title = true;
+            let mut title = String::new();
+            decode_into(&mut title, text, MAX_TEXT_BYTES, Nul::Replaced);
+            title.truncate(title.trim_end().len());
+            self.tree.stack.captures.title = Some(title);
+        }
+        // Part of the text of the elements around it, whatever it holds: so the DOM's `textContent` has it.
+        if self.tree.stack.captures.want_text() {
+            if is_encoded {
+                self.tree.stack.captures.push_encoded(text, Nul::Replaced);
+            } else {
+                self.tree.stack.captures.push_plain(text, Nul::Replaced);
+            }
+        }
+    }
+
+    fn anchor(&mut self, is_open: bool) {
+        let Some(href) = self.tokens.attribute("href") else { return };
+        if self.anchors.len() == MAX_LINKS || href.len() > MAX_URL_BYTES {
+            return;
+        }
+        let href = match attribute_value(href) {
+            Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
+            Cow::Owned(href) => Cow::Owned(without_fragment(&href).to_owned()),
+        };
+        if has_other_scheme(&href) {
+            return;
+        }
+        let anchors = &self.anchors;
+        if self.seen.is_new(&href, |number| anchors[number].href.as_ref()) {
+            let number = self.anchors.len();
+            self.anchors.push(Anchor { href, rel: self.tokens.attribute("rel").unwrap_or_default() });
+            if is_open {
+                self.tree.capture(Owner::Anchor(number));
+            }
+        }
+    }
+
+    fn canonical_href(&self) -> Option<&'d str> {
+        let rel = attribute_value(self.tokens.attribute("rel")?);
+        let is_canonical = rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("canonical"));
+        if is_canonical { self.tokens.attribute("href") } else { None }
+    }
+
+    fn meta(&mut self) {
+        let (Some(name), Some(content)) = (self.tokens.attribute("name"), self.tokens.attribute("content")) else {
+            return;
+        };
+        let name = attribute_value(name);
+        if name.eq_ignore_ascii_case("description") && self.description.is_none() {
+            let mut description = String::new();
+            fold_into(&mut description, &attribute_value(content), MAX_TEXT_BYTES, Nul::Replaced);
+            description.truncate(description.trim_end().len());
+            self.description = Some(description);
+        } else if name.eq_ignore_ascii_case("robots") || name.eq_ignore_ascii_case(AGENT) {
+            self.robots.add(AGENT, &attribute_value(content));
+        }
+    }
+
+    fn finish(self, url: &Url, charset: &'static Encoding, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
+        // Each link may copy the base: one that is too long for a URL is none.
+        let base = self.base.and_then(|href| join(url, href, charset));
+        let base = base.as_ref().unwrap_or(url);
+        let canonical = self.canonical.and_then(|href| join(base, href, charset));
+        let canonical = canonical.filter(|url| record::check(url).is_ok()).map(String::from);
+
+        let mut links = Links::with_capacity(self.anchors.len());
+        let captures = &mut self.tree.stack.captures;
+        let mut resolver = Resolver::new(base, charset);
+        let mut total_bytes = 0;
+        self.seen.clear();
+        for (number, anchor) in self.anchors.iter().enumerate() {
+            if number % TURN == TURN - 1 && !keep_going() {
+                return None;
+            }
+            let Ok(url) = resolver.resolve(&anchor.href) else { continue };
+            if !self.seen.is_new(url, |number| links.get(number).url) {
+                continue;
+            }
+            let rel = attribute_value(anchor.rel);
+            let rel = cut(&rel, MAX_TOKEN_BYTES);
+            total_bytes += url.len() + rel.len();
+            if total_bytes > MAX_LINKS_TOTAL_BYTES {
+                break;
+            }
+            links.push(Link { url, text: captures.anchor(number), rel });
+        }
+        Some(HtmlFields {
+            title: captures.title.take(),
+            h1: captures.h1.take(),
+            description: self.description,
+            canonical,
+            robots: self.robots.joined(),
+            lang: self.lang,
+            links,
+        })
+    }
+}
+
+/// `href` as written, resolved against `base`, unless it is too long.
+fn join(base: &Url, href: &str, charset: &'static Encoding) -> Option<Url> {
+    if href.len() > MAX_URL_BYTES {
+        return None;
+    }
+    resolve::join(base, &attribute_value(href), charset).ok().filter(|url| url.as_str().len() <= MAX_URL_BYTES)
+}
+
+/// `href` without what the URL standard strips and without its fragment, so that more repetitions are seen.
+fn without_fragment(href: &str) -> &str {
+    let href = href.trim_matches(|char| char <= ' ');
+    match memchr::memchr(b'#', href.as_bytes()) {
+        // A space before the fragment belongs to the URL; at the end it would not.
+        Some(at) if at > 0 && href.as_bytes()[at - 1] <= b' ' => &href[..=at],
+        Some(at) => &href[..at],
+        None => href,
+    }
+}
+
+/// Whether `href` starts with a scheme other than http and https. Errs on the side of no.
+fn has_other_scheme(href: &str) -> bool {
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let end = href.bytes().position(|byte| !is_scheme(byte));
+    match end {
+        Some(end) if href.as_bytes()[end] == b':' && href.as_bytes()[0].is_ascii_alphabetic() => {
+            !href[..end].eq_ignore_ascii_case("http") && !href[..end].eq_ignore_ascii_case("https")
+        }
+        _ => false,
+    }
+}

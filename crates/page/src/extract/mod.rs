@@ -1,0 +1,148 @@
+//! HTML bytes in, the built-in fields of a page out: pure functions, no HTTP, no clock.
+//!
+//! One pass over the bytes and no tree, but for what needs one ([`dom`]). The answers are those that a DOM built by the HTML standard gives;
+//! time is linear and memory bounded for any bytes whatever.
+//!
+//! - [`charset`]: which charset the bytes are in
+//! - [`tokenize`]: text to tokens
+//! - [`tags`]: tag names and what the standard says of them
+//! - [`tree`]: what tags do to the open elements, so where an element ends
+//! - [`stack`]: the open elements
+//! - [`doctype`]: which doctypes change that
+//! - [`captures`]: the texts of open elements
+//! - [`text`]: character references, white space
+//! - [`resolve`]: relative URL to absolute URL
+//! - [`robots`]: what a page asks of robots
+//! - [`seen`]: which strings of a page were there before
+//! - [`fields`]: the fields put together
+//! - [`rules`]: what the collections of a config file find; for these there is a tree
+//! - [`dom`]: a tree, for what cannot do without
+//! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
+
+mod article;
+pub mod captures;
+pub mod charset;
+pub mod doctype;
+pub mod dom;
+pub mod extras;
+pub mod fields;
+mod metadata;
+mod prose;
+pub mod resolve;
+pub mod robots;
+pub mod rules;
+pub mod seen;
+pub mod stack;
+mod tables;
+pub mod tags;
+pub mod text;
+pub mod tokenize;
+pub mod tree;
+
+use seine_core::record::HtmlFields;
+
+/// Who reads: the name by which a page can speak to this program alone.
+pub const AGENT: &str = "seine";
+
+/// Most links kept of one page; further ones are passed over.
+pub const MAX_LINKS: usize = 100_000;
+
+/// Longest text of a link, in bytes of UTF-8; the rest is cut off.
+pub const MAX_ANCHOR_BYTES: usize = 1024;
+
+/// Longest title, heading and description, in bytes of UTF-8; the rest is cut off.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// Longest `rel` and `lang`, in bytes of UTF-8; the rest is cut off.
+pub const MAX_TOKEN_BYTES: usize = 256;
+
+/// Most bytes of all link texts of one page; later texts are empty.
+pub const MAX_ANCHORS_TOTAL_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most bytes of all link URLs and `rel`s of one page; later links are passed over.
+pub const MAX_LINKS_TOTAL_BYTES: usize = 16 * 1024 * 1024;
+
+/// Extracts pages, one after the other; keeps its buffers in between.
+#[derive(Default)]
+pub struct Extractor {
+    scratch: fields::Scratch,
+}
+
+/// What a page says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extracted {
+    /// The built-in fields.
+    pub fields: HtmlFields,
+    /// Name of the charset the body was read in, as the WHATWG Encoding Standard writes it (`windows-1252`).
+    pub charset: &'static str,
+}
+
+impl Extractor {
+    /// An extractor with empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The fields of the page `body`, which was decompressed already. `content_type` is the header's value,
+    /// if there was one; `url` is where the page came from, after redirects.
+    pub fn html(&mut self, body: &[u8], content_type: Option<&[u8]>, url: &url::Url) -> Extracted {
+        self.html_while(body, content_type, url, &|| true).expect("told to go on to the end")
+    }
+
+    /// The same as long as `keep_going` says so, which is asked after every few thousand tokens and links: `None` as
+    /// soon as it says no. There is no clock in here; what a page may cost is the caller's business.
+    pub fn html_while(
+        &mut self,
+        body: &[u8],
+        content_type: Option<&[u8]>,
+        url: &url::Url,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<Extracted> {
+        let (document, charset) = charset::decode(body, content_type);
+        let fields = fields::extract(&mut self.scratch, &document, charset, url, keep_going)?;
+        Some(Extracted { fields, charset: charset.name() })
+    }
+}
+
+/// Whether a body is HTML to be parsed: because its Content-Type says so, or, without a usable one, because
+/// it starts as the MIME Sniffing Standard has HTML start (behind a UTF-8 byte order mark too).
+pub fn is_html(content_type: Option<&[u8]>, body: &[u8]) -> bool {
+    match content_type.and_then(charset::essence) {
+        Some(essence) => {
+            let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+            let is_unknown = is("unknown/unknown") || is("application/unknown") || is("*/*");
+            is("text/html") || is("application/xhtml+xml") || is_unknown && looks_like_html(body)
+        }
+        None => looks_like_html(body),
+    }
+}
+
+fn looks_like_html(body: &[u8]) -> bool {
+    const STARTS: [&str; 17] = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<script",
+        "<iframe",
+        "<h1",
+        "<div",
+        "<font",
+        "<table",
+        "<a",
+        "<style",
+        "<title",
+        "<b",
+        "<body",
+        "<br",
+        "<p",
+        "<!--",
+    ];
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
+    STARTS.iter().any(|start| {
+        body.get(..start.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(start.as_bytes()))
+            && matches!(body.get(start.len()), Some(b' ' | b'>'))
+    })
+}
+
+#[cfg(test)]
+mod tests;

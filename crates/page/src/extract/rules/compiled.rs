@@ -1,0 +1,126 @@
+//! Rules as they are applied: everything that can be wrong with them is right.
+
+use regex::Regex;
+
+use super::numbers::Locale;
+use super::path::Path;
+use super::selector::Selector;
+use seine_core::record::items::FieldType;
+
+/// A collection's rules.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    /// Searched in the URL; `None`: all pages of its kind.
+    pub matches: Option<Regex>,
+    pub each: Option<Each>,
+    /// Numbers of the key's fields.
+    pub key: Vec<usize>,
+    pub fields: Vec<FieldRule>,
+    pub drift: Option<f64>,
+    /// Whether all it reads is JSON bodies.
+    pub is_json: bool,
+    /// Whether it reads JSON bodies.
+    pub uses_json: bool,
+    /// Whether it reads a tree.
+    pub uses_tree: bool,
+    /// Whether it reads JSON-LD.
+    pub uses_jsonld: bool,
+}
+
+/// What there is an item, or a nested record, for each of.
+#[derive(Clone, Debug)]
+pub(super) enum Each {
+    /// An element.
+    Css(Selector),
+    /// A value of a JSON body, or of the value around it.
+    Json(Path),
+    /// A value of the page's JSON-LD.
+    Jsonld(Path),
+}
+
+/// A field's rules.
+#[derive(Clone, Debug)]
+pub(super) struct FieldRule {
+    pub name: String,
+    pub kind: FieldType,
+    pub many: bool,
+    pub required: bool,
+    /// As JSON.
+    pub default: Option<String>,
+    /// Between all texts found, which then are one.
+    pub join: Option<String>,
+    pub from: Origin,
+}
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// The first of these that finds something.
+    Sources(Vec<Source>),
+    /// Records with fields of their own.
+    Nested {
+        /// `None`: one, of what is around it.
+        each: Option<Each>,
+        fields: Vec<FieldRule>,
+    },
+}
+
+/// A place to look, and what to do with the text there.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub place: Place,
+    pub regex: Option<Regex>,
+    pub matches: Option<Regex>,
+    pub locale: Option<Locale>,
+    pub format: Option<String>,
+    pub trim: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// Elements; `None`: the item's own.
+    Css {
+        selector: Option<Selector>,
+        take: Take,
+    },
+    Json(Path),
+    Jsonld(Path),
+    /// Elements with the property.
+    Microdata(Selector),
+    /// Name or property of a `<meta>`, in lower case.
+    Meta(String),
+}
+
+/// What of an element.
+#[derive(Clone, Debug)]
+pub(super) enum Take {
+    Text,
+    OwnText,
+    Html,
+    Attribute(String),
+    /// Values of the JSON that its text is.
+    Json(Path),
+}
+
+impl Source {
+    /// As a person would name it.
+    pub fn name(&self) -> String {
+        match &self.place {
+            Place::Css { selector, take } => {
+                let selector =
+                    selector.as_ref().map_or_else(|| "the item".to_owned(), |selector| format!("css {selector}"));
+                match take {
+                    Take::Attribute(name) => format!("{selector}, attr {name}"),
+                    Take::Html => format!("{selector}, html"),
+                    Take::OwnText => format!("{selector}, own text"),
+                    Take::Json(_) => format!("{selector}, json"),
+                    Take::Text => selector,
+                }
+            }
+            Place::Json(path) => format!("json {path}"),
+            Place::Jsonld(path) => format!("jsonld {path}"),
+            Place::Microdata(selector) => format!("microdata {selector}"),
+            Place::Meta(name) => format!("meta {name}"),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Lines of lists on their way into the store: new URLs, URLs to be fetched again, and what an edited list forgets.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Only;
+use super::{CACHED_HOSTS, Change, Result, Store};
+use crate::NO_HOST;
+use seine_core::protocol::{HostId, ImportEntry, ImportUrl, Imported};
+use seine_core::record::{ErrorClass, Outcome, UrlId};
+
+/// What is known of a line before it is taken.
+enum Named {
+    /// It was read before, just as it is now, and names this URL.
+    Url(UrlId),
+    /// It names some URL of this host.
+    OfHost(HostId),
+}
+
+impl Store {
+    /// Looks up the hosts of lines that are about to be imported, list by list, in the order of the index of hosts: line
+    /// by line they would lead all over it.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`]
+    pub fn find_hosts<'a>(&mut self, lines: impl Iterator<Item = (usize, &'a [ImportEntry])>) -> Result<()> {
+        // Most lines of a list that is read again need none.
+        let lines = lines.filter(|(file, _)| !self.reread[*file]);
+        let mut names: Vec<_> = lines.flat_map(|(_, entries)| entries).filter_map(|entry| entry.url.host()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let unknown = names.iter().filter(|name| !self.host_ids.contains_key(**name)).count();
+        if self.host_ids.len() + unknown > CACHED_HOSTS {
+            self.host_ids.clear();
+        }
+        names.retain(|name| !self.host_ids.contains_key(*name));
+        let mut find = self.statement("SELECT host_id, listed FROM host WHERE name = ?1")?;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(find.query_row([name], |row| Ok((name, (row.get(0)?, row.get(1)?)))).optional()?);
+        }
+        drop(find);
+        self.host_ids.extend(found.into_iter().map(|(name, host)| (name.to_owned(), host)));
+        Ok(())
+    }
+
+    /// Takes lines of list `file`. Counts in the answer are of this batch; `pending` is left to the caller.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`]
+    pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
+        let file_id = self.lists[file].0;
+        let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
+        let mut named = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // Of an archive that has changed every place has to be learned anew.
+            let known =
+                if self.reread[file] && entry.archived_at.is_none() { self.unchanged(file_id, entry)? } else { None };
+            named.push(match (known, entry.url.host()) {
+                (Some(url_id), _) => Named::Url(url_id),
+                (None, Some(host)) => Named::OfHost(self.host_id(host, true)?),
+                (None, None) => Named::OfHost(NO_HOST),
+            });
+        }
+        // Looked up once: for millions of lines that is worth a tenth of their time.
+        let mut insert_url = self.db.prepare_cached(
+            "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(host_id, key) DO NOTHING",
+        )?;
+        let mut insert_line = self.db.prepare_cached(
+            "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO NOTHING",
+        )?;
+        for (entry, named) in entries.iter().zip(named) {
+            let host_id = match named {
+                Named::Url(url_id) => {
+                    let ended = self.fetch_again(url_id)?;
+                    report.again += self.change.count_again(ended);
+                    continue;
+                }
+                Named::OfHost(host_id) => host_id,
+            };
+            let (key, url, outcome) = match &entry.url {
+                ImportUrl::Accepted { url, key, .. } => (key, url.as_str(), None),
+                ImportUrl::Rejected { key, .. } => {
+                    (key, entry.raw_url.as_deref().unwrap_or_default(), Some(Outcome::Rejected))
+                }
+            };
+            let new = insert_url.execute(params![
+                key,
+                url,
+                host_id,
+                outcome.map(|o| o as i64),
+                file_id,
+                entry.line,
+                entry.archived_at,
+                entry.payload_at
+            ])? == 1;
+            let (url_id, stored) = if new {
+                (self.db.last_insert_rowid(), None)
+            } else {
+                self.statement("SELECT url_id, url FROM url WHERE host_id = ?1 AND key = ?2")?
+                    .query_row(params![host_id, key], |row| Ok((row.get(0)?, Some(row.get::<_, String>(1)?))))?
+            };
+            // The same URL may be spelled differently; the line keeps its own spelling.
+            let spelled = stored.is_some_and(|stored| stored != url).then_some(url);
+            let raw_url = entry.raw_url.as_deref().or(spelled);
+            let known_line = insert_line.execute(params![file_id, entry.line, raw_url, entry.columns, url_id])? == 0;
+            if known_line && self.change_line(file_id, entry, raw_url, url_id)? && !self.relisted[file] {
+                // Written down: the end of the list may be reached by another writer.
+                self.statement("UPDATE file SET relisted = 1 WHERE file_id = ?1")?.execute([file_id])?;
+                self.relisted[file] = true;
+            }
+            report.duplicates += u64::from(!new && !known_line);
+            if new {
+                self.change.urls += 1;
+                report.new += 1;
+                if let ImportUrl::Rejected { reason, .. } = &entry.url {
+                    report.rejected += 1;
+                    self.rejected_page(url_id, reason)?;
+                    self.change.outcomes[Outcome::Rejected as usize] += 1;
+                    self.change.totals[Outcome::Rejected as usize] += 1;
+                } else {
+                    self.change.pending += 1;
+                }
+            } else {
+                self.list_again(url_id)?;
+                if entry.archived_at.is_some() {
+                    self.move_in_archive(file_id, entry, url_id)?;
+                } else {
+                    let ended = self.fetch_again(url_id)?;
+                    report.again += self.change.count_again(ended);
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Notes that a list names a URL again, if one did no more.
+    fn list_again(&self, url_id: UrlId) -> Result<()> {
+        // What the run itself has found listed no more was on its way from one list to another.
+        self.statement(
+            "UPDATE url SET unlisted_by = iif(unlisted_by = ?2, NULL, unlisted_by), \
+                            relisted_by = iif(unlisted_by = ?2, NULL, ?2) \
+             WHERE url_id = ?1 AND unlisted_by IS NOT NULL AND relisted_by IS NULL",
+        )?
+        .execute(params![url_id, self.run_id])?;
+        Ok(())
+    }
+
+    /// Where the answer of a pending URL is now, in an archive that has changed.
+    fn move_in_archive(&self, file_id: i64, entry: &ImportEntry, url_id: UrlId) -> Result<()> {
+        self.statement(
+            "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
+               AND line = ?4 AND (archived_at IS NOT ?2 OR payload_at IS NOT ?5) \
+               AND NOT EXISTS (SELECT 1 FROM page WHERE page.url_id = url.url_id)",
+        )?
+        .execute(params![url_id, entry.archived_at, file_id, entry.line, entry.payload_at])?;
+        Ok(())
+    }
+
+    /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again; the answer
+    /// says how it had ended. Its page stays what it is until the new one comes.
+    fn fetch_again(&self, url_id: UrlId) -> Result<Option<usize>> {
+        let of_kind = match self.again.only {
+            _ if !self.has_past => return Ok(None),
+            Only::New => return Ok(None),
+            Only::All => "TRUE",
+            Only::Failed => "p.outcome NOT IN (0, 6)",
+            Only::Changed => {
+                "(p.changed OR EXISTS (SELECT 1 FROM past_page h WHERE h.url_id = p.url_id AND h.changed))"
+            }
+        };
+        let outcome = self
+            .statement(&format!(
+                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
+                 FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
+                   AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
+                   AND (?4 IS NULL OR p.fetched_at + max(?4, min(?5, coalesce(p.revisit_ms, 0))) <= ?6) \
+                 RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
+            ))?
+            .query_row(
+                params![
+                    url_id,
+                    self.run_id,
+                    self.again.fetched_before,
+                    self.again.revisit.map(|revisit| revisit.min_ms),
+                    self.again.revisit.map(|revisit| revisit.max_ms),
+                    self.inserted_at,
+                ],
+                |row| row.get::<_, usize>(0),
+            )
+            .optional()?;
+        Ok(outcome)
+    }
+
+    /// The URL of a line that was read before, just as it is now: most lines of a list that is read again are.
+    fn unchanged(&self, file_id: i64, entry: &ImportEntry) -> Result<Option<UrlId>> {
+        let (ImportUrl::Accepted { key, .. } | ImportUrl::Rejected { key, .. }) = &entry.url;
+        let found = self
+            .statement(
+                "SELECT u.url_id FROM input i JOIN url u ON u.url_id = i.url_id \
+                 WHERE i.file_id = ?1 AND i.line = ?2 AND u.key = ?3 AND i.raw_url IS ?4 AND i.columns IS ?5",
+            )?
+            .query_row(params![file_id, entry.line, key, entry.raw_url, entry.columns], |row| row.get(0))
+            .optional()?;
+        Ok(found)
+    }
+
+    /// Puts right a line that was read before; says whether it named another URL then.
+    fn change_line(&self, file_id: i64, entry: &ImportEntry, raw_url: Option<&str>, url_id: UrlId) -> Result<bool> {
+        // Either the same line again, or the file has changed since.
+        let earlier: UrlId = self
+            .statement("SELECT url_id FROM input WHERE file_id = ?1 AND line = ?2")?
+            .query_row(params![file_id, entry.line], |row| row.get(0))?;
+        self.statement(
+            "UPDATE input SET raw_url = ?3, columns = ?4, url_id = ?5 WHERE file_id = ?1 AND line = ?2 \
+             AND (url_id, raw_url, columns) IS NOT (?5, ?3, ?4)",
+        )?
+        .execute(params![file_id, entry.line, raw_url, entry.columns, url_id])?;
+        Ok(earlier != url_id)
+    }
+
+    fn rejected_page(&self, url_id: UrlId, reason: &str) -> Result<()> {
+        let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
+        self.statement(
+            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, 3) \
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(row)?;
+        Ok(())
+    }
+
+    /// Notes that list `file` was read to its end, and forgets what an edited list no longer names: its old lines,
+    /// and URLs that no line names any more and that were never fetched.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`]
+    pub fn import_end(&mut self, file: usize, lines: u64) -> Result<()> {
+        let (file_id, list) = &self.lists[file];
+        let cut = self.db.execute("DELETE FROM input WHERE file_id = ?1 AND line > ?2", params![file_id, lines])?;
+        let relisted: bool =
+            self.db.query_row("SELECT relisted FROM file WHERE file_id = ?1", [file_id], |row| row.get(0))?;
+        if cut > 0 || relisted {
+            let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
+            let has_page = "url_id IN (SELECT url_id FROM page)";
+            let gone = self.db.execute(&format!("DELETE FROM url {unnamed} AND NOT {has_page}"), [])?;
+            self.change.pending -= gone as i64;
+            // What earlier runs have fetched stays as they left it.
+            let mut restore = self.db.prepare(&format!(
+                "UPDATE url SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
+                 {unnamed} AND {has_page} RETURNING outcome"
+            ))?;
+            let mut restored = restore.query([])?;
+            while let Some(row) = restored.next()? {
+                self.change.pending -= 1;
+                if let Some(total) = self.change.totals.get_mut(row.get::<_, usize>(0)?) {
+                    *total += 1;
+                }
+            }
+            drop(restored);
+            drop(restore);
+            self.db.execute(
+                "UPDATE url SET unlisted_by = ?1, relisted_by = NULL \
+                 WHERE (unlisted_by IS NULL OR relisted_by IS NOT NULL) AND depth = 0 AND outcome IS NOT NULL \
+                   AND url_id NOT IN (SELECT url_id FROM input)",
+                [self.run_id],
+            )?;
+            self.db.execute_batch(
+                "CREATE TEMP TABLE first AS
+                   SELECT url_id, file_id, min(line) AS line FROM input GROUP BY url_id;
+                 CREATE UNIQUE INDEX temp.first_url ON first(url_id);
+                 UPDATE url SET file_id = first.file_id, line = first.line FROM temp.first
+                   WHERE first.url_id = url.url_id AND NOT EXISTS (
+                     SELECT 1 FROM input i WHERE i.file_id = url.file_id AND i.line = url.line AND i.url_id = url.url_id);
+                 DROP TABLE temp.first;",
+            )?;
+        }
+        self.db.execute(
+            "UPDATE file SET complete = ?2, lines = ?3, read_in = ?4, relisted = 0 WHERE file_id = ?1",
+            params![file_id, list.fingerprint, lines, self.run_id],
+        )?;
+        self.relisted[file] = false;
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Counts a URL that is pending again, having ended so before; how many these are.
+    fn count_again(&mut self, ended: Option<usize>) -> u64 {
+        let Some(outcome) = ended else { return 0 };
+        self.pending += 1;
+        if let Some(total) = self.totals.get_mut(outcome) {
+            *total -= 1;
+        }
+        1
+    }
+}

@@ -1,0 +1,402 @@
+//! Which records processors have had, and what they answered.
+//!
+//! The store is the queue: a record without a mark is to be done. A mark is written in one transaction with the items of
+//! its answer, so a record is answered exactly once, whoever is killed when. A record that has changed since (a page
+//! fetched again, an item with other data) is done again, and its new items take the place of the old.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::retry::{ConditionError, check_over, is_named_by};
+use super::{StoreError, collections};
+use seine_core::protocol::processing::{Input, Processed};
+use seine_core::record::items::{Collection, MAX_FOUND_BYTES, ProblemKind, item_key};
+use seine_core::record::{Outcome, UrlId};
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Writes an answer and its mark; `false` if that was done before. In a transaction of the caller's.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Result<bool> {
+    let Processed { record, version, url_id, answer, is_item, .. } = processed;
+    let earlier: Option<(i64, u32, bool)> = db
+        .prepare_cached("SELECT version, items, failed FROM processed WHERE collection_id = ?1 AND record = ?2")?
+        .query_row(params![collection_id, record], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    if earlier.is_some_and(|(earlier, _, had_failed)| earlier == *version && !had_failed) {
+        return Ok(false);
+    }
+    // An item may outlive the page it was found on, until that comes anew.
+    let (table, column, id) = if *is_item { ("item", "item_id", *record) } else { ("page", "url_id", *url_id) };
+    let time = if *is_item { "last_seen" } else { "fetched_at" };
+    let origin = db
+        .prepare_cached(&format!("SELECT run_id, {time} FROM {table} WHERE {column} = ?1"))?
+        .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let Some((run_id, fetched_at)) = origin else {
+        // What it was made of is gone or will come anew, as another version: the answer is to nothing, and done.
+        db.prepare_cached(
+            "INSERT INTO processed(collection_id, record, version, items, failed) VALUES (?1, ?2, ?3, 0, 0) \
+             ON CONFLICT DO UPDATE SET version = excluded.version",
+        )?
+        .execute(params![collection_id, record, version])?;
+        return Ok(true);
+    };
+    let key = |number: usize| item_key(&format!("[{record},{number}]"));
+    let answered = answer.as_ref().map_or(&[][..], Vec::as_slice);
+    let mut remove = db.prepare_cached("DELETE FROM item WHERE collection_id = ?1 AND key = ?2")?;
+    for number in answered.len()..earlier.map_or(0, |(_, items, _)| items as usize) {
+        remove.execute(params![collection_id, key(number)])?;
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?5) \
+         ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
+           url_id = excluded.url_id, run_id = excluded.run_id, data = excluded.data, last_seen = excluded.last_seen",
+    )?;
+    for (number, data) in answered.iter().enumerate() {
+        insert.execute(params![collection_id, key(number), url_id, number, run_id, data, fetched_at])?;
+    }
+    // Of an item its id tells which it was.
+    let number = is_item.then_some(*record);
+    db.prepare_cached("DELETE FROM extract_problem WHERE url_id = ?1 AND collection_id = ?2 AND number IS ?3")?
+        .execute(params![url_id, collection_id, number])?;
+    if let Err(failed) = answer {
+        db.prepare_cached(
+            "INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found) \
+             VALUES (?1, ?2, ?3, ?4, '', ?5, ?6)",
+        )?
+        .execute(params![
+            url_id,
+            run_id,
+            collection_id,
+            number,
+            ProblemKind::Processor as u8,
+            within(&failed.reason, MAX_FOUND_BYTES)
+        ])?;
+    }
+    db.prepare_cached(
+        "INSERT INTO processed(collection_id, record, version, items, failed) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT DO UPDATE SET version = excluded.version, items = excluded.items, failed = excluded.failed",
+    )?
+    .execute(params![collection_id, record, version, answered.len(), answer.is_err()])?;
+    Ok(true)
+}
+
+fn is_known(db: &Connection, collection: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM collection WHERE name = ?1")?.exists([collection])
+}
+
+fn within(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
+/// The store, where answers and marks are written. For the writer, with the store's lock held.
+pub struct Marks {
+    db: Connection,
+    collection_ids: Vec<i64>,
+}
+
+impl Marks {
+    /// Opens the store at `path` and makes the collections of the answers, or brings them up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`], [`StoreError::NameTaken`] among them.
+    pub fn open(path: &Path, answers: &[Collection]) -> Result<Self> {
+        let db = super::open_for_writing(path)?;
+        let transaction = db.unchecked_transaction()?;
+        let collection_ids =
+            answers.iter().map(|collection| collections::declare(&db, collection)).collect::<Result<_>>()?;
+        transaction.commit()?;
+        Ok(Self { db, collection_ids })
+    }
+
+    /// Writes these answers with their marks, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn commit(&mut self, batch: &[Processed]) -> Result<()> {
+        let transaction = self.db.transaction()?;
+        for answer in batch {
+            if let Some(collection_id) = self.collection_ids.get(usize::from(answer.processor)) {
+                insert(&transaction, *collection_id, answer)?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+/// Which records one processor is to have.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Name of the processor, and of the collection of its answers.
+    pub name: String,
+    /// What a record is.
+    pub input: Input,
+    /// The collection whose items are the records, with [`Input::Items`].
+    pub source: Option<String>,
+    /// A condition in SQL over the columns of `pages`, or of that collection's view.
+    pub condition: Option<String>,
+}
+
+/// The records of one processor, as far as they are to be done.
+pub struct Todo {
+    db: Rc<Connection>,
+    collection_id: i64,
+    input: Input,
+    /// Of the items; `None` if the store has no such collection (yet).
+    source: Option<String>,
+    sql: String,
+    /// Whether what failed is done once more.
+    with_failed: bool,
+    /// Everything up to it has been looked at.
+    reached: i64,
+}
+
+/// A record to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Id of its URL, or its own if it is an item.
+    pub id: i64,
+    /// Changes whenever the record does.
+    pub version: i64,
+    /// Its page.
+    pub url_id: UrlId,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a record is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A page.
+    Page(Box<Page>),
+    /// An item.
+    Item {
+        /// URL of its page.
+        url: String,
+        /// JSON object.
+        data: String,
+    },
+}
+
+/// A page, as processors get it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// As listed.
+    pub url: String,
+    /// After redirects; `None` if there were none.
+    pub final_url: Option<String>,
+    /// Of the answer.
+    pub status: Option<u16>,
+    /// The header's value.
+    pub content_type: Option<String>,
+    /// Text of the first `<title>`.
+    pub title: Option<String>,
+    /// The main text, if it was asked for.
+    pub text: Option<String>,
+    /// ISO 8601, UTC.
+    pub fetched_at: String,
+    /// Size of the body, decompressed, and its stored bytes.
+    pub body: Option<(u64, Vec<u8>)>,
+}
+
+/// Why nobody can say what is to be done.
+#[derive(Debug, thiserror::Error)]
+pub enum TodoError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What records are wanted.
+    #[error("processor {0}: {1}")]
+    Condition(String, #[source] ConditionError),
+}
+
+/// What is to be done for each of `wanted`, whose collections the writer has declared. With `failed` also what they failed on before.
+/// Beside whoever writes.
+///
+/// # Errors
+/// [`TodoError`]; a condition over a collection that the store does not have yet is not looked at.
+pub fn todos(path: &Path, wanted: &[Wanted], failed: bool) -> Result<Vec<Todo>, TodoError> {
+    let db = Rc::new(super::open_for_reading(path)?);
+    let todo = |wanted: &Wanted| {
+        let collection_id = db
+            .query_row("SELECT collection_id FROM collection WHERE name = ?1", [&wanted.name], |row| row.get(0))
+            .map_err(StoreError::from)?;
+        Todo::new(db.clone(), wanted, collection_id, failed)
+            .map_err(|error| TodoError::Condition(wanted.name.clone(), error))
+    };
+    wanted.iter().map(todo).collect()
+}
+
+impl Todo {
+    fn new(db: Rc<Connection>, wanted: &Wanted, collection_id: i64, failed: bool) -> Result<Self, ConditionError> {
+        let mut todo = Self {
+            db,
+            collection_id,
+            input: wanted.input,
+            source: wanted.source.clone(),
+            sql: String::new(),
+            with_failed: failed,
+            reached: 0,
+        };
+        let (view, id) = match &wanted.source {
+            None => ("pages".to_owned(), "url_id"),
+            Some(name) => (collections::quoted(name), "_item_id"),
+        };
+        let is_there = wanted.source.as_deref().is_none_or(|name| is_known(&todo.db, name).unwrap_or(false));
+        if let Some(condition) = wanted.condition.as_deref().filter(|_| is_there) {
+            check_over(&todo.db, &view, id, condition)?;
+        }
+        let condition = |row: &str| match &wanted.condition {
+            Some(condition) => format!("AND {}", is_named_by(&view, id, row, condition)),
+            None => String::new(),
+        };
+        let ok = Outcome::Ok as i64;
+        todo.sql = match wanted.input {
+            Input::Pages | Input::Bodies => {
+                let body = if wanted.input == Input::Bodies { "b.bytes, b.zstd" } else { "NULL, NULL" };
+                let stored = if wanted.input == Input::Bodies { "AND b.zstd IS NOT NULL" } else { "" };
+                format!(
+                    "SELECT p.url_id, coalesce(p.content_at, p.fetched_at), p.url_id, u.url, p.final_url, p.status, p.content_type, p.title, e.text, \
+                       strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000), {body} \
+                     FROM page p JOIN url u ON u.url_id = p.url_id LEFT JOIN body b ON b.body_id = p.body_id \
+                     LEFT JOIN page_extra e ON e.url_id = p.url_id \
+                     LEFT JOIN processed m ON m.collection_id = ?1 AND m.record = p.url_id \
+                     WHERE p.url_id > ?2 AND u.outcome = {ok} {stored} \
+                       AND (m.record IS NULL OR m.version <> coalesce(p.content_at, p.fetched_at) OR (m.failed AND ?3)) {} \
+                     ORDER BY p.url_id LIMIT 1",
+                    condition("p.url_id"),
+                )
+            }
+            // Whether an item's data has changed is seen when it is read.
+            Input::Items => format!(
+                "SELECT t.item_id, m.version, t.url_id, u.url, t.data, m.failed \
+                 FROM item t JOIN url u ON u.url_id = t.url_id \
+                 LEFT JOIN processed m ON m.collection_id = ?1 AND m.record = t.item_id \
+                 WHERE t.item_id > ?2 AND t.collection_id = (SELECT collection_id FROM collection WHERE name = ?3) {} \
+                 ORDER BY t.item_id LIMIT 1",
+                condition("t.item_id")
+            ),
+        };
+        Ok(todo)
+    }
+
+    /// The next record to be done, each once until [`Self::again`].
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    #[allow(clippy::should_implement_trait, reason = "records come and go, so the end is not the end")]
+    pub fn next(&mut self) -> Result<Option<Record>> {
+        match self.input {
+            Input::Pages | Input::Bodies => self.next_page(),
+            Input::Items => self.next_item(),
+        }
+    }
+
+    fn next_page(&mut self) -> Result<Option<Record>> {
+        let next = self.db.prepare_cached(&self.sql)?.query_row(
+            params![self.collection_id, self.reached, self.with_failed],
+            |row| {
+                let body = match (row.get::<_, Option<u64>>(10)?, row.get::<_, Option<Vec<u8>>>(11)?) {
+                    (Some(bytes), Some(zstd)) => Some((bytes, zstd)),
+                    _ => None,
+                };
+                let page = Page {
+                    url: row.get(3)?,
+                    final_url: row.get(4)?,
+                    status: row.get(5)?,
+                    content_type: row.get(6)?,
+                    title: row.get(7)?,
+                    text: row.get(8)?,
+                    fetched_at: row.get(9)?,
+                    body,
+                };
+                Ok(Record {
+                    id: row.get(0)?,
+                    version: row.get(1)?,
+                    url_id: row.get(2)?,
+                    what: What::Page(Box::new(page)),
+                })
+            },
+        );
+        let next = next.optional()?;
+        self.reached = next.as_ref().map_or(self.reached, |record| record.id);
+        Ok(next)
+    }
+
+    fn next_item(&mut self) -> Result<Option<Record>> {
+        if !is_known(&self.db, self.source.as_deref().unwrap_or_default())? {
+            return Ok(None);
+        }
+        let db = self.db.clone();
+        let mut select = db.prepare_cached(&self.sql)?;
+        loop {
+            let next = select.query_row(params![self.collection_id, self.reached, self.source], |row| {
+                let data: String = row.get(4)?;
+                let mut hash = [0; 8];
+                hash.copy_from_slice(&blake3::hash(data.as_bytes()).as_bytes()[..8]);
+                let record = Record {
+                    id: row.get(0)?,
+                    version: i64::from_le_bytes(hash),
+                    url_id: row.get(2)?,
+                    what: What::Item { url: row.get(3)?, data },
+                };
+                let failed = row.get::<_, Option<bool>>(5)?.unwrap_or(false);
+                let is_done = row.get::<_, Option<i64>>(1)? == Some(record.version) && !(failed && self.with_failed);
+                Ok((record, is_done))
+            });
+            let Some((record, is_done)) = next.optional()? else { return Ok(None) };
+            self.reached = record.id;
+            if !is_done {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// How many records there are, about: a condition is not looked at, nor whether an item has changed.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn count(&self) -> Result<u64> {
+        let undone = "NOT EXISTS (SELECT 1 FROM processed m WHERE m.collection_id = ?1 AND m.record =";
+        let count = match self.input {
+            Input::Pages | Input::Bodies => self.db.query_row(
+                &format!("SELECT count(*) FROM url u WHERE u.outcome = {} AND {undone} u.url_id)", Outcome::Ok as i64),
+                [self.collection_id],
+                |row| row.get(0),
+            )?,
+            Input::Items => self.db.query_row(
+                &format!(
+                    "SELECT count(*) FROM item t JOIN collection c ON c.collection_id = t.collection_id \
+                     WHERE c.name = ?2 AND {undone} t.item_id)"
+                ),
+                params![self.collection_id, self.source],
+                |row| row.get(0),
+            )?,
+        };
+        Ok(count)
+    }
+
+    /// Looks at all records anew from here on; what has failed, twice now, is left alone.
+    pub fn again(&mut self) {
+        self.reached = 0;
+        self.with_failed = false;
+    }
+
+    /// Whether the mark of this answer is lasting.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn is_marked(&self, record: i64, version: i64) -> Result<bool> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT 1 FROM processed WHERE collection_id = ?1 AND record = ?2 AND version = ?3")?
+            .exists(params![self.collection_id, record, version])?)
+    }
+}

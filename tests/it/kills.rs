@@ -1,0 +1,309 @@
+//! Any process of a crawl may be killed at any moment: no page is lost, none is there twice.
+
+use std::collections::HashSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Dice, Place, Reply, Running, Signal, Site, Store, eventually, within};
+
+const HOSTS: usize = 5;
+const PAGES: usize = 600;
+/// Requests in flight at most: four for each host.
+const IN_FLIGHT: usize = 4 * HOSTS;
+/// Pages that a kill may cost, at 250 requests a second: those in flight, and a batch of those not yet committed.
+const REFETCHED_PER_KILL: usize = IN_FLIGHT + 40;
+
+/// About three seconds of crawling.
+const ARGUMENTS: [&str; 4] = ["urls.txt", "--delay", "20ms", "--json"];
+
+fn site() -> Site {
+    Site::with_hosts(HOSTS, |request| {
+        let text = "<p>Some text that makes a page of it.".repeat(40 + request.number() % 50);
+        Reply::html(format!("<title>{0}</title><a href=/next/{0}>next</a>{text}", request.path))
+            .after(Duration::from_millis(5))
+    })
+}
+
+/// What readers have seen, now and then, of a store that is being killed at.
+#[derive(Default)]
+struct Seen(HashSet<String>);
+
+impl Seen {
+    const ROWS: &'static str = "SELECT url, outcome, title, body_hash, fetched_at FROM pages";
+
+    fn look(&mut self, place: &Place) {
+        // There may be no store yet.
+        if let Ok(store) = Store::try_open(&place.db())
+            && store.0.prepare(Self::ROWS).is_ok()
+        {
+            self.0.extend(store.rows(Self::ROWS));
+        }
+    }
+}
+
+/// Checks what must be true in the end, whatever was killed: `kills` says how often.
+fn assert_complete(place: &Place, site: &Site, seen: &Seen, kills: usize) {
+    let store = place.store();
+    assert_eq!(
+        store.row("SELECT count(*), count(DISTINCT url) FROM pages WHERE outcome = 'ok'"),
+        format!("{PAGES}|{PAGES}")
+    );
+    assert_eq!(store.number("SELECT count(*) FROM pages WHERE '/' || title <> substr(url, -length(title) - 1) AND title <> substr(url, -length(title))"), 0);
+    assert_eq!(store.number("SELECT count(*) FROM links"), PAGES as i64);
+    assert_eq!(store.number("SELECT count(*) FROM inputs WHERE outcome = 'ok'"), PAGES as i64);
+    assert_eq!(store.number("SELECT count(*) FROM runs"), 1, "all of it is one run");
+    store.assert_sound();
+    let rows: HashSet<_> = store.rows(Seen::ROWS).into_iter().collect();
+    assert!(seen.0.is_subset(&rows), "a row that a reader had seen is gone or has changed");
+    let again = site.count() - PAGES;
+    println!("{kills} kills, {again} of {PAGES} pages fetched again; {} rows seen on the way", seen.0.len());
+    assert!(again <= kills * REFETCHED_PER_KILL, "{again} pages fetched again after {kills} kills");
+}
+
+/// Waits a random time, or until the crawl ends; says whether it goes on.
+fn goes_on(running: &mut Running<'_>, dice: &mut Dice, from: u64, to: u64) -> bool {
+    !within(dice.millis(from, to), || running.has_ended())
+}
+
+#[test]
+fn a_killed_fetcher_loses_no_page() {
+    let (site, place, mut dice, mut seen) = (site(), Place::new(), Dice::new(), Seen::default());
+    place.list("urls.txt", site.urls(PAGES));
+    let mut running = place.crawl(&ARGUMENTS).start();
+    let mut kills = 0;
+    // More within ten seconds would be taken for a fault of the machine.
+    while kills < 4 && goes_on(&mut running, &mut dice, 100, 600) {
+        let fetchers = running.fetchers();
+        if !fetchers.is_empty() {
+            seen.look(&place);
+            fetchers[dice.between(0, fetchers.len() as u64 - 1) as usize].signal(Signal::SIGKILL);
+            kills += 1;
+        }
+    }
+    let ended = running.wait().expect(0);
+    assert!(kills >= 2, "the crawl was too short");
+    assert_eq!(ended.json()["fetcher_crashes"], kills);
+    assert_eq!(ended.stderr.matches("killed by signal 9").count(), kills, "{}", ended.stderr);
+    assert_complete(&place, &site, &seen, kills);
+}
+
+#[test]
+fn a_killed_writer_loses_no_page_and_the_run_goes_on() {
+    let (site, place, mut dice, mut seen) = (site(), Place::new(), Dice::new(), Seen::default());
+    place.list("urls.txt", site.urls(PAGES));
+    let mut running = place.crawl(&ARGUMENTS).start();
+    let fetchers: Vec<_> = ["fetcher 0", "fetcher 1"].map(|role| running.the(role).pid).into();
+    let mut kills = 0;
+    while kills < 4 && goes_on(&mut running, &mut dice, 100, 600) {
+        if let Some(writer) = running.find("writer") {
+            seen.look(&place);
+            writer.signal(Signal::SIGKILL);
+            kills += 1;
+            eventually("another writer", || running.find("writer").is_some_and(|next| next.pid != writer.pid));
+            // In the same processes as before.
+            assert_eq!(running.fetchers().iter().map(|fetcher| fetcher.pid).collect::<Vec<_>>(), fetchers);
+        }
+    }
+    let ended = running.wait().expect(0);
+    assert!(kills >= 2, "the crawl was too short");
+    assert_eq!(ended.json()["writer_crashes"], kills);
+    assert_eq!(ended.json()["fetcher_crashes"], 0);
+    assert_complete(&place, &site, &seen, kills);
+}
+
+#[test]
+fn a_killed_supervisor_takes_its_children_along_and_the_next_run_completes() {
+    let (site, place, mut dice, mut seen) = (site(), Place::new(), Dice::new(), Seen::default());
+    place.list("urls.txt", site.urls(PAGES));
+    let mut kills = 0;
+    let ended = loop {
+        let mut running = place.crawl(&ARGUMENTS).start();
+        if kills == 6 || !goes_on(&mut running, &mut dice, 50, 900) {
+            break running.wait().expect(0);
+        }
+        seen.look(&place);
+        // `wait` has its say about children that outlive it.
+        let killed = running.kill_supervisor();
+        if killed.signal != Some(9) {
+            // It came to its end in that very moment.
+            break killed.expect(0);
+        }
+        kills += 1;
+        seen.look(&place);
+        // A crawl may die before it has written anything.
+        let status = place.seine(&["status", "crawl.db", "--json"]).run();
+        assert!(status.code == Some(2) || status.json()["state"] == "killed", "{:?}", status);
+    };
+    assert!(kills >= 3, "the crawl was too short");
+    assert_eq!(ended.json()["state"], "finished");
+    assert_complete(&place, &site, &seen, kills);
+}
+
+#[test]
+fn kills_of_everything_at_random_lose_no_page() {
+    let (site, place, mut dice, mut seen) = (site(), Place::new(), Dice::new(), Seen::default());
+    place.list("urls.txt", site.urls(PAGES));
+    let (mut kills, mut runs) = (0, 0);
+    loop {
+        runs += 1;
+        let mut running = place.crawl(&ARGUMENTS).start();
+        let mut supervisor_lives = true;
+        for _ in 0..4 {
+            if kills >= 12 || !goes_on(&mut running, &mut dice, 20, 400) {
+                break;
+            }
+            seen.look(&place);
+            let family = running.family();
+            if family.is_empty() {
+                continue;
+            }
+            let victim = &family[dice.between(0, family.len() as u64 - 1) as usize];
+            victim.signal(Signal::SIGKILL);
+            kills += 1;
+            if victim.pid == running.group {
+                supervisor_lives = false;
+                break;
+            }
+        }
+        let ended = running.wait();
+        if supervisor_lives {
+            ended.expect(0);
+            break;
+        }
+    }
+    println!("{runs} runs");
+    assert_complete(&place, &site, &seen, kills);
+}
+
+#[test]
+fn the_children_are_gone_at_once_when_the_supervisor_is_killed() {
+    for answer in [Reply::page("late").held(), Reply::page("early")] {
+        let (site, place) = (Site::with_hosts(HOSTS, move |_| answer.clone()), Place::new());
+        place.list("urls.txt", site.urls(PAGES));
+        let running = place.crawl(&ARGUMENTS).start();
+        site.wait_for_hits(10);
+        let group = running.group;
+        running.signal(Signal::SIGKILL);
+        let began = Instant::now();
+        place.assert_nothing_left(group, &place.db(), Duration::from_millis(1500));
+        println!("all gone after {:?}", began.elapsed());
+        running.wait();
+    }
+}
+
+#[test]
+fn a_stopped_fetcher_is_killed_and_its_pages_are_fetched_by_another() {
+    let (site, place) = (Site::with_hosts(4, |request| Reply::page(&request.path)), Place::new());
+    place.list("urls.txt", site.urls(60));
+    let mut running = place.crawl(&["urls.txt", "--delay", "50ms", "--json"]).start();
+    site.wait_for_hits(8);
+    let stopped = running.the("fetcher 0");
+    stopped.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    running.wait_to_hear("fetcher 0");
+    println!("noticed after {:?}", began.elapsed());
+    let ended = running.wait().expect(0).says(&format!("fetcher 0 (pid {}) has not moved for 10 s", stopped.pid));
+    assert_eq!(ended.json()["fetcher_crashes"], 1);
+    let store = place.store();
+    assert_eq!(store.number("SELECT count(*) FROM pages WHERE outcome = 'ok' AND attempts = 1"), 60);
+    assert!(site.count() - 60 <= 8, "{} requests for 60 pages", site.count());
+    store.assert_sound();
+}
+
+#[test]
+fn a_pause_of_all_processes_is_no_stall() {
+    let (site, place) = (Site::with_hosts(4, |request| Reply::page(&request.path)), Place::new());
+    place.list("urls.txt", site.urls(60));
+    let running = place.crawl(&["urls.txt", "--delay", "50ms", "--json"]).start();
+    site.wait_for_hits(8);
+    // As a suspended machine or a paused container.
+    let family = running.family();
+    family.iter().for_each(|member| member.signal(Signal::SIGSTOP));
+    // Longer than a fetcher may be silent.
+    thread::sleep(Duration::from_millis(10_500));
+    family.iter().for_each(|member| member.signal(Signal::SIGCONT));
+    let ended = running.wait().expect(0);
+    assert_eq!(ended.json()["fetcher_crashes"], 0, "{}", ended.stderr);
+    assert_eq!(site.count(), 60);
+}
+
+#[test]
+fn a_page_that_kills_its_fetcher_twice_is_put_away_and_the_others_are_fetched() {
+    // It takes long enough to read that a kill can meet it.
+    let paragraph = "<p><b>x</b><a href='/p?q=1&amp;r=2'>a link</a> some text here</p>\n";
+    let large = format!("<title>large</title>{}", paragraph.repeat((16 << 20) / paragraph.len()));
+    let site = Site::new(move |request| {
+        if request.path == "/large" { Reply::html(large.clone()) } else { Reply::page(&request.path).held() }
+    });
+    let place = Place::new();
+    place.list("large.txt", [site.url("/large")]);
+    let arguments = ["--fetchers", "1", "--max-body", "32MiB", "--json"];
+    let alone = place.crawl(&["large.txt", "--db", "alone.db"]).args(&arguments[2..]).start();
+    eventually("the large page is sent", || site.sent() == 1);
+    let sent = Instant::now();
+    alone.wait().expect(0);
+    // Rather too early than too late: the machine may have been slower now than it will be.
+    let pause = sent.elapsed() / 4;
+    println!("a kill comes {pause:?} after the page was sent");
+
+    place.list("urls.txt", ["/large", "/1", "/2"].map(|path| site.url(path)));
+    let running = place.crawl(&arguments).args(&["urls.txt"]).start();
+    // More kills would be taken for a fault of the machine; some may come before the page is being read.
+    for kills in 1..=5 {
+        eventually("the large page is sent", || site.sent() > kills);
+        thread::sleep(pause);
+        running.the("fetcher 0").signal(Signal::SIGKILL);
+        eventually("its end is noticed", || running.stderr().matches("go back to the frontier").count() == kills);
+        if running.stderr().matches("while working on url 1;").count() == 2 {
+            break;
+        }
+    }
+    site.release();
+    let ended = running.wait().expect(0).says("url 1 is quarantined");
+    assert_eq!(ended.json()["outcomes"]["quarantined"], 1);
+    let store = place.store();
+    assert_eq!(
+        store.rows("SELECT outcome, error, status FROM pages ORDER BY input_line"),
+        ["quarantined|crash|-", "ok|-|200", "ok|-|200"]
+    );
+    let message = store.row("SELECT error_message FROM pages WHERE outcome = 'quarantined'");
+    assert!(message.contains("signal 9") && message.contains("2 times"), "{message}");
+    store.assert_sound();
+}
+
+#[test]
+fn fetchers_that_die_again_and_again_end_the_run_resumable() {
+    let (site, place) = (Site::with_hosts(HOSTS, |request| Reply::page(&request.path).held()), Place::new());
+    place.list("urls.txt", site.urls(50));
+    let mut running = place.crawl(&["urls.txt", "--json"]).start();
+    eventually("the run gives up", || {
+        running.fetchers().iter().for_each(|fetcher| fetcher.signal(Signal::SIGKILL));
+        running.has_ended()
+    });
+    let ended =
+        running.wait().expect(3).says("fetchers failed more than five times").says("run the same command again");
+    assert_eq!(ended.json()["ended_by"], "failure");
+    assert_eq!(ended.json()["pending"], 50);
+    site.release();
+    place.crawl(&["urls.txt"]).run().expect(0);
+    assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), 50);
+    place.store().assert_sound();
+}
+
+#[test]
+fn writers_that_die_again_and_again_end_the_run_resumable() {
+    let (site, place) = (Site::with_hosts(HOSTS, |request| Reply::page(&request.path).held()), Place::new());
+    place.list("urls.txt", site.urls(50));
+    let mut running = place.crawl(&["urls.txt", "--json"]).start();
+    eventually("the run gives up", || {
+        if let Some(writer) = running.find("writer") {
+            writer.signal(Signal::SIGKILL);
+        }
+        running.has_ended()
+    });
+    running.wait().expect(3).says("the writer failed more than five times");
+    site.release();
+    place.crawl(&["urls.txt"]).run().expect(0);
+    assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), 50);
+    place.store().assert_sound();
+}
