@@ -11,18 +11,27 @@ WORKDIR /src
 
 # The dependencies alone, in a layer that only a change of the manifest or the lock file makes anew.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/core/Cargo.toml crates/core/
+COPY crates/unix/Cargo.toml crates/unix/
+COPY crates/page/Cargo.toml crates/page/
+COPY crates/lists/Cargo.toml crates/lists/
+COPY crates/http/Cargo.toml crates/http/
+COPY crates/store/Cargo.toml crates/store/
+COPY crates/export/Cargo.toml crates/export/
+COPY crates/site/Cargo.toml crates/site/
 RUN mkdir src benches \
+ && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
  && echo 'fn main() {}' >src/main.rs \
  && touch src/lib.rs benches/parts.rs \
- && cargo build --release --locked \
- && rm -r src
+ && cargo build --profile dist --locked \
+ && rm -r src crates
 
 # Cargo goes by time stamps, and those of a checkout may be older than the placeholders just built.
 COPY . .
-RUN touch src/main.rs src/lib.rs \
- && cargo build --release --locked \
+RUN touch src/main.rs src/lib.rs crates/*/src/lib.rs \
+ && cargo build --profile dist --locked \
  && mkdir -p /image/empty \
- && mv target/release/seine /image/ \
+ && mv target/dist/seine /image/ \
  && cp "$(gcc -print-file-name=libgcc_s.so.1)" /image/
 
 # glibc, CA certificates, time zones and a user called nonroot; nothing else. Of the larger images that also have a

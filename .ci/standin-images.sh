@@ -71,9 +71,13 @@ rust_crates() { # image toolchain-image lock
   [ ! -f "$config" ] || cp "$config" "$home/"
   say "fetching the crates of Cargo.lock"
   # Cargo wants to see a target to fetch for; the placeholder keeps the sources of the checkout out of it.
-  mkdir -p "$home/package/src" "$home/package/benches"
-  cp Cargo.toml Cargo.lock "$home/package/"
-  touch "$home/package/src/lib.rs" "$home/package/benches/parts.rs"
+  mkdir -p "$home/package/benches"
+  cp --parents Cargo.toml Cargo.lock crates/*/Cargo.toml "$home/package/"
+  for crate in "$home/package" "$home"/package/crates/*; do
+    mkdir -p "$crate/src"
+    touch "$crate/src/lib.rs"
+  done
+  touch "$home/package/benches/parts.rs"
   CARGO_HOME=$home cargo fetch -q --locked --manifest-path "$home/package/Cargo.toml" \
     --target "$(rustc -vV | sed -n 's/^host: //p')"
   rm -rf "$home/package" "$home/registry/src"

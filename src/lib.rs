@@ -66,22 +66,37 @@
 //! and keep only the host waiting that they are about. Nothing on disk is ever "leased": what has no outcome is
 //! pending, so after any crash there is nothing to repair. E waits for W, P for W and its programs, likewise.
 //!
-//! # Who may use whom
+//! # Rooms
 //!
-//! `main → cli, commands → {supervisor, fetcher, writer} → process → protocol → record`; the store is opened by writer
-//! and commands only. Commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
-//! [`fetcher::retry_after`], [`fetcher::http::address`](seine_http::address)) or a single page ([`fetcher::single`]) and never are one; they
-//! hand rows of the store to [`export`](seine_export), which reads nothing else, and the summary of a run to [`notify`], which tells
-//! others. [`archive`](seine_lists::archive) reads files, for `url_list` and fetchers.
-//! `{reextract, processors} → store, process, protocol`; neither sees rusqlite or the network. `schedule → process`: it
-//! knows commands as arguments only. The supervisor sees no
-//! tokio, reqwest or rusqlite; a fetcher no rusqlite; the writer no reqwest or tokio; `extract` and `robots` no network
-//! and no clock.
-//! `tests/it/architecture.rs` fails on a forbidden `use`.
+//! ```text
+//! crates/core      the nouns: record · protocol · values · policy · tally                       → nobody
+//! crates/unix      fork, channels, signals, locks, limits, status rows; the only unsafe code     → core
+//! crates/page      bytes → fields, items, text, links; robots.txt; pure                          → core
+//! crates/lists     URL lists and archives, as streams                                            → core
+//! crates/http      one request, safely: client, TLS, proxies, cookies, resolver, guard, limits   → core
+//! crates/store     schema · write (one transaction for a page) · read                            → core
+//! crates/export    rows of a store as files, a file for each format                              → store
+//! crates/site      the demo site                                                                 → core
+//! src/config       options, declared once → settings          src/console   progress, text, logs
+//! src/supervisor   loop · plan · frontier · ledger · lanes · breaker · feed
+//! src/fetcher      control · hosts · visit                    src/writer    batches into the store
+//! src/processors   programs of the user's                     src/reextract rules applied again
+//! src/schedule · src/notify · src/commands (a file for each verb)
+//! ```
+//!
+//! Cargo keeps the walls between crates. Within `src/` rooms use each other without a circle: the store is opened by
+//! the writer, its kin and commands; commands ask a fetcher's rooms for single decisions ([`fetcher::robots_txt`],
+//! [`fetcher::retry_after`], [`seine_http::address`]) or a single page ([`fetcher::single`]) and never are one. They
+//! hand rows of the store to [`seine_export`], which reads nothing else, and the summary of a run to [`notify`], which
+//! tells others. `schedule` knows commands as arguments only. The supervisor sees no tokio, reqwest or rusqlite; a
+//! fetcher no rusqlite; the writer no reqwest or tokio. `tests/it/architecture.rs` fails on a forbidden `use`.
+
+#![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod console;
 pub mod fetcher;
 pub mod notify;
 pub mod pool;

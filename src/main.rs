@@ -1,9 +1,12 @@
 //! Arguments in, exit code out.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use seine::cli::Cli;
-use seine::commands::{self, Coded, USAGE};
+use seine::commands;
+use seine::commands::session::{Coded, USAGE};
 use seine_unix::say::{Level, say};
 use seine_unix::title;
 

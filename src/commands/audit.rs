@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::at_us;
 use crate::cli::AuditArgs;
-use crate::supervisor::progress::{grouped, printable};
+use crate::console::text::at_us;
+use crate::console::text::{grouped, printable};
 use seine_store::audit::{Audit, HostPace, audit};
 
 /// Hosts shown without `--all`.
@@ -20,7 +20,7 @@ const HOSTS_SHOWN: usize = 20;
 /// # Errors
 /// No such store.
 pub fn run(args: &AuditArgs) -> Result<i32> {
-    let db = super::open_store(&args.db)?;
+    let db = super::session::open_store(&args.db)?;
     let shown = if args.all { usize::MAX } else { HOSTS_SHOWN };
     let audit = audit(&db, shown).with_context(|| format!("cannot read {}", args.db.display()))?;
     let text = if args.json {
@@ -30,7 +30,7 @@ pub fn run(args: &AuditArgs) -> Result<i32> {
     } else {
         text(&audit, &args.db)
     };
-    super::written(io::stdout().write_all(text.as_bytes()))?;
+    super::session::written(io::stdout().write_all(text.as_bytes()))?;
     Ok(i32::from(!audit.fine))
 }
 

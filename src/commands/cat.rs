@@ -12,7 +12,7 @@ use seine_store::read;
 /// # Errors
 /// No such store, URL or body.
 pub fn run(args: &CatArgs) -> Result<i32> {
-    let db = super::open_store(&args.db)?;
+    let db = super::session::open_store(&args.db)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match read::cat(&db, &args.url, &mut out) {
         // `seine cat … | head` has seen enough.

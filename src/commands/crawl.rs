@@ -11,16 +11,19 @@ use anyhow::{Context, Result};
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
-use super::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE, log, process, summary};
+use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE};
+use super::{process, summary};
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, LogFormat, Revisits, Settings, Share, memory};
-use crate::supervisor::events::Tally;
-use crate::supervisor::progress::{Progress, printable};
+use crate::console::log;
+use crate::console::progress::Progress;
+use crate::console::text::printable;
 use crate::supervisor::{self, Report};
 use crate::{config, fetcher, notify};
 use seine_core::protocol::EndedBy;
 use seine_core::record::Outcome;
+use seine_core::tally::Tally;
 use seine_lists::url_list::{self, ListOptions, Source, UrlList};
 use seine_page::extract::rules::Rules;
 use seine_store::diff::{self, Changes};
@@ -189,7 +192,7 @@ pub fn crawl_locked(
     if let Err(StoreError::Older { .. }) = open_for_reading(&settings.db) {
         // Here, and not by the writer, who is expected to be heard of before long. Closed again at once: no connection may
         // live through the forks to come.
-        progress.note(&super::being_updated(&settings.db));
+        progress.note(&super::session::being_updated(&settings.db));
         drop(open_for_writing(&settings.db)?);
     }
     title::set(title::Role::Supervisor);
@@ -341,7 +344,7 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
             }
             let text = summary::text(&found, &settings.db, None, Some(&report));
             if !settings.quiet && !say::is_json() {
-                super::tell(&format!("{text}{}", advice(settings, &report, found.pending, again)));
+                super::session::tell(&format!("{text}{}", advice(settings, &report, found.pending, again)));
             }
             json = summary::json(&found, &settings.db, None, Some(&report))?;
             message = text.lines().next().unwrap_or_default().to_owned();

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{crawl, log};
+use super::crawl;
 use crate::cli::DemoArgs;
 use crate::config::{CrawlOptions, Size, Span};
+use crate::console::log;
 use seine_lists::url_list::{self, ListOptions, Source};
 use seine_store::{StoreError, open_for_reading};
 use seine_unix::fork::{Death, ForkSpec, fork};

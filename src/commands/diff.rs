@@ -48,7 +48,7 @@ pub fn run(args: &DiffArgs) -> Result<i32> {
     let plan = Plan::of(args)?;
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
-    let mut db = super::open_store(&args.db)?;
+    let mut db = super::session::open_store(&args.db)?;
     guard(&mut db)?;
     // To a pipe a signal may end the process as it is; a file has to be taken away.
     let interrupt = if plan.file.is_some() { Some(Interrupt::new()?) } else { None };

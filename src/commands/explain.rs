@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::USAGE;
+use super::session::USAGE;
 use crate::cli::{ExplainArgs, ExplainKind};
 use crate::config::DEFAULT_MAX_RETRY_AFTER;
 use crate::fetcher::retry_after;

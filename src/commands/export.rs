@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use self::plan::{Place, Plan};
 use self::talk::Talk;
 use super::interrupt::Interrupt;
-use super::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
+use super::session::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
 use crate::cli::{ExportArgs, WhichRun};
 use seine_export::layout::Layout;
 use seine_export::markdown::{self, Markdown};
@@ -35,7 +35,7 @@ pub fn run(args: &ExportArgs) -> Result<i32> {
     let plan = Plan::of(args)?;
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
-    let mut db = super::open_store(&args.db)?;
+    let mut db = super::session::open_store(&args.db)?;
     guard(&mut db)?;
     // To a pipe a signal may end the process as it is; files have to be taken away.
     let interrupt = if plan.goes_to_stdout() && !plan.format.holds_tables() { None } else { Some(Interrupt::new()?) };

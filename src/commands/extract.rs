@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
+use super::crawl;
+use super::session::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use crate::cli::ExtractArgs;
 use crate::config::{ConfigError, CrawlOptions, ProgressMode};
+use crate::console::log;
+use crate::console::progress::Progress;
+use crate::console::text::{grouped, printable};
 use crate::reextract::{self, Ended};
-use crate::supervisor::progress::{Progress, grouped, printable};
 use seine_core::protocol::reextract::{Cause, Changes, Example, Report};
 use seine_page::extract::rules::Rules;
 use seine_unix::Signal;
@@ -34,7 +37,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     }
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
-    drop(super::open_store(&args.db)?);
+    drop(super::session::open_store(&args.db)?);
     let signals = Signals::new().context("cannot watch for signals")?;
     let lock = if args.diff { None } else { Some(crawl::lock(&args.db)?) };
     title::set(title::Role::Supervisor);
@@ -56,11 +59,11 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
             Ok(0)
         }
         Ended::Stopped(signal) => {
-            super::tell(&format!("seine: stopped; {} is as it was\n", args.db.display()));
+            super::session::tell(&format!("seine: stopped; {} is as it was\n", args.db.display()));
             Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
         }
         Ended::Failed { message, cause } => {
-            super::tell(&format!("seine: {}\n", printable(&message)));
+            super::session::tell(&format!("seine: {}\n", printable(&message)));
             Ok(match cause {
                 Cause::Usage => USAGE,
                 Cause::DiskFull => DISK_FULL,
@@ -74,13 +77,13 @@ fn tell(args: &ExtractArgs, report: &Report, elapsed: Duration) -> Result<()> {
     if args.json {
         let mut json = as_json(report, !args.diff);
         json["elapsed_ms"] = json!(elapsed.as_millis() as u64);
-        super::written(writeln!(io::stdout(), "{json}"))?;
+        super::session::written(writeln!(io::stdout(), "{json}"))?;
     }
     let text = as_text(report, args, elapsed);
     if args.diff && !args.json {
-        super::written(io::stdout().write_all(text.as_bytes()))?;
+        super::session::written(io::stdout().write_all(text.as_bytes()))?;
     } else if !args.quiet {
-        super::tell(&text);
+        super::session::tell(&text);
     }
     Ok(())
 }

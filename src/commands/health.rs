@@ -10,11 +10,11 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::schedule::{absolute, state_of};
-use super::written;
+use super::session::written;
 use crate::cli::HealthArgs;
+use crate::console::text::printable;
 use crate::schedule::keeper::lock_path;
 use crate::schedule::state::State;
-use crate::supervisor::progress::printable;
 use seine_store::health::{Facts, RunFacts, facts};
 use seine_store::insert::epoch_ms;
 use seine_store::{StoreError, open_at_rest};
@@ -58,10 +58,10 @@ pub fn run(args: &HealthArgs) -> Result<i32> {
             "reason": reason,
             "db": args.db.to_string_lossy(),
             "run_id": run.map(|run| run.run_id),
-            "started_at": run.map(|run| super::at_ms(run.started_at)),
-            "ended_at": run.and_then(|run| run.ended_at).map(super::at_ms),
+            "started_at": run.map(|run| crate::console::text::at_ms(run.started_at)),
+            "ended_at": run.and_then(|run| run.ended_at).map(crate::console::text::at_ms),
             "ended_by": run.and_then(|run| run.ended_by.clone()),
-            "last_at": run.map(|run| super::at_ms(run.last_at)),
+            "last_at": run.map(|run| crate::console::text::at_ms(run.last_at)),
         })
         .to_string()
     } else {
@@ -129,7 +129,7 @@ fn before_the_first_run(state_path: &Path, scheduler: Option<u32>, db: &Path, de
 /// Whether runs like these are what was asked for; `is_held`: a process has the store now.
 fn judged(facts: &Facts, is_held: bool, demands: Demands) -> Verdict {
     let age = |at: u64| Duration::from_millis(demands.now_ms.saturating_sub(at));
-    let ago = |at: u64| super::span_ms(age(at).as_millis() as u64 / 1000 * 1000);
+    let ago = |at: u64| crate::console::text::span_ms(age(at).as_millis() as u64 / 1000 * 1000);
     let Some(latest) = &facts.latest else { return Err("there is no run".to_owned()) };
     let at_work = latest.ended_at.is_none() && is_held;
     if latest.ended_at.is_none() && !is_held {
@@ -151,7 +151,7 @@ fn judged(facts: &Facts, is_held: bool, demands: Demands) -> Verdict {
             Ok(format!("run {run_id} ended {} ago, {ok} of {} ok", ago(*at), ok + not_ok))
         }
         (_, true) if recent(latest.started_at) => {
-            Ok(format!("run {} is at work since {}", latest.run_id, super::at_ms(latest.started_at)))
+            Ok(format!("run {} is at work since {}", latest.run_id, crate::console::text::at_ms(latest.started_at)))
         }
         (_, true) => {
             Err(format!("run {} is at work since {} ago, longer than --max-age", latest.run_id, ago(latest.started_at)))

@@ -6,7 +6,7 @@ use crate::config::{NotifyOn, Settings};
 use crate::notify::{Message, is_wanted, send};
 use seine_core::protocol::EndedBy;
 
-use super::STOPPED;
+use super::session::STOPPED;
 
 /// How a run has ended, as far as that decides who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE, crawl, log};
+use super::crawl;
+use super::session::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use crate::cli::ProcessArgs;
 use crate::config::processors::Processor;
 use crate::config::{CrawlOptions, ProgressMode};
+use crate::console::log;
+use crate::console::progress::Progress;
+use crate::console::text::{grouped, printable};
 use crate::processors::{self, Ended};
-use crate::supervisor::progress::{Progress, grouped, printable};
 use seine_core::protocol::processing::Tally;
 use seine_core::protocol::reextract::Cause;
 use seine_unix::Signal;
@@ -29,7 +32,7 @@ pub fn run(args: &ProcessArgs) -> Result<i32> {
     check_programs(&processors)?;
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
-    drop(super::open_store(&args.db)?);
+    drop(super::session::open_store(&args.db)?);
     limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
     let signals = Signals::new().context("cannot watch for signals")?;
     let lock = crawl::lock(&args.db)?;
@@ -43,12 +46,12 @@ pub fn run(args: &ProcessArgs) -> Result<i32> {
             Ok(if tallies.iter().any(|tally| tally.stopped.is_some()) { STOPPED } else { 0 })
         }
         Ended::Stopped(signal) => {
-            super::tell("seine: stopped; the same command goes on\n");
+            super::session::tell("seine: stopped; the same command goes on\n");
             Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
         }
         Ended::Failed { message, cause } => {
             let advice = if cause == Cause::Usage { "" } else { "; the same command goes on" };
-            super::tell(&format!("seine: {}{advice}\n", printable(&message)));
+            super::session::tell(&format!("seine: {}{advice}\n", printable(&message)));
             Ok(match cause {
                 Cause::Usage => USAGE,
                 Cause::DiskFull => DISK_FULL,
@@ -73,11 +76,11 @@ fn chosen(mut processors: Vec<Processor>, args: &ProcessArgs) -> Result<Vec<Proc
 fn tell(args: &ProcessArgs, tallies: &[Tally], elapsed: Duration) -> Result<()> {
     if args.json {
         let json = json!({ "processors": as_json(tallies), "elapsed_ms": elapsed.as_millis() as u64 });
-        super::written(writeln!(io::stdout(), "{json}"))?;
+        super::session::written(writeln!(io::stdout(), "{json}"))?;
     }
     let is_bad = tallies.iter().any(|tally| tally.stopped.is_some());
     if !args.quiet || is_bad {
-        super::tell(&as_text(tallies));
+        super::session::tell(&as_text(tallies));
     }
     Ok(())
 }

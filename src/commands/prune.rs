@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{DISK_FULL, crawl};
+use super::crawl;
+use super::session::DISK_FULL;
 use crate::cli::PruneArgs;
 use crate::config::DEFAULT_KEEP_VERSIONS;
-use crate::supervisor::progress::{grouped, size};
+use crate::console::text::{grouped, size};
 use seine_store::insert::epoch_ms;
 use seine_store::versions::{self, Keep, Pruned};
 use seine_store::{StoreError, life, open_for_writing};
@@ -22,15 +23,15 @@ use seine_store::{StoreError, life, open_for_writing};
 /// No such store, or one that is held.
 pub fn run(args: &PruneArgs) -> Result<i32> {
     let path = &args.db;
-    let last =
-        life::config(&super::open_store(path)?, None).with_context(|| format!("cannot read {}", path.display()))?;
+    let last = life::config(&super::session::open_store(path)?, None)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     let keep = keep(args, &last)?;
     let requests_before = args.keep_requests.map(|span| before(span.0));
     let _lock = crawl::lock(path)?;
     let size_before = size_of(path);
     let pruned = match in_store(path, keep, requests_before) {
         Err(StoreError::Full(message)) => {
-            super::tell(&format!(
+            super::session::tell(&format!(
                 "seine: no room on disk to make {} smaller: {message}; it takes as much again as is left in it\n",
                 path.display()
             ));
@@ -47,7 +48,7 @@ pub fn run(args: &PruneArgs) -> Result<i32> {
     } else {
         as_text(path, &pruned, size_before, size_after)
     };
-    super::written(writeln!(io::stdout(), "{line}"))?;
+    super::session::written(writeln!(io::stdout(), "{line}"))?;
     Ok(0)
 }
 

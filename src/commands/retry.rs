@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{crawl, log};
+use super::crawl;
 use crate::cli::RetryArgs;
-use crate::supervisor::progress::grouped;
+use crate::console::log;
+use crate::console::text::grouped;
 use seine_store::{open_for_writing, retry};
 use seine_unix::say::{self, Level};
 use seine_unix::signals::Signals;
@@ -28,7 +29,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
     // A config file may serve `crawl` too, lists and all.
     settings.inputs.clear();
     settings.from_warc.clear();
-    let matching = retry::count(&super::open_store(&store)?, &condition)?;
+    let matching = retry::count(&super::session::open_store(&store)?, &condition)?;
     if dry_run || matching == 0 {
         let text = match matching {
             _ if settings.json || say::is_json() => json!({ "matching": matching }).to_string(),
@@ -36,7 +37,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
             1 => "1 URL would be crawled again".to_owned(),
             _ => format!("{} URLs would be crawled again", grouped(matching)),
         };
-        super::written(writeln!(io::stdout(), "{text}"))?;
+        super::session::written(writeln!(io::stdout(), "{text}"))?;
         return Ok(0);
     }
     let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;

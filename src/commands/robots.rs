@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use url::Url;
 
-use super::USAGE;
+use super::session::USAGE;
 use crate::cli::RobotsArgs;
 use crate::config::{CrawlOptions, Settings};
+use crate::console::text::{grouped, printable};
 use crate::fetcher::robots_txt::{RobotsFile, RobotsReader};
-use crate::supervisor::progress::{grouped, printable};
 use seine_core::record::CrawlUrl;
 use seine_lists::url_list::{self, ListOptions, Source, Step, UrlList};
 use seine_page::robots::{MAX_BYTES, Robots};

@@ -13,15 +13,15 @@ use clap::{ArgMatches, CommandFactory};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Coded, HELD, INTERRUPTED, TERMINATED, written};
+use super::session::{Coded, HELD, INTERRUPTED, TERMINATED, written};
 use crate::cli::{Cli, ScheduleArgs};
 use crate::config::jobs::JobEntry;
 use crate::config::{CrawlOptions, DEFAULT_DB, LogFormat};
+use crate::console::text::printable;
 use crate::schedule::job::{Job, Output};
 use crate::schedule::keeper::{self, Start, lock_path, meaning};
 use crate::schedule::state::{JobState, State};
 use crate::schedule::zone::Zone;
-use crate::supervisor::progress::printable;
 use seine_unix::Signal;
 use seine_unix::lock::{self, LockError, StoreLock};
 use seine_unix::signals::{Exit, Signals};
@@ -289,7 +289,8 @@ fn end_of(job: &JobState) -> String {
     let exit = job.last_exit.map(Exit::Code).or(job.last_signal.map(Exit::Signal));
     let took =
         job.last_end.zip(job.last_start).and_then(|(end, start)| Duration::try_from(end.duration_since(start)).ok());
-    let took = took.map_or_else(String::new, |took| format!(" after {}", super::span_ms(took.as_millis() as u64)));
+    let took = took
+        .map_or_else(String::new, |took| format!(" after {}", crate::console::text::span_ms(took.as_millis() as u64)));
     match exit {
         Some(exit) => format!("{exit}{}{took}", meaning(exit)),
         None => "nobody saw its end".to_owned(),

@@ -28,7 +28,7 @@ const STEPS: i32 = 10_000;
 pub fn run(args: &SqlArgs) -> Result<i32> {
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
-    let mut db = super::open_store(&args.db)?;
+    let mut db = super::session::open_store(&args.db)?;
     guard(&mut db)?;
     let clock = Clock::new();
     if !args.timeout.is_zero() {

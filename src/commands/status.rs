@@ -14,7 +14,7 @@ use seine_unix::lock;
 /// # Errors
 /// No such store.
 pub fn run(args: &StatusArgs) -> Result<i32> {
-    let db = super::open_store(&args.db)?;
+    let db = super::session::open_store(&args.db)?;
     let summary = read::summary(&db).with_context(|| format!("cannot read {}", args.db.display()))?;
     let owner = lock::owner(&args.db);
     let text = if args.json {

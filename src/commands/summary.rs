@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::console::text::{grouped, printable, size};
 use crate::supervisor::Report;
-use crate::supervisor::progress::{grouped, printable, size};
 use seine_core::record::Outcome;
 use seine_store::diff::Changes;
 use seine_store::read::{HostLine, Summary};

@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::written;
+use super::session::written;
 use crate::cli::TryArgs;
 use crate::config::{ConfigError, CrawlOptions, Settings};
+use crate::console::text::{grouped, printable};
 use crate::fetcher::single::PageReader;
-use crate::supervisor::progress::{grouped, printable};
 use seine_core::record::CrawlUrl;
 use seine_core::record::items::Problem;
 use seine_page::extract::Extractor;
@@ -95,7 +95,7 @@ impl Tried {
             None => None,
         };
         if let Some(path) = &args.db {
-            let db = super::open_store(path)?;
+            let db = super::session::open_store(path)?;
             let mut body = Vec::new();
             read::cat(&db, target, &mut body)?;
             let (final_url, content_type) = read::answer_of(&db, target)?;

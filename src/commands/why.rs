@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
 
-use super::{at_ms, at_us, span_ms};
 use crate::cli::WhyArgs;
-use crate::supervisor::progress::{grouped, printable, size};
+use crate::console::text::{at_ms, at_us, span_ms};
+use crate::console::text::{grouped, printable, size};
 use seine_page::robots::Robots;
 use seine_store::insert::epoch_ms;
 use seine_store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, Verdict, Wait, WaitCause, life};
@@ -18,14 +18,14 @@ use url::Url;
 /// # Errors
 /// No such store, or no such URL in it.
 pub fn run(args: &WhyArgs) -> Result<i32> {
-    let db = super::open_store(&args.db)?;
+    let db = super::session::open_store(&args.db)?;
     let found = life(&db, args.url.trim(), &judge).with_context(|| format!("cannot read {}", args.db.display()))?;
     let Some(life) = found else {
         let (url, db) = (printable(args.url.trim()), args.db.display());
         bail!("{url} is not in {db}; `sqlite3 {db} \"SELECT raw_url FROM inputs\"` lists what is");
     };
     let text = if args.json { serde_json::to_string(&life)? + "\n" } else { text(&life, epoch_ms()) };
-    super::written(io::stdout().write_all(text.as_bytes()))?;
+    super::session::written(io::stdout().write_all(text.as_bytes()))?;
     Ok(0)
 }
 

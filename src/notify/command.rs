@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use super::Message;
-use crate::supervisor::progress::printable;
+use crate::console::text::printable;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::program::{Got, Program};
 use seine_unix::say::{self, Level};

@@ -11,7 +11,7 @@ pub mod signature;
 pub mod webhook;
 
 use crate::config::Settings;
-use crate::supervisor::progress::printable;
+use crate::console::text::printable;
 use seine_unix::Signal;
 use seine_unix::program;
 use seine_unix::say::{Level, say};

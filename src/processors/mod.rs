@@ -26,7 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::config::processors::Processor;
-use crate::supervisor::progress::Progress;
+use crate::console::progress::Progress;
 use seine_core::protocol::processing::{FromHost, FromMarker, Tally};
 use seine_core::protocol::reextract::Cause;
 use seine_unix::channel::{Channel, ChannelError};

@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::supervisor::progress::Progress;
+use crate::console::progress::Progress;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
 use seine_core::protocol::{Generation, Slot};

@@ -7,7 +7,6 @@
 //! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`children`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
 //! - [`processors`]: the host of the user's programs, beside the crawl.
-//! - [`progress`]: what a person sees.
 
 pub mod breaker;
 pub mod children;
@@ -19,7 +18,6 @@ pub mod ledger;
 pub mod partition;
 pub mod plan;
 pub mod processors;
-pub mod progress;
 
 #[cfg(test)]
 mod simulation;
@@ -29,17 +27,19 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::Settings;
+use crate::console::progress::{Live, Progress};
+use crate::console::text;
 use crate::{fetcher, writer};
-use events::{Action, Event, Phase, PlanConfig, Tally, Who};
+use events::{Action, Event, Phase, PlanConfig, Who};
 use feed::Feed;
 use frontier::{HostLimits, LimitsOf, Room, Share};
 use plan::Plan;
 use processors::Beside;
-use progress::{Live, Progress};
 use seine_core::protocol::{
     EndedBy, FromFetcher, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing,
 };
 use seine_core::record::Outcome;
+use seine_core::tally::Tally;
 use seine_lists::url_list::UrlList;
 use seine_store::insert::Session;
 use seine_unix::channel::{Channel, ChannelError};
@@ -767,8 +767,8 @@ pub fn little_room(lock: &StoreLock, least: u64) -> Option<String> {
     Some(format!(
         "the disk of {} has {} left, less than the {} of --min-free-disk",
         lock.path().display(),
-        progress::size(free),
-        progress::size(least)
+        text::size(free),
+        text::size(least)
     ))
 }
 

@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::children::{Backoff, CrashBudget};
-use super::events::{Action, Event, Phase, PlanConfig, Tally, Who};
+use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
@@ -22,6 +22,7 @@ use seine_core::protocol::{
     StillPending, Verdict,
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
+use seine_core::tally::Tally;
 
 /// Deaths of a fetcher while working on the same URL after which it is quarantined.
 const DEATHS_PER_URL: u8 = 2;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::SupervisorError;
 use super::children::{Backoff, CrashBudget};
-use super::progress::Progress;
 use crate::config::processors::Processor;
+use crate::console::progress::Progress;
 use crate::processors::{GRACE, host};
 use seine_core::protocol::Generation;
 use seine_core::protocol::processing::{FromHost, Tally, ToHost};

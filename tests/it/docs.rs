@@ -226,7 +226,7 @@ fn every_field_of_the_json_summary_is_in_the_readme() {
     let report = Report {
         lock: seine_unix::lock::StoreLock::acquire(&folder.path().join("crawl.db")).expect("a lock"),
         ended_by: EndedBy::Completed,
-        tally: seine::supervisor::events::Tally::default(),
+        tally: seine_core::tally::Tally::default(),
         list_failures: Vec::new(),
         processors: Default::default(),
         processor_failure: None,

@@ -2,6 +2,7 @@
 //!
 //! - [`record`]: URLs and their identity, hosts, outcomes, what is found on pages.
 //! - [`protocol`]: what processes say to each other, and how it becomes bytes.
+//! - [`tally`]: the numbers of a run.
 //! - [`values`]: durations, sizes, rates, headers, proxies, networks, as people write them.
 //! - [`policy`]: the settings that hold for one host.
 
@@ -10,4 +11,5 @@
 pub mod policy;
 pub mod protocol;
 pub mod record;
+pub mod tally;
 pub mod values;

@@ -10,6 +10,8 @@
 //!
 //! A sink gets rows one by one and keeps no more of them than its format needs to be written in pieces.
 
+#![forbid(unsafe_code)]
+
 pub mod cell;
 pub mod csv;
 pub mod json;
@@ -139,15 +141,15 @@ pub enum ExportError {
     #[error("row {row} of {table}{of}: column {column:?} holds {value}, which is no {wanted}")]
     Value {
         /// The table.
-        table: String,
+        table: Box<str>,
         /// From 1.
         row: u64,
         /// What identifies the row, if it says.
-        of: String,
+        of: Box<str>,
         /// The column.
-        column: String,
+        column: Box<str>,
         /// What is there, cut short.
-        value: String,
+        value: Box<str>,
         /// What should be.
         wanted: &'static str,
     },

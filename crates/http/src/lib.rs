@@ -8,6 +8,8 @@
 //! whose names `resolver` looks up and whose TLS is set in `tls`). What comes back is an answer whose body is read
 //! (`body`, `coding`), or an error that is given its class (`failure`).
 
+#![forbid(unsafe_code)]
+
 pub mod address;
 mod body;
 mod clients;

@@ -14,6 +14,8 @@
 //!   for sale; `layout`: the frame of every page
 //! - `serve`: sockets, bounds and the faults of an [`Answer`]
 
+#![forbid(unsafe_code)]
+
 mod catalog;
 mod feeds;
 mod goods;

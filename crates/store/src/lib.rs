@@ -18,7 +18,9 @@
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
 //! - [`versions`]: how many bodies of a page are kept.
 //!
-//! A file is opened for writing only while its lock is held (see [`seine_unix::lock`]).
+//! A file is opened for writing only while its lock is held (see `lock` of the Unix crate).
+
+#![forbid(unsafe_code)]
 
 pub mod archive;
 pub mod audit;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::prose::Prose;
 use super::report::{Head, Report, Result, key};
-use crate::commands::at_ms;
+use crate::console::text::at_ms;
 use seine_export::target::Output;
 use seine_store::diff::history::Fetch;
 use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, Run, fields};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::prose::Prose;
-use crate::supervisor::progress::grouped;
+use crate::console::text::grouped;
 use seine_export::ExportError;
 use seine_store::diff::history::Fetch;
 use seine_store::diff::{Changes, ItemChange, ItemKind, PageChange, PageKind, Run};

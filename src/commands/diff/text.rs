@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::prose::Prose;
 use super::report::{Head, Report, Result, Shown, became, cut, which};
-use crate::commands::at_ms;
-use crate::supervisor::progress::printable;
+use crate::console::text::at_ms;
+use crate::console::text::printable;
 use seine_export::target::Output;
 use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, Run, fields};
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::plan::{Place, Plan};
-use crate::supervisor::progress::{grouped, size};
+use crate::console::text::{grouped, size};
 use seine_export::{Finished, Format};
 
 /// Rows between two looks at the clock.

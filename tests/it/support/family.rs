@@ -41,6 +41,14 @@ impl Member {
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
+    /// CPU time it has used so far, in milliseconds; 0 if it has ended.
+    pub fn cpu_ms(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        // utime and stime, in ticks of which Linux shows 100 a second.
+        after_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
+    }
+
     /// Looks again; `None` if it has ended.
     pub fn now(&self) -> Option<Self> {
         member(self.pid).filter(|now| now.group == self.group)

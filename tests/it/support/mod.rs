@@ -7,9 +7,6 @@
 //!
 //! Nothing here sleeps for synchronisation: [`eventually`] asks until a condition holds or a deadline has passed.
 
-#![allow(dead_code, reason = "each test file uses the part it needs")]
-#![allow(unused_imports, reason = "each test file uses the part it needs")]
-
 pub mod crawl;
 pub mod family;
 pub mod site;
@@ -20,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use crawl::{Crawl, Ended, Place, Running};
 pub use family::Member;
 pub use nix::sys::signal::Signal;
-pub use site::{Hit, Reply, Request, Site};
+pub use site::{Reply, Request, Site};
 pub use store::Store;
 
 /// No test waits longer for anything: generous, since the machine may be slow and shared.

@@ -112,11 +112,11 @@ impl Sink for Parquet {
                 .map(|(column, value)| format!("{} {}", column.name, cell::text(value).unwrap_or_default()))
                 .collect();
             return Err(ExportError::Value {
-                table: self.table.clone(),
+                table: self.table.as_str().into(),
                 row: self.row,
-                of: if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) },
-                column: column.name.clone(),
-                value: format!("{:?}", wrong.value.chars().take(MAX_SHOWN).collect::<String>()),
+                of: if of.is_empty() { "".into() } else { format!(" ({})", of.join(", ")).into() },
+                column: column.name.as_str().into(),
+                value: format!("{:?}", wrong.value.chars().take(MAX_SHOWN).collect::<String>()).into(),
                 wanted: wrong.wanted,
             });
         }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::events::Tally;
+use super::text::{grouped, printable, size};
 use crate::config::ProgressMode;
 use seine_core::record::Outcome;
+use seine_core::tally::Tally;
 use seine_unix::say::{self, Level};
 
 /// How often the line on a terminal changes.
@@ -199,52 +200,4 @@ impl Progress {
 
 fn errors(tally: &Tally) -> u64 {
     Outcome::ERRORS.iter().map(|outcome| tally.outcomes[*outcome as usize]).sum()
-}
-
-/// `12345` as `12,345`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes for people.
-pub fn size(bytes: u64) -> String {
-    bytesize::ByteSize(bytes).display().iec().to_string()
-}
-
-/// `text` with what a site could do to a terminal made harmless: control and direction-changing characters.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => ' ',
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                '\u{fffd}'
-            }
-            c => c,
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn what_a_site_sends_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\u{202e}c\r\nd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd} d");
-    }
 }

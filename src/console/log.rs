@@ -21,7 +21,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use seine_unix::{say, title};
+use seine_unix::say;
+use seine_unix::title;
 
 /// Sets up logging; returns the descriptors that children must keep.
 ///
