@@ -19,6 +19,7 @@ COPY crates/http/Cargo.toml crates/http/
 COPY crates/store/Cargo.toml crates/store/
 COPY crates/export/Cargo.toml crates/export/
 COPY crates/site/Cargo.toml crates/site/
+COPY crates/testkit/Cargo.toml crates/testkit/
 RUN mkdir src benches \
  && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
  && echo 'fn main() {}' >src/main.rs \

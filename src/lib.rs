@@ -77,6 +77,7 @@
 //! crates/store     schema · write (one transaction for a page) · read                            → core
 //! crates/export    rows of a store as files, a file for each format                              → store
 //! crates/site      the demo site                                                                 → core
+//! crates/testkit   for tests alone                                                               → nobody
 //! src/config       options, declared once → settings          src/console   progress, text, logs
 //! src/supervisor   loop · plan · frontier · ledger · lanes · breaker · feed
 //! src/fetcher      control · hosts · visit                    src/writer    batches into the store

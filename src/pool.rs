@@ -157,6 +157,8 @@ impl<T: Clone> Pool<T> {
 
 #[cfg(test)]
 mod tests {
+    use seine_testkit::Dice;
+
     use super::*;
 
     fn pool(seats: usize) -> Pool<u32> {
@@ -225,17 +227,14 @@ mod tests {
     #[test]
     fn whoever_dies_when_every_task_is_done_once_or_given_up() {
         for seed in 1..200_u64 {
-            let mut dice = seed;
-            let mut roll = |sides: u64| {
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (dice >> 33) % sides
-            };
+            let mut dice = Dice::of(seed);
+            let mut roll = |sides| dice.below(sides);
             let mut pool = pool(3);
             let mut fresh = 0..100;
             let mut done = vec![0; 100];
             while !fresh.is_empty() || pool.unfinished() > 0 {
                 deal(&mut pool, &mut fresh);
-                let seat = roll(3) as usize;
+                let seat = roll(3);
                 if roll(6) == 0 {
                     if let Death::GivenUp(task) = pool.died(seat) {
                         done[task as usize] += 1;

@@ -61,7 +61,7 @@ struct Inner {
     /// What holds for hosts that no rule names.
     common: Rc<HostPolicy>,
     rate: Option<Gate>,
-    random: Random,
+    random: RefCell<fastrand::Rng>,
     row: &'static Row,
     hosts: RefCell<HashMap<String, Rc<Host>>>,
     /// URLs requested and not yet in the outbox.
@@ -125,23 +125,10 @@ impl Gate {
     }
 }
 
-/// Random enough for jitter, and different in every process (nothing seeded before a fork would be).
-struct Random(Cell<u64>);
-
-impl Random {
-    fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        Self(Cell::new(now ^ u64::from(std::process::id()) << 32))
-    }
-
-    /// From 0 to 1 (splitmix64, G. Steele et al., 2014).
-    fn fraction(&self) -> f64 {
-        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mut z = self.0.get();
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z >> 11) as f64 / (1_u64 << 53) as f64
-    }
+/// Different in every process; nothing seeded before a fork would be.
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    now ^ u64::from(std::process::id()) << 32
 }
 
 impl Hosts {
@@ -164,7 +151,7 @@ impl Hosts {
             common: Rc::new(settings.host_policy("")),
             settings,
             rate: rate.map(|pace| Gate { pace, line: Semaphore::new(1) }),
-            random: Random::new(),
+            random: RefCell::new(fastrand::Rng::with_seed(seed())),
             row,
             hosts: RefCell::default(),
             working: RefCell::default(),
@@ -432,7 +419,7 @@ impl Hosts {
                 rate.pass().await;
             }
             // With the places in hand, so that nothing comes between the pace's word and the start.
-            let random = self.0.random.fraction();
+            let random = self.0.random.borrow_mut().f64();
             if host.pace.borrow_mut().start(Instant::now(), random) {
                 return Some((host_place, place));
             }
@@ -555,7 +542,7 @@ impl Hosts {
             let front = queue.front().filter(|job| job.archived.is_none())?;
             matches!(self.need(host, front), Need::Nothing).then_some(front.url_id)?
         };
-        let random = self.0.random.fraction();
+        let random = self.0.random.borrow_mut().f64();
         let starts = host.pace.borrow_mut().start(Instant::now(), random);
         starts.then(|| self.pop(host, url_id))?
     }

@@ -197,6 +197,8 @@ fn pointer(text: &str, fields: &[&str], at: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use seine_testkit::Dice;
+
     use super::*;
 
     fn cron(text: &str) -> Cron {
@@ -362,15 +364,10 @@ mod tests {
 
     #[test]
     fn no_text_makes_it_panic() {
-        let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut dice = Dice::of(0x9e37_79b9);
         let alphabet: Vec<char> = "0123456789*/,-?LW#+@ MONJAé".chars().collect();
         for _ in 0..20_000 {
-            let text: String = (0..12)
-                .map(|_| {
-                    dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    alphabet[(dice >> 33) as usize % alphabet.len()]
-                })
-                .collect();
+            let text: String = (0..12).map(|_| alphabet[dice.below(alphabet.len())]).collect();
             let _ = text.parse::<Cron>();
         }
     }

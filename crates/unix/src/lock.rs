@@ -1,6 +1,6 @@
 //! The writer lock: one crawl at a time per store, and the name of the one that has it.
 //!
-//! It is an exclusive `flock` on the store's own file. The kernel gives it back when the last process
+//! It is an exclusive `flock` on the store's own file, which is what [`File::try_lock`] takes on Linux. The kernel gives it back when the last process
 //! that has this opening of the file ends, however it ends; nothing is left behind to clean up. The
 //! supervisor takes it and the writer inherits it over the fork, so a store stays locked while either
 //! lives: also while a writer drains after its supervisor's death.
@@ -10,14 +10,13 @@
 //! Corrupt An SQLite Database File", section 2.2). Hence: **in the writer the [`StoreLock`] must outlive
 //! the SQLite connection**, and nobody there opens and closes the store's file in passing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::errno::Errno;
 use nix::sys::stat::{major, minor};
 use nix::unistd::{AccessFlags, access, geteuid};
 
@@ -105,15 +104,16 @@ impl StoreLock {
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         for _ in 0..MAX_ATTEMPTS {
             let (file, created) = open(path)?;
-            // SAFETY: `file` is open for the whole call, which touches no memory of this process.
-            if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == -1 {
-                let errno = Errno::last();
-                if errno != Errno::EWOULDBLOCK {
-                    return Err(LockError::Lock { path: path.to_owned(), source: errno.into() });
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let owner = holder(&file);
+                    let since = owner.and_then(procfs::started_at);
+                    return Err(LockError::Held { path: path.to_owned(), owner, since });
                 }
-                let owner = holder(&file);
-                let since = owner.and_then(procfs::started_at);
-                return Err(LockError::Held { path: path.to_owned(), owner, since });
+                Err(TryLockError::Error(source)) => {
+                    return Err(LockError::Lock { path: path.to_owned(), source });
+                }
             }
             // Between opening and locking, the run that had the lock may have removed the file it had
             // created. A lock on a file that nobody can find any more guards nothing.

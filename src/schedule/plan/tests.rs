@@ -1,5 +1,6 @@
 //! The plan in simulated time: nothing here waits for anything.
 
+use seine_testkit::Dice;
 use std::path::PathBuf;
 
 use super::*;
@@ -125,11 +126,8 @@ fn jobs_without_a_store_are_in_nobodys_way() {
 #[test]
 fn whatever_happens_no_two_runs_are_on_one_store_and_every_time_is_accounted_for() {
     for seed in 1..=40_u64 {
-        let mut dice = seed;
-        let mut roll = |sides: u64| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (dice >> 33) % sides
-        };
+        let mut dice = Dice::of(seed);
+        let mut roll = |sides: u64| dice.between(0, sides - 1);
         let jobs: Vec<Job> = (0..4)
             .map(|number| Job {
                 store: Some(PathBuf::from(format!("store {}", number % 2))),

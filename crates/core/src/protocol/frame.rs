@@ -163,6 +163,8 @@ impl FrameBuffer {
 
 #[cfg(test)]
 mod tests {
+    use seine_testkit::Dice;
+
     use super::*;
 
     fn feed(buffer: &mut FrameBuffer, mut bytes: &[u8]) {
@@ -252,16 +254,10 @@ mod tests {
     #[test]
     fn garbage_never_panics() {
         use crate::protocol::messages::{FromFetcher, FromWriter, PageHead, ToFetcher, ToWriter};
-        let seed = 0x5e1e_u64;
-        println!("seed {seed}");
-        let mut state = seed;
-        let mut random = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as u8
-        };
+        let mut dice = Dice::of(0x5e1e);
         for round in 0..2000 {
             let mut buffer = FrameBuffer::new(4096);
-            let mut bytes: Vec<u8> = (0..300).map(|_| random()).collect();
+            let mut bytes: Vec<u8> = dice.noise(300);
             if round % 2 == 0 {
                 // A plausible prefix, so that the head decoders see garbage too.
                 bytes[..8].copy_from_slice(&[100, 0, 0, 0, 20, 0, 0, 0]);

@@ -1,39 +1,22 @@
 //! Which known name was meant by one that is not known.
 
+use strsim::levenshtein;
+
+/// Names are compared as far as this many characters: they may come from files, and the comparison is quadratic.
+const COMPARED: usize = 100;
+
 /// The name that is a slip of the pen away from `wanted`.
 pub fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let close = |name: &String| (distance(&name.to_lowercase(), &wanted), wanted.chars().count().max(3) / 2);
-    names.iter().filter(|name| close(name).0 <= close(name).1).min_by_key(|name| close(name).0).map(String::as_str)
-}
-
-/// Edit distance (Levenshtein) in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(100).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(100).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, &y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    let comparable = |name: &str| name.chars().take(COMPARED).flat_map(char::to_lowercase).collect::<String>();
+    let wanted = comparable(wanted);
+    let most_edits = wanted.chars().count().max(3) / 2;
+    let edits = names.iter().map(|name| (levenshtein(&comparable(name), &wanted), name.as_str()));
+    edits.filter(|(edits, _)| *edits <= most_edits).min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_distance_counts_edits() {
-        for (a, b, edits) in
-            [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("url", "url", 0), ("ürl", "url", 1)]
-        {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
-    }
 
     #[test]
     fn only_what_is_close_was_meant() {

@@ -1,5 +1,6 @@
 //! The room as its users see it: whole lists in, entries out, by file and by pipe.
 
+use seine_testkit::Dice;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -582,11 +583,10 @@ fn a_pipe_in_any_pieces_gives_the_same_entries_as_a_file() {
                 let (mut list, mut writer) = piped(name, &ListOptions::default());
                 let bytes = bytes.clone();
                 let feeder = std::thread::spawn(move || {
-                    let (mut state, mut rest) = (seed, bytes.as_slice());
+                    let (mut dice, mut rest) = (Dice::of(seed), bytes.as_slice());
                     while !rest.is_empty() {
-                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
-                        let most = [1, 7, 300, 60_000][(state >> 40) as usize % 4];
-                        let (piece, others) = rest.split_at(((state >> 33) % most + 1).min(rest.len() as u64) as usize);
+                        let most = if seed == 0 { 1 } else { [1, 7, 300, 60_000][dice.below(4)] };
+                        let (piece, others) = rest.split_at((dice.below(most) + 1).min(rest.len()));
                         writer.write_all(piece).expect("the reader reads to the end");
                         rest = others;
                     }

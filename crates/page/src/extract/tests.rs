@@ -1,6 +1,7 @@
 //! The fields compared with those of a DOM, and what no page may do to the extractor.
 
 use scraper::{ElementRef, Html, Selector};
+use seine_testkit::Dice;
 use url::Url;
 
 use super::*;
@@ -512,23 +513,10 @@ fn hostile_pages_take_linear_time() {
     );
 }
 
-/// A small generator of repeatable numbers (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
-
 #[test]
 fn no_bytes_make_the_extractor_panic() {
     let seed = 0x5eed_0001;
-    println!("seed {seed:#x}");
-    let mut random = Random(seed);
+    let mut random = Dice::of(seed);
     let pieces: [&[u8]; 48] = [
         b"<a href=x>",
         b"<a href='",

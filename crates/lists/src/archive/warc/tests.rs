@@ -1,3 +1,4 @@
+use seine_testkit::Dice;
 use std::io::Write;
 
 use flate2::Compression;
@@ -68,12 +69,7 @@ fn scan(bytes: &[u8]) -> (Vec<Target>, Option<(u64, String)>) {
 }
 
 fn blocks() -> Vec<(String, Vec<u8>)> {
-    let mut long = Vec::new();
-    let mut state = 1_u32;
-    for _ in 0..400_000 {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        long.push((state >> 24) as u8);
-    }
+    let long = Dice::of(1).noise(400_000);
     vec![
         ("http://a.test/".to_owned(), b"first".to_vec()),
         ("http://a.test/empty".to_owned(), Vec::new()),
@@ -181,13 +177,8 @@ fn a_block_beyond_what_is_wanted_is_not_read() {
 
 #[test]
 fn damaged_archives_never_panic_and_always_end() {
-    let seed = 0x5e1e_0005_u64;
-    println!("seed {seed:#x}");
-    let mut state = seed;
-    let mut random = |n: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % n
-    };
+    let mut dice = Dice::of(0x5e1e_0005);
+    let mut random = |n: usize| dice.below(n);
     for round in 0..300 {
         let pack = [plain, gzip, zstd][round % 3];
         let mut bytes: Vec<u8> = (0..5)

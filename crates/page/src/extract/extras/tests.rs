@@ -1,3 +1,4 @@
+use seine_testkit::Dice;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -274,13 +275,8 @@ fn random_pages_give_something_and_never_panic() {
         "<time datetime=2024-01-01>",
         "<em>* _ # [x]</em>",
     ];
-    let seed = 0x5e1e_0004_u64;
-    println!("seed {seed:#x}");
-    let mut state = seed;
-    let mut random = |n: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % n
-    };
+    let mut dice = Dice::of(0x5e1e_0004);
+    let mut random = |n: usize| dice.below(n);
     let url = Url::parse("https://example.com/").unwrap();
     for round in 0..150 {
         let mut page = Vec::new();

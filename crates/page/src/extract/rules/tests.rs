@@ -1,5 +1,6 @@
 //! Rules on pages.
 
+use seine_testkit::Dice;
 use std::cell::Cell;
 
 use serde_json::{Value, json};
@@ -571,16 +572,6 @@ fn what_is_too_much_is_passed_over_and_told() {
     assert_eq!(found.problems.last().map(|problem| problem.kind), Some(ProblemKind::TooMany));
 }
 
-/// Numbers that look random: the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap_or(0) % limit
-    }
-}
-
 #[test]
 fn no_bytes_break_the_rules_and_items_are_json_in_the_declared_order() {
     const PARTS: [&str; 40] = [
@@ -635,7 +626,7 @@ fn no_bytes_break_the_rules_and_items_are_json_in_the_declared_order() {
     ));
     let seed = 0x5E1E;
     println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Dice::of(seed);
     let mut items = 0;
     for round in 0..1500 {
         let mut body = Vec::new();
