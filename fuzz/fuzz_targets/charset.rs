@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
 use libfuzzer_sys::fuzz_target;
-use seine_page::extract::charset::{decode, essence};
 use seine_fuzz::choice;
+use seine_page::extract::charset::{decode, essence};
 
 /// Content-Type headers a body comes with; the last stands for one that the input itself gives.
 const HEADERS: [Option<&[u8]>; 12] = [

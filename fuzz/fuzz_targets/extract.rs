@@ -6,10 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
-use seine_page::extract::robots::{self, directives};
-use seine_page::extract::{AGENT, Extractor, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, is_html};
 use seine_core::record::MAX_URL_BYTES;
 use seine_fuzz::{check_dedup, choice};
+use seine_page::extract::robots::{self, directives};
+use seine_page::extract::{AGENT, Extractor, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, is_html};
 use url::Url;
 
 const CONTENT_TYPES: [Option<&[u8]>; 4] =

@@ -5,9 +5,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use seine_page::extract::rules::{MAX_ITEM_BYTES, MAX_PROBLEMS, Page, Rules};
 use seine_core::record::items::MAX_FOUND_BYTES;
 use seine_fuzz::choice;
+use seine_page::extract::rules::{MAX_ITEM_BYTES, MAX_PROBLEMS, Page, Rules};
 use url::Url;
 
 const CONFIG: &str = r#"
@@ -35,8 +35,7 @@ value = { json = "$.a[*].b", type = "json", many = true }
 
 const CONTENT_TYPES: [Option<&[u8]>; 4] = [Some(b"text/html"), Some(b"application/json"), Some(b"text/xml"), None];
 
-static RULES: LazyLock<Rules> =
-    LazyLock::new(|| Rules::read(CONFIG).expect("the rules of this target"));
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::read(CONFIG).expect("the rules of this target"));
 
 fuzz_target!(|data: &[u8]| {
     let (chosen, body) = choice(data);

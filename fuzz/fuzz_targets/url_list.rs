@@ -13,8 +13,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 use seine_core::record::CrawlUrl;
-use seine_lists::url_list::{Entry, ListOptions, Source, Step, open};
 use seine_fuzz::{check_dedup, choice};
+use seine_lists::url_list::{Entry, ListOptions, Source, Step, open};
 
 /// Pieces that fit a pipe of the size it is given: each takes a page of it.
 const MAX_PIECES: usize = 200;

@@ -52,7 +52,7 @@ pub enum CookieFileError {
 
 /// The cookies of one fetcher.
 #[derive(Debug, Default)]
-pub(super) struct Jar {
+pub struct Jar {
     sites: Mutex<Sites>,
 }
 
@@ -115,7 +115,7 @@ impl Jar {
     ///
     /// # Errors
     /// If it cannot be read or is of another format.
-    pub(super) fn load(&self, path: &Path) -> Result<(), CookieFileError> {
+    pub fn load(&self, path: &Path) -> Result<(), CookieFileError> {
         let text = std::fs::read(path).map_err(|source| CookieFileError::Read { path: path.to_owned(), source })?;
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -133,7 +133,7 @@ impl Jar {
     }
 
     /// Takes the cookies that the answer to a request for `url` sets.
-    pub(super) fn take(&self, url: &Url, headers: &HeaderMap) {
+    pub fn take(&self, url: &Url, headers: &HeaderMap) {
         let Some(host) = url.host_str() else { return };
         for line in headers.get_all(SET_COOKIE).iter().take(MAX_LINES) {
             if let Some(cookie) = set_by(url, host, line.as_bytes(), now()) {
@@ -143,7 +143,7 @@ impl Jar {
     }
 
     /// The `Cookie` header for `url`, behind `first`, which the user's own headers hold.
-    pub(super) fn header(&self, url: &Url, first: Option<&HeaderValue>) -> Option<HeaderValue> {
+    pub fn header(&self, url: &Url, first: Option<&HeaderValue>) -> Option<HeaderValue> {
         let host = url.host_str()?;
         let mut sites = self.lock();
         sites.clock += 1;

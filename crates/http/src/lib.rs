@@ -14,7 +14,7 @@ pub mod address;
 mod body;
 mod clients;
 mod coding;
-mod cookies;
+pub mod cookies;
 mod failure;
 mod proxies;
 pub mod recorded;
