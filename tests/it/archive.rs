@@ -170,7 +170,11 @@ fn what_is_damaged_is_a_failed_url_and_the_rest_is_read() {
         cut[..cut.len() / 2].to_vec(),
     ];
     place.write("a.warc.gz", bytes.concat());
-    place.crawl(&["--from-warc", "a.warc.gz", "--max-body", "100KB"]).run().expect(0);
+    let ended = place.crawl(&["--from-warc", "a.warc.gz", "--max-body", "100KB"]).run().expect(2);
+    let (first, last) = (bytes[0].len(), bytes.concat().len() - bytes[8].len());
+    ended
+        .says(&format!("2 places are damaged: at byte {first} (http://a.test/damaged): the gzip data"))
+        .says(&format!("at byte {last} (http://a.test/cut): the archive ends within the record"));
     let store = place.store();
     assert_eq!(
         store.rows("SELECT substr(url, 15), outcome, error FROM pages ORDER BY url"),
@@ -215,6 +219,62 @@ fn a_record_nobody_can_name_makes_the_archive_a_damaged_list() {
         place.seine(&["import", name, "--db", "none.db"]).run().expect(2).says(name);
     }
     assert!(!place.path("none.db").exists());
+}
+
+/// How a record is compressed.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+/// The same record with another length.
+fn lying(record: &[u8], by: i64) -> Vec<u8> {
+    let text = String::from_utf8_lossy(record).into_owned();
+    let (before, after) = text.split_once("Content-Length: ").unwrap();
+    let (length, rest) = after.split_once("\r\n").unwrap();
+    format!("{before}Content-Length: {}\r\n{rest}", length.parse::<i64>().unwrap() + by).into_bytes()
+}
+
+#[test]
+fn a_length_that_lies_or_a_cut_is_told_and_costs_no_other_record() {
+    let packings: [(&str, Pack); 3] = [
+        ("a.warc", <[u8]>::to_vec),
+        ("a.warc.gz", |bytes| gzip(bytes)),
+        ("a.warc.zst", |bytes| zstd::encode_all(bytes, 3).unwrap()),
+    ];
+    let of = |name: &str| response(&format!("http://a.test/{name}"), page(name));
+    for (name, pack) in packings {
+        for by in [1_000_000, 300, -20, 2, -1, 4] {
+            let place = Place::new();
+            let first = pack(&of("one"));
+            let bytes = [first.clone(), pack(&lying(&of("two"), by)), pack(&of("three")), pack(&of("four"))];
+            place.write(name, bytes.concat());
+            let ended = place.seine(&["import", name, "--json"]).run().expect(2);
+            let place_of_it = format!("1 place is damaged: at byte {} (http://a.test/two): the ", first.len());
+            let ended = ended.says(&place_of_it);
+            assert!(ended.json()["list_failures"][0].as_str().is_some_and(|text| text.contains(&place_of_it)));
+            let store = place.store();
+            assert_eq!(
+                store.rows("SELECT substr(url, 15), outcome, title, error FROM pages ORDER BY url"),
+                ["four|ok|four|-", "one|ok|one|-", "three|ok|three|-", "two|failed|-|truncated"],
+                "{name} {by}"
+            );
+            store.assert_sound();
+        }
+        // Cut within its last record, be it within the line ends behind it.
+        let whole = [pack(&of("one")), pack(&of("two"))];
+        for cut in [whole[1].len() / 2, whole[1].len() / 4, 3] {
+            let place = Place::new();
+            place.write(name, &whole.concat()[..whole[0].len() + whole[1].len() - cut]);
+            let ended = place.seine(&["import", name]).run().expect(2);
+            ended.says(&format!("at byte {}", whole[0].len())).says("the archive ends within the record");
+            assert_eq!(place.store().row("SELECT title FROM pages WHERE outcome = 'ok' AND url LIKE '%/one'"), "one");
+        }
+        // A page that is an archive is a page.
+        let place = Place::new();
+        let inner = [of("inner"), of("other")].concat();
+        let block = answer("HTTP/1.1 200 OK\nContent-Type: text/plain", &inner);
+        place.write(name, [pack(&response("http://a.test/outer", block)), pack(&of("last"))].concat());
+        place.seine(&["import", name]).run().expect(0);
+        assert_eq!(place.store().rows("SELECT substr(url, 15) FROM pages ORDER BY 1"), ["last", "outer"]);
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn recorded(place: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, F
         }
         Err(damage) => {
             let class = match &damage {
-                Damage::Short => ErrorClass::Truncated,
+                Damage::Short | Damage::Length(_) => ErrorClass::Truncated,
                 Damage::Packing(..) => ErrorClass::Encoding,
                 Damage::TooLarge(_) => ErrorClass::TooLarge,
                 Damage::Io(_) | Damage::Head(_) | Damage::Together(_) => ErrorClass::Protocol,

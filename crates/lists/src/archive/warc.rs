@@ -2,7 +2,16 @@
 //!
 //! The file is plain, or each of its records is a gzip member or a zstd frame of its own, so that every record has a
 //! byte at which it can be read alone (WARC 1.1 annex D, WARC zstd). A file compressed as one piece has no such places
-//! and is refused. Where a record is damaged the next one is looked for.
+//! and is refused.
+//!
+//! A record's length is believed if two line ends come behind the block and then the next head, or the end: a page may
+//! look like a whole archive, and be one. Otherwise it is looked at more closely (see `doubt`), and what is damaged is a
+//! [`Loss`], behind which the next record is looked for.
+
+mod doubt;
+mod loss;
+
+pub use loss::{Loss, Losses};
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -18,14 +27,15 @@ const TURN_BYTES: u64 = 256 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Largest zstd dictionary.
 const MAX_DICTIONARY_BYTES: u64 = 16 << 20;
-/// Bytes behind a block in its member: two line ends, and what some add.
-const MOST_BEHIND: u64 = 16;
+/// Bytes behind a block that are looked at: two line ends, what some add, and the beginning of the next head.
+const LOOKED_AT: usize = 64;
 /// Largest zstd window, as a power of two.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// Beginnings of records in a row that are none, after which no further one is tried.
 const MOST_LOST: u32 = 1000;
 
+const HEAD_MAGIC: &[u8] = b"WARC/";
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 /// The skippable frame that holds a dictionary for all others (WARC zstd).
@@ -83,6 +93,9 @@ pub enum Damage {
     /// It has no place of its own.
     #[error("several records in one {0} member; compress each record on its own, for example with `warcio recompress`")]
     Together(&'static str),
+    /// What comes behind so many bytes is no end of a record.
+    #[error("the record does not end where its length of {0} bytes says")]
+    Length(u64),
     /// Its block is larger than the caller wants.
     #[error("a block of {0} bytes")]
     TooLarge(u64),
@@ -105,10 +118,10 @@ impl Packing {
         }
     }
 
-    /// What a record that follows another begins with. A line of a page may look like the beginning of a plain one.
+    /// What a record begins with.
     fn magic(self) -> &'static [u8] {
         match self {
-            Self::Plain => b"\nWARC/1.",
+            Self::Plain => HEAD_MAGIC,
             Self::Gzip => GZIP_MAGIC,
             Self::Zstd => ZSTD_MAGIC,
         }
@@ -129,7 +142,7 @@ impl Format {
             head if head.starts_with(&GZIP_MAGIC[..2]) => (Packing::Gzip, false),
             head if head.starts_with(ZSTD_MAGIC) => (Packing::Zstd, false),
             head if head.starts_with(ZSTD_DICTIONARY) => (Packing::Zstd, true),
-            head if head.starts_with(b"WARC/") || head.is_empty() => (Packing::Plain, false),
+            head if head.starts_with(HEAD_MAGIC) || head.is_empty() => (Packing::Plain, false),
             _ => return Err(Damage::Head("the file begins with something else")),
         };
         let dictionary = if has_dictionary { dictionary(file)? } else { Vec::new() };
@@ -224,25 +237,96 @@ pub fn read(path: &Path, at: u64, most: u64) -> Result<(Head, Vec<u8>), Damage> 
     let format = Format::of(&mut file)?;
     seek(&mut file, at)?;
     let mut unpacked = format.unpack(file)?;
-    let (head, mut block) = match head(&mut unpacked, at) {
-        Ok((head, ..)) if head.block_bytes > most => return Err(Damage::TooLarge(head.block_bytes)),
-        Ok((head, _, ahead)) => (head, ahead),
+    let Begun { head, ends, ahead, .. } = match head(&mut unpacked, at) {
+        Ok(begun) if begun.head.block_bytes > most => return Err(Damage::TooLarge(begun.head.block_bytes)),
+        Ok(begun) => begun,
         Err(Unreadable::Head(problem)) => return Err(Damage::Head(problem)),
         Err(Unreadable::Io(error)) => return Err(format.damage(error)),
     };
-    // What was read beyond the head belongs to the block.
-    block.truncate(usize::try_from(head.block_bytes).unwrap_or(usize::MAX));
-    let rest = head.block_bytes - block.len() as u64;
-    unpacked.by_ref().take(rest).read_to_end(&mut block).map_err(|error| format.damage(error))?;
+    let is_plain = format.packing == Packing::Plain;
+    let mut unpacked = io::Cursor::new(ahead).chain(unpacked);
+    let mut block = Vec::new();
+    unpacked.by_ref().take(head.block_bytes).read_to_end(&mut block).map_err(|error| format.damage(error))?;
     if (block.len() as u64) < head.block_bytes {
-        return Err(Damage::Short);
+        return Err(if is_plain { Damage::Short } else { Damage::Length(head.block_bytes) });
     }
-    if format.packing != Packing::Plain {
-        // To the checksum.
-        let mut end = [0; 64];
-        while unpacked.read(&mut end).map_err(|error| format.damage(error))? > 0 {}
+    let mut behind = Behind::new(ends);
+    let mut buffer = [0; LOOKED_AT];
+    // To the checksum, if there is one.
+    let mut left = if is_plain { ends.len() as u64 } else { u64::MAX };
+    while left > 0 {
+        match unpacked.by_ref().take(left).read(&mut buffer).map_err(|error| format.damage(error))? {
+            0 => break,
+            n => {
+                behind.add(&buffer[..n]);
+                left -= n as u64;
+            }
+        }
     }
-    Ok((head, block))
+    if is_plain { behind.in_file() } else { behind.in_member(format.packing) }
+        .map_or(Ok((head.clone(), block)), |damage| Err(damage(head.block_bytes)))
+}
+
+/// Makes a [`Damage`] of a record's length.
+type OfLength = fn(u64) -> Damage;
+
+/// What comes behind a block.
+struct Behind {
+    /// The line ends that have to.
+    ends: &'static [u8],
+    first: Vec<u8>,
+    bytes: u64,
+}
+
+impl Behind {
+    fn new(ends: &'static [u8]) -> Self {
+        Self { ends, first: Vec::new(), bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let room = LOOKED_AT - self.first.len();
+        self.first.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// What is wrong if this is all that its member has behind the block.
+    fn in_member(&self, packing: Packing) -> Option<OfLength> {
+        match self.first.strip_prefix(self.ends) {
+            Some(rest) if is_head(past_padding(rest)) => Some(match packing {
+                Packing::Gzip => |_| Damage::Together("gzip"),
+                Packing::Zstd => |_| Damage::Together("zstd"),
+                Packing::Plain => Damage::Length,
+            }),
+            Some(rest) if past_padding(rest).is_empty() && self.bytes <= LOOKED_AT as u64 => None,
+            _ => Some(Damage::Length),
+        }
+    }
+
+    /// What is wrong if these are the bytes behind the block in a file, as many as there have to be.
+    fn in_file(&self) -> Option<OfLength> {
+        match self.ends.strip_prefix(&self.first[..]) {
+            Some([]) => None,
+            // With half of its end a record may as well be one whose length has led here.
+            Some(_) => Some(|_| Damage::Short),
+            None => Some(Damage::Length),
+        }
+    }
+}
+
+/// `bytes` without the padding at their beginning.
+fn past_padding(bytes: &[u8]) -> &[u8] {
+    let padding = bytes.iter().take_while(|byte| matches!(byte, 0 | b'\r' | b'\n')).count();
+    &bytes[padding..]
+}
+
+/// Whether `bytes` begin like a head.
+fn is_head(bytes: &[u8]) -> bool {
+    bytes.starts_with(HEAD_MAGIC)
+}
+
+/// Whether what begins like a head can be one: pages tell of archives too.
+fn is_versioned(bytes: &[u8]) -> bool {
+    bytes.get(HEAD_MAGIC.len()).is_none_or(u8::is_ascii_digit)
 }
 
 /// Why there is no head.
@@ -251,15 +335,33 @@ enum Unreadable {
     Io(io::Error),
 }
 
-/// The head that `unpacked` begins with, how long it is, and what was read beyond it.
-fn head(unpacked: &mut impl Read, at: u64) -> Result<(Head, u64, Vec<u8>), Unreadable> {
+/// The beginning of a record.
+struct Begun {
+    head: Head,
+    /// Bytes of the head.
+    bytes: u64,
+    /// Its last two line ends: the record has the same.
+    ends: &'static [u8],
+    /// What was read beyond the head.
+    ahead: Vec<u8>,
+}
+
+impl Begun {
+    /// Where its block ends, if it has the length that it says.
+    fn end(&self) -> u64 {
+        self.head.at.saturating_add(self.bytes).saturating_add(self.head.block_bytes)
+    }
+}
+
+/// The record that `unpacked` begins with.
+fn head(unpacked: &mut impl Read, at: u64) -> Result<Begun, Unreadable> {
     let mut ahead = Vec::new();
     let mut chunk = [0; 4096];
-    let end = loop {
+    let (end, ends) = loop {
         if let Some(end) = end_of_head(&ahead) {
             break end;
         }
-        if ahead.len() >= 5 && !ahead.starts_with(b"WARC/") {
+        if ahead.len() >= HEAD_MAGIC.len() && !is_head(&ahead) {
             return Err(Unreadable::Head("it does not begin with WARC/"));
         }
         if ahead.len() > MAX_HEAD_BYTES {
@@ -272,14 +374,13 @@ fn head(unpacked: &mut impl Read, at: u64) -> Result<(Head, u64, Vec<u8>), Unrea
     };
     let head = parse(&ahead[..end], at).map_err(Unreadable::Head)?;
     ahead.drain(..end);
-    Ok((head, end as u64, ahead))
+    Ok(Begun { head, bytes: end as u64, ends, ahead })
 }
 
-/// Where the empty line after a head ends.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let crlf = memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4);
-    let lf = memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2);
-    crlf.into_iter().chain(lf).min()
+/// Where the empty line after a head ends, and the line ends that it consists of.
+fn end_of_head(bytes: &[u8]) -> Option<(usize, &'static [u8])> {
+    let of = |ends: &'static [u8]| memchr::memmem::find(bytes, ends).map(|at| (at + ends.len(), ends));
+    of(b"\r\n\r\n").into_iter().chain(of(b"\n\n")).min()
 }
 
 fn parse(bytes: &[u8], at: u64) -> Result<Head, &'static str> {
@@ -340,20 +441,32 @@ pub struct Scan {
     state: State,
     /// Where the record at hand begins.
     at: u64,
-    /// What made a record unreadable that nobody has heard of, and where; the first one.
-    lost: Option<(u64, Damage)>,
-    /// Such records since the last readable one.
+    /// Members whose beginning could be read.
+    members: u64,
+    losses: Losses,
+    /// Beginnings since the last readable record that were none.
     lost_in_a_row: u32,
 }
 
 enum State {
     /// Before a record, or at the end.
     Before(BufReader<File>),
-    /// In a record of a compressed archive: so many bytes of its block are to come.
-    Within(Unpacked, u64),
+    /// In a record of a compressed archive.
+    Within(Box<Member>),
+    /// Behind a record of a plain archive whose length is not believed.
+    Doubt(Box<doubt::Doubt>),
     /// Behind damage: the next record is looked for.
     Lost(BufReader<File>),
     Ended,
+}
+
+/// A record of a compressed archive, at whose end it is known whether its length is right.
+struct Member {
+    unpacked: Unpacked,
+    head: Head,
+    /// Bytes of its block that are to come.
+    left: u64,
+    behind: Behind,
 }
 
 impl Scan {
@@ -364,37 +477,35 @@ impl Scan {
     pub fn new(file: File) -> Result<Self, Damage> {
         let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let format = Format::of(&mut file)?;
-        Ok(Self { format, state: State::Before(file), at: 0, lost: None, lost_in_a_row: 0 })
+        let state = State::Before(file);
+        Ok(Self { format, state, at: 0, members: 0, losses: Losses::default(), lost_in_a_row: 0 })
     }
 
-    /// The head of the next record. Takes a bounded time. A record whose head is readable is handed out, whatever the
-    /// rest of it is like; others are passed over until the end.
-    ///
-    /// # Errors
-    /// [`Damage`] and the byte where it is, if the archive cannot be read on; at the end, if records were passed over
-    /// because of it. Then it has ended; so it has after very many beginnings in a row that were none.
+    /// What could not be read so far.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// The head of the next record. Takes a bounded time. A record that is damaged and whose head is readable is handed
+    /// out too, if [`read`] finds the damage; others are passed over. After very many beginnings in a row that were none
+    /// the archive has ended.
     #[allow(clippy::should_implement_trait, reason = "a step is no item: it may say that there is none yet")]
-    pub fn next(&mut self) -> Result<Found, (u64, Damage)> {
+    pub fn next(&mut self) -> Found {
         match self.step() {
-            Ok(found) => Ok(found),
+            Ok(found) => found,
             Err(damage) => {
                 self.state = State::Ended;
-                Err((self.at, damage))
+                self.losses.add(self.at, None, damage);
+                Found::End
             }
         }
-        .and_then(|found| match (found, self.lost.take()) {
-            (Found::End, Some(lost)) => Err(lost),
-            (found, lost) => {
-                self.lost = lost;
-                Ok(found)
-            }
-        })
     }
 
     fn step(&mut self) -> Result<Found, Damage> {
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Before(file) => self.begin(file),
-            State::Within(unpacked, left) => self.pass(unpacked, left),
+            State::Within(member) => self.pass(member),
+            State::Doubt(doubt) => self.doubt(doubt),
             State::Lost(file) => self.look(file),
             State::Ended => Ok(Found::End),
         }
@@ -405,9 +516,10 @@ impl Scan {
         loop {
             let ahead = file.fill_buf().map_err(Damage::Io)?;
             if ahead.is_empty() {
+                self.losses.until(file.stream_position().map_err(Damage::Io)?);
                 return Ok(Found::End);
             }
-            let skipped = ahead.iter().take_while(|byte| matches!(byte, 0 | b'\r' | b'\n')).count();
+            let skipped = ahead.len() - past_padding(ahead).len();
             let is_done = skipped < ahead.len();
             file.consume(skipped);
             if is_done {
@@ -417,66 +529,83 @@ impl Scan {
         self.at = file.stream_position().map_err(Damage::Io)?;
         let mut unpacked = self.format.unpack(file)?;
         match head(&mut unpacked, self.at) {
-            Ok((head, head_bytes, ahead)) => {
+            Ok(begun) => {
                 self.lost_in_a_row = 0;
-                self.state = if self.format.packing == Packing::Plain {
-                    let mut file = unpacked.into_file();
-                    seek(&mut file, self.at.saturating_add(head_bytes).saturating_add(head.block_bytes))?;
-                    State::Before(file)
+                self.losses.until(self.at);
+                if self.format.packing == Packing::Plain {
+                    self.weigh(begun, unpacked.into_file())
                 } else {
-                    let behind = (ahead.len() as u64).saturating_sub(head.block_bytes);
-                    self.together(behind)?;
-                    State::Within(unpacked, head.block_bytes.saturating_sub(ahead.len() as u64))
-                };
-                Ok(Found::Record(head))
+                    self.enter(begun, unpacked)
+                }
             }
             Err(unreadable) => {
                 let damage = match unreadable {
                     Unreadable::Head(problem) => Damage::Head(problem),
                     Unreadable::Io(error) => self.format.damage(error),
                 };
-                self.lost.get_or_insert((self.at, damage));
+                if !self.losses.is_open() {
+                    self.losses.add(self.at, None, damage);
+                }
                 self.lost_in_a_row += 1;
                 if self.lost_in_a_row == MOST_LOST {
                     return Ok(Found::End);
                 }
-                self.lose(unpacked.into_file())
+                self.lose(unpacked.into_file(), self.at + 1)
             }
         }
     }
 
+    /// Hands out the record of a member, in which more has to be looked at.
+    fn enter(&mut self, begun: Begun, unpacked: Unpacked) -> Result<Found, Damage> {
+        let Begun { head, ends, ahead, .. } = begun;
+        self.members += 1;
+        let mut member = Member { unpacked, left: head.block_bytes, head: head.clone(), behind: Behind::new(ends) };
+        member.take(&ahead);
+        if self.members == 1
+            && let Some(damage) = member.behind.in_member(self.format.packing)
+            && let together @ Damage::Together(_) = damage(0)
+        {
+            // All of it is made so, and none of its records can be read alone.
+            return Err(together);
+        }
+        self.state = State::Within(Box::new(member));
+        Ok(Found::Record(head))
+    }
+
     /// Goes on to the end of the record's member.
-    fn pass(&mut self, mut unpacked: Unpacked, mut left: u64) -> Result<Found, Damage> {
+    fn pass(&mut self, mut member: Box<Member>) -> Result<Found, Damage> {
         let mut buffer = [0; 16 * 1024];
-        let (mut passed, mut behind) = (0, 0);
+        let mut passed = 0;
         while passed < TURN_BYTES {
-            match unpacked.read(&mut buffer) {
+            match member.unpacked.read(&mut buffer) {
                 Ok(0) => {
+                    let Member { unpacked, head, left, behind } = *member;
+                    let wrong =
+                        if left > 0 { Some(Damage::Length as OfLength) } else { behind.in_member(self.format.packing) };
+                    if let Some(damage) = wrong {
+                        let damage = damage(head.block_bytes);
+                        self.losses.add(self.at, head.target, damage);
+                    }
                     self.state = State::Before(unpacked.into_file());
                     return Ok(Found::Passing);
                 }
                 Ok(n) => {
                     passed += n as u64;
-                    behind += (n as u64).saturating_sub(left);
-                    left = left.saturating_sub(n as u64);
-                    self.together(behind)?;
+                    member.take(&buffer[..n]);
                 }
-                // Whoever reads the record will say so.
-                Err(_) => return self.lose(unpacked.into_file()),
+                Err(error) => {
+                    self.losses.add(self.at, member.head.target, self.format.damage(error));
+                    return self.lose(member.unpacked.into_file(), self.at + 1);
+                }
             }
         }
-        self.state = State::Within(unpacked, left);
+        self.state = State::Within(member);
         Ok(Found::Passing)
     }
 
-    /// Refuses a member in which so many bytes follow the block of its record.
-    fn together(&self, behind: u64) -> Result<(), Damage> {
-        if behind > MOST_BEHIND { Err(Damage::Together(self.format.packing.name())) } else { Ok(()) }
-    }
-
-    /// Gives the record at hand up.
-    fn lose(&mut self, mut file: BufReader<File>) -> Result<Found, Damage> {
-        seek(&mut file, self.at + 1)?;
+    /// Looks for a record from byte `from` on.
+    fn lose(&mut self, mut file: BufReader<File>, from: u64) -> Result<Found, Damage> {
+        seek(&mut file, from)?;
         self.state = State::Lost(file);
         Ok(Found::Passing)
     }
@@ -487,8 +616,10 @@ impl Scan {
         let from = file.stream_position().map_err(Damage::Io)?;
         let mut bytes = Vec::new();
         file.by_ref().take(TURN_BYTES).read_to_end(&mut bytes).map_err(Damage::Io)?;
-        let found = memchr::memmem::find(&bytes, magic);
+        let found = memchr::memmem::find_iter(&bytes, magic)
+            .find(|&at| self.format.packing != Packing::Plain || is_versioned(&bytes[at..]));
         if found.is_none() && (bytes.len() as u64) < TURN_BYTES {
+            self.losses.until(from + bytes.len() as u64);
             return Ok(Found::End);
         }
         // One that only begins here is found next time.
@@ -496,6 +627,14 @@ impl Scan {
         seek(&mut file, from + next as u64)?;
         self.state = if found.is_some() { State::Before(file) } else { State::Lost(file) };
         Ok(Found::Passing)
+    }
+}
+
+impl Member {
+    fn take(&mut self, bytes: &[u8]) {
+        let of_block = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        self.left -= of_block as u64;
+        self.behind.add(&bytes[of_block..]);
     }
 }
 

@@ -70,8 +70,16 @@ pub enum ListError {
         /// What the decoder says.
         source: io::Error,
     },
-    /// An archive that cannot be read, or not all of it.
-    #[error("cannot read all of archive {name}: at byte {at}")]
+    /// An archive of which not all could be read.
+    #[error("cannot read all of archive {name}: {losses}")]
+    Damaged {
+        /// The archive.
+        name: String,
+        /// How many places, where and why.
+        losses: String,
+    },
+    /// An archive that cannot be read.
+    #[error("cannot read archive {name}: at byte {at}")]
     Archive {
         /// The archive.
         name: String,

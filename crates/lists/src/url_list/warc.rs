@@ -52,12 +52,11 @@ impl Responses {
         let mut scan = Scan::new(file).map_err(|source| ListError::Archive { name: name.clone(), at: 0, source })?;
         loop {
             match scan.next() {
-                // The second step sees what else is in the first record's member.
-                Ok(Found::Record(head)) if head.kind == Kind::Other => {}
-                Ok(Found::Passing) => {}
-                Ok(Found::Record(_)) => break,
-                Ok(Found::End) => return Err(ListError::Empty { name }),
-                Err((at, source)) => return Err(ListError::Archive { name, at, source }),
+                Found::Record(head) if head.kind == Kind::Other => {}
+                Found::Passing => {}
+                Found::Record(_) => break,
+                Found::End if scan.losses().count() == 0 => return Err(ListError::Empty { name }),
+                Found::End => return Err(ListError::Damaged { name, losses: scan.losses().to_string() }),
             }
         }
         // It starts over when its turn comes: until then it holds no buffer.
@@ -80,16 +79,21 @@ impl Responses {
 
     /// The next URL, or that much was passed over.
     pub(super) fn next(&mut self) -> Result<Step, ListError> {
-        let failed = |at, source| ListError::Archive { name: self.name.clone(), at, source };
+        let name = || self.name.clone();
         let scan = match (&mut self.scan, self.file.take()) {
             (Some(scan), _) => scan,
-            (none, Some(file)) => none.insert(Scan::new(file).map_err(|source| failed(0, source))?),
+            (none, Some(file)) => {
+                none.insert(Scan::new(file).map_err(|source| ListError::Archive { name: name(), at: 0, source })?)
+            }
             (None, None) => return Ok(Step::End),
         };
-        match scan.next().map_err(|(at, source)| failed(at, source))? {
+        match scan.next() {
             Found::End => {
+                let losses = scan.losses();
+                let damaged =
+                    (losses.count() > 0).then(|| ListError::Damaged { name: name(), losses: losses.to_string() });
                 (self.scan, self.payloads) = (None, HashMap::new());
-                Ok(Step::End)
+                damaged.map_or(Ok(Step::End), Err)
             }
             Found::Passing => Ok(Step::Skipping),
             Found::Record(head) => {
