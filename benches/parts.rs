@@ -195,6 +195,8 @@ fn store(folder: &Path) -> Store {
         again: Again { only: Only::All, fetched_before: 0, revisit: None },
         keep: Keep { versions: 3, since: 0 },
         reading: [0; 16],
+        finishes_untold: false,
+        is_demo: false,
     };
     Store::open(&folder.join("crawl.db"), &session).expect("a store").0
 }

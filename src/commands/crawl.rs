@@ -32,7 +32,7 @@ use seine_store::insert::{Again, ListFile, Only, Session, epoch_ms};
 use seine_store::read::{self, Summary};
 use seine_store::revisit::Revisit;
 use seine_store::versions::Keep;
-use seine_store::{StoreError, open_at_rest, open_for_reading, open_for_writing};
+use seine_store::{StoreError, open_at_rest, open_for_reading, open_for_writing, told};
 use seine_unix::lock::{LockError, StoreLock};
 use seine_unix::say::{self, Level};
 use seine_unix::signals::Signals;
@@ -73,7 +73,7 @@ pub fn with(settings: &Settings) -> Result<i32> {
         );
     }
     let signals = Signals::new().context("cannot watch for signals")?;
-    let outcome = crawl(settings, lists, signals, inherited)?;
+    let outcome = crawl(settings, lists, signals, inherited, Whose::Users)?;
     finish(settings, outcome, GO_ON)
 }
 
@@ -117,10 +117,25 @@ fn reading(settings: &Settings) -> [u8; 16] {
 ///
 /// # Errors
 /// The store is held or no store, or the system refuses what every run needs.
-pub fn crawl(settings: &Settings, lists: Vec<UrlList>, signals: Signals, inherited: Vec<RawFd>) -> Result<Report> {
+pub fn crawl(
+    settings: &Settings,
+    lists: Vec<UrlList>,
+    signals: Signals,
+    inherited: Vec<RawFd>,
+    whose: Whose,
+) -> Result<Report> {
     let settings = &within_limits(settings)?;
     let lock = lock(&settings.db)?;
-    crawl_locked(settings, lists, lock, signals, inherited)
+    crawl_locked(settings, lists, lock, signals, inherited, whose)
+}
+
+/// Whose pages a crawl is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Somebody wants them.
+    Users,
+    /// They are the sample site's, and of no worth when the demo is over.
+    Demo,
 }
 
 /// As [`crawl`], of a store whose lock is held and with settings that are [`within_limits`].
@@ -133,6 +148,7 @@ pub fn crawl_locked(
     lock: StoreLock,
     signals: Signals,
     inherited: Vec<RawFd>,
+    whose: Whose,
 ) -> Result<Report> {
     let mut progress = Progress::new(settings.progress, settings.quiet);
     if let Some(kind) = lock.network_file_system() {
@@ -163,6 +179,8 @@ pub fn crawl_locked(
             since: settings.keep_for.map_or(0, |span| epoch_ms().saturating_sub(span.as_millis() as u64)),
         },
         processors: settings.processor.iter().map(Processor::answers).collect(),
+        finishes_untold: !lock.is_being_told_of(),
+        is_demo: whose == Whose::Demo,
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists
@@ -320,10 +338,13 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
         code = STOPPED;
     }
     let rules = Rules::read(&settings.rules_text)?;
-    let mut has_changes = false;
+    let (mut has_changes, mut untold) = (false, None);
     let (mut json, mut message) = (json!({ "db": settings.db.to_string_lossy() }), "nothing was fetched".to_owned());
-    match open_at_rest(report.lock.path()).and_then(|db| summary_of(&db, &rules, &report)) {
-        Ok(found) => {
+    let read =
+        open_at_rest(report.lock.path()).and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, &report)?)));
+    match read {
+        Ok((run_id, found)) => {
+            untold = run_id;
             // The first run has only found something new if it has found something.
             has_changes = found.changes.as_ref().map_or(report.found_any(), Changes::any);
             if code == 0 && settings.fail_on_drift && !found.drifts.is_empty() {
@@ -357,13 +378,20 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
         json["error"] = fatal.as_str().into();
     }
     let end = super::notify::End { code, ended_by: report.ended_by, has_changes };
-    // Its lock goes with it: who is told may want to work on the store.
-    drop(report);
+    // Who is told may want to work on the store.
+    let telling = report.lock.tell();
     super::notify::tell(settings, end, &json);
     if say::is_json() && (settings.json || !settings.quiet) {
         say::put(&as_event(&message, json)?);
     } else if settings.json {
         writeln!(io::stdout(), "{json}").or_else(ignore_broken_pipe)?;
+    }
+    if let Some(run_id) = untold.filter(|_| telling.is_in_place()) {
+        // The last word: the exit code is known from here on. If it cannot be written, the next crawl says all this again.
+        let is_ours = telling.take_back();
+        if let Err(error) = told::note(telling.path(), run_id, is_ours) {
+            tracing::warn!(%error, "it is not written down that the end of the run was seen");
+        }
     }
     Ok(code)
 }

@@ -71,7 +71,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
             list.display()
         );
     }
-    let report = crawl::crawl(&settings, lists, signals, inherited)?;
+    let report = crawl::crawl(&settings, lists, signals, inherited, crawl::Whose::Demo)?;
     drop(ours);
     let code = crawl::finish(&settings, report, crawl::GO_ON)?;
     let _ = signals::reap();

@@ -54,6 +54,6 @@ pub fn run(args: RetryArgs) -> Result<i32> {
         say::say(Level::Info, &format!("seine: {} URL{s_are} pending again", grouped(pending)));
     }
     let signals = Signals::new().context("cannot watch for signals")?;
-    let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited)?;
+    let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited, crawl::Whose::Users)?;
     crawl::finish(&settings, report, &format!("`seine crawl --db {}` goes on", settings.db.display()))
 }

@@ -266,6 +266,11 @@ impl Plan {
             self.tally.outcomes = ready.done;
             self.tally.outcomes_before = ready.done;
             self.tally.resumed = ready.resumed && ready.done.iter().any(|count| *count > 0);
+            if ready.untold {
+                let message = "the last run was complete, but its process was killed and nobody saw how it ended; \
+                               this finishes it, and fetches nothing that it has fetched";
+                actions.push(Action::Warn(message.into()));
+            }
             // What the earlier invocation asked of the hosts last is not known better than this.
             let ago = now_at.saturating_sub(ready.last_activity_at);
             self.quiet_since = (ready.last_activity_at > 0).then(|| now.saturating_sub(ago));

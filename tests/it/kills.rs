@@ -1,10 +1,20 @@
 //! Any process of a crawl may be killed at any moment: no page is lost, none is there twice.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use crate::support::{Dice, Place, Reply, Running, Signal, Site, Store, eventually, within};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
 
 const HOSTS: usize = 5;
 const PAGES: usize = 600;
@@ -306,4 +316,143 @@ fn writers_that_die_again_and_again_end_the_run_resumable() {
     place.crawl(&["urls.txt"]).run().expect(0);
     assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), 50);
     place.store().assert_sound();
+}
+
+/// Whether the last run is written down as complete.
+fn is_complete(place: &Place) -> bool {
+    let complete = "SELECT count(*) FROM runs WHERE ended_by = 'completed' \
+                    AND run_id = (SELECT max(run_id) FROM runs)";
+    Store::try_open(&place.db()).is_ok_and(|store| {
+        store.0.query_row(complete, [], |row| row.get::<_, i64>(0)).is_ok_and(|complete| complete == 1)
+    })
+}
+
+/// A place whose crawls tell a program of their end, which does not end itself before there is a file `quick`.
+fn with_slow_program() -> Place {
+    let place = Place::new();
+    place.write(
+        "c.toml",
+        "notify = ['sh', '-c', 'echo \"$SEINE_RUN $SEINE_EXIT_CODE\" >>heard; test -e quick || exec sleep 1000']",
+    );
+    place
+}
+
+/// Starts a crawl at such a place and waits until the program is at work.
+fn until_it_is_told<'a>(place: &'a Place, arguments: &[&str]) -> Running<'a> {
+    let running = place.crawl(arguments).start();
+    eventually("the program hears of the end", || place.path("heard").exists());
+    running
+}
+
+#[test]
+fn a_run_that_ended_before_anybody_saw_its_exit_code_is_only_finished() {
+    type Answer = fn(&crate::support::Request) -> Reply;
+    let fine: Answer = |request| Reply::page(&request.path);
+    let gone: Answer = |_| Reply::status(404);
+    let half: Answer = |request| if request.number() % 2 == 0 { Reply::page("x") } else { Reply::status(500) };
+    for (answer, more, code) in [
+        (fine, &[][..], 0),
+        (gone, &[], 1),
+        (half, &["--fail-threshold", "0.4", "--retries", "0"], 1),
+        (fine, &["damaged.txt.gz"], 2),
+    ] {
+        let (site, place) = (Site::new(answer), with_slow_program());
+        place.list("urls.txt", site.urls(6));
+        place.write("damaged.txt.gz", &gzip(site.urls(6).join("\n").as_bytes())[..40]);
+        let arguments = [&["urls.txt", "--config", "c.toml", "--json"][..], more].concat();
+        let killed = until_it_is_told(&place, &arguments).kill_supervisor();
+        assert_eq!((killed.signal, killed.stdout.len()), (Some(9), 0), "{}", killed.stderr);
+        assert!(is_complete(&place), "it had ended");
+        let (hits, pages) = (site.count(), place.store().rows("SELECT * FROM pages ORDER BY url_id"));
+        let status = place.seine(&["status", "crawl.db", "--json"]).run().expect(0).json();
+        assert_eq!(status["state"], "finished");
+
+        place.write("quick", "");
+        let ended = place.crawl(&arguments).run().expect(code).says("nobody saw how it ended");
+        assert_eq!(site.count(), hits, "nothing is fetched");
+        assert_eq!(place.store().rows("SELECT * FROM pages ORDER BY url_id"), pages);
+        assert_eq!((&ended.json()["state"], &ended.json()["fetched"]), (&"finished".into(), &0.into()));
+        assert_eq!(ended.json()["outcomes"], status["outcomes"]);
+        assert_eq!(place.store().rows("SELECT run_id, ended_by FROM runs"), ["1|completed"]);
+        let heard = std::fs::read_to_string(place.path("heard")).expect("it was told");
+        assert_eq!(heard, format!("1 {code}\n1 {code}\n"), "told again: nobody knows what came of the first time");
+        place.store().assert_sound();
+
+        // Now somebody has seen it.
+        let ended = place.crawl(&arguments).run();
+        assert!(!ended.stderr.contains("nobody saw"), "{}", ended.stderr);
+        assert!(site.count() > hits, "asked for again");
+        assert_eq!(place.store().number("SELECT max(run_id) FROM runs"), 2);
+    }
+}
+
+#[test]
+fn while_somebody_is_being_told_of_a_run_the_next_one_is_a_run_of_its_own() {
+    let (site, place) = (Site::new(|request| Reply::page(&request.path)), with_slow_program());
+    place.list("urls.txt", site.urls(5));
+    let telling = until_it_is_told(&place, &["urls.txt", "--config", "c.toml"]);
+    let ended = place.crawl(&["urls.txt"]).run().expect(0);
+    assert!(!ended.stderr.contains("nobody saw"), "{}", ended.stderr);
+    assert_eq!((site.count(), place.store().number("SELECT count(*) FROM runs")), (10, 2));
+    // It is not the last one any more: whether it was told makes no difference.
+    telling.kill_supervisor();
+    place.crawl(&["urls.txt"]).run().expect(0);
+    assert_eq!((site.count(), place.store().number("SELECT count(*) FROM runs")), (15, 3));
+    place.store().assert_sound();
+}
+
+#[test]
+fn what_else_is_asked_for_is_done_though_nobody_saw_how_the_last_run_ended() {
+    let (site, place) = (Site::new(|request| Reply::page(&request.path)), with_slow_program());
+    place.list("urls.txt", site.urls(5));
+    until_it_is_told(&place, &["urls.txt", "--config", "c.toml"]).kill_supervisor();
+    // Other lines are not done because these are.
+    place.list("more.txt", site.urls(8));
+    place.crawl(&["more.txt"]).run().expect(0);
+    assert_eq!((site.count(), place.store().number("SELECT count(*) FROM runs")), (8, 1));
+
+    std::fs::remove_file(place.path("heard")).expect("it was told");
+    until_it_is_told(&place, &["urls.txt", "--config", "c.toml"]).kill_supervisor();
+    let hits = site.hits_of("/1");
+    place.seine(&["retry", "crawl.db", "--where", "outcome = 'ok'"]).run().expect(0);
+    assert_eq!(site.hits_of("/1"), hits + 1, "it was asked for by name");
+    assert_eq!(place.store().number("SELECT max(run_id) FROM runs"), 3);
+    place.store().assert_sound();
+}
+
+#[test]
+fn kills_around_the_end_make_nobody_fetch_a_page_twice_unless_an_exit_code_was_seen() {
+    const PAGES: usize = 12;
+    let (mut dice, mut killed_in_time, mut seen_too_early) = (Dice::new(), 0, 0);
+    for _ in 0..30 {
+        let site = Site::new(|request| Reply::page(&request.path));
+        let place = Place::new();
+        place.list("urls.txt", site.urls(PAGES));
+        let mut running = place.crawl(&["urls.txt", "--json"]).start();
+        while !is_complete(&place) && !running.has_ended() {
+            thread::sleep(Duration::from_micros(500));
+        }
+        thread::sleep(Duration::from_micros(dice.between(0, 40_000)));
+        let ended = running.kill_supervisor();
+        assert_eq!(site.count(), PAGES);
+        if ended.signal.is_none() {
+            ended.expect(0);
+            continue;
+        }
+        killed_in_time += 1;
+        // The last moment of all: it is written down, and the process not gone yet.
+        let is_told = place.store().number("SELECT run_id FROM told") == 1;
+        let again = place.crawl(&["urls.txt", "--json"]).run().expect(0);
+        if is_told {
+            seen_too_early += 1;
+        } else {
+            assert_eq!(site.count(), PAGES, "{}", again.stderr);
+            assert_eq!(again.json()["outcomes"]["ok"], PAGES);
+            assert_eq!(place.store().number("SELECT count(*) FROM runs"), 1);
+        }
+        place.store().assert_sound();
+    }
+    println!("{killed_in_time} of 30 were killed between the end and the exit, {seen_too_early} of them told");
+    assert!(killed_in_time >= 3, "only {killed_in_time} kills came in time");
+    assert!(seen_too_early <= 1, "{seen_too_early} times the end was written down as seen long before the exit");
 }

@@ -71,6 +71,10 @@ pub struct Session {
     pub keep: Keep,
     /// What it reads and keeps of pages: where that is another than before, nothing is asked for only if it has changed.
     pub reading: [u8; 16],
+    /// A complete run of which nobody has seen that it ended goes on too: to its end, at once.
+    pub finishes_untold: bool,
+    /// It is the demo's, whose store is of no worth when it is over.
+    pub is_demo: bool,
 }
 
 /// Which URLs of the lists are fetched again that an earlier run has fetched.
@@ -157,7 +161,8 @@ pub fn epoch_ms() -> u64 {
 }
 
 impl Store {
-    /// Opens the store and the run: an unfinished one goes on, otherwise a new one starts.
+    /// Opens the store and the run: an unfinished one goes on, and one that nobody knows to be finished; otherwise a new
+    /// one starts.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -165,6 +170,7 @@ impl Store {
         let mut db = super::open_for_writing(path)?;
         let transaction = db.transaction()?;
         let now = epoch_ms();
+        let untold = super::told::untold(&transaction)?.filter(|_| session.finishes_untold);
         let last = transaction
             .query_row(
                 "SELECT run_id, ended_by IS NOT 'completed', urls, ok, http_error, failed, rejected, quarantined, \
@@ -184,18 +190,18 @@ impl Store {
             .optional()?;
         let last_activity_at = last.as_ref().map_or(0, |last| last.3);
         let (run_id, resumed, mut counts) = match last {
-            Some((run_id, true, counts, _)) => {
+            Some((run_id, is_unfinished, counts, _)) if is_unfinished || untold == Some(run_id) => {
                 transaction.execute(
-                    "UPDATE run SET ended_at = NULL, ended_by = NULL, pid = ?2, config = ?3, reading = iif(reading = ?4, ?4, NULL) \
-                     WHERE run_id = ?1",
-                    params![run_id, session.pid, session.config, session.reading],
+                    "UPDATE run SET ended_at = NULL, ended_by = NULL, pid = ?2, config = ?3, reading = iif(reading = ?4, ?4, NULL), \
+                                    demo = demo AND ?5 WHERE run_id = ?1",
+                    params![run_id, session.pid, session.config, session.reading, session.is_demo],
                 )?;
                 (run_id, true, counts)
             }
             _ => {
                 transaction.execute(
-                    "INSERT INTO run(started_at, pid, last_at, seine_version, config, reading) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![now, session.pid, last_activity_at, env!("CARGO_PKG_VERSION"), session.config, session.reading],
+                    "INSERT INTO run(started_at, pid, last_at, seine_version, config, reading, demo) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![now, session.pid, last_activity_at, env!("CARGO_PKG_VERSION"), session.config, session.reading, session.is_demo],
                 )?;
                 (transaction.last_insert_rowid(), false, Counts::default())
             }
@@ -233,7 +239,14 @@ impl Store {
             .map(|collection| super::collections::declare(&transaction, collection))
             .collect::<Result<_>>()?;
         transaction.commit()?;
-        let ready = Ready { pending: counts.pending, done: counts.outcomes, resumed, last_activity_at, lists_known };
+        let ready = Ready {
+            pending: counts.pending,
+            done: counts.outcomes,
+            resumed,
+            untold: untold.is_some(),
+            last_activity_at,
+            lists_known,
+        };
         let store = Self {
             db,
             run_id,

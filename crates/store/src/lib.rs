@@ -15,6 +15,7 @@
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
+//! - [`told`]: whether anybody has seen how the last run ended.
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
 //! - [`versions`]: how many bodies of a page are kept.
 //!
@@ -41,6 +42,7 @@ pub mod retry;
 pub mod revisit;
 pub mod rows;
 pub mod tables;
+pub mod told;
 pub mod versions;
 
 #[cfg(test)]

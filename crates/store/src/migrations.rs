@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     // Of its links' URLs a page's row tells no more than the page's own does: older rows are read as before, but older
     // programs would not know.
     Step { sql: "", then: |_| Ok(()) },
+    Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, params};
 
 use super::insert::KEEP_PAST;
-use super::{NO_HOST, StoreError};
+use super::{NO_HOST, StoreError, told};
 use seine_core::record::Outcome;
 
 /// Why a condition is none.
@@ -141,6 +141,10 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
         [],
     )?;
     transaction.execute(&format!("DELETE FROM page {of_them}"), [])?;
+    // Whoever wants some of it again knows how the last run ended.
+    if let Some(run_id) = told::untold(&transaction)? {
+        told::set(&transaction, run_id)?;
+    }
     let count = transaction
         .execute(&format!("UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts {of_them}"), [])?;
     transaction.execute_batch("DROP TABLE temp.again")?;

@@ -29,6 +29,10 @@ impl Place {
     }
 
     fn open_lists(&self, lists: &[(&str, Option<&str>)]) -> (Store, seine_core::protocol::Ready) {
+        self.open_as(lists, false)
+    }
+
+    fn open_as(&self, lists: &[(&str, Option<&str>)], finishes_untold: bool) -> (Store, seine_core::protocol::Ready) {
         let lists = lists.iter().map(|(name, fingerprint)| ListFile {
             name: (*name).to_owned(),
             fingerprint: fingerprint.map(str::to_owned),
@@ -46,6 +50,8 @@ impl Place {
             keep: super::versions::Keep { versions: 3, since: 0 },
             reading: [0; 16],
             processors: Vec::new(),
+            finishes_untold,
+            is_demo: false,
         };
         Store::open(&self.path, &session).expect("a store")
     }
@@ -272,6 +278,70 @@ fn an_unfinished_run_goes_on_and_a_finished_one_is_followed_by_another() {
     import(&mut store, &[line(2, "https://a.example/2")]);
     store.end(EndedBy::Interrupted).expect("the end");
     assert_eq!(place.rows("SELECT run_id, ended_by, urls FROM runs"), ["1|completed|1", "2|interrupted|1"]);
+}
+
+#[test]
+fn a_complete_run_goes_on_until_it_is_told() {
+    let place = Place::new();
+    let lists = [("urls.txt", Some("v1"))];
+    let (mut store, ready) = place.open_as(&lists, true);
+    assert!(!ready.untold);
+    import(&mut store, &[line(1, "https://a.example/1")]);
+    store.transaction(|store| store.import_end(0, 1)).expect("the end of the list");
+    put(&mut store, &page(1, b"x"));
+    store.end(EndedBy::Completed).expect("the end");
+    let (store, ready) = place.open_as(&lists, true);
+    assert!(ready.resumed && ready.untold);
+    assert_eq!((ready.pending, ready.done[0], &ready.lists_known[..]), (0, 1, &[true][..]));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows("SELECT run_id, ended_by, ok FROM runs"), ["1|completed|1"]);
+
+    super::told::note(&place.path, 1, true).expect("a note");
+    assert_eq!(super::told::untold(&open_for_reading(&place.path).expect("a store")).expect("an answer"), None);
+    let (store, ready) = place.open_as(&lists, true);
+    assert!(!ready.resumed && !ready.untold);
+    // Nothing to do: no run, and nothing to tell.
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(super::told::untold(&open_for_reading(&place.path).expect("a store")).expect("an answer"), None);
+
+    // One that was stopped goes on anyway; who wants a run of its own gets it.
+    let (mut store, _) = place.open_as(&lists, true);
+    import(&mut store, &[line(2, "https://a.example/2")]);
+    store.end(EndedBy::Interrupted).expect("the end");
+    assert_eq!(super::told::untold(&open_for_reading(&place.path).expect("a store")).expect("an answer"), None);
+    let (mut store, ready) = place.open_as(&lists, true);
+    assert!(ready.resumed && !ready.untold);
+    put(&mut store, &page(2, b"x"));
+    store.end(EndedBy::Completed).expect("the end");
+    let (store, ready) = place.open_as(&lists, false);
+    assert!(!ready.resumed && !ready.untold);
+    drop(store);
+    assert_eq!(place.rows("SELECT run_id, ended_by FROM runs"), ["1|completed", "2|completed", "3|-"]);
+}
+
+#[test]
+fn the_runs_of_an_earlier_version_are_told_and_none_is_the_demos() {
+    for (ended_by, told) in [("'completed'", "7"), ("'limit'", "3"), ("NULL", "3")] {
+        let place = Place::new();
+        let db = Connection::open(&place.path).expect("a file");
+        let steps = ["schema.sql", "2.sql", "3.sql", "4.sql", "5.sql", "7.sql"];
+        for step in steps {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store").join(step);
+            db.execute_batch(&std::fs::read_to_string(path).expect("a step")).expect("it can be taken");
+        }
+        db.execute_batch(&format!(
+            "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES
+               (3, 1, 'completed', 1, 2, '', '{{}}'), (7, 3, {ended_by}, 1, 4, '', '{{}}');
+             PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = 8;"
+        ))
+        .expect("rows");
+        drop(db);
+        drop(open_for_writing(&place.path).expect("it is brought up to date"));
+        let db = open_for_reading(&place.path).expect("a store");
+        assert_eq!(super::told::untold(&db).expect("an answer"), None, "{ended_by}");
+        assert_eq!(place.rows("SELECT run_id FROM told"), [told]);
+        assert_eq!(place.rows("SELECT DISTINCT demo FROM run"), ["0"]);
+    }
 }
 
 #[test]
@@ -604,6 +674,8 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         keep: super::versions::Keep { versions: 3, since: 0 },
         reading: [0; 16],
         processors: Vec::new(),
+        finishes_untold: false,
+        is_demo: false,
     };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
     let mut largest = Vec::new();

@@ -9,6 +9,10 @@
 //! all `fcntl` locks of a process when it closes *any* descriptor of the file (sqlite.org, "How To
 //! Corrupt An SQLite Database File", section 2.2). Hence: **in the writer the [`StoreLock`] must outlive
 //! the SQLite connection**, and nobody there opens and closes the store's file in passing.
+//!
+//! When a run has ended, others may have the store while its process still tells of it ([`StoreLock::tell`]). That such a
+//! process lives is a lock of its own: an open file description lock on a byte that SQLite leaves alone, which the kernel
+//! gives back likewise.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -17,6 +21,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::stat::{major, minor};
 use nix::unistd::{AccessFlags, access, geteuid};
 
@@ -24,6 +29,10 @@ use super::procfs;
 
 /// How often to begin anew when the file is removed or created by others meanwhile.
 const MAX_ATTEMPTS: usize = 8;
+
+/// Whose lock says that a process still tells of a run; SQLite's end 512 bytes behind the first gigabyte
+/// (<https://sqlite.org/fileformat.html>, section 1.3.1 of its "lock-byte page").
+const TELLING_AT: libc::off_t = (1 << 30) + 4096;
 
 /// The lock on a store; given back when the last process that has this value is gone or drops it.
 #[derive(Debug)]
@@ -141,6 +150,20 @@ impl StoreLock {
         self.file.as_fd()
     }
 
+    /// Gives the store to others, who can find out that its last run is still being told of.
+    pub fn tell(self) -> Telling {
+        // Where it cannot be had, on network file systems, they take the run for one whose process was killed.
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&telling(libc::F_WRLCK)));
+        let _ = self.file.unlock();
+        Telling(self)
+    }
+
+    /// Whether a process lives that tells of the store's last run.
+    pub fn is_being_told_of(&self) -> bool {
+        let mut found = telling(libc::F_WRLCK);
+        fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
+    }
+
     /// Bytes that this user may still write to the file system of the store.
     ///
     /// # Errors
@@ -159,6 +182,33 @@ impl StoreLock {
         // The width and sign of the field differ between machines; the magic numbers have 32 bits.
         network_name(status.filesystem_type().0 as u32)
     }
+}
+
+/// A store that others may have, while the last run is told of.
+#[derive(Debug)]
+pub struct Telling(StoreLock);
+
+impl Telling {
+    /// Whether the store is where it was: whoever was told may have moved it.
+    pub fn is_in_place(&self) -> bool {
+        is_still_at(&self.0.path, &self.0.file)
+    }
+
+    /// Takes the store back, if nobody else has it.
+    pub fn take_back(&self) -> bool {
+        self.0.file.try_lock().is_ok()
+    }
+
+    /// The path of the store.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+/// The byte at [`TELLING_AT`], for `fcntl`.
+fn telling(kind: libc::c_int) -> libc::flock {
+    // Widths differ between machines; the constants fit all of them.
+    libc::flock { l_type: kind as _, l_whence: libc::SEEK_SET as _, l_start: TELLING_AT, l_len: 1, l_pid: 0 }
 }
 
 /// The process that has the store at `path` now, as far as it can be told; takes no lock.
@@ -351,6 +401,25 @@ mod tests {
         assert!(matches!(StoreLock::acquire(&path), Err(LockError::Held { .. })));
         drop(copy);
         StoreLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_store_that_is_told_of_is_free_and_those_who_have_it_can_know() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("crawl.db");
+        let lock = StoreLock::acquire(&path).unwrap();
+        assert!(!lock.is_being_told_of());
+        let told = lock.tell();
+        let other = StoreLock::acquire(&path).unwrap();
+        assert!(other.is_being_told_of() && told.is_in_place() && !told.take_back());
+        drop(other);
+        assert!(told.take_back());
+        assert!(matches!(StoreLock::acquire(&path), Err(LockError::Held { .. })));
+        drop(told);
+        assert!(!StoreLock::acquire(&path).unwrap().is_being_told_of());
+        let told = StoreLock::acquire(&path).unwrap().tell();
+        fs::rename(&path, dir.path().join("moved.db")).unwrap();
+        assert!(!told.is_in_place());
     }
 
     #[test]

@@ -278,6 +278,8 @@ pub struct Ready {
     pub done: [u64; Outcome::ALL.len()],
     /// Whether an unfinished run goes on.
     pub resumed: bool,
+    /// It was finished, but nobody has seen so.
+    pub untold: bool,
     /// When the store last recorded anything; 0 if never. Hosts are given their distance from it.
     pub last_activity_at: u64,
     /// For each list: whether it was read to its end before and has not changed since.
