@@ -8,14 +8,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use super::crawl;
 use crate::cli::DemoArgs;
 use crate::config::{CrawlOptions, Size, Span};
 use crate::console::log;
 use seine_lists::url_list::{self, ListOptions, Source};
-use seine_store::{StoreError, open_for_reading};
+use seine_store::read::is_demo;
+use seine_store::{StoreError, open_at_rest};
 use seine_unix::fork::{Death, ForkSpec, fork};
 use seine_unix::signals::{self, Signals};
 use seine_unix::{limits, title};
@@ -26,6 +27,8 @@ use seine_unix::{limits, title};
 /// Whatever keeps the crawl from starting.
 pub fn run(args: &DemoArgs) -> Result<i32> {
     let inherited = log::init(0, None)?;
+    let list = list_of(&args.db);
+    start_afresh(&args.db, &list)?;
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
     let origin = format!("http://{}", listener.local_addr()?);
 
@@ -42,10 +45,6 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         }
     })?;
 
-    start_afresh(&args.db)?;
-    let mut list = args.db.as_os_str().to_owned();
-    list.push(".urls.txt");
-    let list = PathBuf::from(list);
     std::fs::File::create(&list)
         .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
         .with_context(|| format!("cannot write the URL list {}", list.display()))?;
@@ -90,14 +89,41 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     Ok(code)
 }
 
-/// Removes what an earlier demo left: its site had another port, so nothing of it could be gone on with. Only a crawl
-/// store is removed, and only under its lock.
-fn start_afresh(db: &Path) -> Result<()> {
-    match open_for_reading(db) {
-        Err(StoreError::Missing(_)) => return Ok(()),
-        opened => drop(opened?),
+/// The URL list of the demo whose store is `db`.
+fn list_of(db: &Path) -> PathBuf {
+    let mut list = db.as_os_str().to_owned();
+    list.push(".urls.txt");
+    list.into()
+}
+
+/// Removes what an earlier demo left: its site had another port, so nothing of it could be gone on with. What is not a
+/// demo's is refused, store and list; both are looked at before either is touched, and the store under its lock.
+fn start_afresh(db: &Path, list: &Path) -> Result<()> {
+    let kept = |path: &Path, what: &str| {
+        anyhow!(
+            "{} is {what}, and the demo begins with an empty store: it is left untouched; choose another file with --db",
+            path.display()
+        )
+    };
+    match std::fs::read(list) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", list.display())),
+        Ok(text) if seine_site::is_url_list(&text) => {}
+        Ok(_) => return Err(kept(list, "no URL list of the demo")),
+    }
+    match std::fs::metadata(db) {
+        Ok(found) if !found.is_file() || found.len() > 0 => {}
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot look at {}", db.display())),
     }
     let _lock = crawl::lock(db)?;
+    match open_at_rest(db).and_then(|store| is_demo(&store)) {
+        Ok(true) => {}
+        // No demo of this version has made it.
+        Ok(false) | Err(StoreError::Older { .. }) => return Err(kept(db, "a crawl that is not the demo's")),
+        Err(error) => return Err(error.into()),
+    }
     for suffix in ["-wal", "-shm", ""] {
         let mut path = db.as_os_str().to_owned();
         path.push(suffix);

@@ -184,18 +184,64 @@ fn the_processes_of_a_crawl_show_their_roles() {
 
 #[test]
 fn the_demo_crawls_its_own_site_into_a_fresh_store() {
+    let place = Place::new();
+    let mut sites = Vec::new();
+    for _ in 0..2 {
+        let ended = place.seine(&["demo", "--db", "crawl.db", "--json"]).run().expect(0);
+        let json = ended.json();
+        assert_eq!((json["state"].as_str(), json["pending"].as_i64()), (Some("finished"), Some(0)));
+        assert!(json["outcomes"]["ok"].as_i64().is_some_and(|ok| ok > 50), "{json}");
+        let store = place.store();
+        assert_eq!(store.number("SELECT count(*) FROM runs"), 1, "it begins anew");
+        sites.extend(store.rows("SELECT DISTINCT substr(url, 1, 17) FROM pages WHERE url LIKE 'http://127.%'"));
+        store.assert_sound();
+    }
+    assert!(sites.iter().all(|site| site.starts_with("http://127.0.0.1:")), "{sites:?}");
+}
+
+#[test]
+fn the_demo_leaves_everything_alone_that_no_demo_has_made() {
     let (site, place) = (pages(), Place::new());
     place.list("urls.txt", site.urls(3));
+    // Whoever crawls into the store of a demo has a crawl in it.
+    place.seine(&["demo", "--db", "demo.db", "--quiet"]).run().expect(0);
+    place.crawl(&["urls.txt", "--db", "demo.db"]).run();
     place.crawl(&["urls.txt"]).run().expect(0);
-    let ended = place.seine(&["demo", "--db", "crawl.db", "--json"]).run().expect(0);
-    let json = ended.json();
-    assert_eq!((json["state"].as_str(), json["pending"].as_i64()), (Some("finished"), Some(0)));
-    assert!(json["outcomes"]["ok"].as_i64().is_some_and(|ok| ok > 50), "{json}");
-    let store = place.store();
-    assert_eq!(store.number(&format!("SELECT count(*) FROM pages WHERE url LIKE '{}%'", site.url("/"))), 0);
-    store.assert_sound();
-    // But only a store is thrown away.
-    let notes = place.write("notes.txt", "my notes\n");
-    place.seine(&["demo", "--db", "notes.txt"]).run().expect(2).says("not a crawl store");
-    assert_eq!(std::fs::read(notes).expect("it is still there"), b"my notes\n");
+    // One that was stopped before it had fetched anything is a crawl too.
+    place.crawl(&["urls.txt", "--db", "begun.db", "--limit", "1"]).run().expect(3);
+    place.write("notes.txt", "my notes\n");
+    place.write("own.db.urls.txt", "https://example.com/\n");
+    place.list("demo.db.urls.txt", ["https://example.com/"]);
+    for (db, text) in [
+        ("crawl.db", "a crawl that is not the demo's"),
+        ("begun.db", "a crawl that is not the demo's"),
+        ("notes.txt", "not a crawl store"),
+        ("own.db", "own.db.urls.txt is no URL list of the demo"),
+        ("demo.db", "demo.db.urls.txt is no URL list of the demo"),
+    ] {
+        let files = || {
+            let mut files: Vec<_> = std::fs::read_dir(place.path("."))
+                .expect("a folder")
+                .map(|file| file.expect("a file").path())
+                .filter(|path| !path.to_string_lossy().contains("std"))
+                .map(|path| (path.clone(), std::fs::read(path).expect("its bytes")))
+                .collect();
+            files.sort();
+            files
+        };
+        let before = files();
+        let ended = place.seine(&["demo", "--db", db]).run().expect(2).says(text);
+        assert!(ended.stderr.contains("--db"), "{}", ended.stderr);
+        assert!(before == files(), "{db}");
+    }
+    std::fs::remove_file(place.path("demo.db.urls.txt")).expect("a list");
+    place.seine(&["demo", "--db", "demo.db"]).run().expect(2).says("a crawl that is not the demo's");
+    // Of a store that another crawl is at work on nothing is known.
+    let held = Site::new(|request| Reply::page(&request.path).held());
+    place.list("held.txt", held.urls(2));
+    let running = place.crawl(&["held.txt", "--db", "held.db"]).db(&place.path("held.db")).start();
+    held.wait_for_hits(1);
+    place.seine(&["demo", "--db", "held.db"]).run().expect(4);
+    held.release();
+    running.wait().expect(0);
 }

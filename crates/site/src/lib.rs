@@ -30,7 +30,7 @@ mod trouble;
 
 use std::time::Duration;
 
-pub use listing::{Expected, expected, listed_urls, url_list};
+pub use listing::{Expected, expected, is_url_list, listed_urls, url_list};
 pub use pages::Site;
 pub use serve::{closed, serve};
 

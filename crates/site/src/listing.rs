@@ -19,6 +19,9 @@ pub struct Expected {
     pub failed: usize,
 }
 
+/// The first line of the list.
+const TITLE: &str = "# The Harbour Shop: every kind of page, good and bad";
+
 /// One line of the list.
 struct Listed {
     path: String,
@@ -41,7 +44,7 @@ pub fn listed_urls(origin: &str) -> Vec<String> {
 
 /// The same URLs as the text of a URL list: one a line, under comments that say what to expect.
 pub fn url_list(origin: &str) -> String {
-    let mut text = String::from("# The Harbour Shop: every kind of page, good and bad\n");
+    let mut text = format!("{TITLE}\n");
     for section in sections() {
         let _ = write!(text, "\n# {}\n", section.comment);
         for line in section.lines {
@@ -49,6 +52,11 @@ pub fn url_list(origin: &str) -> String {
         }
     }
     text
+}
+
+/// Whether `text` is such a list, on whatever origin.
+pub fn is_url_list(text: &[u8]) -> bool {
+    text.starts_with(TITLE.as_bytes())
 }
 
 /// How many listed URLs end how.

@@ -75,6 +75,17 @@ pub struct HostLine {
     pub mean_ms: u64,
 }
 
+/// Whether nothing but the demo has ever worked on the store.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn is_demo(db: &Connection) -> Result<bool, StoreError> {
+    // One whose making was cut short has no run yet, and no URL either.
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM run WHERE NOT demo) \
+                 AND (EXISTS (SELECT 1 FROM run) OR NOT EXISTS (SELECT 1 FROM url))";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// Sums up the store.
 ///
 /// # Errors
