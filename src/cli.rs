@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::{CrawlOptions, Share, Span};
+use crate::config::{Given, Settings, Share, Sources, Span, Store};
 use crate::schedule::cron::Cron;
 use crate::schedule::job::Overlap;
 use crate::schedule::zone::Zone;
@@ -251,14 +251,20 @@ pub enum Command {
 }
 
 /// `seine crawl`
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Debug)]
 pub struct CrawlArgs {
     /// Settings from a TOML file; flags win over it. See config/seine.example.toml
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Lists and archives.
+    #[command(flatten)]
+    pub sources: Given<Sources>,
+    /// The store.
+    #[command(flatten)]
+    pub store: Given<Store>,
     /// Every other setting.
     #[command(flatten)]
-    pub options: CrawlOptions,
+    pub flags: Given<Settings>,
 }
 
 /// `seine demo`

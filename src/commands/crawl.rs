@@ -60,16 +60,17 @@ pub fn run(args: CrawlArgs) -> Result<i32> {
 /// # Errors
 /// Whatever keeps the crawl from starting.
 pub fn with(settings: &Settings) -> Result<i32> {
-    let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;
+    let inherited = log::init(settings.console.verbose, settings.console.log_file.as_deref())?;
     // Archives first: what they have needs no request, whoever else names it.
-    let archives = settings.from_warc.iter().cloned().map(Source::Archive);
-    let sources: Vec<_> = archives.chain(settings.inputs.iter().cloned().map(Source::from)).collect();
-    let options = ListOptions { url_column: settings.url_column.clone(), url_field: settings.url_field.clone() };
+    let archives = settings.sources.from_warc.iter().cloned().map(Source::Archive);
+    let sources: Vec<_> = archives.chain(settings.sources.inputs.iter().cloned().map(Source::from)).collect();
+    let options =
+        ListOptions { url_column: settings.lists.url_column.clone(), url_field: settings.lists.url_field.clone() };
     let lists = url_list::open(&sources, &options)?;
-    if lists.is_empty() && !settings.db.exists() {
+    if lists.is_empty() && !settings.store.db.exists() {
         anyhow::bail!(
             "no URL list given, and no crawl to go on with at {}; name a file, or - for standard input",
-            settings.db.display()
+            settings.store.db.display()
         );
     }
     let signals = Signals::new().context("cannot watch for signals")?;
@@ -83,34 +84,25 @@ pub fn with(settings: &Settings) -> Result<i32> {
 /// The file, or a value that cannot be used.
 pub fn settings(args: CrawlArgs) -> Result<Settings> {
     // Chosen by a flag, it holds for what is wrong with the rest too.
-    if args.options.log_format == Some(LogFormat::Json) {
+    if args.flags.alone().console.log_format == LogFormat::Json {
         say::in_json();
     }
-    let file = match &args.config {
-        Some(path) => CrawlOptions::load(path)?,
-        None => CrawlOptions::default(),
-    };
-    let mut settings = args.options.over(file).resolve(limits::available_cpus())?;
-    if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.rules_text)) {
+    let file = args.config.as_deref().map(CrawlOptions::load).transpose()?;
+    let mut options = file.unwrap_or_default().with(&args.flags);
+    args.sources.lay_over(&mut options.0.sources);
+    args.store.lay_over(&mut options.0.store);
+    let mut settings = options.resolve(limits::available_cpus())?;
+    if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.extraction.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
-    if settings.log_format == LogFormat::Json {
+    if settings.console.log_format == LogFormat::Json {
         say::in_json();
     }
-    process::check_programs(&settings.processor)?;
+    process::check_programs(&settings.programs.processor)?;
     settings.read_files()?;
     notify::check(&settings)?;
     fetcher::check(&settings)?;
     Ok(settings)
-}
-
-/// What of pages these settings read and keep, as a hash: rules, extras, bodies.
-fn reading(settings: &Settings) -> [u8; 16] {
-    let Settings { collection, metadata, text, markdown, tables, store_bodies, .. } = settings;
-    let all = serde_json::json!([collection, metadata, text, markdown, tables, store_bodies]);
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&blake3::hash(all.to_string().as_bytes()).as_bytes()[..16]);
-    hash
 }
 
 /// Takes the store and runs the crawl.
@@ -125,7 +117,7 @@ pub fn crawl(
     whose: Whose,
 ) -> Result<Report> {
     let settings = &within_limits(settings)?;
-    let lock = lock(&settings.db)?;
+    let lock = lock(&settings.store.db)?;
     crawl_locked(settings, lists, lock, signals, inherited, whose)
 }
 
@@ -150,35 +142,35 @@ pub fn crawl_locked(
     inherited: Vec<RawFd>,
     whose: Whose,
 ) -> Result<Report> {
-    let mut progress = Progress::new(settings.progress, settings.quiet);
+    let mut progress = Progress::new(settings.console.progress, settings.console.quiet);
     if let Some(kind) = lock.network_file_system() {
         progress.warn(&format!(
             "{} lies on a network file system ({kind}), where SQLite's locks are not to be relied on; \
              a local disk is safe",
-            settings.db.display()
+            settings.store.db.display()
         ));
     }
     let session = Session {
-        collections: Rules::read(&settings.rules_text)?.collections().to_vec(),
-        reading: reading(settings),
+        collections: Rules::read(&settings.extraction.rules_text)?.collections().to_vec(),
+        reading: settings.extraction.reading(),
         again: Again {
-            only: match settings.only {
+            only: match settings.recrawl.only {
                 config::Only::New => Only::New,
                 config::Only::Failed => Only::Failed,
                 config::Only::Changed => Only::Changed,
                 config::Only::All => Only::All,
             },
-            fetched_before: epoch_ms().saturating_sub(settings.max_age.as_millis() as u64),
-            revisit: (settings.revisit == Revisits::Adaptive).then_some(Revisit {
-                min_ms: settings.revisit_min.as_millis() as u64,
-                max_ms: settings.revisit_max.as_millis() as u64,
+            fetched_before: epoch_ms().saturating_sub(settings.recrawl.max_age.0.as_millis() as u64),
+            revisit: (settings.recrawl.revisit == Revisits::Adaptive).then_some(Revisit {
+                min_ms: settings.recrawl.revisit_min.0.as_millis() as u64,
+                max_ms: settings.recrawl.revisit_max.0.as_millis() as u64,
             }),
         },
         keep: Keep {
-            versions: settings.keep_versions,
-            since: settings.keep_for.map_or(0, |span| epoch_ms().saturating_sub(span.as_millis() as u64)),
+            versions: settings.recrawl.keep_versions,
+            since: settings.recrawl.keep_for.map_or(0, |span| epoch_ms().saturating_sub(span.0.as_millis() as u64)),
         },
-        processors: settings.processor.iter().map(Processor::answers).collect(),
+        processors: settings.programs.processor.iter().map(Processor::answers).collect(),
         finishes_untold: !lock.is_being_told_of(),
         is_demo: whose == Whose::Demo,
         pid: std::process::id(),
@@ -193,25 +185,25 @@ pub fn crawl_locked(
     };
     progress.note(&format!(
         "seine: crawling into {} with {} fetcher{}, {} requests in flight at most, {} between requests to a host",
-        settings.db.display(),
-        settings.fetchers,
-        if settings.fetchers == 1 { "" } else { "s" },
-        settings.concurrency,
-        if settings.delay.is_zero() {
+        settings.store.db.display(),
+        *settings.crew.fetchers,
+        if *settings.crew.fetchers == 1 { "" } else { "s" },
+        *settings.crew.concurrency,
+        if settings.politeness.delay.0.is_zero() {
             "no delay".to_owned()
         } else {
-            humantime::format_duration(settings.delay).to_string()
+            humantime::format_duration(settings.politeness.delay.0).to_string()
         },
     ));
-    if let Some(problem) = supervisor::little_room(&lock, settings.min_free_disk) {
+    if let Some(problem) = supervisor::little_room(&lock, settings.budgets.min_free_disk.0) {
         let tally = Tally { fatal: Some(format!("{problem}; nothing was fetched")), ..Tally::default() };
         return Ok(without_trace(Report::of_none(EndedBy::MinFreeDisk, tally, lock)));
     }
-    if let Err(StoreError::Older { .. }) = open_for_reading(&settings.db) {
+    if let Err(StoreError::Older { .. }) = open_for_reading(&settings.store.db) {
         // Here, and not by the writer, who is expected to be heard of before long. Closed again at once: no connection may
         // live through the forks to come.
-        progress.note(&super::session::being_updated(&settings.db));
-        drop(open_for_writing(&settings.db)?);
+        progress.note(&super::session::being_updated(&settings.store.db));
+        drop(open_for_writing(&settings.store.db)?);
     }
     title::set(title::Role::Supervisor);
     let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };
@@ -264,21 +256,20 @@ pub fn within_limits(settings: &Settings) -> Result<Settings> {
     let descriptors = limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
     // A request may have a second connection beside it: the idle one of the host before.
     let per_fetcher = usize::try_from(descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).unwrap_or(usize::MAX);
-    let most = per_fetcher.saturating_mul(settings.fetchers);
+    let most = per_fetcher.saturating_mul(*settings.crew.fetchers);
     if most == 0 {
         anyhow::bail!(
             "the limit of {descriptors} open files is too low; {} are needed at least (ulimit -n)",
             SPARE_DESCRIPTORS + 2
         );
     }
-    if settings.concurrency > most {
+    if *settings.crew.concurrency > most {
         let lowered = format!(
             "seine: concurrency lowered from {} to {most}: the limit of open files is {descriptors} (ulimit -n)",
-            settings.concurrency
+            *settings.crew.concurrency
         );
         say::say(Level::Warn, &lowered);
-        settings.concurrency = most;
-        settings.host_concurrency = settings.host_concurrency.min(most);
+        settings.lower_concurrency(most);
     }
     Ok(settings)
 }
@@ -288,36 +279,36 @@ fn within_memory(settings: &mut Settings, memory: u64) {
     let fit = memory::fit(settings, memory);
     let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
     let mut lowered = Vec::new();
-    if fit.fetchers < settings.fetchers {
+    if fit.fetchers < *settings.crew.fetchers {
         let plural = if fit.fetchers == 1 { "" } else { "s" };
-        lowered.push(format!("{} fetcher{plural} instead of {}", fit.fetchers, settings.fetchers));
+        lowered.push(format!("{} fetcher{plural} instead of {}", fit.fetchers, *settings.crew.fetchers));
     }
-    if fit.concurrency < settings.concurrency {
-        lowered.push(format!("{} requests in flight instead of {}", fit.concurrency, settings.concurrency));
+    if fit.concurrency < *settings.crew.concurrency {
+        lowered.push(format!("{} requests in flight instead of {}", fit.concurrency, *settings.crew.concurrency));
     }
     if fit.parts > 1 {
         lowered.push(format!("buffers of 1/{} their size", fit.parts));
     }
-    if !lowered.is_empty() && !settings.quiet {
+    if !lowered.is_empty() && !settings.console.quiet {
         say::say(Level::Info, &format!("seine: for a limit of {} of memory: {}", mib(memory), lowered.join(", ")));
     }
     if fit.most > memory {
         let mut less = vec!["--max-body"];
-        less.extend(settings.fetchers_given.then_some("--fetchers"));
-        less.extend(settings.concurrency_given.then_some("--concurrency"));
+        less.extend(settings.crew.fetchers.is_by_user().then_some("--fetchers"));
+        less.extend(settings.crew.concurrency.is_by_user().then_some("--concurrency"));
         let warning = format!(
             "seine: warning: pages as large as --max-body ({}) may need {} of memory and the limit is {}; a page it is \
              not enough for ends as quarantined; allow more memory, or less {}",
-            mib(settings.max_body),
+            mib(settings.http.max_body.0),
             mib(fit.most),
             mib(memory),
             less.join(", ")
         );
         say::say(Level::Warn, &warning);
     }
-    settings.fetchers = fit.fetchers;
-    settings.concurrency = fit.concurrency;
-    settings.buffers = fit.buffers;
+    settings.crew.fetchers.replace(fit.fetchers);
+    settings.lower_concurrency(fit.concurrency);
+    settings.crew.buffers = fit.buffers;
 }
 
 /// Prints the summary and finds the exit code; `again` says how a crawl that was stopped goes on.
@@ -337,9 +328,10 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
     } else if code == 0 && report.processors.iter().any(|tally| tally.stopped.is_some()) {
         code = STOPPED;
     }
-    let rules = Rules::read(&settings.rules_text)?;
+    let rules = Rules::read(&settings.extraction.rules_text)?;
     let (mut has_changes, mut untold) = (false, None);
-    let (mut json, mut message) = (json!({ "db": settings.db.to_string_lossy() }), "nothing was fetched".to_owned());
+    let (mut json, mut message) =
+        (json!({ "db": settings.store.db.to_string_lossy() }), "nothing was fetched".to_owned());
     let read =
         open_at_rest(report.lock.path()).and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, &report)?)));
     match read {
@@ -347,27 +339,27 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
             untold = run_id;
             // The first run has only found something new if it has found something.
             has_changes = found.changes.as_ref().map_or(report.found_any(), Changes::any);
-            if code == 0 && settings.fail_on_drift && !found.drifts.is_empty() {
+            if code == 0 && settings.budgets.fail_on_drift && !found.drifts.is_empty() {
                 code = DRIFTED;
             }
-            let too_many = too_many_failed(&report, settings.fail_threshold);
+            let too_many = too_many_failed(&report, settings.budgets.fail_threshold);
             if code == 0 && too_many.is_some() {
                 code = FAILED;
             }
             let processed = process::as_text(&report.processors);
             if !processed.is_empty()
-                && (!settings.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()))
+                && (!settings.console.quiet || report.processors.iter().any(|tally| tally.stopped.is_some()))
             {
                 say::say(Level::Info, processed.trim_end());
             }
             if let Some(too_many) = too_many {
                 say::say(Level::Warn, &format!("seine: {too_many}"));
             }
-            let text = summary::text(&found, &settings.db, None, Some(&report));
-            if !settings.quiet && !say::is_json() {
+            let text = summary::text(&found, &settings.store.db, None, Some(&report));
+            if !settings.console.quiet && !say::is_json() {
                 super::session::tell(&format!("{text}{}", advice(settings, &report, found.pending, again)));
             }
-            json = summary::json(&found, &settings.db, None, Some(&report))?;
+            json = summary::json(&found, &settings.store.db, None, Some(&report))?;
             message = text.lines().next().unwrap_or_default().to_owned();
         }
         // The reason was given already.
@@ -381,9 +373,9 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
     // Who is told may want to work on the store.
     let telling = report.lock.tell();
     super::notify::tell(settings, end, &json);
-    if say::is_json() && (settings.json || !settings.quiet) {
+    if say::is_json() && (settings.console.json || !settings.console.quiet) {
         say::put(&as_event(&message, json)?);
-    } else if settings.json {
+    } else if settings.console.json {
         writeln!(io::stdout(), "{json}").or_else(ignore_broken_pipe)?;
     }
     if let Some(run_id) = untold.filter(|_| telling.is_in_place()) {
@@ -442,7 +434,7 @@ fn ignore_broken_pipe(error: io::Error) -> io::Result<()> {
 }
 
 fn advice(settings: &Settings, report: &Report, pending: u64, again: &str) -> String {
-    let db = settings.db.display();
+    let db = settings.store.db.display();
     match report.ended_by {
         EndedBy::Completed => format!("  results: seine export {db} -o pages.csv\n"),
         EndedBy::DiskFull | EndedBy::MinFreeDisk => {

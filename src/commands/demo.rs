@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::crawl;
 use crate::cli::DemoArgs;
-use crate::config::{CrawlOptions, Size, Span};
+use crate::config::{Chosen, CrawlOptions, Size, Span};
 use crate::console::log;
 use seine_lists::url_list::{self, ListOptions, Source};
 use seine_store::read::is_demo;
@@ -49,18 +49,17 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
         .with_context(|| format!("cannot write the URL list {}", list.display()))?;
 
-    let options = CrawlOptions {
-        inputs: vec![list.clone()],
-        db: Some(args.db.clone()),
-        // It is our own site.
-        delay: Some(Span(std::time::Duration::from_millis(20))),
-        adaptive: Some(false),
-        // It is small, and so may be the disk.
-        min_free_disk: Some(Size(0)),
-        json: args.json,
-        quiet: args.quiet,
-        ..CrawlOptions::default()
-    };
+    let mut options = CrawlOptions::default();
+    let written = &mut options.0;
+    written.sources.inputs.push(list.clone());
+    written.store.db.clone_from(&args.db);
+    // It is our own site.
+    written.politeness.delay = Span(std::time::Duration::from_millis(20));
+    written.politeness.adaptive = Chosen::by_user(false);
+    // It is small, and so may be the disk.
+    written.budgets.min_free_disk = Size(0);
+    written.console.json = args.json;
+    written.console.quiet = args.quiet;
     let settings = options.resolve(limits::available_cpus())?;
     let lists = url_list::open(&[Source::Path(list.clone())], &ListOptions::default())?;
     if !args.quiet {

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::session::USAGE;
 use crate::cli::{ExplainArgs, ExplainKind};
-use crate::config::DEFAULT_MAX_RETRY_AFTER;
+use crate::config::Politeness;
 use crate::fetcher::retry_after;
 use seine_core::record::{BadUrl, CrawlUrl};
 use seine_core::values::Networks;
@@ -189,7 +189,7 @@ fn retry_after(question: &RetryAfterQuestion) -> Result<Value, Problem> {
     Ok(match retry_after::parse(question.header.as_bytes(), now) {
         None => json!({ "wait_s": null, "capped": false }),
         Some(asked) => {
-            let wait = asked.min(DEFAULT_MAX_RETRY_AFTER);
+            let wait = asked.min(Politeness::default().max_retry_after.0);
             json!({ "wait_s": seconds(wait), "capped": wait < asked })
         }
     })

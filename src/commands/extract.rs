@@ -30,7 +30,7 @@ const SHOWN: usize = 100;
 /// No such store or config, or whatever keeps the work from starting.
 pub fn run(args: &ExtractArgs) -> Result<i32> {
     let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
-    let rules = Rules::read(&settings.rules_text)
+    let rules = Rules::read(&settings.extraction.rules_text)
         .map_err(|error| ConfigError::Parse(args.config.clone(), error.to_string()))?;
     if rules.is_empty() {
         bail!("{} has no [[collection]], so there is nothing to find", args.config.display());
@@ -48,7 +48,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
         rules,
         condition: args.condition.clone(),
         workers: args.workers.map_or_else(limits::available_cpus, usize::from),
-        parse_timeout: settings.parse_timeout,
+        parse_timeout: settings.http.parse_timeout.0,
         signals,
         inherited,
         progress: Progress::new(ProgressMode::Auto, args.quiet),

@@ -9,12 +9,12 @@ use crate::cli::CrawlArgs;
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(mut args: CrawlArgs) -> Result<i32> {
-    let mut archives = std::mem::take(&mut args.options.inputs);
+pub fn run(args: CrawlArgs) -> Result<i32> {
+    let mut archives = args.sources.alone().inputs;
     let mut settings = crawl::settings(args)?;
     // A config file may serve `crawl` too, lists and all.
-    settings.inputs.clear();
-    archives.append(&mut settings.from_warc);
-    settings.from_warc = archives;
+    settings.sources.inputs.clear();
+    archives.append(&mut settings.sources.from_warc);
+    settings.sources.from_warc = archives;
     crawl::with(&settings)
 }

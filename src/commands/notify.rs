@@ -43,14 +43,14 @@ impl End {
 /// Tells of the end of a run whose `summary` is what `--json` prints, if somebody is to be told. The store must not be
 /// locked any more: a program may want to work on it.
 pub fn tell(settings: &Settings, end: End, summary: &Value) {
-    if is_wanted(settings) && end.is_asked_for(&settings.notify_on) {
+    if is_wanted(settings) && end.is_asked_for(&settings.notify.notify_on) {
         send(settings, &message(settings, end, summary));
     }
 }
 
 fn message(settings: &Settings, end: End, summary: &Value) -> Message {
     let kind = end.kind();
-    let db = std::path::absolute(&settings.db).unwrap_or_else(|_| settings.db.clone());
+    let db = std::path::absolute(&settings.store.db).unwrap_or_else(|_| settings.store.db.clone());
     let mut data = summary.clone();
     data["db"] = json!(db.to_string_lossy());
     data["exit_code"] = json!(end.code);

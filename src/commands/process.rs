@@ -28,7 +28,7 @@ use seine_unix::{limits, program, title};
 /// No such store or config, or whatever keeps the work from starting.
 pub fn run(args: &ProcessArgs) -> Result<i32> {
     let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
-    let processors = chosen(settings.processor, args)?;
+    let processors = chosen(settings.programs.processor, args)?;
     check_programs(&processors)?;
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.

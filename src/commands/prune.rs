@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::crawl;
 use super::session::DISK_FULL;
 use crate::cli::PruneArgs;
-use crate::config::DEFAULT_KEEP_VERSIONS;
+use crate::config::Recrawl;
 use crate::console::text::{grouped, size};
 use seine_store::insert::epoch_ms;
 use seine_store::versions::{self, Keep, Pruned};
@@ -65,7 +65,7 @@ fn keep(args: &PruneArgs, last: &Value) -> Result<Keep> {
     let versions = match (args.keep_versions, last["keep_versions"].as_u64()) {
         (Some(versions), _) => versions,
         (None, Some(versions)) => u32::try_from(versions).unwrap_or(u32::MAX),
-        (None, None) => DEFAULT_KEEP_VERSIONS,
+        (None, None) => Recrawl::default().keep_versions,
     };
     let keep_for = match (args.keep_for, last["keep_for"].as_str()) {
         (Some(span), _) => Some(span.0),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::crawl;
 use crate::cli::RetryArgs;
+use crate::config::Sources;
 use crate::console::log;
 use crate::console::text::grouped;
 use seine_store::{open_for_writing, retry};
@@ -18,21 +19,22 @@ use seine_unix::signals::Signals;
 /// # Errors
 /// No such store, no such condition, or whatever keeps the crawl from starting.
 pub fn run(args: RetryArgs) -> Result<i32> {
-    let RetryArgs { store, condition, dry_run, crawl: mut options } = args;
-    if let Some(list) = options.options.inputs.first().or(options.options.from_warc.first()) {
+    let RetryArgs { store, condition, dry_run, crawl: options } = args;
+    let sources = options.sources.alone();
+    if let Some(list) = sources.inputs.first().or(sources.from_warc.first()) {
         bail!("retry takes no lists ({}); `seine crawl` reads them", list.display());
     }
-    if options.options.db.replace(store.clone()).is_some() {
+    if options.store.is_given("db") {
         bail!("the store is {}, so --db has no meaning here", store.display());
     }
     let mut settings = crawl::settings(options)?;
-    // A config file may serve `crawl` too, lists and all.
-    settings.inputs.clear();
-    settings.from_warc.clear();
+    // A config file may serve `crawl` too, lists, store and all.
+    settings.sources = Sources::default();
+    settings.store.db.clone_from(&store);
     let matching = retry::count(&super::session::open_store(&store)?, &condition)?;
     if dry_run || matching == 0 {
         let text = match matching {
-            _ if settings.json || say::is_json() => json!({ "matching": matching }).to_string(),
+            _ if settings.console.json || say::is_json() => json!({ "matching": matching }).to_string(),
             0 => "no URL matches; nothing to do".to_owned(),
             1 => "1 URL would be crawled again".to_owned(),
             _ => format!("{} URLs would be crawled again", grouped(matching)),
@@ -40,20 +42,20 @@ pub fn run(args: RetryArgs) -> Result<i32> {
         super::session::written(writeln!(io::stdout(), "{text}"))?;
         return Ok(0);
     }
-    let inherited = log::init(settings.verbose, settings.log_file.as_deref())?;
+    let inherited = log::init(settings.console.verbose, settings.console.log_file.as_deref())?;
     let settings = crawl::within_limits(&settings)?;
-    let lock = crawl::lock(&settings.db)?;
+    let lock = crawl::lock(&settings.store.db)?;
     // Closed again at once: no connection may live through the forks to come.
     let pending = {
-        let mut db = open_for_writing(&settings.db)?;
+        let mut db = open_for_writing(&settings.store.db)?;
         retry::make_pending(&mut db, &condition)
             .with_context(|| format!("cannot make URLs of {} pending", store.display()))?
     };
-    if !settings.quiet {
+    if !settings.console.quiet {
         let s_are = if pending == 1 { " is" } else { "s are" };
         say::say(Level::Info, &format!("seine: {} URL{s_are} pending again", grouped(pending)));
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited, crawl::Whose::Users)?;
-    crawl::finish(&settings, report, &format!("`seine crawl --db {}` goes on", settings.db.display()))
+    crawl::finish(&settings, report, &format!("`seine crawl --db {}` goes on", settings.store.db.display()))
 }

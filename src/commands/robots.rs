@@ -38,7 +38,7 @@ pub fn run(args: &RobotsArgs) -> Result<i32> {
     };
     let mut settings = options.resolve(1)?;
     settings.read_files()?;
-    let agent = args.agent.clone().unwrap_or_else(|| settings.robots_agent.clone());
+    let agent = args.agent.clone().unwrap_or_else(|| settings.politeness.robots_agent.to_string());
     let out = BufWriter::new(io::stdout().lock());
     let mut check =
         Check { settings, agent, json: args.json, out, reader: None, sites: HashMap::new(), sites_bytes: 0, code: 0 };
@@ -214,8 +214,8 @@ impl Check {
             _ => None,
         };
         let asked = file.rules.as_ref().ok().and_then(Robots::crawl_delay);
-        let own = self.settings.host_policy(url.host_str().unwrap_or_default()).delay;
-        let delay = asked.map_or(own, |asked| asked.min(self.settings.max_crawl_delay).max(own));
+        let own = self.settings.politeness.policy(url.host_str().unwrap_or_default()).delay;
+        let delay = asked.map_or(own, |asked| asked.min(self.settings.politeness.max_crawl_delay.0).max(own));
         if self.json {
             let value = json!({
                 "url": name, "allowed": allowed, "rule": rule, "line": line, "robots_url": file.url,

@@ -123,7 +123,7 @@ fn jobs(args: &ScheduleArgs) -> Result<Vec<Job>> {
 }
 
 fn jobs_of(config: &Path) -> Result<Vec<Job>> {
-    let entries = CrawlOptions::load(config)?.job;
+    let entries = CrawlOptions::load(config)?.0.programs.job;
     let text = fs::read_to_string(config).unwrap_or_default();
     let line_of = |offset: usize| text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
     if entries.is_empty() {
@@ -195,7 +195,7 @@ fn described(mut arguments: Vec<OsString>) -> Result<Described> {
     let config = paths("config").into_iter().next();
     let of_config = config.map(|config| CrawlOptions::load(&config)).transpose()?;
     let log_format = matches.try_get_one::<LogFormat>("log_format").ok().flatten().copied();
-    let log_format = log_format.or(of_config.as_ref().and_then(|options| options.log_format));
+    let log_format = log_format.or(of_config.as_ref().map(|options| options.0.console.log_format));
     let output = match verb {
         "crawl" | "import" | "retry" if log_format == Some(LogFormat::Json) => Output::Log,
         "crawl" | "import" | "retry" if flag("json") => Output::ShownSummary,
@@ -217,10 +217,7 @@ fn described(mut arguments: Vec<OsString>) -> Result<Described> {
 fn store_in(matches: &ArgMatches, of_config: Option<CrawlOptions>) -> PathBuf {
     // The one of `retry` is called otherwise, because it has the flags of `crawl` too.
     let named = ["store", "db"].into_iter().find_map(|name| matches.try_get_one::<PathBuf>(name).ok().flatten());
-    if let Some(named) = named {
-        return named.clone();
-    }
-    of_config.and_then(|options| options.db).unwrap_or_else(|| DEFAULT_DB.into())
+    named.cloned().unwrap_or_else(|| of_config.unwrap_or_default().0.store.db)
 }
 
 /// `path` whatever it is called by.

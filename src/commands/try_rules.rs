@@ -43,8 +43,8 @@ pub fn run(args: &TryArgs) -> Result<i32> {
         None => CrawlOptions::default(),
     };
     let mut settings = options.resolve(1)?;
-    settings.ignore_robots |= args.ignore_robots;
-    let rules = match (&args.config, Rules::read(&settings.rules_text)) {
+    settings.politeness.ignore_robots |= args.ignore_robots;
+    let rules = match (&args.config, Rules::read(&settings.extraction.rules_text)) {
         (Some(path), Err(error)) => return Err(ConfigError::Parse(path.clone(), error.to_string()).into()),
         (_, rules) => rules?,
     };
@@ -65,12 +65,12 @@ pub fn run(args: &TryArgs) -> Result<i32> {
         body: &tried.body,
     };
     let started = Instant::now();
-    let in_time = || started.elapsed() < settings.parse_timeout;
+    let in_time = || started.elapsed() < settings.http.parse_timeout.0;
     let found = Found::on(&page, &rules, &selectors, &in_time).with_context(|| {
         format!(
             "{}: takes longer than {} (parse_timeout)",
             printable(page.url.as_str()),
-            humantime::format_duration(settings.parse_timeout)
+            humantime::format_duration(settings.http.parse_timeout.0)
         )
     })?;
     let text = if args.json { format!("{}\n", found.json(&tried)) } else { found.text(&tried) };
@@ -134,11 +134,11 @@ impl Tried {
 
 fn read_body(from: impl Read, settings: &Settings, name: &str) -> Result<Vec<u8>> {
     let mut body = Vec::new();
-    from.take(settings.max_body + 1)
+    from.take(settings.http.max_body.0 + 1)
         .read_to_end(&mut body)
         .with_context(|| format!("cannot read {}", printable(name)))?;
-    if body.len() as u64 > settings.max_body {
-        bail!("{} is larger than max_body ({} bytes)", printable(name), grouped(settings.max_body));
+    if body.len() as u64 > settings.http.max_body.0 {
+        bail!("{} is larger than max_body ({} bytes)", printable(name), grouped(settings.http.max_body.0));
     }
     Ok(body)
 }

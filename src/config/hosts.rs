@@ -14,7 +14,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::ConfigError;
-use super::settings::{LONGEST_PAUSE, MAX_CONCURRENCY, lines_of};
+use super::bounds::{LONGEST_PAUSE, MAX_CONCURRENCY};
+use super::files::lines_of;
 use seine_core::policy::{HostPolicy, Proxies, Secret};
 use seine_core::values::{Header, ProxyUrl, Span};
 
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_later_rule_wins_key_by_key() {
-        let file: CrawlOptions = toml::from_str(
+        let file = CrawlOptions::read(
             "delay = '1s'
              [[host]]
              match = '*.example.com'
@@ -323,9 +324,10 @@ mod tests {
         )
         .unwrap();
         let settings = file.resolve(1).unwrap();
-        let delays = ["other.test", "www.example.com", "slow.example.com"].map(|host| settings.host_policy(host).delay);
+        let delays =
+            ["other.test", "www.example.com", "slow.example.com"].map(|host| settings.politeness.policy(host).delay);
         assert_eq!(delays, [1, 2, 5].map(std::time::Duration::from_secs));
-        let slow = settings.host_policy("slow.example.com");
+        let slow = settings.politeness.policy("slow.example.com");
         assert_eq!((slow.headers.len(), slow.robots, slow.proxies), (1, false, Proxies::These(Vec::new())));
     }
 
@@ -335,10 +337,10 @@ mod tests {
         let path = folder.path().join("password");
         std::fs::write(&path, "swordfish\n").unwrap();
         let text = format!("[[host]]\nmatch = 'a.test'\nauth = {{ user = 'me', password_file = {path:?} }}");
-        let file: CrawlOptions = toml::from_str(&text).unwrap();
+        let file = CrawlOptions::read(&text).unwrap();
         let mut settings = file.resolve(1).unwrap();
         settings.read_files().unwrap();
-        let policy = settings.host_policy("a.test");
+        let policy = settings.politeness.policy("a.test");
         assert_eq!(policy.authorization.as_ref().unwrap().reveal(), "Basic bWU6c3dvcmRmaXNo");
         for shown in [format!("{settings:?}"), format!("{policy:?}"), settings.to_json()] {
             assert!(!shown.contains("swordfish") && !shown.contains("bWU6"), "{shown}");
@@ -356,15 +358,15 @@ mod tests {
         let proxies = file("proxies", "http://u:swordfish@p.test:1\n");
         let odd = file("odd", "X-Key: 1\nswordfish\n");
         let load = |text: &str| {
-            let mut settings = toml::from_str::<CrawlOptions>(text).unwrap().resolve(1).unwrap();
+            let mut settings = CrawlOptions::read(text).unwrap().resolve(1).unwrap();
             settings.read_files().map(|()| settings)
         };
         let rule = "[[host]]\nmatch = 'a.test'\n";
         let settings =
             load(&format!("header_file = '{headers}'\n{rule}headers_file = '{headers}'\nproxy_file = '{proxies}'"));
         let settings = settings.unwrap();
-        let policy = settings.host_policy("a.test");
-        for headers in [&settings.header, &policy.headers] {
+        let policy = settings.politeness.policy("a.test");
+        for headers in [&settings.http.header, &policy.headers] {
             let pairs: Vec<_> = headers.iter().map(|header| (&*header.name, &*header.value)).collect();
             assert_eq!(pairs, [("X-Key", "swordfish"), ("X-Other", "1")]);
         }
@@ -386,8 +388,9 @@ mod tests {
 
     #[test]
     fn a_missing_secret_is_named_by_its_place() {
-        let file: CrawlOptions =
-            toml::from_str("[[host]]\nmatch = 'a.test'\nauth = { token_env = 'SEINE_TEST_NO_SUCH_VARIABLE' }").unwrap();
+        let file =
+            CrawlOptions::read("[[host]]\nmatch = 'a.test'\nauth = { token_env = 'SEINE_TEST_NO_SUCH_VARIABLE' }")
+                .unwrap();
         let error = file.resolve(1).unwrap().read_files().unwrap_err().to_string();
         assert!(error.contains("SEINE_TEST_NO_SUCH_VARIABLE") && error.contains("a.test"), "{error}");
     }
@@ -395,7 +398,7 @@ mod tests {
     #[test]
     fn half_an_identity_is_refused() {
         for auth in ["{ user = 'me' }", "{ password_env = 'P' }", "{ user = 'me', token_env = 'T' }", "{}"] {
-            let file: CrawlOptions = toml::from_str(&format!("[[host]]\nmatch = 'a.test'\nauth = {auth}")).unwrap();
+            let file = CrawlOptions::read(&format!("[[host]]\nmatch = 'a.test'\nauth = {auth}")).unwrap();
             assert!(file.resolve(1).is_err(), "{auth}");
         }
     }

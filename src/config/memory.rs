@@ -2,7 +2,7 @@
 //!
 //! The sum is the table in the README, line by line. All of it are ceilings: a crawl of ordinary pages takes a fraction.
 
-use super::{DEFAULT_CONCURRENCY, Settings};
+use super::{Crew, DEFAULT_CONCURRENCY, Settings};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -89,9 +89,10 @@ pub struct Fit {
 pub fn fit(settings: &Settings, memory: u64) -> Fit {
     // Sockets, page tables and the like are counted too, and not in the table.
     let room = memory - memory / 16;
-    let fewest = if settings.fetchers_given { settings.fetchers } else { 1 };
+    let Crew { fetchers, .. } = settings.crew;
+    let fewest = if fetchers.is_by_user() { *fetchers } else { 1 };
     let mut least = None;
-    for fetchers in (fewest..=settings.fetchers).rev() {
+    for fetchers in (fewest..=*fetchers).rev() {
         let mut parts = 1;
         while parts <= SMALLEST_SHARE {
             let fit = cut(settings, fetchers, parts);
@@ -106,13 +107,15 @@ pub fn fit(settings: &Settings, memory: u64) -> Fit {
 }
 
 fn cut(settings: &Settings, fetchers: usize, parts: u64) -> Fit {
-    let concurrency = if settings.concurrency_given {
-        settings.concurrency
+    let Crew { concurrency, .. } = settings.crew;
+    let concurrency = if concurrency.is_by_user() {
+        *concurrency
     } else {
-        (DEFAULT_CONCURRENCY / parts as usize).max(fetchers).max(settings.host_concurrency).min(settings.concurrency)
+        let fewer = (DEFAULT_CONCURRENCY / parts as usize).max(fetchers).max(settings.politeness.host_concurrency);
+        fewer.min(*concurrency)
     };
     let buffers = Buffers::one_of(parts);
-    let most = ceiling(fetchers, concurrency, settings.max_body, &buffers);
+    let most = ceiling(fetchers, concurrency, settings.http.max_body.0, &buffers);
     Fit { fetchers, concurrency, parts, buffers, most }
 }
 
@@ -143,11 +146,11 @@ fn ceiling(fetchers: usize, concurrency: usize, max_body: u64, buffers: &Buffers
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CrawlOptions, Size};
+    use super::super::CrawlOptions;
     use super::*;
 
-    fn settings(cpus: usize, options: CrawlOptions) -> Settings {
-        options.resolve(cpus).unwrap()
+    fn settings(cpus: usize, text: &str) -> Settings {
+        CrawlOptions::read(text).unwrap().resolve(cpus).unwrap()
     }
 
     #[test]
@@ -161,14 +164,14 @@ mod tests {
 
     #[test]
     fn memory_for_everything_lowers_nothing() {
-        let fit = fit(&settings(2, CrawlOptions::default()), 1200 * MIB);
+        let fit = fit(&settings(2, ""), 1200 * MIB);
         assert_eq!((fit.fetchers, fit.concurrency, fit.parts), (2, DEFAULT_CONCURRENCY, 1));
         assert_eq!(fit.buffers, Buffers::default());
     }
 
     #[test]
     fn buffers_give_way_before_fetchers_do() {
-        let settings = settings(2, CrawlOptions::default());
+        let settings = settings(2, "");
         let tight = fit(&settings, 900 * MIB);
         assert_eq!(tight.fetchers, 2);
         assert!(tight.parts > 1 && tight.concurrency < DEFAULT_CONCURRENCY, "{tight:?}");
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn whatever_fits_is_within_the_memory_and_less_memory_never_gives_more() {
-        let settings = settings(16, CrawlOptions::default());
+        let settings = settings(16, "");
         let mut before = fit(&settings, 32 << 30);
         assert_eq!((before.fetchers, before.parts), (16, 1));
         for mib in (64..8192).rev().step_by(64) {
@@ -190,18 +193,15 @@ mod tests {
 
     #[test]
     fn what_the_user_has_set_stays() {
-        let options = CrawlOptions { fetchers: Some(3), concurrency: Some(200), ..CrawlOptions::default() };
-        let kept = fit(&settings(1, options), 64 * MIB);
+        let kept = fit(&settings(1, "fetchers = 3\nconcurrency = 200"), 64 * MIB);
         assert_eq!((kept.fetchers, kept.concurrency, kept.parts), (3, 200, SMALLEST_SHARE));
         assert!(kept.most > 64 * MIB);
-        let options = CrawlOptions { host_concurrency: Some(100), ..CrawlOptions::default() };
-        assert_eq!(fit(&settings(1, options), 64 * MIB).concurrency, 100);
+        assert_eq!(fit(&settings(1, "host_concurrency = 100"), 64 * MIB).concurrency, 100);
     }
 
     #[test]
     fn smaller_bodies_fit_a_smaller_memory() {
-        let options = CrawlOptions { max_body: Some(Size(MIB)), ..CrawlOptions::default() };
-        let small = fit(&settings(1, options), 512 * MIB);
+        let small = fit(&settings(1, "max_body = '1MiB'"), 512 * MIB);
         assert!(small.most <= 512 * MIB, "{small:?}");
         assert_eq!(Buffers::default().large_bodies(MIB), 32);
         assert_eq!(Buffers::default().large_bodies(1 << 30), 1);

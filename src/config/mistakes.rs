@@ -1,5 +1,14 @@
 //! Mistakes in a config file, told without what may be secret.
 
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::DeTable;
+
+use seine_core::record::nearest::nearest;
+
 /// What is wrong with a config, with line, column and a pointer; lines that may hold a secret are not shown.
 pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
     const MAY_HOLD_SECRETS: [&str; 9] =
@@ -25,4 +34,36 @@ pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
         return format!("line {}, column {column}: {message}", before.matches('\n').count() + 1);
     }
     error.to_string().trim_end().to_owned()
+}
+
+/// Refuses every key of `table`, by its place; those that are known are `known`.
+pub(super) fn refuse_all(table: DeTable<'_>, known: &[&str]) -> Result<(), toml::de::Error> {
+    toml::Deserializer::from(Spanned::new(0..0, table)).deserialize_map(Unknown(known))
+}
+
+/// A key that is none; the keys there are.
+struct Unknown<'a>(&'a [&'a str]);
+
+impl<'de> Visitor<'de> for Unknown<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no further keys")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        map.next_key_seed(self).map(|_| ())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unknown<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let key = String::deserialize(deserializer)?;
+        let names: Vec<_> = self.0.iter().map(|&name| name.to_owned()).collect();
+        let meant = nearest(&names, &key)
+            .map_or("expected one of ".to_owned(), |name| format!("did you mean `{name}`? There are "));
+        Err(D::Error::custom(format!("unknown field `{key}`, {meant}`{}`", names.join("`, `"))))
+    }
 }

@@ -179,8 +179,8 @@ mod tests {
     use crate::config::CrawlOptions;
 
     fn read(text: &str) -> Result<Vec<Processor>, String> {
-        let options: CrawlOptions = toml::from_str(text).map_err(|error| error.to_string())?;
-        options.resolve(1).map(|settings| settings.processor).map_err(|error| error.to_string())
+        let options = CrawlOptions::read(text).map_err(|error| error.to_string())?;
+        options.resolve(1).map(|settings| settings.programs.processor).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,24 +1,123 @@
 //! Settings, from flags and files to what is in force.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+use serde_json::{Map, Value};
+
+use super::group::Group;
+use super::mistakes::explained;
 use super::*;
+
+fn command() -> Command {
+    Given::<Settings>::augment_args(Command::new("test").no_binary_name(true))
+}
+
+/// What a config file and the flags of a command line come to.
+fn written(text: &str, flags: &[&str]) -> CrawlOptions {
+    let matches = command().try_get_matches_from(flags).unwrap();
+    CrawlOptions::read(text).unwrap().with(&Given::from_arg_matches(&matches).unwrap())
+}
+
+fn resolved(text: &str, flags: &[&str]) -> Settings {
+    written(text, flags).resolve(2).unwrap()
+}
 
 #[test]
 fn a_flag_wins_over_the_file() {
-    let file: CrawlOptions = toml::from_str("delay = '2s'\nretries = 7\nheader = ['A: file']").unwrap();
-    let flags = CrawlOptions {
-        delay: Some(Span(Duration::ZERO)),
-        header: vec!["A: flag".parse().unwrap()],
-        ..Default::default()
+    let file = "delay = '2s'\nretries = 7\nheader = ['A: file']\ncookies = true";
+    let settings = resolved(file, &["--delay", "0", "--header", "A: flag"]);
+    assert_eq!((settings.politeness.delay, settings.http.retries), (Span(Duration::ZERO), 7));
+    assert!(settings.http.cookies, "a flag that is not given takes nothing back");
+    let headers: Vec<_> = settings.http.header.iter().map(|header| &*header.value).collect();
+    assert_eq!(headers, ["file", "flag"], "both count, and the later replaces the earlier");
+}
+
+#[test]
+fn a_flag_is_a_word_against_the_key_of_another_name() {
+    let console = |file: &str, flags: &[&str]| {
+        let Console { quiet, verbose, .. } = resolved(file, flags).console;
+        (quiet, verbose)
     };
-    let settings = flags.over(file).resolve(2).unwrap();
-    assert_eq!((settings.delay, settings.retries), (Duration::ZERO, 7));
-    assert_eq!(settings.header.last().unwrap().value, "flag");
+    assert_eq!(console("quiet = true", &[]), (true, 0));
+    assert_eq!(console("quiet = true", &["-v"]), (false, 1));
+    assert_eq!(console("verbose = 2", &["-v"]), (false, 2));
+    assert_eq!(console("verbose = 2", &["-q"]), (true, 0));
+    for (flags, kept) in
+        [(&[][..], true), (&["--no-store-bodies"], false), (&["--no-store-bodies", "--store-bodies"], true)]
+    {
+        assert_eq!(resolved("", flags).extraction.store_bodies, kept, "{flags:?}");
+    }
+    assert!(resolved("store_bodies = false", &["--store-bodies"]).extraction.store_bodies);
+    let file = "notify_url_file = 'secret'";
+    assert!(resolved(file, &["--notify-retries", "1"]).notify.notify_url_file.is_some());
+    assert!(resolved(file, &["--notify-url", "https://a.example/"]).notify.notify_url_file.is_none());
+}
+
+#[test]
+fn an_option_that_was_not_given_is_as_its_help_says() {
+    let shown = |text: &str| Some(format!("{:?}", CrawlOptions::read(text).ok()?.resolve(2).ok()?));
+    let mut checked = BTreeSet::new();
+    for argument in command().get_arguments() {
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let Some((_, default)) = help.rsplit_once("[default: ") else { continue };
+        let default = default.trim_end_matches(']');
+        let key = argument.get_id().as_str();
+        // Texts that tell what there is instead of a value.
+        let told = ["url", "no limit", "never", "all", "seine/VERSION"].contains(&default) && key != "only";
+        if told || default.contains(' ') {
+            continue;
+        }
+        // Numbers are written without quotes, all else with them.
+        let said = shown(&format!("{key} = {default}")).or_else(|| shown(&format!("{key} = '{default}'")));
+        assert_eq!(said, shown(""), "{key} is {default} by its help");
+        checked.insert(key.to_owned());
+    }
+    assert!(checked.len() > 25, "{checked:?}");
+}
+
+#[test]
+fn what_is_read_of_pages_is_told_by_every_option_of_its_group() {
+    let reading = |text: &str| resolved(text, &[]).extraction.reading();
+    let mut seen = BTreeSet::from([reading("")]);
+    for key in Extraction::keys() {
+        let other = match *key {
+            "collection" => "[[collection]]\nname = 'a'".to_owned(),
+            "metadata" | "text" | "markdown" | "tables" => format!("{key} = true"),
+            "store_bodies" => "store_bodies = false".to_owned(),
+            _ => panic!("say here how {key} can be other than by default"),
+        };
+        assert!(seen.insert(reading(&other)), "{key} makes no difference");
+    }
+    assert!(seen.insert(reading("[[collection]]\nname = 'b'")));
+    assert_eq!(reading("timeout = '1s'"), reading(""), "how pages are asked for does not matter");
+}
+
+#[test]
+fn stores_of_before_the_groups_need_not_read_every_page_anew() {
+    let hex = |text: &str| resolved(text, &[]).extraction.reading().map(|byte| format!("{byte:02x}")).concat();
+    assert_eq!(hex(""), "ec61cd7e73e0a63ee1fdea30bc49a00c");
+    let rules = "metadata = true\nstore_bodies = false\n[[collection]]\nname = 'a'\nfields = { t = 'h1' }";
+    assert_eq!(hex(rules), "505c8acdc44b6eac8ddefbe4642dda31");
+}
+
+#[test]
+fn no_key_belongs_to_two_groups() {
+    let error = CrawlOptions::read("no_such_key_at_all = 1").unwrap_err().to_string();
+    let (_, listed) = error.split_once("expected one of ").unwrap();
+    let keys: Vec<_> = listed.trim().split(", ").collect();
+    assert!(keys.len() > 70, "{error}");
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "{error}");
 }
 
 #[test]
 fn an_unknown_key_is_shown_with_its_line_and_the_known_ones() {
-    let error = toml::from_str::<CrawlOptions>("retries = 1\ndelai = '2s'").unwrap_err().to_string();
-    assert!(error.contains("line 2") && error.contains("delai") && error.contains("delay"), "{error}");
+    let error = CrawlOptions::read("retries = 1\ndelai = '2s'").unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("delai") && error.contains("did you mean `delay`?"), "{error}");
+    assert!(error.contains("`timeout`"), "{error}");
+    let error = CrawlOptions::read("no_store_bodies = true").unwrap_err().to_string();
+    assert!(error.contains("did you mean `store_bodies`?"), "a flag that is no key: {error}");
 }
 
 #[test]
@@ -38,7 +137,7 @@ fn a_mistake_beside_a_secret_is_told_without_it() {
         "header = [\n  \"Cookie: a=b\",\n  \"swordfish\",\n]",
         "proxy = \"http://me:swordfish@[\"",
     ] {
-        let error = toml::from_str::<CrawlOptions>(text).unwrap_err();
+        let error = CrawlOptions::read(text).unwrap_err();
         let told = explained(text, &error);
         assert!(!told.contains("swordfish"), "{told}");
     }
@@ -46,10 +145,44 @@ fn a_mistake_beside_a_secret_is_told_without_it() {
 
 #[test]
 fn secrets_in_headers_are_never_written_down() {
-    let header: Header = "Authorization: Bearer swordfish".parse().unwrap();
-    let options = CrawlOptions { header: vec![header], ..Default::default() };
-    assert!(!format!("{options:?}").contains("swordfish"));
-    assert!(!options.resolve(1).unwrap().to_json().contains("swordfish"));
+    let flags = ["--header", "Authorization: Bearer swordfish"];
+    assert!(!format!("{:?}", written("", &flags)).contains("swordfish"));
+    assert!(!resolved("", &flags).to_json().contains("swordfish"));
+}
+
+#[test]
+fn flags_are_shown_without_their_values() {
+    let matches = command().try_get_matches_from(["--header", "Authorization: swordfish"]).unwrap();
+    let shown = format!("{:?}", Given::<Settings>::from_arg_matches(&matches).unwrap());
+    assert!(shown.contains("header") && !shown.contains("swordfish"), "{shown}");
+}
+
+#[test]
+fn the_record_of_a_run_is_one_flat_object_without_secrets() {
+    let text = "body = 'swordfish'\nnotify = ['tell', 'swordfish']\ninsecure = ['a.test']\n\
+                proxy = ['http://u:swordfish@p.test:1']";
+    let json = resolved(text, &[]).to_json();
+    assert!(!json.contains("swordfish"), "{json}");
+    let record: Map<String, Value> = serde_json::from_str(&json).unwrap();
+    // What makes no difference to the result, may be a secret, or is told as part of another key.
+    let left_out = ["body", "insecure", "allow_private", "job", "collection", "processor"];
+    let keys = [
+        Sources::keys(),
+        Store::keys(),
+        Lists::keys(),
+        Recrawl::keys(),
+        Crew::keys(),
+        Politeness::keys(),
+        Http::keys(),
+        Extraction::keys(),
+        Budgets::keys(),
+        Programs::keys(),
+    ];
+    let expected: BTreeSet<_> = keys.concat().into_iter().filter(|key| !left_out.contains(key)).collect();
+    assert_eq!(record.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+    let of_some = |key: &str| record[key].to_string();
+    assert_eq!(["delay", "max_body", "keep_for"].map(of_some), ["\"500ms\"", "10485760", "null"]);
+    assert_eq!(record["host"][0]["insecure"], true);
 }
 
 #[test]
@@ -58,8 +191,8 @@ fn the_text_of_the_rules_is_kept_but_never_written_down() {
     let path = folder.path().join("c.toml");
     let text = "header = ['Authorization: swordfish']\n[[collection]]\nname = 'a'\nfields = { t = 'h1' }";
     std::fs::write(&path, text).unwrap();
-    let settings = CrawlOptions::default().over(CrawlOptions::load(&path).unwrap()).resolve(1).unwrap();
-    assert_eq!(&*settings.rules_text, text);
+    let settings = CrawlOptions::load(&path).unwrap().resolve(1).unwrap();
+    assert_eq!(&*settings.extraction.rules_text, text);
     assert!(!format!("{settings:?}{}", settings.to_json()).contains("swordfish"));
     assert!(
         settings.to_json().contains(r#""collection":[{"fields":{"t":"h1"},"name":"a"}]"#),
@@ -70,21 +203,61 @@ fn the_text_of_the_rules_is_kept_but_never_written_down() {
 
 #[test]
 fn no_fetcher_goes_without_a_request_to_spend() {
-    let options = CrawlOptions { concurrency: Some(3), fetchers: Some(8), ..Default::default() };
-    assert_eq!(options.resolve(16).unwrap().fetchers, 3);
+    let settings = CrawlOptions::read("concurrency = 3\nfetchers = 8").unwrap().resolve(16).unwrap();
+    assert_eq!(*settings.crew.fetchers, 3);
+}
+
+#[test]
+fn a_machine_of_many_cores_has_as_many_fetchers_as_there_can_be() {
+    let settings = CrawlOptions::read("concurrency = 1000").unwrap().resolve(1000).unwrap();
+    assert_eq!(*settings.crew.fetchers, 256);
+}
+
+#[test]
+fn no_host_has_more_than_all_have_together() {
+    let mut settings = resolved("[[host]]\nmatch = 'a.test'\nconcurrency = 50", &[]);
+    settings.lower_concurrency(3);
+    assert_eq!(["a.test", "b.test"].map(|name| settings.politeness.policy(name).concurrency), [3, 3]);
 }
 
 #[test]
 fn values_that_cannot_work_are_refused() {
-    for options in [
-        CrawlOptions { fetchers: Some(0), ..Default::default() },
-        CrawlOptions { concurrency: Some(0), ..Default::default() },
-        CrawlOptions { timeout: Some(Span(Duration::ZERO)), ..Default::default() },
-        CrawlOptions { max_body: Some(Size(0)), ..Default::default() },
-        CrawlOptions { limit: Some(0), ..Default::default() },
-        CrawlOptions { max_bytes: Some(Size(0)), ..Default::default() },
-        CrawlOptions { max_redirects: Some(1001), ..Default::default() },
+    for (text, says) in [
+        ("fetchers = 0", "fetchers = 0: must be from 1 to 256"),
+        ("concurrency = 0", "concurrency = 0: must be from 1 to 65536"),
+        ("host_concurrency = 0", "host_concurrency = 0: must be"),
+        ("timeout = '0'", "timeout = 0: must be longer"),
+        ("notify_timeout = '0'", "notify_timeout = 0: must be longer"),
+        ("delay = '2days'", "delay = 2days: must be at most 1day"),
+        ("max_body = '0B'", "max_body = 0 B: must be"),
+        ("limit = 0", "limit = 0: must be at least 1"),
+        ("max_bytes = '0B'", "max_bytes = 0: must be at least 1B"),
+        ("max_redirects = 1001", "max_redirects = 1001: must be"),
+        ("revisit_min = '2h'\nrevisit_max = '1h'", "revisit_max = 1h: must not be less"),
+        ("robots_agent = 'a b'", "robots_agent = \"a b\": must be one word"),
+        ("accept_types = ['Text']", "accept_types = \"text\": must be media types"),
+        ("method = 'connect'", "method = \"connect\": must be"),
+        ("user_agent = \"a\\u0001\"", "user_agent = \"a\\u{1}\": must not"),
     ] {
-        assert!(options.resolve(1).is_err());
+        let error = CrawlOptions::read(text).unwrap().resolve(1).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
     }
+}
+
+#[test]
+fn what_is_not_said_follows_from_what_is() {
+    let Settings { politeness, http, recrawl, .. } = resolved(
+        "delay = '0'\nuser_agent = 'Bot-x/1'\nbody = 'x'\ncookie_file = 'c'\nrevisit_min = '60days'\n\
+         allow_private = true",
+        &[],
+    );
+    assert!(!*politeness.adaptive && politeness.cookies && http.cookies && http.network.allow_private);
+    assert_eq!((&**politeness.robots_agent, &**http.method), ("Bot-x", "POST"));
+    assert_eq!(*recrawl.revisit_max, recrawl.revisit_min);
+    let said = resolved("delay = '0'\nadaptive = true\nbody = 'x'\nmethod = 'PUT'", &[]);
+    assert!(*said.politeness.adaptive);
+    assert_eq!(*said.http.method, "PUT");
+    let flags = resolved("delay = '0'", &["--adaptive", "--method", "PATCH"]);
+    assert!(*flags.politeness.adaptive && *flags.http.method == "PATCH");
+    assert!(!*resolved("", &["--adaptive=false"]).politeness.adaptive);
 }

@@ -148,7 +148,7 @@ impl Hosts {
             places,
             archive_places: Arc::new(Semaphore::new(ARCHIVE_PLACES)),
             // No host is called so: what is left are the settings common to all.
-            common: Rc::new(settings.host_policy("")),
+            common: Rc::new(settings.politeness.policy("")),
             settings,
             rate: rate.map(|pace| Gate { pace, line: Semaphore::new(1) }),
             random: RefCell::new(fastrand::Rng::with_seed(seed())),
@@ -186,7 +186,7 @@ impl Hosts {
                     // Back from an errand that led to other hosts.
                     Some(Ok(text)) => {
                         if let Ok(url) = Url::parse(&job.url) {
-                            let rules = Rc::new(origins::rules_of(text, &self.0.settings.robots_agent));
+                            let rules = Rc::new(origins::rules_of(text, &self.0.settings.politeness.robots_agent));
                             self.read(&host, &url, rules);
                         }
                         self.push_front(&host, job);
@@ -237,7 +237,7 @@ impl Hosts {
         let Some(host) = host else { return };
         let held_ms = facts.hold_until.saturating_sub(epoch_ms()).min(LONGEST_PAUSE_MS);
         host.pace.borrow_mut().hold(Instant::now() + Duration::from_millis(held_ms));
-        let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.robots_agent);
+        let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.politeness.robots_agent);
         if let Some(rules) = rules {
             self.obey(&host, &rules);
         }
@@ -297,8 +297,11 @@ impl Hosts {
             return Rc::clone(host);
         }
         let settings = &self.0.settings;
-        let policy =
-            if settings.host.is_empty() { Rc::clone(&self.0.common) } else { Rc::new(settings.host_policy(name)) };
+        let policy = if settings.politeness.host.is_empty() {
+            Rc::clone(&self.0.common)
+        } else {
+            Rc::new(settings.politeness.policy(name))
+        };
         let host = Rc::new(Host {
             name: name.to_owned(),
             queue: RefCell::default(),
@@ -307,7 +310,11 @@ impl Hosts {
             capacity: Cell::new(places),
             more: Cell::new(true),
             shrinking: Cell::new(0),
-            pace: Rc::new(RefCell::new(Pace::new(policy.delay, settings.adaptive, settings.jitter))),
+            pace: Rc::new(RefCell::new(Pace::new(
+                policy.delay,
+                *settings.politeness.adaptive,
+                settings.politeness.jitter.0,
+            ))),
             failures: Cell::new(0),
             origins: RefCell::default(),
             policy,
@@ -587,7 +594,7 @@ impl Hosts {
     fn count_failure(&self, host: &Host, mood: Mood) {
         let failures = if mood == Mood::Unreachable { host.failures.get() + 1 } else { 0 };
         host.failures.set(failures);
-        let most = self.0.settings.host_failures;
+        let most = self.0.settings.politeness.host_failures;
         if most > 0 && failures >= most {
             host.failures.set(0);
             self.give_back(host, VERDICT);
@@ -610,7 +617,7 @@ impl Hosts {
     /// Takes over the delay that a robots.txt asks for, and sees to the memory of all rules.
     fn obey(&self, host: &Host, rules: &Robots) {
         if let Some(asked) = rules.crawl_delay().filter(|_| host.policy.robots) {
-            let most = self.0.settings.max_crawl_delay;
+            let most = self.0.settings.politeness.max_crawl_delay.0;
             if asked > most && asked > host.policy.delay {
                 self.0.speaker.warn(format!(
                     "{} asks for a Crawl-delay of {} s; {} is obeyed (--max-crawl-delay)",
@@ -628,7 +635,7 @@ impl Hosts {
         // All but the present ones are forgotten; the store is asked again when they are needed.
         if rules.memory() > 4096
             && hosts.values().map(|host| host.origins.borrow().memory()).sum::<usize>()
-                > self.0.settings.buffers.rules_bytes
+                > self.0.settings.crew.buffers.rules_bytes
         {
             hosts
                 .values()

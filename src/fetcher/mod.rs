@@ -85,33 +85,33 @@ pub struct Start {
 /// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
 /// as many connections.
 fn idle_time(settings: &Settings) -> Duration {
-    let is_unpaced = settings.delay.is_zero()
-        && settings.jitter.is_zero()
-        && !settings.adaptive
-        && settings.rate.is_none()
-        && settings.host.is_empty();
-    if is_unpaced { UNPACED_IDLE } else { (LEAST_IDLE + 2 * settings.delay).min(MOST_IDLE) }
+    let is_unpaced = settings.politeness.delay.0.is_zero()
+        && settings.politeness.jitter.0.is_zero()
+        && !*settings.politeness.adaptive
+        && settings.politeness.rate.is_none()
+        && settings.politeness.host.is_empty();
+    if is_unpaced { UNPACED_IDLE } else { (LEAST_IDLE + 2 * settings.politeness.delay.0).min(MOST_IDLE) }
 }
 
 /// How requests are made with these settings.
 fn http_options(settings: &Settings) -> HttpOptions {
     HttpOptions {
-        user_agent: settings.user_agent.clone(),
-        headers: settings.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
-        timeout: settings.timeout,
-        connect_timeout: settings.connect_timeout,
-        max_body_bytes: settings.max_body,
-        host_concurrency: settings.host_concurrency,
+        user_agent: settings.http.user_agent.clone(),
+        headers: settings.http.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
+        timeout: settings.http.timeout.0,
+        connect_timeout: settings.http.connect_timeout.0,
+        max_body_bytes: settings.http.max_body.0,
+        host_concurrency: settings.politeness.host_concurrency,
         idle_time: idle_time(settings),
-        large_bodies: settings.buffers.large_bodies(settings.max_body),
-        min_speed: settings.min_speed,
-        accept_types: settings.accept_types.clone(),
-        resolve: settings.resolve.clone(),
-        networks: settings.network.clone(),
-        proxies: settings.proxy.clone(),
-        ca_certs: settings.ca_cert.clone(),
-        cookie_file: settings.cookie_file.clone(),
-        keep_headers: settings.store_headers,
+        large_bodies: settings.crew.buffers.large_bodies(settings.http.max_body.0),
+        min_speed: settings.http.min_speed.0,
+        accept_types: settings.http.accept_types.clone(),
+        resolve: settings.http.resolve.clone(),
+        networks: settings.http.network.clone(),
+        proxies: settings.http.proxy.clone(),
+        ca_certs: settings.http.ca_cert.clone(),
+        cookie_file: settings.http.cookie_file.clone(),
+        keep_headers: settings.http.store_headers,
     }
 }
 
@@ -122,7 +122,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
 /// [`HttpError`] naming the setting or file.
 pub fn check(settings: &Settings) -> Result<(), HttpError> {
     let http = Http::new(&http_options(settings))?;
-    settings.host.iter().try_for_each(|rule| http.check(&settings.policy_of(rule)))
+    settings.politeness.host.iter().try_for_each(|rule| http.check(&settings.politeness.policy_of(rule)))
 }
 
 /// Runs the fetcher to its end; the return value is the exit code.
@@ -161,7 +161,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             return 1;
         }
     };
-    let rules = match Rules::read(&settings.rules_text) {
+    let rules = match Rules::read(&settings.extraction.rules_text) {
         Ok(rules) => rules,
         // Read before, by those who started the crawl.
         Err(error) => {
@@ -169,7 +169,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             return 1;
         }
     };
-    let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
+    let outbox = Outbox::new(generation, row, settings.crew.buffers.outbox_bytes);
     let settings = Rc::new(settings);
     let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), rules, row);
     let places = std::sync::Arc::new(Semaphore::new(concurrency));

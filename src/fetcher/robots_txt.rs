@@ -112,7 +112,7 @@ impl RobotsReader {
         at.set_path("/robots.txt");
         at.set_query(None);
         for hops in 0.. {
-            let policy = self.settings.host_policy(at.host_str().unwrap_or_default());
+            let policy = self.settings.politeness.policy(at.host_str().unwrap_or_default());
             let ask = Ask {
                 url: &at,
                 policy: &policy,

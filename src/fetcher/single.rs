@@ -70,8 +70,8 @@ impl PageReader {
     pub fn read(&self, url: &Url) -> Result<SinglePage, SingleError> {
         let RobotsReader { runtime, http, settings } = &self.robots;
         let mut at = url.clone();
-        for _ in 0..=settings.max_redirects {
-            let policy = settings.host_policy(at.host_str().unwrap_or_default());
+        for _ in 0..=settings.http.max_redirects {
+            let policy = settings.politeness.policy(at.host_str().unwrap_or_default());
             if policy.robots {
                 self.ask_robots(&at)?;
             }
@@ -110,7 +110,7 @@ impl PageReader {
     }
 
     fn ask_robots(&self, url: &Url) -> Result<(), SingleError> {
-        let file = self.robots.read(url, &self.robots.settings.robots_agent);
+        let file = self.robots.read(url, &self.robots.settings.politeness.robots_agent);
         let reason = match &file.rules {
             Ok(rules) => {
                 let decision = rules.decide(url);

@@ -18,7 +18,7 @@ use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use super::retry_after;
 use super::robots_txt::{self, Found};
-use crate::config::Settings;
+use crate::config::{Extraction, Settings};
 use seine_core::policy::HostPolicy;
 use seine_core::protocol::{
     BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
@@ -280,20 +280,20 @@ impl Visitor {
         if job.errand.is_some() {
             return (Method::GET, None);
         }
-        let listed = Method::from_bytes(settings.method.as_bytes()).unwrap_or(Method::GET);
+        let listed = Method::from_bytes(settings.http.method.as_bytes()).unwrap_or(Method::GET);
         let becomes_get = |status: u16| {
             status == 303 && listed != Method::HEAD || matches!(status, 301 | 302) && listed == Method::POST
         };
         if job.hops.iter().any(|hop| becomes_get(hop.status)) {
             (Method::GET, None)
         } else {
-            (listed, settings.body.as_deref())
+            (listed, settings.http.body.as_deref())
         }
     }
 
     /// By what the next request may ask for changes only: of the listed URL itself, since it is its answer that is kept.
     fn validators<'a>(&self, job: &'a Job) -> Option<&'a Validators> {
-        let asks_for_page = job.errand.is_none() && job.hops.is_empty() && self.settings.method == "GET";
+        let asks_for_page = job.errand.is_none() && job.hops.is_empty() && *self.settings.http.method == "GET";
         job.validators.as_deref().filter(|_| asks_for_page)
     }
 
@@ -363,7 +363,7 @@ impl Visitor {
         started_at: u64,
     ) -> (Next, Hold) {
         let text = &text[..text.len().min(robots::MAX_BYTES)];
-        let rules = Robots::parse(text, &self.settings.robots_agent);
+        let rules = Robots::parse(text, &self.settings.politeness.robots_agent);
         let zstd = if text.is_empty() { Vec::new() } else { self.tools.borrow_mut().compress(text) };
         let sitemaps = rules.sitemaps();
         let head = RobotsHead {
@@ -483,7 +483,7 @@ impl Visitor {
             let message = format!("redirects lead back to {}", target.url);
             return Target::Fail(Failure::new(ErrorClass::RedirectLoop, message));
         }
-        let most = self.settings.max_redirects;
+        let most = self.settings.http.max_redirects;
         if job.hops.len() >= most {
             let message = format!("more than {most} redirects; the next one led to {}", target.url);
             return Target::Fail(Failure::new(ErrorClass::TooManyRedirects, message));
@@ -514,7 +514,7 @@ impl Visitor {
         let mut tail = Vec::new();
         head.not_modified = not_modified;
         if matches!(head.ending, Ending::Final { .. }) && !not_modified {
-            head.validators = validators_of(&head, &answer).filter(|_| self.settings.method == "GET");
+            head.validators = validators_of(&head, &answer).filter(|_| *self.settings.http.method == "GET");
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
             let page = Fetched {
@@ -538,7 +538,7 @@ impl Visitor {
                 page_fields(fields, &listed_url)
             });
         }
-        head.meta_robots = directives(&self.settings.robots_agent, meta_robots.iter().map(String::as_str));
+        head.meta_robots = directives(&self.settings.politeness.robots_agent, meta_robots.iter().map(String::as_str));
         self.put(head, tail);
     }
 
@@ -546,9 +546,9 @@ impl Visitor {
     /// the requests of this fetcher waiting: it goes to another thread, one at a time.
     async fn process(&self, url_id: UrlId, page: Fetched) -> Processed {
         let limits = Limits {
-            parse: self.settings.parse_timeout,
-            keep_body: self.settings.store_bodies,
-            wanted: wanted(&self.settings),
+            parse: self.settings.http.parse_timeout.0,
+            keep_body: self.settings.extraction.store_bodies,
+            wanted: wanted(&self.settings.extraction),
         };
         if !page.body.is_large() {
             self.row.begin_work(url_id);
@@ -598,7 +598,7 @@ impl Visitor {
         // An archive says tomorrow what it says today.
         if !transient
             || job.archived.is_some()
-            || job.attempts - job.forgiven.min(job.attempts) >= self.settings.retries
+            || job.attempts - job.forgiven.min(job.attempts) >= self.settings.http.retries
         {
             return None;
         }
@@ -609,7 +609,7 @@ impl Visitor {
     fn hold(&self, job: &Job, status: u16, retry_after: Option<&[u8]>, now_at: u64) -> Hold {
         let asked = retry_after.and_then(|value| retry_after::parse(value, retry_after::at_ms(now_at)));
         match (status, asked) {
-            (429 | 503, Some(asked)) => Hold::For(asked.min(self.settings.max_retry_after)),
+            (429 | 503, Some(asked)) => Hold::For(asked.min(self.settings.politeness.max_retry_after.0)),
             (429 | 503, None) => Hold::For(backoff(job)),
             (500.., _) => Hold::NotSooner,
             _ => Hold::Not,
@@ -697,8 +697,8 @@ struct Limits {
     wanted: Wanted,
 }
 
-fn wanted(settings: &Settings) -> Wanted {
-    let Settings { metadata, text, markdown, tables, .. } = *settings;
+fn wanted(settings: &Extraction) -> Wanted {
+    let Extraction { metadata, text, markdown, tables, .. } = *settings;
     Wanted { metadata, text, markdown, tables }
 }
 

@@ -43,18 +43,18 @@ pub enum Posted {
 }
 
 impl Poster {
-    /// A poster that connects as a crawl with these settings does.
+    /// A poster that connects as a crawl with these settings does, and waits so long for an answer.
     ///
     /// # Errors
     /// [`ReaderError`]
-    pub fn new(settings: &Settings) -> Result<Self, ReaderError> {
+    pub fn new(settings: &Settings, timeout: Duration) -> Result<Self, ReaderError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut options = http_options(settings);
         options.headers.clear();
         options.accept_types.clear();
         options.cookie_file = None;
-        options.timeout = settings.notify_timeout;
-        options.connect_timeout = settings.connect_timeout.min(settings.notify_timeout);
+        options.timeout = timeout;
+        options.connect_timeout = settings.http.connect_timeout.0.min(timeout);
         options.max_body_bytes = MAX_ANSWER;
         options.min_speed = 0;
         // The user has named it, whatever his lists may name.
@@ -67,7 +67,7 @@ impl Poster {
 
     /// Posts `body` to `url`, once; redirects are not followed. Gives up when `is_stopped`.
     pub fn post(&self, url: &Url, headers: &[Header], body: &str, mut is_stopped: impl FnMut() -> bool) -> Posted {
-        let mut policy = self.settings.host_policy(url.host_str().unwrap_or_default());
+        let mut policy = self.settings.politeness.policy(url.host_str().unwrap_or_default());
         policy.cookies = false;
         policy.headers.extend_from_slice(headers);
         let ask = Ask {

@@ -44,7 +44,7 @@ pub enum NotifyError {
 
 /// Whether there is a need for a [`Message`].
 pub fn is_wanted(settings: &Settings) -> bool {
-    settings.notify.is_some() || settings.notify_url.is_some()
+    settings.notify.notify.is_some() || settings.notify.notify_url.is_some()
 }
 
 /// Whether messages can be sent as the settings say.
@@ -52,14 +52,14 @@ pub fn is_wanted(settings: &Settings) -> bool {
 /// # Errors
 /// [`NotifyError`]; never shows the secret.
 pub fn check(settings: &Settings) -> Result<(), NotifyError> {
-    if let Some(program) = settings.notify.as_ref().and_then(|words| words.0.first())
+    if let Some(program) = settings.notify.notify.as_ref().and_then(|words| words.0.first())
         && !program::is_there(program)
     {
         return Err(NotifyError::NoProgram(program.clone()));
     }
-    if let Some(secret) = &settings.notify_secret {
+    if let Some(secret) = &settings.notify.notify_secret {
         signature::Key::new(secret.reveal())?;
-        if settings.notify_url.is_none() {
+        if settings.notify.notify_url.is_none() {
             return Err(NotifyError::SecretAlone);
         }
     }
@@ -74,13 +74,13 @@ pub fn send(settings: &Settings, message: &Message) {
         stopped |= signals.read().any(|signal| signal != Signal::SIGCHLD);
         stopped
     };
-    if let Some(words) = &settings.notify
-        && let Err(problem) = command::run(&words.0, message, settings.notify_timeout, &mut is_stopped)
+    if let Some(words) = &settings.notify.notify
+        && let Err(problem) = command::run(&words.0, message, settings.notify.notify_timeout.0, &mut is_stopped)
     {
         let program = words.0.first().map_or("", String::as_str);
         warn(&format!("cannot notify by {program:?}: {problem}"));
     }
-    if let Some(url) = &settings.notify_url
+    if let Some(url) = &settings.notify.notify_url
         && let Err(problem) = webhook::deliver(settings, url, message, &mut is_stopped)
     {
         warn(&format!("cannot notify {url}: {problem}"));

@@ -24,9 +24,9 @@ pub fn deliver(
     message: &Message,
     is_stopped: &mut dyn FnMut() -> bool,
 ) -> Result<(), String> {
-    let key = settings.notify_secret.as_ref().map(|secret| Key::new(secret.reveal())).transpose();
+    let key = settings.notify.notify_secret.as_ref().map(|secret| Key::new(secret.reveal())).transpose();
     let key = key.map_err(|error| error.to_string())?;
-    let poster = Poster::new(settings).map_err(|error| error.to_string())?;
+    let poster = Poster::new(settings, settings.notify.notify_timeout.0).map_err(|error| error.to_string())?;
     let mut pause = FIRST_PAUSE;
     let mut attempts = 0;
     let outcome = loop {
@@ -39,7 +39,7 @@ pub fn deliver(
                 Posted::Stopped => break Err("a signal came first".to_owned()),
             };
         tracing::info!(attempts, problem, "notification not delivered");
-        if !may_pass || attempts > u32::from(settings.notify_retries) {
+        if !may_pass || attempts > u32::from(settings.notify.notify_retries) {
             let s = if attempts == 1 { "" } else { "s" };
             break Err(format!("{problem} ({attempts} attempt{s})"));
         }

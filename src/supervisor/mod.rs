@@ -195,30 +195,30 @@ struct Supervisor {
 impl Supervisor {
     fn new(start: Start) -> Result<Self, SupervisorError> {
         let settings = start.settings;
-        let board = StatusBoard::new(settings.fetchers + 1)
+        let board = StatusBoard::new(*settings.crew.fetchers + 1)
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
-        let rate = settings.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
+        let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| SupervisorError::System("map memory for the pace of all processes", error))?;
-        let line_batches = settings.buffers.line_batches;
+        let line_batches = settings.crew.buffers.line_batches;
         let now = monotonic_ms();
         let config = PlanConfig {
-            slots: settings.fetchers,
+            slots: *settings.crew.fetchers,
             hosts: limits_of(&settings),
-            by_site: settings.cookies || settings.host.iter().any(|rule| rule.cookies == Some(true)),
-            host_failures: settings.host_failures,
-            slot_window: settings.concurrency.div_ceil(settings.fetchers) * 2 + SLOT_AHEAD,
-            room: Room { urls: settings.buffers.urls, hosts_per_pull: settings.buffers.hosts_per_pull() },
-            limit: settings.limit,
-            grace_ms: settings.grace.as_millis() as u64,
-            disk_wait_ms: settings.disk_wait.as_millis() as u64,
+            by_site: settings.http.cookies || settings.politeness.host.iter().any(|rule| rule.cookies == Some(true)),
+            host_failures: settings.politeness.host_failures,
+            slot_window: settings.crew.concurrency.div_ceil(*settings.crew.fetchers) * 2 + SLOT_AHEAD,
+            room: Room { urls: settings.crew.buffers.urls, hosts_per_pull: settings.crew.buffers.hosts_per_pull() },
+            limit: settings.budgets.limit,
+            grace_ms: settings.budgets.grace.0.as_millis() as u64,
+            disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
             seed: u64::from(std::process::id()) ^ now,
         };
         let (plan, actions) = Plan::new(config, now);
         Ok(Self {
-            processors: Beside::new(&settings.processor),
+            processors: Beside::new(&settings.programs.processor),
             held_stop: None,
             stopped_late: None,
-            fetchers: (0..settings.fetchers).map(|_| None).collect(),
+            fetchers: (0..*settings.crew.fetchers).map(|_| None).collect(),
             settings,
             session: start.session,
             lock: start.lock,
@@ -371,9 +371,9 @@ impl Supervisor {
                     session: self.session.clone(),
                     control: theirs,
                     generation,
-                    frame_ceiling: frame_ceiling(self.settings.max_body),
-                    cache_bytes: self.settings.buffers.cache_bytes,
-                    line_batches: self.settings.buffers.line_batches,
+                    frame_ceiling: frame_ceiling(self.settings.http.max_body.0),
+                    cache_bytes: self.settings.crew.buffers.cache_bytes,
+                    line_batches: self.settings.crew.buffers.line_batches,
                 };
                 let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Grace(WRITER_GRACE) };
                 fork(spec, || writer::run(start, row))
@@ -383,7 +383,7 @@ impl Supervisor {
                     slot,
                     generation,
                     control: theirs,
-                    concurrency: share(self.settings.concurrency, self.fetchers.len(), usize::from(slot)),
+                    concurrency: share(*self.settings.crew.concurrency, self.fetchers.len(), usize::from(slot)),
                     rate: self.rate,
                     settings: self.settings.clone(),
                 };
@@ -499,7 +499,7 @@ impl Supervisor {
         let now = monotonic_ms();
         let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
         let mut timeout = Duration::from_millis(self.plan.next_tick(now, now_at).saturating_sub(now));
-        if self.settings.max_bytes.is_some() {
+        if self.settings.budgets.max_bytes.is_some() {
             timeout = timeout.min(Duration::from_millis(ADD_UP_MS));
         }
         if let Some(due) = self.progress.due() {
@@ -685,23 +685,23 @@ impl Supervisor {
         if let Some(processors) = &mut self.processors {
             processors.watch(self.stalls_since, &mut self.progress);
         }
-        if let Some(max_wall) = self.settings.max_wall
+        if let Some(max_wall) = self.settings.budgets.max_wall
             && self.plan.phase() == Phase::Running
-            && self.started.elapsed() >= max_wall
+            && self.started.elapsed() >= max_wall.0
         {
             self.progress.note("seine: the time of --max-wall is up: finishing what is in flight");
             self.on(Event::Stop(EndedBy::MaxWall));
         }
-        if let Some(max_bytes) = self.settings.max_bytes
+        if let Some(max_bytes) = self.settings.budgets.max_bytes
             && self.plan.phase() == Phase::Running
-            && self.bytes_so_far() >= max_bytes
+            && self.bytes_so_far() >= max_bytes.0
         {
             self.progress.note("seine: the bytes of --max-bytes have come: finishing what is in flight");
             self.on(Event::Stop(EndedBy::MaxBytes));
         }
         if now.saturating_sub(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
             self.room_seen = now;
-            if let Some(problem) = little_room(&self.lock, self.settings.min_free_disk) {
+            if let Some(problem) = little_room(&self.lock, self.settings.budgets.min_free_disk.0) {
                 self.progress.warn(&format!("{problem}; finishing what is in flight"));
                 self.on(Event::Stop(EndedBy::MinFreeDisk));
             }
@@ -734,8 +734,8 @@ impl Supervisor {
 
 /// How far ahead of its pace a host is leased and how much of it, by the settings that hold for it.
 fn limits_of(settings: &Settings) -> LimitsOf {
-    let steady = !settings.adaptive && settings.jitter.is_zero();
-    let places = u32::try_from(settings.concurrency.div_ceil(settings.fetchers)).unwrap_or(u32::MAX);
+    let steady = !*settings.politeness.adaptive && settings.politeness.jitter.0.is_zero();
+    let places = u32::try_from(settings.crew.concurrency.div_ceil(*settings.crew.fetchers)).unwrap_or(u32::MAX);
     let limits = move |delay: Duration, concurrency: usize, urls: u64| {
         let delay_ms = delay.as_millis() as u64;
         let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
@@ -747,12 +747,13 @@ fn limits_of(settings: &Settings) -> LimitsOf {
         };
         HostLimits { delay_ms, window, urls, places: concurrency, shared: delay.is_zero() && steady }
     };
-    if settings.host.is_empty() {
-        return LimitsOf::all(limits(settings.delay, settings.host_concurrency, settings.host_limit));
+    if settings.politeness.host.is_empty() {
+        let policy = settings.politeness.policy("");
+        return LimitsOf::all(limits(policy.delay, policy.concurrency, policy.limit));
     }
-    let settings = settings.clone();
+    let politeness = settings.politeness.clone();
     LimitsOf::new(move |name| {
-        let policy = settings.host_policy(name);
+        let policy = politeness.policy(name);
         limits(policy.delay, policy.concurrency, policy.limit)
     })
 }

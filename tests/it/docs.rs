@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use seine::cli::Cli;
 use seine::commands::summary;
 use seine::config::memory::Buffers;
-use seine::config::{CrawlOptions, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY};
+use seine::config::{CrawlOptions, DEFAULT_CONCURRENCY, Http};
 use seine::schedule::state::{JobState, State};
 use seine::supervisor::{Report, frontier};
 use seine::writer::batch;
@@ -360,15 +360,15 @@ fn the_example_config_loads_with_everything_uncommented() {
     fs::write(&path, all.collect::<String>()).unwrap();
     let options = CrawlOptions::load(&path).unwrap();
     let is_set = [
-        !options.inputs.is_empty(),
-        options.url_column.is_some(),
-        options.url_field.is_some(),
-        options.fetchers.is_some(),
-        options.user_agent.is_some(),
-        !options.header.is_empty(),
-        options.limit.is_some(),
-        options.max_wall.is_some(),
-        options.log_file.is_some(),
+        !options.0.sources.inputs.is_empty(),
+        options.0.lists.url_column.is_some(),
+        options.0.lists.url_field.is_some(),
+        options.0.crew.fetchers.is_by_user(),
+        options.0.http.user_agent != Http::default().user_agent,
+        !options.0.http.header.is_empty(),
+        options.0.budgets.limit.is_some(),
+        options.0.budgets.max_wall.is_some(),
+        options.0.console.log_file.is_some(),
     ];
     assert_eq!(is_set, [true; 9]);
     options.resolve(3).unwrap();
@@ -390,7 +390,7 @@ fn a_crawl_takes_the_example_config() {
 #[test]
 fn the_example_schedule_has_every_key_and_commands_that_are_understood() {
     let path = project_file("config/schedule.example.toml");
-    let jobs = CrawlOptions::load(&path).unwrap().job;
+    let jobs = CrawlOptions::load(&path).unwrap().0.programs.job;
     assert!(jobs.len() > 1);
     for job in jobs {
         let words = ["seine".to_owned()].into_iter().chain(job.command.into_inner());
@@ -451,6 +451,7 @@ fn the_memory_formula_is_made_of_the_numbers_in_the_source() {
     let memory = section(&readme, "## Memory");
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     let buffers = Buffers::default();
+    let max_body = Http::default().max_body.0;
     for (what, number) in [
         ("small bodies", format!("{} KiB", seine_http::SMALL >> 10)),
         ("outbox", format!("writer | {}, or one page", mib(buffers.outbox_bytes))),
@@ -458,8 +459,8 @@ fn the_memory_formula_is_made_of_the_numbers_in_the_source() {
         ("links", mib(seine_page::extract::MAX_LINKS_TOTAL_BYTES + seine_page::extract::MAX_ANCHORS_TOTAL_BYTES)),
         ("URLs", "65,536".to_owned()),
         ("hosts", "8,192".to_owned()),
-        ("default body", format!("`--max-body` ({})", mib(DEFAULT_MAX_BODY as usize))),
-        ("large bodies", format!("one fetcher may hold ({})", buffers.large_bodies(DEFAULT_MAX_BODY))),
+        ("default body", format!("`--max-body` ({})", mib(max_body as usize))),
+        ("large bodies", format!("one fetcher may hold ({})", buffers.large_bodies(max_body))),
         ("share", format!("may have in flight ({} below)", DEFAULT_CONCURRENCY / 2)),
     ] {
         assert!(memory.contains(&number), "{what}: {number}");

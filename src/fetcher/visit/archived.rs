@@ -23,7 +23,7 @@ impl Visitor {
         tracing::trace!(url_id = job.url_id, file = place.file, at = place.at, "from archive");
         let (date_at, answer) = match Url::parse(&job.url) {
             Ok(url) => {
-                let (date_at, recorded) = recorded(&place, self.settings.max_body);
+                let (date_at, recorded) = recorded(&place, self.settings.http.max_body.0);
                 match recorded {
                     Ok(recorded) => (date_at, self.http.recorded(recorded).await.map(|answer| (url, answer))),
                     Err(failure) => (date_at, Err(failure)),

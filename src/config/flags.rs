@@ -1,0 +1,70 @@
+//! What was said on the command line, to be laid over what a config file says.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+/// The flags of `T`, as far as they were given.
+#[derive(Clone)]
+pub struct Given<T> {
+    matches: ArgMatches,
+    of: PhantomData<T>,
+}
+
+impl<T: Args + Default> Given<T> {
+    /// Replaces what was given; leaves the rest as it is.
+    pub fn lay_over(&self, settings: &mut T) {
+        let mut given = self.matches.clone();
+        let ids: Vec<_> = given.ids().cloned().collect();
+        for id in ids {
+            // The "no" of a flag that was not given is no word against a file.
+            if given.value_source(id.as_str()) != Some(ValueSource::CommandLine) {
+                let _ = given.try_clear_id(id.as_str());
+            }
+        }
+        settings.update_from_arg_matches_mut(&mut given).expect("these are the flags of its own declaration");
+    }
+
+    /// Whether the flag called `id` was given.
+    pub fn is_given(&self, id: &str) -> bool {
+        self.matches.value_source(id) == Some(ValueSource::CommandLine)
+    }
+
+    /// The defaults with what was given.
+    pub fn alone(&self) -> T {
+        let mut settings = T::default();
+        self.lay_over(&mut settings);
+        settings
+    }
+}
+
+/// Names only: values may be secrets.
+impl<T> fmt::Debug for Given<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.matches.ids()).finish()
+    }
+}
+
+impl<T: Args> Args for Given<T> {
+    fn augment_args(command: Command) -> Command {
+        // An update needs no flag at all.
+        T::augment_args_for_update(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        T::augment_args_for_update(command)
+    }
+}
+
+impl<T: Args> FromArgMatches for Given<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { matches: matches.clone(), of: PhantomData })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.matches = matches.clone();
+        Ok(())
+    }
+}
