@@ -194,12 +194,8 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Crawl(CrawlArgs),
     /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
-    #[command(
-        after_help = EXIT_CODES,
-        mut_arg("inputs", |arg| arg.value_name("FILE").help("Archives").long_help("Archives").required(true)),
-        mut_arg("from_warc", |arg| arg.hide(true))
-    )]
-    Import(CrawlArgs),
+    #[command(after_help = EXIT_CODES)]
+    Import(ImportArgs),
     /// Serve a small sample site on a loopback port and crawl it
     Demo(DemoArgs),
     /// Show what a crawl has come to: finished, running or dead
@@ -216,7 +212,7 @@ pub enum Command {
     #[command(after_help = PRUNE_EXIT_CODES)]
     Prune(PruneArgs),
     /// Make URLs pending again and crawl them
-    #[command(after_help = EXIT_CODES, mut_arg("inputs", |arg| arg.hide(true)), mut_arg("from_warc", |arg| arg.hide(true)), mut_arg("db", |arg| arg.hide(true)))]
+    #[command(after_help = EXIT_CODES)]
     Retry(RetryArgs),
     /// Apply the rules of a config file again to the stored bodies, without asking any site
     #[command(after_help = EXTRACT_EXIT_CODES)]
@@ -263,6 +259,23 @@ pub struct CrawlArgs {
     #[command(flatten)]
     pub store: Given<Store>,
     /// Every other setting.
+    #[command(flatten)]
+    pub flags: Given<Settings>,
+}
+
+/// `seine import`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Archives
+    #[arg(value_name = "FILE", required = true)]
+    pub archives: Vec<PathBuf>,
+    /// Settings from a TOML file; flags win over it. See config/seine.example.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The store.
+    #[command(flatten)]
+    pub store: Given<Store>,
+    /// How they are read, and all else as in a crawl.
     #[command(flatten)]
     pub flags: Given<Settings>,
 }
@@ -356,16 +369,19 @@ pub struct PruneArgs {
 pub struct RetryArgs {
     /// The store
     #[arg(value_name = "DB")]
-    pub store: PathBuf,
+    pub db: PathBuf,
     /// Which URLs: a condition in SQL over the columns of `pages`, "error = 'timeout'"; rejected lines never are
     #[arg(long = "where", value_name = "SQL")]
     pub condition: String,
     /// Only say how many they are
     #[arg(long)]
     pub dry_run: bool,
-    /// How they are crawled; of the options of `crawl`, lists and --db do not apply.
+    /// Settings from a TOML file; flags win over it. See config/seine.example.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How they are crawled.
     #[command(flatten)]
-    pub crawl: CrawlArgs,
+    pub flags: Given<Settings>,
 }
 
 /// `seine extract`

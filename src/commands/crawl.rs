@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -15,7 +15,7 @@ use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPP
 use super::{process, summary};
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
-use crate::config::{ConfigError, CrawlOptions, LogFormat, Revisits, Settings, Share, memory};
+use crate::config::{ConfigError, CrawlOptions, Given, LogFormat, Revisits, Settings, Share, memory};
 use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::printable;
@@ -52,7 +52,10 @@ pub const GO_ON: &str = "run the same command again to go on";
 /// # Errors
 /// Whatever keeps the crawl from starting.
 pub fn run(args: CrawlArgs) -> Result<i32> {
-    with(&settings(args)?)
+    let mut options = written(args.config.as_deref(), &args.flags)?;
+    args.sources.lay_over(&mut options.0.sources);
+    args.store.lay_over(&mut options.0.store);
+    with(&settings(options, args.config)?)
 }
 
 /// Crawls as the settings say; returns the exit code.
@@ -78,21 +81,26 @@ pub fn with(settings: &Settings) -> Result<i32> {
     finish(settings, outcome, GO_ON)
 }
 
-/// Flags over config file over defaults.
+/// What is written in the config file and by the flags that all verbs have which crawl.
 ///
 /// # Errors
-/// The file, or a value that cannot be used.
-pub fn settings(args: CrawlArgs) -> Result<Settings> {
+/// The file.
+pub fn written(config: Option<&Path>, flags: &Given<Settings>) -> Result<CrawlOptions> {
     // Chosen by a flag, it holds for what is wrong with the rest too.
-    if args.flags.alone().console.log_format == LogFormat::Json {
+    if flags.alone().console.log_format == LogFormat::Json {
         say::in_json();
     }
-    let file = args.config.as_deref().map(CrawlOptions::load).transpose()?;
-    let mut options = file.unwrap_or_default().with(&args.flags);
-    args.sources.lay_over(&mut options.0.sources);
-    args.store.lay_over(&mut options.0.store);
+    let file = config.map(CrawlOptions::load).transpose()?;
+    Ok(file.unwrap_or_default().with(flags))
+}
+
+/// What is written with the defaults filled in; `config` is the file some of it comes from.
+///
+/// # Errors
+/// A value that cannot be used, or a secret that is not where it should be.
+pub fn settings(options: CrawlOptions, config: Option<PathBuf>) -> Result<Settings> {
     let mut settings = options.resolve(limits::available_cpus())?;
-    if let (Some(path), Err(error)) = (args.config, Rules::read(&settings.extraction.rules_text)) {
+    if let (Some(path), Err(error)) = (config, Rules::read(&settings.extraction.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
     if settings.console.log_format == LogFormat::Json {

@@ -3,18 +3,18 @@
 use anyhow::Result;
 
 use super::crawl;
-use crate::cli::CrawlArgs;
+use crate::cli::ImportArgs;
 
 /// Imports; returns the exit code.
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(args: CrawlArgs) -> Result<i32> {
-    let mut archives = args.sources.alone().inputs;
-    let mut settings = crawl::settings(args)?;
+pub fn run(args: ImportArgs) -> Result<i32> {
+    let mut options = crawl::written(args.config.as_deref(), &args.flags)?;
+    args.store.lay_over(&mut options.0.store);
+    let sources = &mut options.0.sources;
     // A config file may serve `crawl` too, lists and all.
-    settings.sources.inputs.clear();
-    archives.append(&mut settings.sources.from_warc);
-    settings.sources.from_warc = archives;
-    crawl::with(&settings)
+    sources.inputs.clear();
+    sources.from_warc.splice(0..0, args.archives);
+    crawl::with(&crawl::settings(options, args.config)?)
 }

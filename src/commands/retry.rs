@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::crawl;
 use crate::cli::RetryArgs;
-use crate::config::Sources;
+use crate::config::{Sources, Store};
 use crate::console::log;
 use crate::console::text::grouped;
 use seine_store::{open_for_writing, retry};
@@ -19,19 +19,13 @@ use seine_unix::signals::Signals;
 /// # Errors
 /// No such store, no such condition, or whatever keeps the crawl from starting.
 pub fn run(args: RetryArgs) -> Result<i32> {
-    let RetryArgs { store, condition, dry_run, crawl: options } = args;
-    let sources = options.sources.alone();
-    if let Some(list) = sources.inputs.first().or(sources.from_warc.first()) {
-        bail!("retry takes no lists ({}); `seine crawl` reads them", list.display());
-    }
-    if options.store.is_given("db") {
-        bail!("the store is {}, so --db has no meaning here", store.display());
-    }
-    let mut settings = crawl::settings(options)?;
+    let RetryArgs { db, condition, dry_run, config, flags } = args;
+    let mut options = crawl::written(config.as_deref(), &flags)?;
     // A config file may serve `crawl` too, lists, store and all.
-    settings.sources = Sources::default();
-    settings.store.db.clone_from(&store);
-    let matching = retry::count(&super::session::open_store(&store)?, &condition)?;
+    options.0.sources = Sources::default();
+    options.0.store = Store { db };
+    let settings = crawl::settings(options, config)?;
+    let matching = retry::count(&super::session::open_store(&settings.store.db)?, &condition)?;
     if dry_run || matching == 0 {
         let text = match matching {
             _ if settings.console.json || say::is_json() => json!({ "matching": matching }).to_string(),
@@ -49,7 +43,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
     let pending = {
         let mut db = open_for_writing(&settings.store.db)?;
         retry::make_pending(&mut db, &condition)
-            .with_context(|| format!("cannot make URLs of {} pending", store.display()))?
+            .with_context(|| format!("cannot make URLs of {} pending", settings.store.db.display()))?
     };
     if !settings.console.quiet {
         let s_are = if pending == 1 { " is" } else { "s are" };

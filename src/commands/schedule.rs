@@ -189,7 +189,7 @@ fn described(mut arguments: Vec<OsString>) -> Result<Described> {
         _ => Vec::new(),
     };
     let flag = |name: &str| matches!(matches.try_get_one::<bool>(name), Ok(Some(true)));
-    if paths("inputs").iter().any(|path| path.as_os_str() == "-") {
+    if ["inputs", "archives"].into_iter().flat_map(paths).any(|path| path.as_os_str() == "-") {
         bail!("a job has no standard input; name a file instead of -");
     }
     let config = paths("config").into_iter().next();
@@ -215,9 +215,10 @@ fn described(mut arguments: Vec<OsString>) -> Result<Described> {
 
 /// The store of a command: what it names, or its config file, or what it takes by itself.
 fn store_in(matches: &ArgMatches, of_config: Option<CrawlOptions>) -> PathBuf {
-    // The one of `retry` is called otherwise, because it has the flags of `crawl` too.
-    let named = ["store", "db"].into_iter().find_map(|name| matches.try_get_one::<PathBuf>(name).ok().flatten());
-    named.cloned().unwrap_or_else(|| of_config.unwrap_or_default().0.store.db)
+    match matches.try_get_one::<PathBuf>("db") {
+        Ok(Some(named)) => named.clone(),
+        _ => of_config.unwrap_or_default().0.store.db,
+    }
 }
 
 /// `path` whatever it is called by.

@@ -27,11 +27,6 @@ impl<T: Args + Default> Given<T> {
         settings.update_from_arg_matches_mut(&mut given).expect("these are the flags of its own declaration");
     }
 
-    /// Whether the flag called `id` was given.
-    pub fn is_given(&self, id: &str) -> bool {
-        self.matches.value_source(id) == Some(ValueSource::CommandLine)
-    }
-
     /// The defaults with what was given.
     pub fn alone(&self) -> T {
         let mut settings = T::default();

@@ -166,8 +166,8 @@ fn a_retry_that_makes_no_sense_is_refused_before_anything_changes() {
     for (arguments, message) in [
         (&["--where", "colour = 1"][..], "no such column: colour"),
         (&["--where", "1; DELETE FROM page"], "one condition"),
-        (&["--where", "1", "urls.txt"], "retry takes no lists (urls.txt)"),
-        (&["--where", "1", "--db", "other.db"], "--db has no meaning"),
+        (&["--where", "1", "urls.txt"], "unexpected argument 'urls.txt' found"),
+        (&["--where", "1", "--db", "other.db"], "unexpected argument '--db' found"),
     ] {
         let ended = place.seine(&["retry", "crawl.db"]).args(arguments).run();
         ended.expect(2).says(message);
