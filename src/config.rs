@@ -52,7 +52,7 @@ pub use politeness::Politeness;
 pub use programs::Programs;
 pub use recrawl::{Only, Recrawl, Revisits};
 pub use seine_core::values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText, Share, Size, Span, Words};
-pub use settings::{CrawlOptions, Settings};
+pub use settings::{CrawlOptions, Crawling, Fetching, Settings};
 pub use sources::{DEFAULT_DB, Lists, Sources, Store, is_stdin};
 
 /// What is wrong with a config file or a combination of settings.

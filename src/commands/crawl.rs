@@ -108,8 +108,8 @@ pub fn settings(options: CrawlOptions, config: Option<PathBuf>) -> Result<Settin
     }
     process::check_programs(&settings.programs.processor)?;
     settings.read_files()?;
-    notify::check(&settings)?;
-    fetcher::check(&settings)?;
+    notify::check(&settings.notify)?;
+    fetcher::check(&settings.fetching())?;
     Ok(settings)
 }
 
@@ -214,7 +214,7 @@ pub fn crawl_locked(
         drop(open_for_writing(&settings.store.db)?);
     }
     title::set(title::Role::Supervisor);
-    let start = supervisor::Start { settings: settings.clone(), lists, session, lock, signals, inherited, progress };
+    let start = supervisor::Start { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
     Ok(without_trace(supervisor::run(start)?))
 }
 

@@ -43,8 +43,8 @@ impl End {
 /// Tells of the end of a run whose `summary` is what `--json` prints, if somebody is to be told. The store must not be
 /// locked any more: a program may want to work on it.
 pub fn tell(settings: &Settings, end: End, summary: &Value) {
-    if is_wanted(settings) && end.is_asked_for(&settings.notify.notify_on) {
-        send(settings, &message(settings, end, summary));
+    if is_wanted(&settings.notify) && end.is_asked_for(&settings.notify.notify_on) {
+        send(&settings.notify, &settings.fetching(), &message(settings, end, summary));
     }
 }
 

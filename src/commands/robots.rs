@@ -13,7 +13,7 @@ use url::Url;
 
 use super::session::USAGE;
 use crate::cli::RobotsArgs;
-use crate::config::{CrawlOptions, Settings};
+use crate::config::{CrawlOptions, Fetching};
 use crate::console::text::{grouped, printable};
 use crate::fetcher::robots_txt::{RobotsFile, RobotsReader};
 use seine_core::record::CrawlUrl;
@@ -38,6 +38,7 @@ pub fn run(args: &RobotsArgs) -> Result<i32> {
     };
     let mut settings = options.resolve(1)?;
     settings.read_files()?;
+    let settings = settings.fetching();
     let agent = args.agent.clone().unwrap_or_else(|| settings.politeness.robots_agent.to_string());
     let out = BufWriter::new(io::stdout().lock());
     let mut check =
@@ -54,7 +55,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 struct Check {
-    settings: Settings,
+    settings: Fetching,
     agent: String,
     json: bool,
     out: BufWriter<StdoutLock<'static>>,

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::session::written;
 use crate::cli::TryArgs;
-use crate::config::{ConfigError, CrawlOptions, Settings};
+use crate::config::{ConfigError, CrawlOptions, Fetching};
 use crate::console::text::{grouped, printable};
 use crate::fetcher::single::PageReader;
 use seine_core::record::CrawlUrl;
@@ -57,6 +57,7 @@ pub fn run(args: &TryArgs) -> Result<i32> {
         selectors.push((text.clone(), selector));
     }
     settings.read_files()?;
+    let settings = settings.fetching();
     let tried = Tried::of(args, &settings)?;
     let page = Page {
         url: &tried.url,
@@ -88,7 +89,7 @@ struct Tried {
 }
 
 impl Tried {
-    fn of(args: &TryArgs, settings: &Settings) -> Result<Self> {
+    fn of(args: &TryArgs, settings: &Fetching) -> Result<Self> {
         let target = args.target.trim();
         let named = match &args.url {
             Some(url) => Some(Url::parse(url).with_context(|| printable(url))?),
@@ -132,7 +133,7 @@ impl Tried {
     }
 }
 
-fn read_body(from: impl Read, settings: &Settings, name: &str) -> Result<Vec<u8>> {
+fn read_body(from: impl Read, settings: &Fetching, name: &str) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     from.take(settings.http.max_body.0 + 1)
         .read_to_end(&mut body)

@@ -10,7 +10,9 @@ use toml::de::DeTable;
 
 use super::flags::Given;
 use super::group::Group;
+use super::memory::Buffers;
 use super::mistakes::{explained, refuse_all};
+use super::processors::Processor;
 use super::{
     Budgets, ConfigError, Console, Crew, Extraction, Http, Lists, Notify, Politeness, Programs, Recrawl, Sources,
     Store, notify, processors,
@@ -74,6 +76,48 @@ pub struct Settings {
 /// Settings as they are written, in a file and by flags: not checked, and without what follows from others.
 #[derive(Clone, Debug, Default)]
 pub struct CrawlOptions(pub Settings);
+
+/// The settings of a crawl's processes: nothing of who is told of its end, or of what is said.
+#[derive(Clone, Debug)]
+pub struct Crawling {
+    /// How many work at a time.
+    pub crew: Crew,
+    /// What is due to a host.
+    pub politeness: Politeness,
+    /// What is asked for, and how.
+    pub http: Http,
+    /// What of pages is read and kept.
+    pub extraction: Extraction,
+    /// How much a run may take.
+    pub budgets: Budgets,
+    /// Programs that records are put through.
+    pub processor: Vec<Processor>,
+}
+
+impl Crawling {
+    /// What a fetcher is handed.
+    pub fn fetching(&self) -> Fetching {
+        Fetching {
+            politeness: self.politeness.clone(),
+            http: self.http.clone(),
+            extraction: self.extraction.clone(),
+            buffers: self.crew.buffers.clone(),
+        }
+    }
+}
+
+/// The settings of somebody who makes requests: a fetcher, or a verb that asks for a single page.
+#[derive(Clone, Debug)]
+pub struct Fetching {
+    /// What is due to a host.
+    pub politeness: Politeness,
+    /// What is asked for, and how.
+    pub http: Http,
+    /// What of pages is read and kept.
+    pub extraction: Extraction,
+    /// What is kept at hand.
+    pub buffers: Buffers,
+}
 
 impl CrawlOptions {
     /// Reads a config file.
@@ -169,6 +213,23 @@ impl Settings {
     pub fn lower_concurrency(&mut self, most: usize) {
         self.crew.concurrency.replace(most);
         self.politeness.cap(most);
+    }
+
+    /// What the processes of a crawl are handed.
+    pub fn crawling(&self) -> Crawling {
+        Crawling {
+            crew: self.crew.clone(),
+            politeness: self.politeness.clone(),
+            http: self.http.clone(),
+            extraction: self.extraction.clone(),
+            budgets: self.budgets.clone(),
+            processor: self.programs.processor.clone(),
+        }
+    }
+
+    /// What those are handed who make requests.
+    pub fn fetching(&self) -> Fetching {
+        self.crawling().fetching()
     }
 
     /// For the store: everything that makes a difference to the result, and no secret.

@@ -22,7 +22,7 @@ use super::control::Speaker;
 use super::origins::{self, Need, Origins, origin_of, robots_url};
 use super::pace::{Mood, Pace};
 use super::visit::{Next, Visit, VisitContext, Visitor};
-use crate::config::Settings;
+use crate::config::Fetching;
 use seine_core::policy::HostPolicy;
 use seine_core::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
 use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
@@ -57,7 +57,7 @@ struct Inner {
     capacity: usize,
     /// For answers that come from an archive.
     archive_places: Arc<Semaphore>,
-    settings: Rc<Settings>,
+    settings: Rc<Fetching>,
     /// What holds for hosts that no rule names.
     common: Rc<HostPolicy>,
     rate: Option<Gate>,
@@ -138,7 +138,7 @@ impl Hosts {
         speaker: Speaker,
         places: Arc<Semaphore>,
         rate: Option<SharedPace>,
-        settings: Rc<Settings>,
+        settings: Rc<Fetching>,
         row: &'static Row,
     ) -> Self {
         Self(Rc::new(Inner {
@@ -635,7 +635,7 @@ impl Hosts {
         // All but the present ones are forgotten; the store is asked again when they are needed.
         if rules.memory() > 4096
             && hosts.values().map(|host| host.origins.borrow().memory()).sum::<usize>()
-                > self.0.settings.crew.buffers.rules_bytes
+                > self.0.settings.buffers.rules_bytes
         {
             hosts
                 .values()

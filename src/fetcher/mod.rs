@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::runtime::LocalOptions;
 use tokio::sync::Semaphore;
 
-use crate::config::Settings;
+use crate::config::Fetching;
 use control::{Control, Order};
 use hosts::Hosts;
 use outbox::Outbox;
@@ -79,12 +79,12 @@ pub struct Start {
     /// The pace of all fetchers together (`--rate`).
     pub rate: Option<SharedPace>,
     /// The configuration.
-    pub settings: Settings,
+    pub settings: Fetching,
 }
 
 /// Long enough to meet a host's next request at its pace, and short, because a crawl of ten thousand hosts would hold
 /// as many connections.
-fn idle_time(settings: &Settings) -> Duration {
+fn idle_time(settings: &Fetching) -> Duration {
     let is_unpaced = settings.politeness.delay.0.is_zero()
         && settings.politeness.jitter.0.is_zero()
         && !*settings.politeness.adaptive
@@ -94,7 +94,7 @@ fn idle_time(settings: &Settings) -> Duration {
 }
 
 /// How requests are made with these settings.
-fn http_options(settings: &Settings) -> HttpOptions {
+fn http_options(settings: &Fetching) -> HttpOptions {
     HttpOptions {
         user_agent: settings.http.user_agent.clone(),
         headers: settings.http.header.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
@@ -103,7 +103,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
         max_body_bytes: settings.http.max_body.0,
         host_concurrency: settings.politeness.host_concurrency,
         idle_time: idle_time(settings),
-        large_bodies: settings.crew.buffers.large_bodies(settings.http.max_body.0),
+        large_bodies: settings.buffers.large_bodies(settings.http.max_body.0),
         min_speed: settings.http.min_speed.0,
         accept_types: settings.http.accept_types.clone(),
         resolve: settings.http.resolve.clone(),
@@ -120,7 +120,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
 ///
 /// # Errors
 /// [`HttpError`] naming the setting or file.
-pub fn check(settings: &Settings) -> Result<(), HttpError> {
+pub fn check(settings: &Fetching) -> Result<(), HttpError> {
     let http = Http::new(&http_options(settings))?;
     settings.politeness.host.iter().try_for_each(|rule| http.check(&settings.politeness.policy_of(rule)))
 }
@@ -169,7 +169,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             return 1;
         }
     };
-    let outbox = Outbox::new(generation, row, settings.crew.buffers.outbox_bytes);
+    let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
     let settings = Rc::new(settings);
     let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), rules, row);
     let places = std::sync::Arc::new(Semaphore::new(concurrency));

@@ -10,7 +10,7 @@ use url::Url;
 use super::http_options;
 use super::origins::{origin_of, robots_url};
 use super::visit::redirect_target;
-use crate::config::Settings;
+use crate::config::Fetching;
 use seine_core::record::{CrawlUrl, ErrorClass, Failure};
 use seine_http::Answer;
 use seine_http::{Ask, Http, HttpError, Want};
@@ -63,7 +63,7 @@ pub(super) fn judge<'a>(url: &Url, hops: u8, answer: &'a Result<Answer, Failure>
 pub struct RobotsReader {
     pub(super) runtime: Runtime,
     pub(super) http: Http,
-    pub(super) settings: Settings,
+    pub(super) settings: Fetching,
 }
 
 /// Why none can be read at all.
@@ -93,7 +93,7 @@ impl RobotsReader {
     ///
     /// # Errors
     /// [`ReaderError`]
-    pub fn new(settings: &Settings) -> Result<Self, ReaderError> {
+    pub fn new(settings: &Fetching) -> Result<Self, ReaderError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let guard = runtime.enter();
         let http = Http::new(&http_options(settings))?;

@@ -6,7 +6,7 @@ use url::Url;
 use super::origins::origin_of;
 use super::robots_txt::{ReaderError, RobotsReader};
 use super::visit::redirect_target;
-use crate::config::Settings;
+use crate::config::Fetching;
 use seine_http::{Ask, Body, Want};
 
 /// Reads single pages.
@@ -59,7 +59,7 @@ impl PageReader {
     ///
     /// # Errors
     /// [`SingleError`]: the system or the settings.
-    pub fn new(settings: &Settings) -> Result<Self, SingleError> {
+    pub fn new(settings: &Fetching) -> Result<Self, SingleError> {
         Ok(Self { robots: RobotsReader::new(settings)? })
     }
 

@@ -18,7 +18,7 @@ use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use super::retry_after;
 use super::robots_txt::{self, Found};
-use crate::config::{Extraction, Settings};
+use crate::config::{Extraction, Fetching};
 use seine_core::policy::HostPolicy;
 use seine_core::protocol::{
     BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
@@ -100,7 +100,7 @@ pub struct Visitor {
     speaker: Speaker,
     row: &'static Row,
     generation: Generation,
-    settings: Rc<Settings>,
+    settings: Rc<Fetching>,
     tools: RefCell<Tools>,
     /// The tools for large pages, which are processed on another thread, one at a time.
     large: Arc<Semaphore>,
@@ -161,7 +161,7 @@ impl Visitor {
         outbox: Outbox,
         speaker: Speaker,
         generation: Generation,
-        settings: Rc<Settings>,
+        settings: Rc<Fetching>,
         rules: Rules,
         row: &'static Row,
     ) -> Self {

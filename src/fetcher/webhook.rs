@@ -9,7 +9,7 @@ use url::Url;
 
 use super::http_options;
 use super::robots_txt::ReaderError;
-use crate::config::{Header, Settings};
+use crate::config::{Fetching, Header};
 use seine_core::record::ErrorClass;
 use seine_core::values::Private;
 use seine_http::{Ask, Http, Want};
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub struct Poster {
     runtime: Runtime,
     http: Http,
-    settings: Settings,
+    settings: Fetching,
 }
 
 /// What became of an attempt.
@@ -47,7 +47,7 @@ impl Poster {
     ///
     /// # Errors
     /// [`ReaderError`]
-    pub fn new(settings: &Settings, timeout: Duration) -> Result<Self, ReaderError> {
+    pub fn new(settings: &Fetching, timeout: Duration) -> Result<Self, ReaderError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut options = http_options(settings);
         options.headers.clear();

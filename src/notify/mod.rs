@@ -10,7 +10,7 @@ pub mod command;
 pub mod signature;
 pub mod webhook;
 
-use crate::config::Settings;
+use crate::config::{Fetching, Notify};
 use crate::console::text::printable;
 use seine_unix::Signal;
 use seine_unix::program;
@@ -43,45 +43,45 @@ pub enum NotifyError {
 }
 
 /// Whether there is a need for a [`Message`].
-pub fn is_wanted(settings: &Settings) -> bool {
-    settings.notify.notify.is_some() || settings.notify.notify_url.is_some()
+pub fn is_wanted(settings: &Notify) -> bool {
+    settings.notify.is_some() || settings.notify_url.is_some()
 }
 
 /// Whether messages can be sent as the settings say.
 ///
 /// # Errors
 /// [`NotifyError`]; never shows the secret.
-pub fn check(settings: &Settings) -> Result<(), NotifyError> {
-    if let Some(program) = settings.notify.notify.as_ref().and_then(|words| words.0.first())
+pub fn check(settings: &Notify) -> Result<(), NotifyError> {
+    if let Some(program) = settings.notify.as_ref().and_then(|words| words.0.first())
         && !program::is_there(program)
     {
         return Err(NotifyError::NoProgram(program.clone()));
     }
-    if let Some(secret) = &settings.notify.notify_secret {
+    if let Some(secret) = &settings.notify_secret {
         signature::Key::new(secret.reveal())?;
-        if settings.notify.notify_url.is_none() {
+        if settings.notify_url.is_none() {
             return Err(NotifyError::SecretAlone);
         }
     }
     Ok(())
 }
 
-/// Sends `message` to whomever the settings name; what does not work is said.
-pub fn send(settings: &Settings, message: &Message) {
+/// Sends `message` to whomever the settings name; what does not work is said. Requests are made as `fetching` says.
+pub fn send(settings: &Notify, fetching: &Fetching, message: &Message) {
     let Ok(mut signals) = Signals::new() else { return };
     let mut stopped = false;
     let mut is_stopped = || {
         stopped |= signals.read().any(|signal| signal != Signal::SIGCHLD);
         stopped
     };
-    if let Some(words) = &settings.notify.notify
-        && let Err(problem) = command::run(&words.0, message, settings.notify.notify_timeout.0, &mut is_stopped)
+    if let Some(words) = &settings.notify
+        && let Err(problem) = command::run(&words.0, message, settings.notify_timeout.0, &mut is_stopped)
     {
         let program = words.0.first().map_or("", String::as_str);
         warn(&format!("cannot notify by {program:?}: {problem}"));
     }
-    if let Some(url) = &settings.notify.notify_url
-        && let Err(problem) = webhook::deliver(settings, url, message, &mut is_stopped)
+    if let Some(url) = &settings.notify_url
+        && let Err(problem) = webhook::deliver(settings, fetching, url, message, &mut is_stopped)
     {
         warn(&format!("cannot notify {url}: {problem}"));
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Message;
 use super::signature::Key;
-use crate::config::{Header, HookUrl, Settings};
+use crate::config::{Fetching, Header, HookUrl, Notify};
 use crate::fetcher::webhook::{Posted, Poster};
 
 /// Before the second attempt; it doubles from then on.
@@ -19,14 +19,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// # Errors
 /// Why it could not be, in words that show nothing of the URL but its host.
 pub fn deliver(
-    settings: &Settings,
+    settings: &Notify,
+    fetching: &Fetching,
     url: &HookUrl,
     message: &Message,
     is_stopped: &mut dyn FnMut() -> bool,
 ) -> Result<(), String> {
-    let key = settings.notify.notify_secret.as_ref().map(|secret| Key::new(secret.reveal())).transpose();
+    let key = settings.notify_secret.as_ref().map(|secret| Key::new(secret.reveal())).transpose();
     let key = key.map_err(|error| error.to_string())?;
-    let poster = Poster::new(settings, settings.notify.notify_timeout.0).map_err(|error| error.to_string())?;
+    let poster = Poster::new(fetching, settings.notify_timeout.0).map_err(|error| error.to_string())?;
     let mut pause = FIRST_PAUSE;
     let mut attempts = 0;
     let outcome = loop {
@@ -39,7 +40,7 @@ pub fn deliver(
                 Posted::Stopped => break Err("a signal came first".to_owned()),
             };
         tracing::info!(attempts, problem, "notification not delivered");
-        if !may_pass || attempts > u32::from(settings.notify.notify_retries) {
+        if !may_pass || attempts > u32::from(settings.notify_retries) {
             let s = if attempts == 1 { "" } else { "s" };
             break Err(format!("{problem} ({attempts} attempt{s})"));
         }

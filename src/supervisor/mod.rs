@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::Settings;
+use crate::config::Crawling;
 use crate::console::progress::{Live, Progress};
 use crate::console::text;
 use crate::{fetcher, writer};
@@ -75,7 +75,7 @@ const SLOT_AHEAD: usize = 4096;
 /// Everything a run needs.
 pub struct Start {
     /// The configuration.
-    pub settings: Settings,
+    pub settings: Crawling,
     /// The lists, open.
     pub lists: Vec<UrlList>,
     /// The run, for the store.
@@ -160,7 +160,7 @@ struct Child {
 }
 
 struct Supervisor {
-    settings: Settings,
+    settings: Crawling,
     session: Session,
     lock: StoreLock,
     signals: Signals,
@@ -215,7 +215,7 @@ impl Supervisor {
         };
         let (plan, actions) = Plan::new(config, now);
         Ok(Self {
-            processors: Beside::new(&settings.programs.processor),
+            processors: Beside::new(&settings.processor),
             held_stop: None,
             stopped_late: None,
             fetchers: (0..*settings.crew.fetchers).map(|_| None).collect(),
@@ -385,7 +385,7 @@ impl Supervisor {
                     control: theirs,
                     concurrency: share(*self.settings.crew.concurrency, self.fetchers.len(), usize::from(slot)),
                     rate: self.rate,
-                    settings: self.settings.clone(),
+                    settings: self.settings.fetching(),
                 };
                 let spec = ForkSpec { role: Role::Fetcher(usize::from(slot)), keep: &keep, death: Death::Kill };
                 fork(spec, || fetcher::run(start, row))
@@ -733,7 +733,7 @@ impl Supervisor {
 }
 
 /// How far ahead of its pace a host is leased and how much of it, by the settings that hold for it.
-fn limits_of(settings: &Settings) -> LimitsOf {
+fn limits_of(settings: &Crawling) -> LimitsOf {
     let steady = !*settings.politeness.adaptive && settings.politeness.jitter.0.is_zero();
     let places = u32::try_from(settings.crew.concurrency.div_ceil(*settings.crew.fetchers)).unwrap_or(u32::MAX);
     let limits = move |delay: Duration, concurrency: usize, urls: u64| {

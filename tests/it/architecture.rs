@@ -32,6 +32,11 @@ const SUPERVISOR: &[&str] = &[
 const AT_HOME: &[&str] =
     &["reqwest", "tokio", "hyper", "scraper", "rusqlite", "std::net", "std::thread", "seine_http", "seine_lists"];
 
+/// Settings that the processes of a crawl have no use for: each is handed the groups that it needs, and none the secrets
+/// of who is told of the end.
+const WHOLE_CONFIG: &[&str] =
+    &["crate::config::CrawlOptions", "crate::config::Notify", "crate::config::Settings", "crate::config::notify"];
+
 const CONFIG: &[&str] = &[
     "reqwest",
     "tokio",
@@ -94,6 +99,11 @@ const RULES: &[(&str, &[&str])] = &[
     ("src/schedule/job.rs", PURE),
     ("src/schedule/plan.rs", PURE),
     ("src/config", CONFIG),
+    ("src/fetcher", WHOLE_CONFIG),
+    ("src/processors", WHOLE_CONFIG),
+    ("src/reextract", WHOLE_CONFIG),
+    ("src/supervisor", WHOLE_CONFIG),
+    ("src/writer", WHOLE_CONFIG),
     ("src/console", &["tokio", "reqwest", "hyper", "scraper", "rusqlite", "std::net", "seine_store", "seine_http"]),
     (
         "src/commands",
