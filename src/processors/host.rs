@@ -39,8 +39,6 @@ const LOOKING_SHARE: u32 = 4;
 const REMEMBERED: usize = 256;
 /// For programs to end by themselves when all is done.
 const END_PATIENCE: Duration = Duration::from_secs(2);
-/// The supervisor always reads; if it does not for this long it is as good as dead.
-const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything the host is given at its birth.
 #[derive(Debug)]
@@ -84,8 +82,7 @@ pub fn run(start: Start) -> i32 {
             (FromHost::Fatal { message, usage: false }, 2)
         }
     };
-    let _ = control.send(&said, None);
-    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    let _ = control.say(&said);
     code
 }
 

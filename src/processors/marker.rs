@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::config::processors::Processor;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
@@ -13,9 +12,6 @@ use seine_store::StoreError;
 use seine_store::processed::Marks;
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::{Interest, PollSet};
-
-/// The supervisor always reads; if it does not for this long it is as good as dead.
-const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything the writer is given at its birth.
 #[derive(Debug)]
@@ -48,8 +44,7 @@ pub fn run(start: Start) -> i32 {
         StoreError::Sqlite(error) => (format!("cannot write the store {path}: {error}"), Cause::Failure),
         other => (other.to_string(), Cause::Usage),
     };
-    let _ = control.send(&FromMarker::Fatal { message, cause }, None);
-    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    let _ = control.say(&FromMarker::Fatal { message, cause });
     2
 }
 
@@ -68,8 +63,7 @@ fn work(
     queue: &mut Channel,
 ) -> Result<(), Failure> {
     let mut marks = Marks::open(path, &processors.iter().map(Processor::answers).collect::<Vec<_>>())?;
-    control.send(&FromMarker::Ready, None)?;
-    control.flush_all(SUPERVISOR_PATIENCE)?;
+    control.say(&FromMarker::Ready)?;
     // Also when the supervisor dies: the host ends then, and what it has sent is worth keeping.
     let mut is_open = false;
     while !queue.has_ended() {

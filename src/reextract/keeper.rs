@@ -27,8 +27,6 @@ const WINDOW_BYTES: usize = 4 << 20;
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// Pages named that could not be read.
 const UNREAD_NAMED: usize = 20;
-/// The supervisor always reads; if it does not for this long it is as good as dead.
-const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything the process is given at its birth.
 #[derive(Debug)]
@@ -63,8 +61,7 @@ pub fn run(start: Start) -> i32 {
         }
         Err(Failure::Store(error)) => explain(&start.path, error),
     };
-    let _ = control.send(&fatal, None);
-    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    let _ = control.say(&fatal);
     2
 }
 
@@ -166,9 +163,7 @@ impl<'a> Keeper<'a> {
         self.say(&FromKeeper::Prepared(report))?;
         self.wait_for_commit()?;
         self.store.commit()?;
-        self.control.send(&FromKeeper::Committed, None)?;
-        self.control.flush_all(SUPERVISOR_PATIENCE)?;
-        Ok(())
+        self.say(&FromKeeper::Committed)
     }
 
     /// Gives pages to whoever has room: first those that somebody died of.
@@ -319,7 +314,6 @@ impl<'a> Keeper<'a> {
     }
 
     fn say(&mut self, message: &FromKeeper) -> Result<()> {
-        self.control.send(message, None)?;
-        Ok(self.control.flush_all(SUPERVISOR_PATIENCE)?)
+        Ok(self.control.say(message)?)
     }
 }

@@ -42,8 +42,6 @@ const WAL_ALARM_BYTES: u64 = 1 << 30;
 /// each attempt waits for it.
 const WAL_CHECK: Duration = Duration::from_secs(1);
 const RAREST_WAL_CHECK: Duration = Duration::from_secs(60);
-/// The supervisor always reads; if it does not for this long it is as good as dead.
-const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything the writer is given at its birth.
 #[derive(Debug)]
@@ -112,8 +110,7 @@ fn refuse(control: &mut Channel, path: &std::path::Path, error: &StoreError) -> 
         _ => format!("cannot write the store {}: {error}", path.display()),
     };
     let disk_full = matches!(error, StoreError::Full(_));
-    let _ = control.send(&FromWriter::Fatal { message, disk_full }, None);
-    let _ = control.flush_all(SUPERVISOR_PATIENCE);
+    let _ = control.say(&FromWriter::Fatal { message, disk_full });
     FATAL
 }
 
@@ -428,8 +425,7 @@ impl Writer {
         if matches!(self.stop, Some(Stop::Orphaned)) {
             return Ok(());
         }
-        self.control.send(message, None)?;
-        match self.control.flush_all(SUPERVISOR_PATIENCE) {
+        match self.control.say(message) {
             Err(ChannelError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 self.stop = Some(Stop::Orphaned);
                 Ok(())

@@ -17,6 +17,8 @@ use seine_core::protocol::{FrameBuffer, FrameError, encode};
 
 /// Received in one turn at most, so that the owner's loop sees its other descriptors too.
 const TURN_BYTES: usize = 4 << 20;
+/// The supervisor always reads: one that does not for this long is as good as dead.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a channel is of no more use.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +123,13 @@ impl Channel {
         Ok(true)
     }
 
-    /// Sends everything, waiting for room up to `patience`.
+    /// A child's word to the supervisor: sends `message` and all that was to be sent before it, waiting for room.
     ///
     /// # Errors
-    /// [`ChannelError::Io`], timed out if the peer does not read.
-    pub fn flush_all(&mut self, patience: Duration) -> Result<(), ChannelError> {
-        let deadline = Instant::now() + patience;
+    /// [`ChannelError::Frame`] if it cannot be encoded; [`ChannelError::Io`], timed out if the supervisor does not read.
+    pub fn say<T: Serialize>(&mut self, message: &T) -> Result<(), ChannelError> {
+        self.send(message, None)?;
+        let deadline = Instant::now() + PATIENCE;
         while !self.flush()? {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
