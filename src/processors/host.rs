@@ -19,6 +19,7 @@ use seine_store::StoreError;
 use seine_store::processed::{Record, Todo, TodoError, Wanted, What, todos};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::PollSet;
+use seine_unix::status::Row;
 
 use super::seat::{Heard, Seat};
 use super::{answer, input};
@@ -60,14 +61,14 @@ pub struct Start {
 }
 
 /// Runs the host to its end; the return value is the exit code.
-pub fn run(start: Start) -> i32 {
+pub fn run(start: Start, row: &Row) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let queue = Channel::new(start.queue, 1 << 20);
     let host = Host::new(&start.path, &start.processors, start.failed, queue);
     let worked = host.and_then(|mut host| {
         host.is_live = start.is_live;
         host.queue.send(&Hello { version: PROTOCOL_VERSION, generation: start.generation }, None)?;
-        host.work(&mut control)
+        host.work(&mut control, row)
     });
     let (said, code) = match worked {
         Ok(tallies) => (FromHost::Done(tallies), 0),
@@ -186,8 +187,9 @@ impl<'a> Host<'a> {
         Ok(Self { lanes, is_live: false, queue, total, told_at: Instant::now() })
     }
 
-    fn work(mut self, control: &mut Channel) -> Result<Vec<Tally>> {
+    fn work(mut self, control: &mut Channel, row: &Row) -> Result<Vec<Tally>> {
         loop {
+            row.beat();
             for lane in &mut self.lanes {
                 if self.is_live && lane.is_to_look_again() {
                     lane.look_again()?;

@@ -23,24 +23,22 @@ pub mod marker;
 pub mod seat;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::processors::Processor;
 use crate::console::progress::Progress;
+use seine_core::protocol::Generation;
 use seine_core::protocol::processing::{FromHost, FromMarker, Tally};
 use seine_core::protocol::reextract::Cause;
+use seine_unix::Signal;
 use seine_unix::channel::{Channel, ChannelError};
-use seine_unix::fork::{Death, ForkError, ForkSpec, fork};
+use seine_unix::crew::{self, Crew, CrewError, News, Post};
+use seine_unix::fork::Death;
 use seine_unix::lock::StoreLock;
-use seine_unix::pair::{Mode, stream_pair};
-use seine_unix::poll::{Interest, PollSet};
-use seine_unix::signals::{self, Exit, Signals};
+use seine_unix::signals::Signals;
 use seine_unix::title::Role;
-use seine_unix::{Pid, Signal};
 
-/// For the host to end its programs, and for the writer to commit what it has, when all is to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// The same when the supervisor is dead.
+/// For the host to end its programs, and for the writer to commit what it has, when the supervisor is dead.
 pub const GRACE: Duration = Duration::from_secs(1);
 /// Longest wait for events.
 const TURN: Duration = Duration::from_millis(500);
@@ -77,211 +75,134 @@ pub enum Ended {
     },
 }
 
-/// Why nothing was done.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessorsError {
-    /// The system refused something that is needed.
-    #[error("cannot {0}")]
-    System(&'static str, #[source] std::io::Error),
-    /// No process.
-    #[error(transparent)]
-    Fork(#[from] ForkError),
-    /// A message could not be understood.
-    #[error("cannot talk to a child process")]
-    Channel(#[from] ChannelError),
-}
-
-type Result<T, E = ProcessorsError> = std::result::Result<T, E>;
-
 /// Puts records through the processors until all are done.
 ///
 /// # Errors
-/// [`ProcessorsError`]
-pub fn run(start: Start) -> Result<Ended> {
+/// [`CrewError`]
+pub fn run(start: Start) -> Result<Ended, CrewError> {
     let mut supervisor = Supervisor::new(start)?;
     let ended = supervisor.work();
-    supervisor.stop();
-    supervisor.start.progress.clear();
+    // The host ends with its programs, and its end is the writer's, who commits what has come.
+    supervisor.queue = None;
+    supervisor.crew.end_all();
+    supervisor.progress.clear();
     ended
 }
 
-struct Child {
-    pid: Pid,
-    /// `None` once it was let go.
-    channel: Option<Channel>,
-    exit: Option<Exit>,
+/// A child of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Writer,
+    Host,
+}
+
+enum Said {
+    Writer(FromMarker),
+    Host(FromHost),
+}
+
+impl crew::Member for Who {
+    type Said = Said;
+
+    fn hear(self, _: Generation, channel: &mut Channel) -> Result<Option<Said>, ChannelError> {
+        Ok(match self {
+            Self::Writer => channel.next()?.map(Said::Writer),
+            Self::Host => channel.next()?.map(Said::Host),
+        })
+    }
 }
 
 struct Supervisor {
-    start: Start,
-    writer: Child,
-    host: Option<Child>,
+    crew: Crew<Who>,
+    lock: StoreLock,
+    processors: Vec<Processor>,
+    failed: bool,
+    progress: Progress,
     /// For the host, until it is there.
     queue: Option<OwnedFd>,
     done: Option<Vec<Tally>>,
-    fatal: Option<(String, Cause)>,
-}
-
-fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    stream_pair(Mode::Nonblocking, Mode::Nonblocking)
-        .map_err(|error| ProcessorsError::System("make a socket pair", error))
 }
 
 impl Supervisor {
-    fn new(start: Start) -> Result<Self> {
-        let ((ours, control), (queue, far)) = (pair()?, pair()?);
-        let mut keep = start.inherited.clone();
-        keep.extend([control.as_raw_fd(), far.as_raw_fd(), start.lock.fd().as_raw_fd()]);
-        let given = marker::Start {
-            path: start.lock.path().to_owned(),
-            processors: start.processors.clone(),
-            control,
-            queue: far,
-        };
-        let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Grace(GRACE) };
-        let pid = fork(spec, || marker::run(given))?;
-        let writer = Child { pid, channel: Some(Channel::new(ours, 1 << 20)), exit: None };
-        Ok(Self { start, writer, host: None, queue: Some(queue), done: None, fatal: None })
+    fn new(start: Start) -> Result<Self, CrewError> {
+        let post = |who, title| Post { who, title, death: Death::Grace(GRACE), stall: None };
+        let posts = vec![post(Who::Writer, Role::Writer), post(Who::Host, Role::Processors)];
+        let mut crew = Crew::new(start.signals, start.inherited, posts)?;
+        let (queue, far) = crew::pair()?;
+        let keep = [far.as_raw_fd(), start.lock.fd().as_raw_fd()];
+        let (path, processors) = (start.lock.path().to_owned(), start.processors.clone());
+        crew.spawn(Who::Writer, 1, &keep, |control, _| {
+            marker::run(marker::Start { path, processors, control, queue: far })
+        })?;
+        Ok(Self {
+            crew,
+            lock: start.lock,
+            processors: start.processors,
+            failed: start.failed,
+            progress: start.progress,
+            queue: Some(queue),
+            done: None,
+        })
     }
 
-    fn work(&mut self) -> Result<Ended> {
+    fn work(&mut self) -> Result<Ended, CrewError> {
+        let mut running = [Who::Writer, Who::Host].len();
         loop {
-            self.wait()?;
-            let stop = self.read_signals();
-            self.read_channels()?;
-            if let Some((message, cause)) = self.fatal.take() {
-                return Ok(Ended::Failed { message, cause });
+            self.crew.wait(TURN, None)?;
+            let (mut stop, mut failed) = (None, None);
+            while let Some(news) = self.crew.news() {
+                match news {
+                    News::Signal(signal) => stop = Some(signal),
+                    News::Said(Said::Writer(FromMarker::Ready)) => self.start_host()?,
+                    News::Said(Said::Writer(FromMarker::Fatal { message, cause })) => {
+                        return Ok(Ended::Failed { message, cause });
+                    }
+                    News::Said(Said::Host(FromHost::Progress { done, total })) => {
+                        self.progress.count(done, total, "records");
+                    }
+                    News::Said(Said::Host(FromHost::Warning(text))) => self.progress.warn(&text),
+                    News::Said(Said::Host(FromHost::Done(tallies))) => self.done = Some(tallies),
+                    News::Said(Said::Host(FromHost::Fatal { message, usage })) => {
+                        let cause = if usage { Cause::Usage } else { Cause::Failure };
+                        return Ok(Ended::Failed { message, cause });
+                    }
+                    News::Ended(ended) if ended.exit.is_success() => running -= 1,
+                    News::Ended(ended) => {
+                        let name = if ended.who == Who::Writer { "writer" } else { "processor host" };
+                        failed.get_or_insert(format!("the {name} {}", ended.exit));
+                    }
+                    News::Stuck { .. } => {}
+                }
             }
-            let (writer, host) = (self.writer.exit, self.host.as_ref().and_then(|host| host.exit));
-            if let (Some(writer), Some(host), Some(tallies)) = (writer, host, self.done.as_ref())
-                && writer.is_success()
-                && host.is_success()
+            if running == 0
+                && let Some(tallies) = self.done.take()
             {
-                return Ok(Ended::Done(tallies.clone()));
+                return Ok(Ended::Done(tallies));
             }
             if let Some(signal) = stop {
                 return Ok(Ended::Stopped(signal));
             }
-            let bad = |exit: Option<Exit>| exit.filter(|exit| !exit.is_success());
-            if let Some((who, exit)) =
-                bad(writer).map(|exit| ("writer", exit)).or(bad(host).map(|exit| ("processor host", exit)))
-            {
-                return Ok(Ended::Failed { message: format!("the {who} {exit}"), cause: Cause::Failure });
+            if let Some(message) = failed {
+                return Ok(Ended::Failed { message, cause: Cause::Failure });
             }
         }
     }
 
-    fn start_host(&mut self) -> Result<()> {
+    fn start_host(&mut self) -> Result<(), CrewError> {
         let Some(queue) = self.queue.take() else { return Ok(()) };
-        let (ours, control) = pair()?;
-        let mut keep = self.start.inherited.clone();
-        keep.extend([control.as_raw_fd(), queue.as_raw_fd()]);
-        let given = host::Start {
-            path: self.start.lock.path().to_owned(),
-            processors: self.start.processors.clone(),
-            failed: self.start.failed,
-            is_live: false,
-            generation: 1,
-            control,
-            queue,
-        };
-        let spec = ForkSpec { role: Role::Processors, keep: &keep, death: Death::Grace(GRACE) };
-        let pid = fork(spec, || host::run(given))?;
-        self.host = Some(Child { pid, channel: Some(Channel::new(ours, 1 << 20)), exit: None });
-        Ok(())
+        let keep = [queue.as_raw_fd()];
+        let (path, processors, failed) = (self.lock.path(), &self.processors, self.failed);
+        self.crew.spawn(Who::Host, 1, &keep, |control, row| {
+            let start = host::Start {
+                path: path.to_owned(),
+                processors: processors.clone(),
+                failed,
+                is_live: false,
+                generation: 1,
+                control,
+                queue,
+            };
+            host::run(start, row)
+        })
     }
-
-    fn children(&mut self) -> impl Iterator<Item = &mut Child> {
-        std::iter::once(&mut self.writer).chain(&mut self.host)
-    }
-
-    fn wait(&mut self) -> Result<()> {
-        let mut set = PollSet::new();
-        set.add(self.start.signals.fd(), Interest::Read);
-        for channel in std::iter::once(&self.writer).chain(&self.host).filter_map(|child| child.channel.as_ref()) {
-            if !channel.has_ended() {
-                set.add(channel.fd(), Interest::Read);
-            }
-        }
-        set.wait(Some(TURN)).map_err(|error| ProcessorsError::System("wait for events", error))?;
-        Ok(())
-    }
-
-    /// Reaps; yields the signal that asks to stop.
-    fn read_signals(&mut self) -> Option<Signal> {
-        let stop = self.start.signals.read().filter(|signal| *signal != Signal::SIGCHLD).last();
-        for (pid, exit) in signals::reap() {
-            if let Some(child) = self.children().find(|child| child.pid == pid) {
-                tracing::info!(pid = pid.as_raw(), %exit, "ended");
-                child.exit = Some(exit);
-            }
-        }
-        stop
-    }
-
-    fn read_channels(&mut self) -> Result<()> {
-        for message in heard::<FromMarker>(self.writer.channel.as_mut())? {
-            match message {
-                FromMarker::Ready => self.start_host()?,
-                FromMarker::Fatal { message, cause } => self.fatal = Some((message, cause)),
-            }
-        }
-        for message in heard::<FromHost>(self.host.as_mut().and_then(|host| host.channel.as_mut()))? {
-            match message {
-                FromHost::Progress { done, total } => self.start.progress.count(done, total, "records"),
-                FromHost::Warning(text) => self.start.progress.warn(&text),
-                FromHost::Done(tallies) => self.done = Some(tallies),
-                FromHost::Fatal { message, usage } => {
-                    self.fatal = Some((message, if usage { Cause::Usage } else { Cause::Failure }));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets go of the children, which end then: the host with its programs, the writer with what it has. Leaves no
-    /// process behind.
-    fn stop(&mut self) {
-        self.queue = None;
-        // The end of its channel is the host's word to stop, and the host's end is the writer's.
-        if let Some(host) = &mut self.host {
-            host.channel = None;
-        }
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while self.children().any(|child| child.exit.is_none()) {
-            if Instant::now() >= deadline {
-                self.kill();
-            }
-            if self.pause().is_err() {
-                return;
-            }
-            self.read_signals();
-        }
-    }
-
-    fn kill(&mut self) {
-        for child in self.children().filter(|child| child.exit.is_none()) {
-            let _ = signals::kill(child.pid, Signal::SIGKILL);
-        }
-    }
-
-    /// Waits for news of children only.
-    fn pause(&self) -> std::io::Result<()> {
-        let mut set = PollSet::new();
-        set.add(self.start.signals.fd(), Interest::Read);
-        set.wait(Some(Duration::from_millis(100))).map(|_| ())
-    }
-}
-
-/// What has arrived on a channel.
-fn heard<T: for<'de> serde::Deserialize<'de>>(channel: Option<&mut Channel>) -> Result<Vec<T>> {
-    let Some(channel) = channel else { return Ok(Vec::new()) };
-    if !channel.has_ended() {
-        channel.receive()?;
-    }
-    let mut messages = Vec::new();
-    while let Some(message) = channel.next()? {
-        messages.push(message);
-    }
-    Ok(messages)
 }

@@ -24,16 +24,13 @@ use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
 use seine_core::protocol::{Generation, Slot};
 use seine_page::extract::rules::Rules;
+use seine_unix::Signal;
 use seine_unix::channel::{Channel, ChannelError};
-use seine_unix::clock::monotonic_ms;
-use seine_unix::fork::{Death, ForkError, ForkSpec, fork};
+use seine_unix::crew::{self, Crew, CrewError, Ended as Death, News, Post};
+use seine_unix::fork;
 use seine_unix::lock::StoreLock;
-use seine_unix::pair::{Mode, stream_pair};
-use seine_unix::poll::{Interest, PollSet};
-use seine_unix::signals::{self, Exit, Signals};
-use seine_unix::status::StatusBoard;
+use seine_unix::signals::Signals;
 use seine_unix::title::Role;
-use seine_unix::{Pid, Signal};
 
 /// Largest frame that carries a page: bodies are at most 2 GiB, and compressed.
 const PAGE_CEILING: usize = (2 << 30) + MAX_HEAD_BYTES;
@@ -42,8 +39,6 @@ const PAGE_CEILING: usize = (2 << 30) + MAX_HEAD_BYTES;
 const STALL: Duration = Duration::from_secs(10);
 /// Extractors that died one after the other without a single page done between them.
 const DEATHS_IN_A_ROW: u32 = 20;
-/// If the loop itself was late by this much, everyone was stopped (a suspended machine, a paused container).
-const PAUSE_MS: u64 = 2_000;
 /// Longest time between two looks at extractors that may be stuck.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -85,45 +80,45 @@ pub enum Ended {
     },
 }
 
-/// Why nothing was done.
-#[derive(Debug, thiserror::Error)]
-pub enum ReextractError {
-    /// The system refused something that is needed.
-    #[error("cannot {0}")]
-    System(&'static str, #[source] std::io::Error),
-    /// No process for the store.
-    #[error(transparent)]
-    Fork(#[from] ForkError),
-    /// A message could not be sent or understood.
-    #[error("cannot talk to the writer")]
-    Channel(#[from] ChannelError),
-}
-
 /// Applies rules to the stored pages.
 ///
 /// # Errors
-/// [`ReextractError`]; nothing has changed then.
-pub fn run(start: Start) -> Result<Ended, ReextractError> {
+/// [`CrewError`]; nothing has changed then.
+pub fn run(start: Start) -> Result<Ended, CrewError> {
     let mut supervisor = Supervisor::new(start)?;
     let ended = supervisor.work();
-    supervisor.end_all();
-    supervisor.start.progress.clear();
+    // Nothing it holds is worth waiting for: what is not committed is not wanted.
+    supervisor.crew.kill_all();
+    supervisor.progress.clear();
     ended
 }
 
+/// A child of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Writer,
+    Extractor(Slot),
+}
+
+impl crew::Member for Who {
+    type Said = FromKeeper;
+
+    fn hear(self, _: Generation, channel: &mut Channel) -> Result<Option<FromKeeper>, ChannelError> {
+        channel.next()
+    }
+}
+
 struct Supervisor {
-    start: Start,
-    /// Lives as long as the process: children use their rows until they end.
-    board: &'static StatusBoard,
-    writer: Option<Pid>,
-    channel: Channel,
-    extractors: Vec<Option<Pid>>,
+    crew: Crew<Who>,
+    rules: Rules,
+    parse_timeout: Duration,
+    workers: Slot,
+    progress: Progress,
+    /// The store is nobody else's until this is dropped.
+    _lock: Option<StoreLock>,
     generation: Generation,
     deaths_in_a_row: u32,
     state: State,
-    /// Silence before this does not count.
-    stalls_since: u64,
-    last_turn: u64,
 }
 
 /// What the writer has said.
@@ -138,53 +133,44 @@ struct State {
 }
 
 impl Supervisor {
-    fn new(start: Start) -> Result<Self, ReextractError> {
-        let system = |what| move |error| ReextractError::System(what, error);
-        let board = StatusBoard::new(start.workers).map_err(system("map memory for the status of processes"))?;
-        let (ours, theirs) = stream_pair(Mode::Nonblocking, Mode::Nonblocking).map_err(system("make a socket pair"))?;
-        let mut keep = start.inherited.clone();
-        keep.push(theirs.as_raw_fd());
-        keep.extend(start.lock.as_ref().map(|lock| lock.fd().as_raw_fd()));
-        let given = keeper::Start {
-            path: start.path.clone(),
-            collections: start.rules.collections().to_vec(),
-            condition: start.condition.clone(),
-            writes: start.lock.is_some(),
-            seats: start.workers,
-            control: theirs,
-        };
-        // Nothing it holds is worth waiting for: what is not committed is not wanted.
-        let spec = ForkSpec { role: Role::Writer, keep: &keep, death: Death::Kill };
-        let writer = fork(spec, || keeper::run(given))?;
-        let now = monotonic_ms();
+    fn new(start: Start) -> Result<Self, CrewError> {
+        let workers = Slot::try_from(start.workers).unwrap_or(Slot::MAX);
+        let mut posts = vec![Post { who: Who::Writer, title: Role::Writer, death: fork::Death::Kill, stall: None }];
+        posts.extend((0..workers).map(|slot| Post {
+            who: Who::Extractor(slot),
+            title: Role::Extractor(slot.into()),
+            death: fork::Death::Kill,
+            stall: Some(STALL + 4 * start.parse_timeout),
+        }));
+        let mut crew = Crew::new(start.signals, start.inherited, posts)?;
+        let keep: Vec<RawFd> = start.lock.iter().map(|lock| lock.fd().as_raw_fd()).collect();
+        let (path, condition, writes) = (start.path, start.condition, start.lock.is_some());
+        let collections = start.rules.collections().to_vec();
+        crew.spawn(Who::Writer, 0, &keep, |control, _| {
+            keeper::run(keeper::Start { path, collections, condition, writes, seats: workers.into(), control })
+        })?;
         Ok(Self {
-            extractors: (0..start.workers).map(|_| None).collect(),
-            start,
-            board: Box::leak(Box::new(board)),
-            writer: Some(writer),
-            channel: Channel::new(ours, MAX_HEAD_BYTES),
+            crew,
+            rules: start.rules,
+            parse_timeout: start.parse_timeout,
+            workers,
+            progress: start.progress,
+            _lock: start.lock,
             generation: 0,
             deaths_in_a_row: 0,
             state: State::default(),
-            stalls_since: now,
-            last_turn: now,
         })
     }
 
-    fn work(&mut self) -> Result<Ended, ReextractError> {
+    fn work(&mut self) -> Result<Ended, CrewError> {
         let mut asked_to_commit = false;
         loop {
             self.start_extractors()?;
-            // A writer that is gone says so by its exit.
-            let _ = self.channel.flush();
-            self.wait()?;
-            let stop = self.read_signals();
-            self.read_channel()?;
+            let stop = self.turn()?;
             if self.state.committed {
                 // The store's files are tidied up when the writer closes it.
-                while self.writer.is_some() {
-                    self.wait()?;
-                    self.read_signals();
+                while self.crew.has(Who::Writer) {
+                    self.turn()?;
                 }
                 let report = self.state.prepared.take().unwrap_or_default();
                 return Ok(Ended::Done(Box::new(report)));
@@ -198,7 +184,7 @@ impl Supervisor {
             {
                 return Ok(Ended::Stopped(signal));
             }
-            if self.writer.is_none() {
+            if !self.crew.has(Who::Writer) {
                 let what = if asked_to_commit { "all has changed, or nothing" } else { "nothing has changed" };
                 let message = format!("the writer was killed; {what}");
                 return Ok(Ended::Failed { message, cause: Cause::Failure });
@@ -209,155 +195,89 @@ impl Supervisor {
             }
             if self.state.prepared.is_some() && !asked_to_commit {
                 asked_to_commit = true;
-                self.channel.send(&ToKeeper::Commit, None)?;
-                self.start.progress.clear();
+                self.crew.tell(Who::Writer, &ToKeeper::Commit, None)?;
+                self.progress.clear();
             }
-            self.watch();
             if let Some(pages) = self.state.pages
                 && !self.state.all_read
             {
-                self.start.progress.count(self.state.done, pages, "pages");
+                self.progress.count(self.state.done, pages, "pages");
             }
         }
     }
 
     /// Fills every empty seat, as long as there is work for it.
-    fn start_extractors(&mut self) -> Result<(), ReextractError> {
+    fn start_extractors(&mut self) -> Result<(), CrewError> {
         let wanted = match self.state.pages {
-            Some(pages) if !self.state.all_read => usize::try_from(pages).unwrap_or(usize::MAX),
+            Some(pages) if !self.state.all_read => Slot::try_from(pages).unwrap_or(Slot::MAX),
             _ => 0,
         };
-        for slot in 0..self.extractors.len().min(wanted) {
-            if self.extractors[slot].is_some() {
+        for slot in 0..self.workers.min(wanted) {
+            let who = Who::Extractor(slot);
+            if self.crew.has(who) {
                 continue;
             }
-            let (near, far) = stream_pair(Mode::Nonblocking, Mode::Nonblocking)
-                .map_err(|error| ReextractError::System("make a socket pair", error))?;
             self.generation += 1;
-            let row = self.board.row(slot);
-            row.start(self.generation);
-            let mut keep = self.start.inherited.clone();
-            keep.push(far.as_raw_fd());
-            let (rules, parse_timeout) = (&self.start.rules, self.start.parse_timeout);
-            let spec = ForkSpec { role: Role::Extractor(slot), keep: &keep, death: Death::Kill };
-            match fork(spec, || worker::run(far, PAGE_CEILING, rules, parse_timeout, row)) {
-                Ok(pid) => {
-                    tracing::info!(slot, generation = self.generation, pid = pid.as_raw(), "started");
-                    self.extractors[slot] = Some(pid);
-                    let attach = ToKeeper::Attach { slot: slot as Slot, generation: self.generation };
-                    self.channel.send(&attach, Some(near))?;
+            let (rules, parse_timeout) = (&self.rules, self.parse_timeout);
+            let spawned = self.crew.spawn_apart(who, self.generation, &[], |socket, row| {
+                worker::run(socket, PAGE_CEILING, rules, parse_timeout, row)
+            });
+            match spawned {
+                Ok(socket) => {
+                    let attach = ToKeeper::Attach { slot, generation: self.generation };
+                    self.crew.tell(Who::Writer, &attach, Some(socket))?;
                 }
                 // Too many processes or no memory may pass; some seats may do the work of all.
-                Err(error) => {
+                Err(CrewError::Fork(error)) if (0..self.workers).any(|slot| self.crew.has(Who::Extractor(slot))) => {
                     tracing::warn!(slot, %error, "no extractor");
-                    if self.extractors.iter().all(Option::is_none) {
-                        return Err(error.into());
-                    }
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn wait(&self) -> Result<(), ReextractError> {
-        let mut set = PollSet::new();
-        set.add(self.start.signals.fd(), Interest::Read);
-        if !self.channel.has_ended() {
-            set.add(self.channel.fd(), self.channel.interest());
-        }
-        let timeout =
-            self.start.progress.due().map_or(TURN, |due| TURN.min(due.saturating_duration_since(Instant::now())));
+    /// Waits for news and deals with them; yields the signal that asks to stop.
+    fn turn(&mut self) -> Result<Option<Signal>, CrewError> {
+        let timeout = self.progress.due().map_or(TURN, |due| TURN.min(due.saturating_duration_since(Instant::now())));
         // The line is due again and again, also when there is nothing to show yet.
-        let timeout = timeout.max(Duration::from_millis(20));
-        set.wait(Some(timeout)).map_err(|error| ReextractError::System("wait for events", error))?;
-        Ok(())
-    }
-
-    /// Reaps; yields the signal that asks to stop.
-    fn read_signals(&mut self) -> Option<Signal> {
-        let stop = self.start.signals.read().filter(|signal| *signal != Signal::SIGCHLD).last();
-        for (pid, exit) in signals::reap() {
-            if self.writer == Some(pid) {
-                tracing::info!(%exit, "the writer has ended");
-                self.writer = None;
-                // What it said before it ended comes first.
-                let _ = self.read_channel();
-            } else if let Some(slot) = self.extractors.iter().position(|extractor| *extractor == Some(pid)) {
-                self.extractors[slot] = None;
-                self.extractor_ended(slot, pid, exit);
-            }
-        }
-        stop
-    }
-
-    fn extractor_ended(&mut self, slot: usize, pid: Pid, exit: Exit) {
-        tracing::info!(slot, %exit, "an extractor has ended");
-        if !self.state.all_read && !exit.is_success() {
-            self.deaths_in_a_row += 1;
-            self.start.progress.warn(&format!("extractor {slot} (pid {pid}) {exit}; another takes its place"));
-        }
-    }
-
-    fn read_channel(&mut self) -> Result<(), ReextractError> {
-        if self.channel.has_ended() {
-            return Ok(());
-        }
-        self.channel.receive()?;
-        while let Some(message) = self.channel.next::<FromKeeper>()? {
-            match message {
-                FromKeeper::Ready { pages } => self.state.pages = Some(pages),
-                FromKeeper::Progress { done } => {
-                    if done > self.state.done {
-                        self.deaths_in_a_row = 0;
+        self.crew.wait(timeout.max(Duration::from_millis(20)), None)?;
+        let mut stop = None;
+        while let Some(news) = self.crew.news() {
+            match news {
+                News::Signal(signal) => stop = Some(signal),
+                News::Said(message) => self.heard(message),
+                News::Ended(Death { who: Who::Extractor(slot), pid, exit, .. }) => {
+                    if !self.state.all_read && !exit.is_success() {
+                        self.deaths_in_a_row += 1;
+                        self.progress.warn(&format!("extractor {slot} (pid {pid}) {exit}; another takes its place"));
                     }
-                    self.state.done = done;
                 }
-                FromKeeper::Again { url } => {
-                    self.start.progress.warn(&format!("{url} is tried once more: an extractor died of it"));
+                News::Stuck { who: Who::Extractor(slot), pid, seconds } => {
+                    self.progress.warn(&format!("extractor {slot} (pid {pid}) is stuck for {seconds} s; it is killed"));
                 }
-                FromKeeper::Read => self.state.all_read = true,
-                FromKeeper::Prepared(report) => self.state.prepared = Some(report),
-                FromKeeper::Committed => self.state.committed = true,
-                FromKeeper::Fatal { message, cause } => self.state.fatal = Some((message, cause)),
+                News::Ended(_) | News::Stuck { .. } => {}
             }
         }
-        Ok(())
+        Ok(stop)
     }
 
-    /// Kills extractors that are stuck, in a page or between two.
-    fn watch(&mut self) {
-        let now = monotonic_ms();
-        if now.saturating_sub(self.last_turn) > PAUSE_MS {
-            self.stalls_since = now;
-        }
-        self.last_turn = now;
-        let limit = (STALL + 4 * self.start.parse_timeout).as_millis() as u64;
-        for slot in 0..self.extractors.len() {
-            let Some(pid) = self.extractors[slot] else { continue };
-            let row = self.board.row(slot);
-            let silent = row.silent_ms().min(now.saturating_sub(self.stalls_since));
-            if silent >= limit {
-                self.start
-                    .progress
-                    .warn(&format!("extractor {slot} (pid {pid}) is stuck for {} s; it is killed", silent / 1000));
-                let _ = signals::kill(pid, Signal::SIGKILL);
-                row.beat();
+    fn heard(&mut self, message: FromKeeper) {
+        match message {
+            FromKeeper::Ready { pages } => self.state.pages = Some(pages),
+            FromKeeper::Progress { done } => {
+                if done > self.state.done {
+                    self.deaths_in_a_row = 0;
+                }
+                self.state.done = done;
             }
-        }
-    }
-
-    /// Leaves no process behind.
-    fn end_all(&mut self) {
-        let everyone = || self.extractors.iter().flatten().chain(&self.writer).copied();
-        for pid in everyone() {
-            let _ = signals::kill(pid, Signal::SIGKILL);
-        }
-        while self.writer.is_some() || self.extractors.iter().any(Option::is_some) {
-            if self.wait().is_err() {
-                return;
+            FromKeeper::Again { url } => {
+                self.progress.warn(&format!("{url} is tried once more: an extractor died of it"));
             }
-            self.state.all_read = true;
-            self.read_signals();
+            FromKeeper::Read => self.state.all_read = true,
+            FromKeeper::Prepared(report) => self.state.prepared = Some(report),
+            FromKeeper::Committed => self.state.committed = true,
+            FromKeeper::Fatal { message, cause } => self.state.fatal = Some((message, cause)),
         }
     }
 }

@@ -195,7 +195,7 @@ struct Supervisor {
 impl Supervisor {
     fn new(start: Start) -> Result<Self, SupervisorError> {
         let settings = start.settings;
-        let board = StatusBoard::new(*settings.crew.fetchers + 1)
+        let board = StatusBoard::new(*settings.crew.fetchers + 2)
             .map_err(|error| SupervisorError::System("map memory for the status of processes", error))?;
         let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| SupervisorError::System("map memory for the pace of all processes", error))?;
@@ -412,7 +412,8 @@ impl Supervisor {
     /// Starts the processor host when it is time, and lets the writer stop when it is over.
     fn tend_processors(&mut self) -> Result<(), SupervisorError> {
         let Some(processors) = &mut self.processors else { return Ok(()) };
-        if let Some((queue, generation)) = processors.start(self.lock.path(), &self.inherited)? {
+        let row = self.board.row(self.fetchers.len() + 1);
+        if let Some((queue, generation)) = processors.start(self.lock.path(), &self.inherited, row)? {
             self.tell_writer(&ToWriter::Attach { slot: PROCESSORS, generation }, Some(queue))?;
         }
         if self.processors.as_ref().is_some_and(Beside::is_over)

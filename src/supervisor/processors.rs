@@ -16,6 +16,7 @@ use seine_unix::clock::monotonic_ms;
 use seine_unix::fork::{Death, ForkSpec, fork};
 use seine_unix::pair::{Mode, stream_pair};
 use seine_unix::signals::{self, Exit};
+use seine_unix::status::Row;
 use seine_unix::title::Role;
 use seine_unix::{Pid, Signal};
 
@@ -137,7 +138,12 @@ impl Beside {
     ///
     /// # Errors
     /// No descriptors left.
-    pub fn start(&mut self, db: &Path, inherited: &[RawFd]) -> Result<Option<(OwnedFd, Generation)>, SupervisorError> {
+    pub fn start(
+        &mut self,
+        db: &Path,
+        inherited: &[RawFd],
+        row: &Row,
+    ) -> Result<Option<(OwnedFd, Generation)>, SupervisorError> {
         let is_wanted = !self.is_done && self.failure.is_none() && !matches!(self.wish, Wish::Gone { .. });
         if self.host.is_some() || !self.writer_is_up || !is_wanted || monotonic_ms() < self.start_at {
             return Ok(None);
@@ -148,6 +154,7 @@ impl Beside {
         };
         let ((ours, control), (queue, far)) = (pair()?, pair()?);
         self.generation += 1;
+        row.start(self.generation);
         let mut keep = inherited.to_vec();
         keep.extend([control.as_raw_fd(), queue.as_raw_fd()]);
         let given = host::Start {
@@ -160,7 +167,7 @@ impl Beside {
             queue,
         };
         let spec = ForkSpec { role: Role::Processors, keep: &keep, death: Death::Grace(GRACE) };
-        match fork(spec, || host::run(given)) {
+        match fork(spec, || host::run(given, row)) {
             Ok(pid) => {
                 tracing::info!(pid = pid.as_raw(), generation = self.generation, "processor host started");
                 self.host = Some((pid, Some(Channel::new(ours, 1 << 20))));

@@ -1,6 +1,7 @@
 //! Everything Unix, and every `unsafe` line of the project.
 //!
 //! - [`fork`]: makes a child process, the only place that does.
+//! - [`crew`]: the one table of children: spawns, hears, reaps, watches and ends them.
 //! - `fds`: closes every file descriptor that was not asked for.
 //! - [`title`]: what `ps` shows for each role.
 //! - [`signals`]: signals as readable events; reaping, exit reasons, `kill`.
@@ -36,6 +37,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod crew;
 mod fds;
 pub mod fork;
 pub mod invocation;
