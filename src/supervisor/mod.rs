@@ -4,12 +4,13 @@
 //! [`plan`] and carries out the plan's actions; it never blocks on a write and always reads.
 //!
 //! - [`plan`]: the decisions, a state machine without I/O; [`events`]: its vocabulary.
-//! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`children`]: its parts, as pure.
+//! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`backoff`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
 //! - [`processors`]: the host of the user's programs, beside the crawl.
 
+pub mod backoff;
 pub mod breaker;
-pub mod children;
+
 pub mod events;
 pub mod feed;
 pub mod frontier;

@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::children::{Backoff, CrashBudget};
+use super::backoff::{Backoff, CrashBudget};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};

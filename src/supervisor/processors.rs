@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use super::SupervisorError;
-use super::children::{Backoff, CrashBudget};
+use super::backoff::{Backoff, CrashBudget};
 use crate::config::processors::Processor;
 use crate::console::progress::Progress;
 use crate::processors::{GRACE, host};
