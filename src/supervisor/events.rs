@@ -1,6 +1,7 @@
 //! The plan's vocabulary: what can happen, and what can be done about it.
 
 use super::frontier::{LimitsOf, Room, Share};
+use seine_core::protocol::processing::FromHost;
 use seine_core::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
 use seine_core::record::{Failure, Outcome, UrlId};
 
@@ -25,6 +26,8 @@ pub struct PlanConfig {
     pub grace_ms: u64,
     /// How long a full disk is waited for.
     pub disk_wait_ms: u64,
+    /// Whether pages are processed beside the crawl.
+    pub processors: bool,
     /// Spreads the pauses of respawns.
     pub seed: u64,
 }
@@ -36,6 +39,8 @@ pub enum Who {
     Writer,
     /// The fetcher in this slot.
     Fetcher(Slot),
+    /// The processor host.
+    Processors,
 }
 
 /// What happened.
@@ -45,6 +50,8 @@ pub enum Event {
     Writer(Generation, FromWriter),
     /// A fetcher spoke.
     Fetcher(Slot, Generation, FromFetcher),
+    /// The processor host spoke.
+    Processors(Generation, FromHost),
     /// A child is gone.
     Exited {
         /// Which.
@@ -69,7 +76,7 @@ pub enum Event {
 /// What shall be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Fork this child.
+    /// Fork this child; a processor host comes with a queue to the writer.
     Spawn(Who, Generation),
     /// Give writer and fetcher the two ends of a new page queue.
     Attach(Slot, Generation),
@@ -93,10 +100,10 @@ pub enum Action {
     Origin(Slot, OriginFacts),
     /// The writer came up (again): send what it has not acknowledged of the lists.
     ResendLists(Vec<bool>),
-    /// Tell a fetcher to finish.
-    Drain(Slot),
-    /// Tell a fetcher to give up what is in flight.
-    Cancel(Slot),
+    /// Tell a fetcher or the processor host to finish.
+    Drain(Who),
+    /// Tell a fetcher or the processor host to give up what it is at.
+    Cancel(Who),
     /// SIGKILL.
     Kill(Who),
     /// Tell the writer to close the store and exit.
@@ -126,6 +133,13 @@ pub enum Phase {
         /// When they are killed.
         kill_at: Option<u64>,
     },
+    /// Every page is in the store; the processor host finishes if the run is complete, and stops otherwise.
+    Processing {
+        /// Why.
+        ended_by: EndedBy,
+        /// When the host is killed: it was told to stop.
+        kill_at: Option<u64>,
+    },
     /// The writer finishes.
     Closing {
         /// Why.
@@ -143,6 +157,7 @@ impl std::fmt::Display for Who {
         match self {
             Self::Writer => f.write_str("the writer"),
             Self::Fetcher(slot) => write!(f, "fetcher {slot}"),
+            Self::Processors => f.write_str("the processor host"),
         }
     }
 }

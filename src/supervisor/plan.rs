@@ -17,9 +17,11 @@ use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
 use super::partition::Partition;
+use super::processors::{Failure as ProcessorFailure, Host};
+use seine_core::protocol::processing::{self, FromHost};
 use seine_core::protocol::{
-    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, Ready, Slot,
-    StillPending, Verdict,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, PROCESSORS,
+    Ready, Slot, StillPending, Verdict,
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 use seine_core::tally::Tally;
@@ -47,6 +49,9 @@ struct Seat {
     drained: Option<Generation>,
 }
 
+/// For the processor host to end its programs when it is to stop; after that it is killed.
+const STOP_MS: u64 = 3_000;
+
 /// The state machine.
 #[derive(Debug)]
 pub struct Plan {
@@ -59,6 +64,7 @@ pub struct Plan {
     writer_budget: CrashBudget,
     fetcher_budget: CrashBudget,
     seats: Vec<Seat>,
+    processors: Option<Host>,
     generations: Generation,
     phase: Phase,
     lists_done: bool,
@@ -101,6 +107,7 @@ impl Plan {
             writer_budget: CrashBudget::default(),
             fetcher_budget: CrashBudget::default(),
             seats,
+            processors: config.processors.then(Host::default),
             generations: 0,
             phase: Phase::Running,
             lists_done: false,
@@ -139,6 +146,11 @@ impl Plan {
         self.frontier.active_hosts()
     }
 
+    /// What processors have done, if they could finish, and why they could not.
+    pub fn processed(&self) -> (Vec<processing::Tally>, Option<ProcessorFailure>) {
+        self.processors.as_ref().map(Host::report).unwrap_or_default()
+    }
+
     /// Whether lines of lists may be sent to the writer.
     pub fn takes_lines(&self) -> bool {
         self.writer_ready && self.phase == Phase::Running && self.full_since.is_none()
@@ -149,6 +161,7 @@ impl Plan {
         let child = match who {
             Who::Writer => &self.writer,
             Who::Fetcher(slot) => &self.seats.get(usize::from(slot))?.child,
+            Who::Processors => return self.processors.as_ref()?.generation(),
         };
         match child {
             Child::Up { generation, .. } => Some(*generation),
@@ -170,6 +183,11 @@ impl Plan {
                     self.on_fetcher(slot, generation, message, now, &mut actions);
                 }
             }
+            Event::Processors(generation, message) => {
+                if self.generation(Who::Processors) == Some(generation) {
+                    self.on_processors(message, now, &mut actions);
+                }
+            }
             Event::Exited { who, generation, clean, how, working_on } => {
                 if self.generation(who) == Some(generation) {
                     match who {
@@ -177,6 +195,7 @@ impl Plan {
                         Who::Fetcher(slot) => {
                             self.on_fetcher_exit(slot, generation, clean, &how, working_on, now, &mut actions);
                         }
+                        Who::Processors => self.on_processors_exit(&how, now, &mut actions),
                     }
                 }
             }
@@ -224,6 +243,8 @@ impl Plan {
                     actions.push(Action::Origin(slot, facts));
                 }
             }
+            // How a processor host has ended is known by its exit; what it has sent last is marked, or done again.
+            FromWriter::Drained { slot: PROCESSORS, .. } | FromWriter::Broken { slot: PROCESSORS, .. } => {}
             FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, now, actions),
             FromWriter::Broken { slot, generation, message } => {
                 if self.generation(Who::Fetcher(slot)) == Some(generation) {
@@ -241,8 +262,10 @@ impl Plan {
                     self.tally.disk_full = Some(message);
                 }
                 // Nobody is left who could wait for room but the writer itself, and it would for ever.
-                if matches!(self.phase, Phase::Closing { .. }) {
-                    self.close_writer(EndedBy::DiskFull, actions);
+                match self.phase {
+                    Phase::Closing { .. } => self.close_writer(EndedBy::DiskFull, actions),
+                    Phase::Processing { kill_at: None, .. } => self.stop(EndedBy::DiskFull, now, actions),
+                    _ => {}
                 }
             }
             FromWriter::Room => {
@@ -505,6 +528,7 @@ impl Plan {
     fn on_writer_exit(&mut self, clean: bool, how: &str, now: u64, actions: &mut Vec<Action>) {
         self.writer = Child::Down { respawn_at: None };
         self.writer_ready = false;
+        self.processors.iter_mut().for_each(Host::lose_writer);
         for seat in &mut self.seats {
             if let Child::Up { attached, .. } = &mut seat.child {
                 *attached = false;
@@ -587,6 +611,32 @@ impl Plan {
         }
     }
 
+    fn on_processors(&mut self, message: FromHost, now: u64, actions: &mut Vec<Action>) {
+        let Some(host) = &mut self.processors else { return };
+        actions.extend(host.hear(message).map(Action::Warn));
+        // Pages that cannot be processed as the configuration wants are not fetched either.
+        if self.phase == Phase::Running && host.failure().is_some_and(|failure| failure.is_usage) {
+            self.stop(EndedBy::Failure, now, actions);
+        }
+    }
+
+    fn on_processors_exit(&mut self, how: &str, now: u64, actions: &mut Vec<Action>) {
+        let (is_wanted, seed) = (self.wants_processors(), self.config.seed.wrapping_add(self.generations));
+        if let Some(host) = &mut self.processors {
+            actions.extend(host.exited(how, is_wanted, now, seed).map(Action::Warn));
+        }
+    }
+
+    /// Whether the processor host has anything to do, or may have.
+    fn wants_processors(&self) -> bool {
+        let is_time = match self.phase {
+            Phase::Running | Phase::Draining { .. } => true,
+            Phase::Processing { kill_at, .. } => kill_at.is_none(),
+            Phase::Closing { .. } | Phase::Over { .. } => false,
+        };
+        is_time && self.processors.as_ref().is_some_and(Host::is_wanted)
+    }
+
     /// Asks the writer about leases whose acknowledgement may have been lost.
     fn ask(&mut self, url_ids: Vec<UrlId>, actions: &mut Vec<Action>) {
         if url_ids.is_empty() {
@@ -627,12 +677,23 @@ impl Plan {
                         Child::Down { respawn_at } => *respawn_at = None,
                         Child::Up { stopping, .. } => {
                             *stopping = true;
-                            actions.push(Action::Drain(slot as Slot));
+                            actions.push(Action::Drain(Who::Fetcher(slot as Slot)));
                         }
                     }
                 }
             }
             Phase::Draining { cancel_at, .. } => *cancel_at = now,
+            Phase::Processing { kill_at: Some(kill_at), .. } => *kill_at = now,
+            Phase::Processing { ended_by: why, kill_at } => {
+                // What is left to process is for another time.
+                if *why == EndedBy::Completed {
+                    *why = ended_by;
+                }
+                *kill_at = Some(now + STOP_MS);
+                if self.generation(Who::Processors).is_some() {
+                    actions.push(Action::Cancel(Who::Processors));
+                }
+            }
             Phase::Closing { .. } | Phase::Over { .. } => {}
         }
     }
@@ -659,12 +720,9 @@ impl Plan {
                 self.fill_windows(now, actions);
             }
             Phase::Draining { ended_by, cancel_at, kill_at } => self.drain(ended_by, cancel_at, kill_at, now, actions),
+            Phase::Processing { ended_by, kill_at } => self.process(ended_by, kill_at, now, actions),
             // It could not close the store, and another one would not do better.
-            Phase::Closing { ended_by } if matches!(self.writer, Child::Down { respawn_at: None }) => {
-                let ended_by = if ended_by == EndedBy::Completed { EndedBy::Failure } else { ended_by };
-                self.phase = Phase::Over { ended_by };
-                actions.push(Action::Finish);
-            }
+            Phase::Closing { ended_by } if self.is_writer_lost() => self.give_up_writer(ended_by, actions),
             Phase::Closing { .. } | Phase::Over { .. } => {}
         }
     }
@@ -711,6 +769,29 @@ impl Plan {
                 }
             }
         }
+        if self.writer_ready
+            && self.wants_processors()
+            && let Some(host) = &mut self.processors
+            && host.start_at().is_some_and(|at| at <= now)
+        {
+            self.generations += 1;
+            host.start(self.generations);
+            actions.push(Action::Spawn(Who::Processors, self.generations));
+            if matches!(self.phase, Phase::Processing { .. }) {
+                actions.push(Action::Drain(Who::Processors));
+            }
+        }
+    }
+
+    /// Whether the store cannot be closed, since no writer is up or to come.
+    fn is_writer_lost(&self) -> bool {
+        matches!(self.writer, Child::Down { respawn_at: None })
+    }
+
+    fn give_up_writer(&mut self, ended_by: EndedBy, actions: &mut Vec<Action>) {
+        let ended_by = if ended_by == EndedBy::Completed { EndedBy::Failure } else { ended_by };
+        self.phase = Phase::Over { ended_by };
+        actions.push(Action::Finish);
     }
 
     fn attach(&mut self, slot: Slot, actions: &mut Vec<Action>) {
@@ -770,25 +851,42 @@ impl Plan {
             .filter(|slot| matches!(self.seats[usize::from(*slot)].child, Child::Up { .. }))
             .collect();
         if up.is_empty() {
-            // The writer reads the queues of the dead to their ends before it stops.
-            if self.writer_ready {
-                self.close_writer(ended_by, actions);
-            } else if matches!(self.writer, Child::Down { respawn_at: None }) {
-                self.phase = Phase::Over { ended_by };
-                actions.push(Action::Finish);
+            if self.writer_ready || self.is_writer_lost() {
+                self.phase = Phase::Processing { ended_by, kill_at: None };
+                if ended_by != EndedBy::Completed || self.full_since.is_some() {
+                    self.stop(ended_by, now, actions);
+                } else if self.generation(Who::Processors).is_some() {
+                    actions.push(Action::Drain(Who::Processors));
+                }
+                self.advance(now, actions);
             }
             return;
         }
         match kill_at {
             None if now >= cancel_at => {
                 self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
-                actions.extend(up.into_iter().map(Action::Cancel));
+                actions.extend(up.into_iter().map(|slot| Action::Cancel(Who::Fetcher(slot))));
             }
             Some(kill_at) if now >= kill_at => {
                 self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
                 actions.extend(up.into_iter().map(|slot| Action::Kill(Who::Fetcher(slot))));
             }
             _ => {}
+        }
+    }
+
+    /// Waits for the processor host to be done or gone; then the store may be closed.
+    fn process(&mut self, ended_by: EndedBy, kill_at: Option<u64>, now: u64, actions: &mut Vec<Action>) {
+        if self.generation(Who::Processors).is_some() {
+            if kill_at.is_some_and(|at| at <= now) {
+                self.phase = Phase::Processing { ended_by, kill_at: Some(now + CANCEL_MS) };
+                actions.push(Action::Kill(Who::Processors));
+            }
+        } else if self.is_writer_lost() {
+            self.give_up_writer(ended_by, actions);
+        } else if self.writer_ready && !self.wants_processors() {
+            // The writer reads the queues of the dead to their ends before it stops.
+            self.close_writer(ended_by, actions);
         }
     }
 
@@ -802,8 +900,16 @@ impl Plan {
                 sooner(*at);
             }
         }
-        if let Phase::Draining { cancel_at, kill_at, .. } = self.phase {
-            sooner(kill_at.unwrap_or(cancel_at));
+        match self.phase {
+            Phase::Draining { cancel_at, kill_at, .. } => sooner(kill_at.unwrap_or(cancel_at)),
+            Phase::Processing { kill_at: Some(kill_at), .. } => sooner(kill_at),
+            _ => {}
+        }
+        if self.writer_ready
+            && self.wants_processors()
+            && let Some(at) = self.processors.as_ref().and_then(Host::start_at)
+        {
+            sooner(at);
         }
         if let Some(wake) = self.frontier.next_wake() {
             sooner(wake);

@@ -172,6 +172,7 @@ impl World {
             limit: None,
             grace_ms: 500,
             disk_wait_ms: 5_000,
+            processors: false,
             seed,
         };
         let slots = config.slots;
@@ -323,11 +324,12 @@ impl World {
                         self.tell_writer(ToWriterModel::Import(at));
                     }
                 }
-                Action::Drain(slot) | Action::Cancel(slot) => {
+                Action::Drain(Who::Fetcher(slot)) | Action::Cancel(Who::Fetcher(slot)) => {
                     if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
                         fetcher.orders.push_back(Order::Drain);
                     }
                 }
+                Action::Spawn(Who::Processors, _) | Action::Drain(_) | Action::Cancel(_) => {}
                 Action::Kill(who) => self.kill(who, None),
                 Action::StopWriter { .. } => self.tell_writer(ToWriterModel::Stop),
                 Action::Warn(_) => {}
@@ -406,6 +408,7 @@ impl World {
                     self.exits.push_back((who, fetcher.generation, false, working_on.or(fetcher.working_on)));
                 }
             }
+            Who::Processors => {}
         }
     }
 

@@ -238,11 +238,6 @@ impl<W: Member> Crew<W> {
         self.board.row(self.seat(who))
     }
 
-    /// Those of all, in the order of their posts.
-    pub fn rows(&self) -> &'static [Row] {
-        self.board.rows()
-    }
-
     /// Tells the child of `who` something, and passes a descriptor along. Without a child it is lost, and so is what a
     /// dead child does not read: the end that follows says so.
     ///
