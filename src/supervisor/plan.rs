@@ -6,8 +6,8 @@
 //! The laws it keeps, whatever dies when (and the simulation in its tests checks):
 //!
 //! - a URL is in at most one fetcher at a time, and so is a host that has a pace;
-//! - a lease ends only by a commit the writer has reported, or by proof that its record cannot arrive any more: the
-//!   fetcher's queue was read to its end, or the writer was asked;
+//! - a lease ends only by a commit the writer has reported, or by the writer's word that it has no record, which it is
+//!   asked for when none can arrive any more;
 //! - the run has completed when nothing is pending in the store, nothing is leased and the lists are read: a count.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -245,7 +245,7 @@ impl Plan {
             }
             // How a processor host has ended is known by its exit; what it has sent last is marked, or done again.
             FromWriter::Drained { slot: PROCESSORS, .. } | FromWriter::Broken { slot: PROCESSORS, .. } => {}
-            FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, now, actions),
+            FromWriter::Drained { slot, generation } => self.on_drained(slot, generation, actions),
             FromWriter::Broken { slot, generation, message } => {
                 if self.generation(Who::Fetcher(slot)) == Some(generation) {
                     actions
@@ -455,7 +455,7 @@ impl Plan {
         }
     }
 
-    fn on_drained(&mut self, slot: Slot, generation: Generation, now: u64, actions: &mut Vec<Action>) {
+    fn on_drained(&mut self, slot: Slot, generation: Generation, actions: &mut Vec<Action>) {
         if self.generation(Who::Fetcher(slot)) == Some(generation) {
             // The writer saw its end before we did; its leases are settled when it is known to be gone. Should it only
             // have lost its queue, it is of no more use either.
@@ -466,9 +466,9 @@ impl Plan {
             }
             return;
         }
-        for url_id in self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)) {
-            self.lease_again(url_id, now, actions);
-        }
+        // What it sent to an earlier writer may be in the store all the same, and its word was lost.
+        let left = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation));
+        self.ask(left, actions);
     }
 
     fn on_fetcher(
@@ -596,7 +596,7 @@ impl Plan {
         actions
             .push(Action::Warn(format!("fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier")));
         if self.seats[usize::from(slot)].drained == Some(generation) {
-            self.on_drained(slot, generation, now, actions);
+            self.on_drained(slot, generation, actions);
         }
         if !running {
             return;
