@@ -1,16 +1,22 @@
 //! A seeded simulation of a whole crawl around the pure plan: a store, a writer and fetchers made of plain data, any
 //! of which may be killed between any two steps. Checks the laws of [`super::plan`] after every step.
+//!
+//! - [`stops`]: the ways to the end of a run, and the processor host, on which that waits.
+
+mod stops;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{HostLimits, LimitsOf, Room, Share};
 use super::plan::Plan;
+use seine_core::protocol::processing::FromHost;
 use seine_core::protocol::{
-    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED, Pull,
-    Ready, Slot, StillPending, Verdict,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED,
+    PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
 };
 use seine_core::record::{ErrorClass, Outcome, UrlId};
+use stops::{HostModel, Setup};
 
 /// Splitmix64: small, seeded, good enough to choose who dies.
 struct Random(u64);
@@ -45,6 +51,10 @@ struct StoredUrl {
 #[derive(Default)]
 struct Disk {
     urls: BTreeMap<UrlId, StoredUrl>,
+    /// Pages whose answers are in the store.
+    marked: BTreeSet<UrlId>,
+    /// How the run ended, once a writer has closed the store.
+    closed: Option<EndedBy>,
 }
 
 impl Disk {
@@ -57,6 +67,8 @@ impl Disk {
 enum Record {
     End(UrlId, Outcome, Option<ErrorClass>),
     Again(UrlId, u64, Option<ErrorClass>),
+    /// A processor's answer for a page.
+    Mark(UrlId),
 }
 
 /// A page queue: what was sent and not yet read by the writer.
@@ -74,6 +86,8 @@ struct FetcherModel {
     outbox: VecDeque<Record>,
     queue: Option<u64>,
     draining: bool,
+    /// It obeys nobody any more.
+    stuck: bool,
     orders: VecDeque<Order>,
     working_on: Option<UrlId>,
     last_start: HashMap<usize, u64>,
@@ -94,7 +108,7 @@ enum ToWriterModel {
     End(UrlId, Outcome, ErrorClass),
     EndHost(usize, Outcome, ErrorClass),
     Import(usize),
-    Stop,
+    Stop(EndedBy, bool),
 }
 
 struct WriterModel {
@@ -106,7 +120,9 @@ struct WriterModel {
     ends: Vec<(UrlId, Outcome, ErrorClass)>,
     hosts_ended: Vec<(usize, Outcome, ErrorClass)>,
     opened: bool,
-    stop: bool,
+    stop: Option<(EndedBy, bool)>,
+    /// It has said that there is no room.
+    full: bool,
 }
 
 struct World {
@@ -121,11 +137,14 @@ struct World {
     lists_done: bool,
     writer: Option<WriterModel>,
     fetchers: Vec<Option<FetcherModel>>,
+    host: Option<HostModel>,
+    setup: Setup,
     queues: HashMap<u64, Queue>,
     next_queue: u64,
     /// What the writer has said and the supervisor not yet heard.
     said: VecDeque<(Generation, FromWriter)>,
     fetcher_said: VecDeque<(Slot, Generation, FromFetcher)>,
+    host_said: VecDeque<(Generation, FromHost)>,
     exits: VecDeque<(Who, Generation, bool, Option<UrlId>)>,
     requests: HashMap<UrlId, u64>,
     /// URLs that kill whatever works on them.
@@ -144,6 +163,12 @@ struct World {
     last_start: HashMap<usize, (u64, Generation)>,
     hold_until: HashMap<(Slot, Generation, String), u64>,
     kills: u64,
+    last_kill: Option<u64>,
+    /// When the writer was first told to close the store, and whether it was told last to drop what it cannot write.
+    closing_at: Option<u64>,
+    is_abandoned: bool,
+    /// How far the run was when it was asked to stop, and when that was.
+    asked: Vec<(&'static str, u64)>,
     over: Option<EndedBy>,
     log: Vec<String>,
 }
@@ -152,6 +177,11 @@ const HOSTS: usize = 7;
 
 impl World {
     fn new(seed: u64) -> (Self, Vec<Action>) {
+        let processors = Random(!seed).chance(50);
+        Self::with(seed, Setup { processors, ..Setup::default() }, Disk::default())
+    }
+
+    fn with(seed: u64, setup: Setup, disk: Disk) -> (Self, Vec<Action>) {
         let mut random = Random(seed);
         let delay_ms = [0, 0, 40][random.below(3)];
         let host_places = 1 + random.below(6) as u32;
@@ -169,10 +199,10 @@ impl World {
             // From 64 on a slot that has run dry is given hosts of others.
             slot_window: 4 + random.below(150),
             room: Room { urls: 16 + random.below(400), hosts_per_pull: 1 + random.below(8) },
-            limit: None,
+            limit: setup.limit,
             grace_ms: 500,
             disk_wait_ms: 5_000,
-            processors: false,
+            processors: setup.processors,
             seed,
         };
         let slots = config.slots;
@@ -186,17 +216,20 @@ impl World {
             random,
             now: 0,
             plan,
-            disk: Disk::default(),
+            disk,
             list,
             sent: 0,
             acknowledged: 0,
             lists_done: false,
             writer: None,
             fetchers: (0..slots).map(|_| None).collect(),
+            host: None,
+            setup,
             queues: HashMap::new(),
             next_queue: 0,
             said: VecDeque::new(),
             fetcher_said: VecDeque::new(),
+            host_said: VecDeque::new(),
             exits: VecDeque::new(),
             requests: HashMap::new(),
             poison,
@@ -211,6 +244,10 @@ impl World {
             last_start: HashMap::new(),
             hold_until: HashMap::new(),
             kills: 0,
+            last_kill: None,
+            closing_at: None,
+            is_abandoned: false,
+            asked: Vec::new(),
             over: None,
             log: Vec::new(),
         };
@@ -244,7 +281,8 @@ impl World {
                         ends: Vec::new(),
                         hosts_ended: Vec::new(),
                         opened: false,
-                        stop: false,
+                        stop: None,
+                        full: false,
                     });
                 }
                 Action::Spawn(Who::Fetcher(slot), generation) => {
@@ -254,6 +292,7 @@ impl World {
                         outbox: VecDeque::new(),
                         queue: None,
                         draining: false,
+                        stuck: false,
                         orders: VecDeque::new(),
                         working_on: None,
                         last_start: HashMap::new(),
@@ -329,12 +368,18 @@ impl World {
                         fetcher.orders.push_back(Order::Drain);
                     }
                 }
-                Action::Spawn(Who::Processors, _) | Action::Drain(_) | Action::Cancel(_) => {}
+                Action::Spawn(Who::Processors, generation) => self.start_host(generation),
+                Action::Drain(_) => self.host.iter_mut().for_each(|host| host.told_to_drain = true),
+                Action::Cancel(_) => self.host.iter_mut().for_each(|host| host.is_let_go = true),
                 Action::Kill(who) => self.kill(who, None),
-                Action::StopWriter { .. } => self.tell_writer(ToWriterModel::Stop),
+                Action::StopWriter { ended_by, abandon } => {
+                    self.check_stop(ended_by, abandon);
+                    self.tell_writer(ToWriterModel::Stop(ended_by, abandon));
+                }
                 Action::Warn(_) => {}
                 Action::Finish => {
                     let Phase::Over { ended_by } = self.plan.phase() else { panic!("finished before it was over") };
+                    self.check_end(ended_by);
                     self.over = Some(ended_by);
                 }
             }
@@ -408,14 +453,19 @@ impl World {
                     self.exits.push_back((who, fetcher.generation, false, working_on.or(fetcher.working_on)));
                 }
             }
-            Who::Processors => {}
+            Who::Processors => {
+                if let Some(host) = self.host.take() {
+                    self.close(host.queue);
+                    self.exits.push_back((who, host.generation, false, None));
+                }
+            }
         }
     }
 
     /// One step of one of the parties, chosen by chance.
     fn step(&mut self) {
         self.now += self.random.below(4) as u64;
-        match self.random.below(12) {
+        match self.random.below(13) {
             0 | 1 => {
                 if let Some((generation, message)) = self.said.pop_front() {
                     if let FromWriter::Imported(_) = message {
@@ -428,6 +478,9 @@ impl World {
                 if let Some((slot, generation, message)) = self.fetcher_said.pop_front() {
                     self.event(Event::Fetcher(slot, generation, message));
                 }
+                if let Some((generation, message)) = self.host_said.pop_front() {
+                    self.event(Event::Processors(generation, message));
+                }
             }
             3 => self.exit_seen(),
             4 | 5 => self.writer_step(),
@@ -436,6 +489,7 @@ impl World {
                 self.fetcher_step(slot);
             }
             9 => self.feed(),
+            10 => self.host_step(),
             _ => {
                 self.now += self.random.below(80) as u64;
                 self.event(Event::Tick);
@@ -456,6 +510,10 @@ impl World {
         while let Some(at) = self.fetcher_said.iter().position(|(_, of, _)| *of == generation) {
             let Some((slot, generation, message)) = self.fetcher_said.remove(at) else { break };
             self.event(Event::Fetcher(slot, generation, message));
+        }
+        while let Some(at) = self.host_said.iter().position(|(of, _)| *of == generation) {
+            let Some((generation, message)) = self.host_said.remove(at) else { break };
+            self.event(Event::Processors(generation, message));
         }
         if let Some((who, generation, clean, working_on)) = self.exits.pop_front() {
             self.event(Event::Exited { who, generation, clean, how: "ended".into(), working_on });
@@ -495,7 +553,7 @@ impl World {
                 }
             }
             1 | 2 => {
-                if writer.queues.is_empty() {
+                if writer.queues.is_empty() || writer.full {
                     return;
                 }
                 let at = self.random.below(writer.queues.len());
@@ -516,7 +574,7 @@ impl World {
             ToWriterModel::Import(at) => writer.imports.push(at),
             ToWriterModel::End(id, outcome, class) => writer.ends.push((id, outcome, class)),
             ToWriterModel::EndHost(host, outcome, class) => writer.hosts_ended.push((host, outcome, class)),
-            ToWriterModel::Stop => writer.stop = true,
+            ToWriterModel::Stop(ended_by, abandon) => writer.stop = Some((ended_by, abandon)),
             ToWriterModel::Recheck(ids) => {
                 self.commit();
                 let (done, still): (Vec<_>, Vec<_>) =
@@ -596,6 +654,9 @@ impl World {
     }
 
     fn commit(&mut self) {
+        if self.is_held_up_by_the_disk() {
+            return;
+        }
         let Some(writer) = &mut self.writer else { return };
         let (batch, imports, ends, hosts_ended) = (
             std::mem::take(&mut writer.batch),
@@ -604,7 +665,9 @@ impl World {
             std::mem::take(&mut writer.hosts_ended),
         );
         let mut done = Vec::new();
+        let mut imported = Vec::new();
         for at in &imports {
+            imported.push(u64::from(!self.disk.urls.contains_key(&(*at as UrlId + 1))));
             let url = StoredUrl { host: self.list[*at] + 1, outcome: None, attempts: 0, due_at: 0 };
             self.disk.urls.entry(*at as UrlId + 1).or_insert(url);
         }
@@ -620,6 +683,7 @@ impl World {
                         done.push(self.done(id, None));
                     }
                 }
+                Record::Mark(id) => drop(self.disk.marked.insert(id)),
                 Record::Again(id, due_at, class) => {
                     let url = self.disk.urls.get_mut(&id).expect("only known URLs are fetched");
                     if url.outcome.is_none() {
@@ -641,12 +705,12 @@ impl World {
         }
         // A kill right after the commit and before its acknowledgement.
         if self.random.chance(3) && self.may_kill() {
-            self.kill(Who::Writer, None);
+            self.murder(Who::Writer);
             return;
         }
         let pending = self.disk.pending();
-        for _ in imports {
-            self.say(FromWriter::Imported(Imported { lines: 1, new: 1, pending, ..Imported::default() }));
+        for new in imported {
+            self.say(FromWriter::Imported(Imported { lines: 1, new, pending, ..Imported::default() }));
         }
         for (host, outcome, class, urls) in ended {
             let host_id = host as i64;
@@ -668,11 +732,12 @@ impl World {
             self.say(FromWriter::Drained { slot, generation });
         }
         if let Some(writer) = &self.writer
-            && writer.stop
+            && let Some((ended_by, _)) = writer.stop
             && writer.queues.is_empty()
             && writer.inbox.is_empty()
         {
             let generation = writer.generation;
+            self.disk.closed = Some(ended_by);
             self.writer = None;
             self.exits.push_back((Who::Writer, generation, true, None));
         }
@@ -682,13 +747,16 @@ impl World {
         let now = self.now;
         let Some(fetcher) = &mut self.fetchers[usize::from(slot)] else { return };
         let generation = fetcher.generation;
+        if fetcher.stuck {
+            return;
+        }
         if let Some(order) = fetcher.orders.pop_front() {
             match order {
                 Order::Queue(queue) => {
                     let old = fetcher.queue.replace(queue);
                     let mut holding: Vec<UrlId> = fetcher.jobs.iter().map(|job| job.url_id).collect();
                     holding.extend(fetcher.outbox.iter().map(|record| match record {
-                        Record::End(id, ..) | Record::Again(id, ..) => *id,
+                        Record::End(id, ..) | Record::Again(id, ..) | Record::Mark(id) => *id,
                     }));
                     self.fetcher_said.push_back((slot, generation, FromFetcher::Holding(holding)));
                     if let Some(old) = old {
@@ -712,6 +780,7 @@ impl World {
                     self.fetcher_said.push_back((slot, generation, FromFetcher::Shrunk(format!("h{host}"))));
                 }
                 Order::Drain => {
+                    fetcher.stuck = self.setup.is_stubborn;
                     fetcher.draining = true;
                     fetcher.jobs.clear();
                 }
@@ -752,6 +821,9 @@ impl World {
             );
         }
         *self.requests.entry(job.url_id).or_default() += 1;
+        // Law: what is in the store is not asked for again.
+        let stored = self.disk.urls.get(&job.url_id).and_then(|url| url.outcome);
+        assert_ne!(stored, Some(Outcome::Ok), "url {} is in the store and is asked for", job.url_id);
         if self.poison.contains(&job.url_id) {
             let id = job.url_id;
             self.kill(Who::Fetcher(slot), Some(id));
@@ -794,7 +866,13 @@ impl World {
 
     /// Never so often that the budget of crashes ends the run: that is another test.
     fn may_kill(&self) -> bool {
-        self.kills * 4_000 < self.now
+        self.kills * 4_000 < self.now && self.last_kill.is_none_or(|last| self.now >= last + 4_000)
+    }
+
+    fn murder(&mut self, who: Who) {
+        self.kills += 1;
+        self.last_kill = Some(self.now);
+        self.kill(who, None);
     }
 }
 
@@ -808,9 +886,23 @@ fn host_index(host: &str) -> usize {
 
 /// Runs one seed to its end.
 fn run(seed: u64, kill_percent: u64, stop_at: Option<u64>) -> World {
-    let (mut world, actions) = World::new(seed);
+    let stops: Vec<_> = stop_at.into_iter().map(|at| (When::Step(at), EndedBy::Interrupted)).collect();
+    drive(seed, World::new(seed), kill_percent, &stops)
+}
+
+/// When a run is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// At this step.
+    Step(u64),
+    /// At this step of those in which processors alone are at work.
+    Processing(u64),
+}
+
+/// Runs a world to its end, asking it to stop at these times.
+fn drive(seed: u64, (mut world, actions): (World, Vec<Action>), kill_percent: u64, stops: &[(When, EndedBy)]) -> World {
     world.carry_out(actions);
-    let mut steps = 0_u64;
+    let (mut steps, mut processing) = (0_u64, 0_u64);
     while world.over.is_none() {
         steps += 1;
         if steps > 400_000 {
@@ -824,15 +916,18 @@ fn run(seed: u64, kill_percent: u64, stop_at: Option<u64>) -> World {
                 world.plan.phase()
             );
         }
-        if stop_at == Some(steps) {
-            world.event(Event::Stop(EndedBy::Interrupted));
+        processing += u64::from(matches!(world.plan.phase(), Phase::Processing { .. }));
+        for (when, ended_by) in stops {
+            if *when == When::Step(steps) || (processing > 0 && *when == When::Processing(processing)) {
+                world.stop(*ended_by);
+            }
         }
         if world.random.chance(kill_percent) && world.random.chance(10) && world.may_kill() {
-            world.kills += 1;
-            let slots = world.fetchers.len();
-            match world.random.below(slots + 1) {
-                0 => world.kill(Who::Writer, None),
-                slot => world.kill(Who::Fetcher(slot as Slot - 1), None),
+            let roles = world.fetchers.len() + 2;
+            match world.random.below(roles) {
+                0 => world.murder(Who::Writer),
+                1 => world.murder(Who::Processors),
+                slot => world.murder(Who::Fetcher(slot as Slot - 2)),
             }
         }
         world.step();
@@ -863,6 +958,7 @@ fn every_url_gets_one_outcome_whoever_dies_when() {
             }
         }
         assert_eq!(world.plan.leased(), 0, "seed {seed}");
+        assert_eq!(world.unmarked(), 0, "seed {seed}: pages were not processed");
     }
     assert!(kills > 100, "only {kills} kills: the test tests little");
     assert!(shared > 5, "only {shared} hosts were shared: the test tests little");
