@@ -167,7 +167,7 @@ impl Supervisor {
             limit: settings.budgets.limit,
             grace_ms: settings.budgets.grace.0.as_millis() as u64,
             disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
-            processors: !settings.programs.processor.is_empty(),
+            processors: !settings.processor.is_empty(),
             seed: u64::from(std::process::id()) ^ now,
         };
         let (plan, actions) = Plan::new(config, now);

@@ -80,7 +80,7 @@ impl Supervisor {
 
     /// `queue` leads to the writer.
     pub(super) fn spawn_processors(&mut self, generation: Generation, queue: OwnedFd) -> Result<(), CrewError> {
-        let (path, processors) = (self.lock.path(), &self.settings.programs.processor);
+        let (path, processors) = (self.lock.path(), &self.settings.processor);
         self.crew.spawn(Who::Processors, generation, &[queue.as_raw_fd()], |control, row| {
             let start = host::Start {
                 path: path.to_owned(),
