@@ -69,8 +69,8 @@ pub fn answers<E: From<SelectError> + From<StoreError>>(
                 r.remote_ip, r.http_version, r.headers, r.is_last, p.content_type, p.redirects, \
                 coalesce(p.final_url, u.url) AS final_url, p.body_id, b.zstd IS NOT NULL AS is_stored \
          FROM request r \
-         JOIN url u ON u.url_id = r.url_id \
-         JOIN page p ON p.url_id = r.url_id \
+         CROSS JOIN url u ON u.url_id = r.url_id \
+         CROSS JOIN page p ON p.url_id = r.url_id \
          LEFT JOIN body b ON b.body_id = p.body_id \
          WHERE r.request_id > ?1 AND r.request_id <= ?2 AND r.kind = 0 AND r.error IS NULL AND r.status IS NOT NULL \
            AND p.outcome IN (0, 1) AND r.attempt = p.attempt \

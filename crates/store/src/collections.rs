@@ -99,7 +99,7 @@ fn view(collection_id: i64, collection: &Collection) -> String {
     columns.extend(["t.item_id AS _item_id".into(), "u.url AS _url".into(), "t.run_id AS _run_id".into()]);
     columns.extend([time("t.first_seen", "_first_seen"), time(seen, "_last_seen")]);
     format!(
-        "CREATE VIEW {} AS\nSELECT {}\nFROM item t JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id\nWHERE t.collection_id = {collection_id}",
+        "CREATE VIEW {} AS\nSELECT {}\nFROM item t CROSS JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id\nWHERE t.collection_id = {collection_id}",
         quoted(&collection.name),
         columns.join(",\n       ")
     )

@@ -35,12 +35,17 @@ pub struct Drift {
 /// [`StoreError`]
 pub fn drifts(db: &Connection, run_id: i64, limit: impl Fn(&str) -> f64) -> Result<Vec<Drift>, StoreError> {
     let mut select = db.prepare(
-        "WITH earlier AS (
-           SELECT f.collection_id, max(f.run_id) AS run_id FROM field_rate f JOIN run r USING(run_id)
-           WHERE f.run_id < ?1 AND r.ended_by = 'completed' GROUP BY 1)
-         SELECT c.name, v.host, v.field, v.run_id = ?1, v.of_items, v.found
-         FROM earlier e JOIN collection c USING(collection_id)
-         JOIN field_rates v ON v.collection = c.name AND v.run_id IN (e.run_id, ?1)",
+        "WITH earlier AS MATERIALIZED (
+           SELECT c.collection_id, c.name,
+             (SELECT r.run_id FROM run r WHERE r.run_id < ?1 AND r.ended_by = 'completed' AND EXISTS
+                (SELECT 1 FROM field_rate f WHERE f.run_id = r.run_id AND f.collection_id = c.collection_id)
+              ORDER BY r.run_id DESC LIMIT 1) AS run_id
+           FROM collection c)
+         SELECT e.name, coalesce((SELECT h.name FROM host h WHERE h.host_id = f.host_id), ''), n.key, f.run_id = ?1,
+                n.value ->> 0, n.value ->> 1
+         FROM earlier e CROSS JOIN field_rate f ON f.run_id IN (e.run_id, ?1) AND f.collection_id = e.collection_id
+         CROSS JOIN json_each(f.counts) n
+         WHERE e.run_id IS NOT NULL",
     )?;
     let mut of_host = BTreeMap::<(String, String, String), [(u64, u64); 2]>::new();
     let mut rows = select.query(params![run_id])?;

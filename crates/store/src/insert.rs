@@ -25,9 +25,6 @@ use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 /// Host ids kept at hand while importing; past it the cache starts anew. More than the lines of one transaction.
 const CACHED_HOSTS: usize = 100_000;
 
-/// Rows from which on SQLite's planner is told how many there are.
-const WORTH_STATISTICS: i64 = 10_000;
-
 /// How long readers are waited for when the write-ahead log is to be emptied.
 const WAL_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -732,11 +729,6 @@ impl Store {
 
     /// Closes without a word on how the run ended; the next crawl goes on with it.
     pub fn close(mut self) {
-        // Statistics of a small beginning would mislead the queries of a large crawl, and small ones need none.
-        let rows = self.db.query_row("SELECT coalesce(max(url_id), 0) FROM url", [], |row| row.get::<_, i64>(0));
-        if rows.is_ok_and(|rows| rows > WORTH_STATISTICS) {
-            let _ = self.db.execute_batch("PRAGMA optimize = 0x10002");
-        }
         // The last connection to leave empties and removes the log. With readers around it stays, so leave them none.
         self.empty_wal();
         let _ = self.db.close();

@@ -46,6 +46,8 @@ pub mod told;
 pub mod versions;
 
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod tests;
 
 use std::io::Read;
@@ -157,10 +159,7 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     }
     // One thread has the connection: SQLite's own locks would lock out nobody.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(path, flags)?;
-    // Without it a statement is compiled again whenever a value in its WHERE changes, in case another plan would be better.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    db.busy_timeout(BUSY_TIMEOUT)?;
+    let mut db = connect(path, flags)?;
     // Asked of SQLite: a store whose making was cut short has a first page until its journal takes it back.
     if db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0 {
         // Each of these is a transaction. Nothing is lost with them, so the disk is waited for once, at their end.
@@ -187,7 +186,25 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.pragma_update(None, "foreign_keys", false)?;
     db.set_prepared_statement_cache_capacity(64);
     migrations::migrate(&mut db, path)?;
+    forget_statistics(&db)?;
     Ok(db)
+}
+
+/// Removes what `ANALYZE` or an earlier version of this program has noted of the tables.
+///
+/// Statistics are those of a moment, and not of all tables: a store that grows, or a table without an index, of which
+/// SQLite notes nothing, has made the planner sort all that is left for each row. Our statements say in which order they
+/// read; without statistics those of users have the same plans in every store, too.
+fn forget_statistics(db: &Connection) -> Result<(), StoreError> {
+    if !db.prepare("SELECT 1 FROM sqlite_schema WHERE name LIKE 'sqlite\\_stat_' ESCAPE '\\'")?.exists([])? {
+        return Ok(());
+    }
+    // What was read of them goes with the schema, which is read again.
+    db.execute_batch(
+        "BEGIN IMMEDIATE; DROP TABLE IF EXISTS sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4; COMMIT;
+         PRAGMA writable_schema = RESET",
+    )?;
+    Ok(())
 }
 
 /// Opens the store at `path` for reading, beside a running crawl or not.
@@ -201,8 +218,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
         _ => return Err(StoreError::Missing(path.into())),
     }
     check_header(path)?;
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.busy_timeout(BUSY_TIMEOUT)?;
+    let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     match check_readable(&db, path) {
         // Where nothing can be written, the log's files cannot be made; of a store at rest nobody needs them.
         Err(StoreError::Sqlite(error))
@@ -230,6 +246,18 @@ pub fn open_at_rest(path: &Path) -> Result<Connection, StoreError> {
     open_immutable(path)
 }
 
+/// A connection as all are that see a store.
+#[cfg_attr(not(test), allow(unused_mut, reason = "tests watch it"))]
+fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let mut db = Connection::open_with_flags(path, flags)?;
+    // Without it a statement is compiled again whenever a value in its WHERE changes, in case another plan would be better.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    #[cfg(test)]
+    plans::watch(&mut db);
+    Ok(db)
+}
+
 fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
     let mut uri = String::from("file:");
     for &byte in path.as_os_str().as_bytes() {
@@ -239,7 +267,7 @@ fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
         }
     }
     uri.push_str("?immutable=1");
-    let db = Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+    let db = connect(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
     check_readable(&db, path)?;
     Ok(db)
 }

@@ -212,8 +212,10 @@ pub fn life(db: &Connection, text: &str, judge: Judge<'_>) -> Result<Option<Life
     };
     let Some(url_id) = find_url(&db, host, &key)? else { return Ok(None) };
     let found = db.query_row(
-        "SELECT u.url, h.name, coalesce(h.hold_until, 0), u.outcome, u.attempts, u.forgiven, u.due_at \
-             FROM url u LEFT JOIN host h USING(host_id) WHERE u.url_id = ?1",
+        "SELECT u.url, (SELECT h.name FROM host h WHERE h.host_id = u.host_id), \
+                coalesce((SELECT h.hold_until FROM host h WHERE h.host_id = u.host_id), 0), \
+                u.outcome, u.attempts, u.forgiven, u.due_at \
+         FROM url u WHERE u.url_id = ?1",
         [url_id],
         |row| {
             Ok(Found {
@@ -271,10 +273,9 @@ pub fn config(db: &Connection, run_id: Option<i64>) -> Result<serde_json::Value,
 }
 
 fn inputs(db: &Connection, url_id: i64, url: &str) -> Result<Vec<InputLine>, StoreError> {
-    // From the lines, which are read from end to end, to the few files; not the other way round.
     let mut statement = db.prepare(
-        "SELECT f.name, i.line, coalesce(i.raw_url, ?2), i.columns FROM input i CROSS JOIN file f USING(file_id) \
-         WHERE i.url_id = ?1 ORDER BY f.file_id, i.line",
+        "SELECT (SELECT f.name FROM file f WHERE f.file_id = i.file_id), i.line, coalesce(i.raw_url, ?2), i.columns \
+         FROM input i WHERE i.url_id = ?1 ORDER BY i.file_id, i.line",
     )?;
     let lines = statement.query_map(params![url_id, url], |row| {
         Ok(InputLine { file: row.get(0)?, line: row.get(1)?, raw_url: row.get(2)?, columns: json(row, 3)? })
@@ -330,9 +331,9 @@ fn robots(db: &Connection, url: &Url, agent: &str, judge: Judge<'_>) -> Result<O
 
 fn requests(db: &Connection, found: &Found) -> Result<Vec<RequestLine>, StoreError> {
     let mut statement = db.prepare(
-        "SELECT r.attempt, r.kind, r.url, h.name, r.started_us, r.elapsed_ms, r.gap_ms, r.status, r.error, r.bytes, \
+        "SELECT r.attempt, r.kind, r.url, (SELECT h.name FROM host h WHERE h.host_id = r.host_id), r.started_us, r.elapsed_ms, r.gap_ms, r.status, r.error, r.bytes, \
                 r.remote_ip, r.http_version, r.run_id \
-         FROM request r CROSS JOIN host h USING(host_id) WHERE r.url_id = ?1 ORDER BY r.started_us, r.request_id",
+         FROM request r WHERE r.url_id = ?1 ORDER BY r.started_us, r.request_id",
     )?;
     let lines = statement.query_map(params![found.url_id], |row| {
         Ok(RequestLine {
@@ -389,7 +390,7 @@ fn ending(db: &Connection, url_id: i64) -> Result<Option<EndingLine>, StoreError
         .query_row(
             "SELECT v.outcome, v.status, v.error, v.error_message, v.final_url, v.redirects, p.fetched_at, \
                     v.body_bytes, v.title, v.run_id \
-             FROM pages v JOIN page p USING(url_id) WHERE v.url_id = ?1",
+             FROM pages v CROSS JOIN page p USING(url_id) WHERE v.url_id = ?1",
             [url_id],
             |row| {
                 Ok(EndingLine {

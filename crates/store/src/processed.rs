@@ -265,7 +265,7 @@ impl Todo {
                 format!(
                     "SELECT p.url_id, coalesce(p.content_at, p.fetched_at), p.url_id, u.url, p.final_url, p.status, p.content_type, p.title, e.text, \
                        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000), {body} \
-                     FROM page p JOIN url u ON u.url_id = p.url_id LEFT JOIN body b ON b.body_id = p.body_id \
+                     FROM page p CROSS JOIN url u ON u.url_id = p.url_id LEFT JOIN body b ON b.body_id = p.body_id \
                      LEFT JOIN page_extra e ON e.url_id = p.url_id \
                      LEFT JOIN processed m ON m.collection_id = ?1 AND m.record = p.url_id \
                      WHERE p.url_id > ?2 AND u.outcome = {ok} {stored} \
@@ -277,7 +277,7 @@ impl Todo {
             // Whether an item's data has changed is seen when it is read.
             Input::Items => format!(
                 "SELECT t.item_id, m.version, t.url_id, u.url, t.data, m.failed \
-                 FROM item t JOIN url u ON u.url_id = t.url_id \
+                 FROM item t CROSS JOIN url u ON u.url_id = t.url_id \
                  LEFT JOIN processed m ON m.collection_id = ?1 AND m.record = t.item_id \
                  WHERE t.item_id > ?2 AND t.collection_id = (SELECT collection_id FROM collection WHERE name = ?3) {} \
                  ORDER BY t.item_id LIMIT 1",

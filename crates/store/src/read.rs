@@ -97,7 +97,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         .query_row(
             "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.ok, r.http_error, r.failed, \
                     r.rejected, r.quarantined, r.robots_denied, r.skipped, r.bytes \
-             FROM run r JOIN runs v USING(run_id) ORDER BY r.run_id DESC LIMIT 1",
+             FROM run r CROSS JOIN runs v USING(run_id) ORDER BY r.run_id DESC LIMIT 1",
             [],
             |row| {
                 Ok(Run {
@@ -135,11 +135,17 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     }
     // Each half has an index that answers it alone.
     let mut items = db.prepare(
-        "SELECT c.name, n.items FROM collection c JOIN \
-           (SELECT collection_id, count(*) AS items FROM item WHERE key IS NOT NULL GROUP BY 1 UNION ALL \
-            SELECT collection_id, count(*) FROM item WHERE key IS NULL GROUP BY 1) n USING(collection_id)",
+        "SELECT collection_id, count(*) FROM item INDEXED BY item_key WHERE key IS NOT NULL GROUP BY 1 UNION ALL \
+         SELECT collection_id, count(*) FROM item INDEXED BY item_place WHERE key IS NULL GROUP BY 1",
     )?;
-    summary.items = items.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let items = items.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let items: Vec<(i64, u64)> = items.collect::<Result<_, _>>()?;
+    for (collection_id, collection) in super::collections::all(&db)? {
+        let counts = items.iter().filter(|(of, _)| *of == collection_id).map(|(_, count)| *count);
+        if let Some(count) = counts.reduce(|a, b| a + b) {
+            summary.items.insert(collection.name, count);
+        }
+    }
     if let Some(run) = &summary.run {
         summary.problems =
             db.query_row("SELECT count(*) FROM extract_problem WHERE run_id = ?1", [run.run_id], |row| row.get(0))?;
@@ -224,7 +230,7 @@ pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), C
     let earlier = match row {
         (Some(_), _, None, ..) => db
             .query_row(
-                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h JOIN body b USING(body_id) \
+                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h CROSS JOIN body b USING(body_id) \
                  WHERE h.url_id = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL ORDER BY h.fetched_at DESC LIMIT 1",
                 [url_id],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
@@ -259,8 +265,7 @@ pub fn answer_of(db: &Connection, raw_url: &str) -> Result<(String, Option<Strin
     let unknown = || CatError::Unknown(raw_url.to_owned());
     let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
     let url_id = find_url(db, &url.host, &url.key)?.ok_or_else(unknown)?;
-    let sql =
-        "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u JOIN page p USING(url_id) WHERE u.url_id = ?1";
+    let sql = "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u CROSS JOIN page p USING(url_id) WHERE u.url_id = ?1";
     let row = db.query_row(sql, [url_id], |row| Ok((row.get(0)?, row.get(1)?))).optional();
     row.map_err(StoreError::from)?.ok_or_else(unknown)
 }

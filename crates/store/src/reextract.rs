@@ -102,7 +102,7 @@ impl Rework {
         db.query_row(
             &format!(
                 "SELECT count(*) FILTER (WHERE b.zstd IS NOT NULL), count(*) FILTER (WHERE b.zstd IS NULL) {}",
-                pages(condition.is_some())
+                pages(condition.is_some()).0
             ),
             [0],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -120,10 +120,10 @@ impl Rework {
     /// [`StoreError`]
     pub fn next(&self, after: UrlId) -> Result<Option<(Origin, PageJob, Vec<u8>)>> {
         // One at a time: no transaction stays open, so that a log that grows meanwhile can be emptied.
+        let (pages, order) = pages(self.is_partial);
         let sql = format!(
-            "SELECT p.url_id, u.host_id, p.run_id, coalesce(p.content_at, p.fetched_at), u.url, p.final_url, p.content_type, b.bytes, b.zstd {} \
-             AND b.zstd IS NOT NULL ORDER BY p.url_id LIMIT 1",
-            pages(self.is_partial)
+            "SELECT p.url_id, u.host_id, p.run_id, coalesce(p.content_at, p.fetched_at), u.url, p.final_url, p.content_type, b.bytes, b.zstd \
+             {pages} AND b.zstd IS NOT NULL ORDER BY {order} LIMIT 1"
         );
         let next = self.db.prepare_cached(&sql)?.query_row([after], |row| {
             let origin =
@@ -283,18 +283,18 @@ impl Rework {
                 changed,
                 same: u64::saturating_sub(had, removed + changed),
                 added_examples: self.examples(
-                    "SELECT u.url, NULL, f.data FROM temp.added d JOIN temp.fresh f USING(fresh_id) \
-                     JOIN url u ON u.url_id = f.url_id WHERE d.collection = ?1 ORDER BY d.fresh_id LIMIT ?2",
+                    "SELECT u.url, NULL, f.data FROM temp.added d CROSS JOIN temp.fresh f USING(fresh_id) \
+                     CROSS JOIN url u ON u.url_id = f.url_id WHERE d.collection = ?1 ORDER BY d.fresh_id LIMIT ?2",
                     number,
                 )?,
                 removed_examples: self.examples(
-                    "SELECT u.url, i.data, NULL FROM temp.removed d JOIN item i USING(item_id) \
-                     JOIN url u ON u.url_id = i.url_id WHERE d.collection = ?1 ORDER BY d.item_id LIMIT ?2",
+                    "SELECT u.url, i.data, NULL FROM temp.removed d CROSS JOIN item i USING(item_id) \
+                     CROSS JOIN url u ON u.url_id = i.url_id WHERE d.collection = ?1 ORDER BY d.item_id LIMIT ?2",
                     number,
                 )?,
                 changed_examples: self.examples(
-                    "SELECT u.url, i.data, f.data FROM temp.changed d JOIN temp.fresh f USING(fresh_id) \
-                     JOIN item i ON i.item_id = f.item_id JOIN url u ON u.url_id = f.url_id \
+                    "SELECT u.url, i.data, f.data FROM temp.changed d CROSS JOIN temp.fresh f USING(fresh_id) \
+                     CROSS JOIN item i ON i.item_id = f.item_id CROSS JOIN url u ON u.url_id = f.url_id \
                      WHERE d.collection = ?1 ORDER BY d.fresh_id LIMIT ?2",
                     number,
                 )?,
@@ -317,14 +317,18 @@ impl Rework {
     }
 }
 
-/// The pages after `?1` that rules can be applied to, if their body was stored.
-fn pages(is_partial: bool) -> String {
-    let wanted = if is_partial { "AND p.url_id IN temp.wanted" } else { "" };
-    format!(
-        "FROM page p JOIN url u ON u.url_id = p.url_id JOIN body b ON b.body_id = p.body_id \
-         WHERE p.url_id > ?1 AND p.outcome = {} AND u.host_id <> {NO_HOST} {wanted}",
+/// The pages after `?1` that rules can be applied to, if their body was stored, and the column of their order.
+///
+/// Each time it is asked, nothing is read but the next page: from the pages that are wanted, or from all.
+fn pages(is_partial: bool) -> (String, &'static str) {
+    let (first, order) =
+        if is_partial { ("temp.wanted w CROSS JOIN page p USING(url_id)", "w.url_id") } else { ("page p", "p.url_id") };
+    let sql = format!(
+        "FROM {first} CROSS JOIN url u ON u.url_id = p.url_id CROSS JOIN body b ON b.body_id = p.body_id \
+         WHERE {order} > ?1 AND p.outcome = {} AND u.host_id <> {NO_HOST}",
         Outcome::Ok as i64
-    )
+    );
+    (sql, order)
 }
 
 /// Finds out which fresh items are which stored ones, and what differs.
@@ -333,20 +337,20 @@ fn pages(is_partial: bool) -> String {
 /// fetched before, and no longer has, stays as it stayed in the crawl.
 const COMPARE: &str = "
 UPDATE temp.fresh SET item_id = CASE WHEN key IS NULL
-  THEN (SELECT i.item_id FROM item i JOIN temp.declared d ON d.collection_id = i.collection_id
+  THEN (SELECT i.item_id FROM temp.declared d CROSS JOIN item i ON i.collection_id = d.collection_id
         WHERE d.number = fresh.collection AND i.url_id = fresh.url_id AND i.number = fresh.number AND i.key IS NULL)
-  ELSE (SELECT i.item_id FROM item i JOIN temp.declared d ON d.collection_id = i.collection_id
+  ELSE (SELECT i.item_id FROM temp.declared d CROSS JOIN item i ON i.collection_id = d.collection_id
         WHERE d.number = fresh.collection AND i.key = fresh.key AND i.key IS NOT NULL) END;
 CREATE INDEX temp.fresh_item ON fresh(item_id);
 INSERT INTO temp.added SELECT fresh_id, collection FROM temp.fresh WHERE item_id IS NULL;
 INSERT INTO temp.winner SELECT f.fresh_id, f.item_id, f.collection, f.data IS NOT i.data
-  FROM temp.fresh f JOIN item i ON i.item_id = f.item_id LEFT JOIN temp.page_read r ON r.url_id = i.url_id
+  FROM temp.fresh f CROSS JOIN item i ON i.item_id = f.item_id LEFT JOIN temp.page_read r ON r.url_id = i.url_id
   WHERE i.last_seen >= r.fetched_at
      OR (f.last_seen, f.url_id, f.number) >= (i.last_seen, i.url_id, i.number);
 INSERT INTO temp.changed SELECT fresh_id, collection FROM temp.winner WHERE differs;
 INSERT INTO temp.removed SELECT i.item_id, d.number
-  FROM item i JOIN temp.declared d ON d.collection_id = i.collection_id
-    JOIN temp.page_read r ON r.url_id = i.url_id
+  FROM item i CROSS JOIN temp.page_read r ON r.url_id = i.url_id
+    CROSS JOIN temp.declared d ON d.collection_id = i.collection_id
   WHERE i.last_seen >= r.fetched_at
     AND NOT EXISTS (SELECT 1 FROM temp.fresh f WHERE f.item_id = i.item_id);
 ";
@@ -356,19 +360,19 @@ const REPLACE: &str = "
 DELETE FROM item WHERE item_id IN (SELECT item_id FROM temp.removed);
 UPDATE item SET data = f.data, url_id = f.url_id, number = f.number, run_id = f.run_id,
                 last_seen = max(item.last_seen, f.last_seen)
-  FROM temp.winner w JOIN temp.fresh f ON f.fresh_id = w.fresh_id
+  FROM temp.winner w CROSS JOIN temp.fresh f ON f.fresh_id = w.fresh_id
   WHERE item.item_id = w.item_id
     AND (w.differs OR (item.url_id, item.number, item.run_id) IS NOT (f.url_id, f.number, f.run_id)
          OR item.last_seen < f.last_seen);
 INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run)
   SELECT d.collection_id, f.key, f.url_id, f.number, f.run_id, f.data, f.first_seen, f.last_seen, f.run_id
-  FROM temp.added a JOIN temp.fresh f ON f.fresh_id = a.fresh_id JOIN temp.declared d ON d.number = f.collection
-  ORDER BY f.fresh_id;
-DELETE FROM extract_problem WHERE url_id IN (SELECT url_id FROM temp.page_read)
+  FROM temp.added a CROSS JOIN temp.fresh f ON f.fresh_id = a.fresh_id CROSS JOIN temp.declared d ON d.number = f.collection
+  ORDER BY a.fresh_id;
+DELETE FROM extract_problem INDEXED BY extract_problem_url WHERE url_id IN (SELECT url_id FROM temp.page_read)
   AND collection_id IN (SELECT collection_id FROM temp.declared);
 INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found)
   SELECT p.url_id, p.run_id, d.collection_id, p.number, p.field, p.kind, p.found
-  FROM temp.problem p JOIN temp.declared d ON d.number = p.collection ORDER BY p.rowid;
+  FROM temp.problem p CROSS JOIN temp.declared d ON d.number = p.collection ORDER BY p.rowid;
 ";
 
 /// Writes how often fields were found, for the runs whose pages were read. Not if only some of them were.
@@ -377,7 +381,7 @@ DELETE FROM field_rate WHERE run_id IN (SELECT run_id FROM temp.page_read)
   AND collection_id IN (SELECT collection_id FROM temp.declared);
 INSERT INTO field_rate(run_id, collection_id, host_id, counts)
   SELECT r.run_id, d.collection_id, r.host_id, json_group_object(r.name, json_array(r.of_items, r.found) ORDER BY r.field)
-  FROM temp.rate r JOIN temp.declared d ON d.number = r.collection WHERE r.of_items > 0
+  FROM temp.rate r CROSS JOIN temp.declared d ON d.number = r.collection WHERE r.of_items > 0
   GROUP BY r.run_id, d.collection_id, r.host_id;
 ";
 

@@ -4,6 +4,7 @@ PRAGMA temp.synchronous = off;
 
 -- The collections of the config, by their order there; NULL: the store does not know it.
 CREATE TEMP TABLE declared(number INTEGER PRIMARY KEY, collection_id INTEGER);
+CREATE INDEX temp.declared_id ON declared(collection_id);
 -- The pages a condition names.
 CREATE TEMP TABLE wanted(url_id INTEGER PRIMARY KEY);
 -- The pages that were read.

@@ -79,8 +79,6 @@ pub(super) fn is_named_by(view: &str, id: &str, row: &str, condition: &str) -> S
 /// # Errors
 /// [`StoreError`]
 pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreError> {
-    // By statistics of a small beginning the joins below would read the whole of one table for each row of another.
-    db.execute_batch("PRAGMA optimize = 0x10002")?;
     let transaction = db.transaction()?;
     transaction.execute_batch(
         "CREATE TEMP TABLE again(url_id INTEGER PRIMARY KEY, host_id INTEGER, run_id INTEGER, outcome INTEGER NOT NULL, \
@@ -92,7 +90,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
              SELECT u.url_id, u.host_id, p.run_id, u.outcome, coalesce(p.elapsed_ms, 0), \
                     iif(p.not_modified, 0, coalesce(b.bytes, 0)), \
                     p.run_id IN (SELECT run_id FROM run WHERE ended_by = 'completed' OR run_id < (SELECT max(run_id) FROM run)) \
-             FROM url u JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
+             FROM url u CROSS JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) \
              WHERE u.outcome IS NOT NULL AND u.outcome <> ?1 AND u.host_id <> {NO_HOST} AND u.{}",
             is_named(condition)
         ),
@@ -112,44 +110,73 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
             [run_id],
         )?;
     }
-    // As they were counted, see `Store::page`.
-    let [ok, http_error, skipped] = [Outcome::Ok, Outcome::HttpError, Outcome::Skipped].map(|outcome| outcome as i64);
-    let [failed, quarantined] = [Outcome::Failed, Outcome::Quarantined].map(|outcome| outcome as i64);
-    transaction.execute(
-        "UPDATE host SET fetched = max(0, host.fetched - n.fetched), failed = max(0, host.failed - n.failed), \
-                         elapsed_ms = max(0, host.elapsed_ms - n.elapsed_ms) \
-         FROM (SELECT host_id, count(*) FILTER (WHERE outcome IN (?1, ?2, ?3)) AS fetched, \
-                      count(*) FILTER (WHERE outcome IN (?4, ?5)) AS failed, sum(elapsed_ms) AS elapsed_ms \
-               FROM temp.again WHERE NOT is_history GROUP BY host_id) n \
-         WHERE host.host_id = n.host_id",
-        params![ok, http_error, skipped, failed, quarantined],
-    )?;
-    transaction.execute(
-        "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again a WHERE a.outcome = total.outcome)",
-        [],
-    )?;
-    let of_them = "WHERE url_id IN (SELECT url_id FROM temp.again)";
-    transaction.execute(&format!("DELETE FROM page_link {of_them}"), [])?;
-    transaction.execute(&format!("DELETE FROM page_extra {of_them}"), [])?;
-    transaction.execute(&format!("DELETE FROM extract_problem {of_them}"), [])?;
-    // What a run has come to that is over stays in the history; one that is not goes on.
-    transaction.execute(&format!("{KEEP_PAST} p.url_id IN (SELECT url_id FROM temp.again WHERE is_history)"), [])?;
-    transaction.execute(
-        &format!(
-            "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM page {of_them} AND body_id IS NOT NULL"
-        ),
-        [],
-    )?;
-    transaction.execute(&format!("DELETE FROM page {of_them}"), [])?;
+    take_from_hosts(&transaction)?;
+    for outcome in Outcome::ALL {
+        transaction.execute(
+            "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again WHERE outcome = ?1) WHERE outcome = ?1",
+            [outcome as i64],
+        )?;
+    }
+    let count = forget(&transaction)?;
     // Whoever wants some of it again knows how the last run ended.
     if let Some(run_id) = told::untold(&transaction)? {
         told::set(&transaction, run_id)?;
     }
-    let count = transaction
-        .execute(&format!("UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts {of_them}"), [])?;
     transaction.execute_batch("DROP TABLE temp.again")?;
     transaction.commit()?;
-    Ok(count as u64)
+    Ok(count)
+}
+
+/// Takes what the unfinished run had of them from the counts of their hosts, as it was counted: see `Store::page`.
+fn take_from_hosts(db: &Connection) -> Result<(), StoreError> {
+    let [ok, http_error, skipped] = [Outcome::Ok, Outcome::HttpError, Outcome::Skipped].map(|outcome| outcome as i64);
+    let [failed, quarantined] = [Outcome::Failed, Outcome::Quarantined].map(|outcome| outcome as i64);
+    let mut of_host = db.prepare(
+        "SELECT host_id, count(*) FILTER (WHERE outcome IN (?1, ?2, ?3)), count(*) FILTER (WHERE outcome IN (?4, ?5)), \
+                sum(elapsed_ms) \
+         FROM temp.again WHERE NOT is_history GROUP BY host_id",
+    )?;
+    let mut host = db.prepare(
+        "UPDATE host SET fetched = max(0, fetched - ?2), failed = max(0, failed - ?3), elapsed_ms = max(0, elapsed_ms - ?4) \
+         WHERE host_id = ?1",
+    )?;
+    let mut rows = of_host.query(params![ok, http_error, skipped, failed, quarantined])?;
+    while let Some(row) = rows.next()? {
+        let numbers: [i64; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+        host.execute(numbers)?;
+    }
+    Ok(())
+}
+
+/// Takes what the URLs have come to, one by one: so each is looked up, in tables of whatever size. How many they are.
+fn forget(db: &Connection) -> Result<u64, StoreError> {
+    // What a run has come to that is over stays in the history; one that is not goes on.
+    let mut keep = db.prepare(&format!("{KEEP_PAST} p.url_id = ?1"))?;
+    let mut forget = [
+        "DELETE FROM page_link WHERE url_id = ?1",
+        "DELETE FROM page_extra WHERE url_id = ?1",
+        "DELETE FROM extract_problem WHERE url_id = ?1",
+        "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM page WHERE url_id = ?1 AND body_id IS NOT NULL",
+        "DELETE FROM page WHERE url_id = ?1",
+        "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts WHERE url_id = ?1",
+    ]
+    .into_iter()
+    .map(|sql| db.prepare(sql))
+    .collect::<Result<Vec<_>, _>>()?;
+    let mut again = db.prepare("SELECT url_id, is_history FROM temp.again ORDER BY url_id")?;
+    let mut rows = again.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let (url_id, is_history): (i64, bool) = (row.get(0)?, row.get(1)?);
+        if is_history {
+            keep.execute([url_id])?;
+        }
+        for statement in &mut forget {
+            statement.execute([url_id])?;
+        }
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn column(db: &Connection, sql: &str) -> Result<Vec<i64>, StoreError> {

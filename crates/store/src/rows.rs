@@ -332,7 +332,7 @@ fn key(db: &Connection, table: &str) -> Result<Option<Key>, StoreError> {
 
 /// The columns of `pages` for every line of every list, also where its URL is still pending or was named before.
 const LINES: &str = "\
-    SELECT u.url_id, u.url, f.name AS input_file, i.line AS input_line, i.columns AS input_columns, \
+    SELECT u.url_id, u.url, (SELECT f.name FROM file f WHERE f.file_id = i.file_id) AS input_file, i.line AS input_line, i.columns AS input_columns, \
            CASE WHEN p.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url, \
            CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed' WHEN 3 THEN 'rejected' \
                           WHEN 4 THEN 'quarantined' WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' \
@@ -346,9 +346,8 @@ const LINES: &str = "\
            CASE WHEN p.url_id IS NOT NULL THEN u.depth END AS depth, p.run_id, p.redirects, p.meta_robots, \
            e.metadata, e.text, e.markdown, p.changed, i.file_id AS _file_id \
     FROM input i \
-    JOIN file f ON f.file_id = i.file_id \
-    JOIN url u ON u.url_id = i.url_id \
-    LEFT JOIN page p ON p.url_id = u.url_id \
+    CROSS JOIN url u ON u.url_id = i.url_id \
+    LEFT JOIN page p ON p.url_id = +u.url_id \
     LEFT JOIN body b ON b.body_id = p.body_id \
     LEFT JOIN page_extra e ON e.url_id = p.url_id";
 

@@ -449,6 +449,29 @@ fn a_store_of_a_later_version_is_refused() {
 }
 
 #[test]
+fn statistics_of_a_moment_go_when_a_store_is_opened_for_writing_and_none_are_made() {
+    let place = Place::new();
+    let mut store = place.open();
+    import(&mut store, &(1..=20_000).map(|n| line(n, &format!("https://a.example/{n}"))).collect::<Vec<_>>());
+    store.end(EndedBy::Interrupted).expect("the end");
+    let of_statistics = "SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'";
+    assert!(place.rows(of_statistics).is_empty(), "a crawl makes none");
+    // As earlier versions have left them, or a user.
+    Connection::open(&place.path).expect("a store").execute_batch("ANALYZE").expect("statistics");
+    assert!(!place.rows(of_statistics).is_empty());
+    let plan = |db: &Connection| {
+        let sql = "EXPLAIN QUERY PLAN SELECT * FROM url JOIN host ON host.host_id = url.host_id WHERE url.outcome = 0";
+        let mut explain = db.prepare(sql).expect("a query");
+        explain.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>().expect("a plan")
+    };
+    let of_another = plan(&open_for_writing(&Place::new().path).expect("a store"));
+    let opened = open_for_writing(&place.path).expect("a store");
+    assert_eq!(plan(&opened), of_another, "nothing of them is at hand any more");
+    drop(opened);
+    assert!(place.rows(of_statistics).is_empty());
+}
+
+#[test]
 fn the_linked_sqlite_keeps_what_it_committed() {
     assert!(rusqlite::version_number() >= super::OLDEST_SQLITE, "{}", rusqlite::version());
 }

@@ -1,4 +1,7 @@
 -- The stable SQL surface: columns are added, never renamed or removed without a note and a migration.
+--
+-- CROSS JOIN says in which order tables are read, whatever statistics say: the left one first. Names of files, hosts and
+-- collections are looked up one by one: where statistics count few of them, a join would go through all of them.
 DROP VIEW IF EXISTS pages;
 DROP VIEW IF EXISTS inputs;
 DROP VIEW IF EXISTS links;
@@ -14,7 +17,7 @@ DROP VIEW IF EXISTS history;
 
 CREATE VIEW pages AS
 SELECT u.url_id, u.url,
-       f.name AS input_file, u.line AS input_line, i.columns AS input_columns,
+       (SELECT f.name FROM file f WHERE f.file_id = u.file_id) AS input_file, u.line AS input_line, i.columns AS input_columns,
        CASE WHEN p.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url,
        CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
@@ -26,29 +29,27 @@ SELECT u.url_id, u.url,
        p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots,
        e.metadata, e.text, e.markdown, p.changed
 FROM url u
-JOIN page p ON p.url_id = u.url_id
-LEFT JOIN file f ON f.file_id = u.file_id
+CROSS JOIN page p ON p.url_id = u.url_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
 LEFT JOIN body b ON b.body_id = p.body_id
 LEFT JOIN page_extra e ON e.url_id = u.url_id;
 
 CREATE VIEW inputs AS
-SELECT f.name AS file, i.line, coalesce(i.raw_url, u.url) AS raw_url, i.columns, i.url_id,
+SELECT (SELECT f.name FROM file f WHERE f.file_id = i.file_id) AS file, i.line, coalesce(i.raw_url, u.url) AS raw_url, i.columns, i.url_id,
        CASE u.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
                       WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' ELSE 'pending' END AS outcome,
        CASE WHEN u.outcome = 3 THEN p.error_message END AS reason
 FROM input i
-JOIN file f ON f.file_id = i.file_id
-JOIN url u ON u.url_id = i.url_id
+CROSS JOIN url u ON u.url_id = i.url_id
 LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
 
 CREATE VIEW links AS
 SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || (l.value ->> 0) AS to_url,
-       l.value ->> 1 AS text, l.value ->> 2 AS rel, k.url_id
-FROM page_link k
-JOIN url u ON u.url_id = k.url_id
-JOIN json_each(k.links) l;
+       l.value ->> 1 AS text, l.value ->> 2 AS rel, u.url_id
+FROM url u
+CROSS JOIN page_link k ON k.url_id = u.url_id
+CROSS JOIN json_each(k.links) l;
 
 CREATE VIEW runs AS
 SELECT run_id,
@@ -58,15 +59,14 @@ SELECT run_id,
 FROM run;
 
 CREATE VIEW requests AS
-SELECT r.request_id, r.url_id, u.url, h.name AS host, coalesce(r.url, u.url) AS requested_url,
+SELECT r.request_id, r.url_id, u.url, (SELECT h.name FROM host h WHERE h.host_id = r.host_id) AS host, coalesce(r.url, u.url) AS requested_url,
        CASE r.kind WHEN 0 THEN 'page' ELSE 'robots' END AS kind, r.attempt,
        strftime('%Y-%m-%dT%H:%M:%S', r.started_us / 1000000, 'unixepoch') || printf('.%06dZ', r.started_us % 1000000) AS started_at,
        r.status, r.error, r.elapsed_ms, r.bytes, r.remote_ip,
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
        r.gap_ms, r.run_id
 FROM request r
-LEFT JOIN url u ON u.url_id = r.url_id
-JOIN host h ON h.host_id = r.host_id;
+LEFT JOIN url u ON u.url_id = r.url_id;
 
 CREATE VIEW attempts AS
 SELECT u.url, r.attempt,
@@ -75,7 +75,7 @@ SELECT u.url, r.attempt,
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
        r.url_id, r.run_id, r.request_id
 FROM request r
-JOIN url u ON u.url_id = r.url_id
+CROSS JOIN url u ON u.url_id = r.url_id
 WHERE r.is_last;
 
 CREATE VIEW robots_files AS
@@ -86,38 +86,35 @@ FROM robots;
 
 -- Each collection has a view of its own beside this one, a column for each of its fields; see store/collections.rs.
 CREATE VIEW items AS
-SELECT t.item_id, c.name AS collection, u.url, t.run_id, t.data,
+SELECT t.item_id, (SELECT c.name FROM collection c WHERE c.collection_id = t.collection_id) AS collection, u.url, t.run_id, t.data,
        strftime('%Y-%m-%dT%H:%M:%S', t.first_seen / 1000, 'unixepoch') || printf('.%03dZ', t.first_seen % 1000) AS first_seen,
        strftime('%Y-%m-%dT%H:%M:%S', t.seen_at / 1000, 'unixepoch') || printf('.%03dZ', t.seen_at % 1000) AS last_seen
 -- It is seen too when its page is asked for and has not been modified.
 FROM (SELECT i.*, iif(i.last_seen >= coalesce(p.content_at, p.fetched_at), p.fetched_at, i.last_seen) AS seen_at
       FROM item i LEFT JOIN page p ON p.url_id = i.url_id) t
-JOIN collection c ON c.collection_id = t.collection_id
-JOIN url u ON u.url_id = t.url_id;
+CROSS JOIN url u ON u.url_id = t.url_id;
 
 CREATE VIEW extract_problems AS
-SELECT u.url, c.name AS collection, p.number AS item, p.field,
+SELECT u.url, (SELECT c.name FROM collection c WHERE c.collection_id = p.collection_id) AS collection, p.number AS item, p.field,
        CASE p.kind WHEN 0 THEN 'missing' WHEN 1 THEN 'unparsable' WHEN 2 THEN 'not_readable' WHEN 3 THEN 'too_many'
                    WHEN 4 THEN 'processor' END AS problem,
        p.found, p.run_id, p.problem_id
 FROM extract_problem p
-JOIN collection c ON c.collection_id = p.collection_id
-JOIN url u ON u.url_id = p.url_id;
+CROSS JOIN url u ON u.url_id = p.url_id;
 
 CREATE VIEW field_rates AS
-SELECT f.run_id, c.name AS collection, h.name AS host, n.key AS field, n.value ->> 0 AS of_items, n.value ->> 1 AS found,
+SELECT f.run_id, (SELECT c.name FROM collection c WHERE c.collection_id = f.collection_id) AS collection,
+       (SELECT h.name FROM host h WHERE h.host_id = f.host_id) AS host, n.key AS field, n.value ->> 0 AS of_items, n.value ->> 1 AS found,
        round(CAST(n.value ->> 1 AS REAL) / (n.value ->> 0), 4) AS rate
 FROM field_rate f
-JOIN json_each(f.counts) n
-JOIN collection c ON c.collection_id = f.collection_id
-JOIN host h ON h.host_id = f.host_id;
+CROSS JOIN json_each(f.counts) n;
 
 CREATE VIEW tables AS
-SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells, e.url_id
-FROM page_extra e
-JOIN url u ON u.url_id = e.url_id
-JOIN json_each(e.tables) t
-JOIN json_each(t.value) r;
+SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cells, u.url_id
+FROM url u
+CROSS JOIN page_extra e ON e.url_id = u.url_id
+CROSS JOIN json_each(e.tables) t
+CROSS JOIN json_each(t.value) r;
 
 -- Every fetch of every URL: those of past_page, and the one in page.
 CREATE VIEW history AS
@@ -134,4 +131,4 @@ FROM (SELECT url_id, run_id, outcome, status, error, changed, not_modified, body
       SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.changed, p.not_modified,
              b.hash, b.bytes, p.fetched_at, p.elapsed_ms, p.title
       FROM page p LEFT JOIN body b ON b.body_id = p.body_id) f
-JOIN url u ON u.url_id = f.url_id;
+CROSS JOIN url u ON u.url_id = f.url_id;

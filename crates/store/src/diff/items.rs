@@ -231,7 +231,7 @@ fn placed<E: From<StoreError>>(
     };
     let pages = "CROSS JOIN url u ON u.url_id = i.url_id LEFT JOIN page p ON p.url_id = i.url_id";
     let wanted = format!(
-        "i.collection_id IN ({}) AND coalesce(i.first_run, i.run_id) <= {} AND {}",
+        "+i.collection_id IN ({}) AND coalesce(i.first_run, i.run_id) <= {} AND {}",
         compared.ids(),
         scope.to,
         scope.can_differ()

@@ -173,9 +173,9 @@ impl Store {
         let outcome = self
             .statement(&format!(
                 "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
-                 FROM page p WHERE url.url_id = ?1 AND url.outcome IS NOT NULL AND url.outcome <> 3 \
-                   AND p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
-                   AND (?4 IS NULL OR p.fetched_at + max(?4, min(?5, coalesce(p.revisit_ms, 0))) <= ?6) \
+                 WHERE url_id = ?1 AND outcome IS NOT NULL AND outcome <> 3 AND EXISTS ( \
+                   SELECT 1 FROM page p WHERE p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
+                     AND (?4 IS NULL OR p.fetched_at + max(?4, min(?5, coalesce(p.revisit_ms, 0))) <= ?6)) \
                  RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
             ))?
             .query_row(
@@ -198,7 +198,7 @@ impl Store {
         let (ImportUrl::Accepted { key, .. } | ImportUrl::Rejected { key, .. }) = &entry.url;
         let found = self
             .statement(
-                "SELECT u.url_id FROM input i JOIN url u ON u.url_id = i.url_id \
+                "SELECT u.url_id FROM input i CROSS JOIN url u ON u.url_id = i.url_id \
                  WHERE i.file_id = ?1 AND i.line = ?2 AND u.key = ?3 AND i.raw_url IS ?4 AND i.columns IS ?5",
             )?
             .query_row(params![file_id, entry.line, key, entry.raw_url, entry.columns], |row| row.get(0))
@@ -243,11 +243,12 @@ impl Store {
         if cut > 0 || relisted {
             let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
             let has_page = "url_id IN (SELECT url_id FROM page)";
-            let gone = self.db.execute(&format!("DELETE FROM url {unnamed} AND NOT {has_page}"), [])?;
+            let gone =
+                self.db.execute(&format!("DELETE FROM url INDEXED BY frontier {unnamed} AND NOT {has_page}"), [])?;
             self.change.pending -= gone as i64;
             // What earlier runs have fetched stays as they left it.
             let mut restore = self.db.prepare(&format!(
-                "UPDATE url SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
+                "UPDATE url INDEXED BY frontier SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
                  {unnamed} AND {has_page} RETURNING outcome"
             ))?;
             let mut restored = restore.query([])?;

@@ -1,0 +1,405 @@
+//! Every verb's work on a small store, so that all its statements are seen: a crawl and what may happen to it, crawls of
+//! the same lists, and all that reads or changes a store afterwards.
+
+use std::path::Path;
+
+use crate::insert::{Again, ListFile, Only, Session, Store};
+use crate::processed::Wanted;
+use crate::reextract::Rework;
+use crate::revisit::Revisit;
+use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
+use crate::tables::{TABLES, Table};
+use crate::versions::Keep;
+use crate::{
+    StoreError, archive, audit, collections, diff, drift, guard, health, life, open_for_reading, open_for_writing,
+    processed, read, retry, versions,
+};
+use seine_core::protocol::processing::{Failed, Input, Processed};
+use seine_core::protocol::{
+    BodyHead, EndedBy, Ending, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead, RequestKind,
+    RobotsHead, Sweep, Validators,
+};
+use seine_core::record::items::{
+    Collection, Field, FieldCount, FieldType, Item, PageExtras, PageItems, Problem, ProblemKind, item_key,
+};
+use seine_core::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
+
+/// A condition of a user's, over `pages`.
+const CONDITION: &str = "status = 200";
+
+/// Does everything once; the store is left at `path`.
+pub fn run_all(path: &Path) {
+    first_crawl(path);
+    extract(path, None, true);
+    edited_lists(path);
+    fetched_again(path);
+    looked_at(path);
+    extract(path, None, false);
+    extract(path, Some(CONDITION), true);
+    process(path);
+    retry_and_prune(path);
+}
+
+fn first_crawl(path: &Path) {
+    let mut store = open(path, Only::New, "1");
+    import(
+        &mut store,
+        &[line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "https://b.example/3")],
+    );
+    import(&mut store, &[line(4, "https://a.example/4#x"), line(5, "https://a.example/4"), line(6, "nonsense")]);
+    import(
+        &mut store,
+        &[line(7, "https://c.example/7"), line(8, "https://c.example/8"), line(9, "https://a.example/9")],
+    );
+    let archived = ImportEntry { archived_at: Some(7), ..line(10, "https://d.example/10") };
+    import(&mut store, std::slice::from_ref(&archived));
+    import(&mut store, &[ImportEntry { archived_at: Some(9), ..archived }]);
+    store.transaction(|store| store.import_end(0, 10)).expect("the end of a list");
+    pull(&mut store);
+    store.recheck(&[1, 6, 999]).expect("what became of URLs");
+    store.transaction(|store| store.robots(&robots(), b"x")).expect("a robots.txt");
+    store.origin("https://a.example").expect("what is known of an origin");
+
+    let failure = Failure::new(ErrorClass::Timeout, "no answer");
+    let mut again = page(1, 100, b"one");
+    again.0.ending = Ending::Retry { due_at: 5, failure: Some(failure.clone()) };
+    again.0.hold_until = 7;
+    // A host that a redirect led to is listed later.
+    again.0.requests[0].host = "later.example".into();
+    put(&mut store, &again);
+    import(&mut store, &[line(11, "https://later.example/11")]);
+    let (unkept, _) = page(1, 100, b"one");
+    put(&mut store, &(unkept, Vec::new()));
+    // The same body, kept this time.
+    put(&mut store, &page(2, 200, b"one"));
+    put(&mut store, &page(3, 300, b"three"));
+    put(&mut store, &page(4, 400, b"four"));
+    store.transaction(|store| store.end_one(6, Outcome::Quarantined, &failure)).expect("an end");
+    store.transaction(|store| store.end_host(3, Outcome::Failed, &failure, 100)).expect("the end of a host");
+    let answer = Processed { processor: 0, record: 1, is_item: false, version: 100, url_id: 1, answer: Ok(Vec::new()) };
+    store.transaction(|store| store.processed(&answer)).expect("an answer");
+    finish(store);
+}
+
+/// Lines are put in, moved and left out, and come again.
+fn edited_lists(path: &Path) {
+    let mut store = open(path, Only::New, "2");
+    import(
+        &mut store,
+        &[line(1, "https://a.example/0"), line(2, "https://a.example/1"), line(3, "https://b.example/3")],
+    );
+    store.transaction(|store| store.import_end(0, 3)).expect("the end of a list");
+    pull(&mut store);
+    finish(store);
+    let mut store = open(path, Only::New, "3");
+    import(&mut store, &[line(4, "https://a.example/2"), line(5, "https://a.example/4")]);
+    store.transaction(|store| store.import_end(0, 5)).expect("the end of a list");
+    finish(store);
+    // There was nothing to do.
+    open(path, Only::New, "3").end(EndedBy::Completed).expect("the end");
+}
+
+fn fetched_again(path: &Path) {
+    let lines = [line(2, "https://a.example/1"), line(3, "https://b.example/3"), line(4, "https://a.example/2")];
+    for (only, fingerprint) in [(Only::All, "4"), (Only::Changed, "5"), (Only::Failed, "6"), (Only::All, "7")] {
+        let mut store = open(path, only, fingerprint);
+        import(&mut store, &lines);
+        pull(&mut store);
+        let number: u64 = fingerprint.parse().expect("a number");
+        let (mut same, _) = page(3, number * 1000, b"");
+        same.not_modified = true;
+        put(&mut store, &(same, Vec::new()));
+        put(&mut store, &page(1, number * 1000 + 1, fingerprint.as_bytes()));
+        put(&mut store, &page(2, number * 1000 + 2, format!("{fingerprint} too").as_bytes()));
+        finish(store);
+    }
+}
+
+fn looked_at(path: &Path) {
+    let db = open_for_reading(path).expect("a store");
+    read::summary(&db).expect("a summary");
+    health::facts(&db).expect("health");
+    audit::audit(&db, 3).expect("an audit");
+    for url in ["https://a.example/1", "https://a.example/2", "https://c.example/7", "nonsense"] {
+        life::life(&db, url, &|_, _, _| life::Verdict { allowed: true, rule: None, line: None }).expect("a life");
+        let _ = read::cat(&db, url, &mut Vec::new());
+        let _ = read::answer_of(&db, url);
+        diff::history::history(&db, url).expect("a history");
+    }
+    life::config(&db, None).expect("settings");
+    let last = diff::Run::last(&db, 0).expect("runs").expect("a run");
+    drift::drifts(&db, last.run_id, |_| 0.3).expect("drifts");
+    diff::counts(&db, None, last.run_id).expect("what differs");
+    let before = diff::Run::before(&db, last.run_id).expect("runs");
+    let scope = diff::Scope { condition: Some(CONDITION.into()), ..diff::Scope::between(before.as_ref(), &last) };
+    diff::pages::pages(&db, &scope, |_| Ok::<_, StoreError>(())).expect("pages");
+    let compared = diff::Compared::of(&db).expect("collections");
+    diff::items::items(&db, &scope, &compared, |_| Ok::<_, StoreError>(())).expect("items");
+    export(path, last.run_id);
+}
+
+fn export(path: &Path, last_run: i64) {
+    let mut db = open_for_reading(path).expect("a store");
+    guard::guard(&mut db).expect("a guard");
+    let snapshot = Snapshot::take(&db).expect("a snapshot");
+    let filters = [
+        Filter::default(),
+        Filter { run: Some(last_run), ..Filter::default() },
+        Filter { changed_since: Some(1), ..Filter::default() },
+    ];
+    for name in TABLES.into_iter().chain(["history", "products", "notes"]) {
+        db.prepare(&format!("SELECT * FROM {name}")).expect("a view").raw_query().next().expect("a row");
+        let table = Table::find(&db, name).expect("a table");
+        for order in [Order::Key, Order::Input, Order::Host, Order::Run] {
+            for filter in &filters {
+                // Not every table has every order and filter.
+                let Ok(mut selection) = Selection::of_table(&db, &table, None, filter, order) else { continue };
+                selection.read(&db, &snapshot, |_| Ok::<_, SelectError>(())).expect("rows");
+                selection.at_once();
+                selection.read(&db, &snapshot, |_| Ok::<_, SelectError>(())).expect("rows");
+            }
+        }
+    }
+    archive::answers(&db, &snapshot, &filters[1], |answer| {
+        if let archive::AnswerBody::Stored(body_id) = answer.body {
+            archive::body(&db, body_id)?;
+        }
+        archive::settings(&db, answer.run_id)?;
+        Ok::<_, SelectError>(())
+    })
+    .expect("answers");
+}
+
+fn extract(path: &Path, condition: Option<&str>, writes: bool) {
+    let mut rework = Rework::open(path, vec![products(), notes()], condition, writes).expect("a store");
+    let mut after = 0;
+    while let Some((origin, ..)) = rework.next(after).expect("a page") {
+        after = origin.url_id;
+        rework.keep(&origin, &found(origin.url_id, &format!("again {after}"))).expect("kept");
+    }
+    rework.prepare().expect("a comparison");
+    if writes {
+        rework.commit().expect("a commit");
+    }
+}
+
+fn process(path: &Path) {
+    let wanted = [
+        wanted("echoes", Input::Pages, None),
+        wanted("bodies", Input::Bodies, None),
+        wanted("prices", Input::Items, Some("products")),
+    ];
+    let answers = wanted.each_ref().map(|wanted| collection(&wanted.name, &[]));
+    let mut marks = processed::Marks::open(path, &answers).expect("marks");
+    let mut todos = processed::todos(path, &wanted, true).expect("what is to be done");
+    for (number, todo) in todos.iter_mut().enumerate() {
+        for answer in
+            [Ok(vec!["{}".to_owned(); 2]), Err(Failed { reason: "it ended".into() }), Ok(vec!["{}".to_owned()])]
+        {
+            todo.count().expect("a count");
+            let Some(record) = todo.next().expect("a record") else { break };
+            let is_item = matches!(record.what, processed::What::Item { .. });
+            let answer = Processed {
+                processor: number as u16,
+                record: record.id,
+                is_item,
+                version: record.version,
+                url_id: record.url_id,
+                answer,
+            };
+            marks.commit(std::slice::from_ref(&answer)).expect("a mark");
+            // An answer to another version, with less in it, and one to what is gone.
+            marks.commit(&[Processed { version: 1, answer: Ok(Vec::new()), ..answer.clone() }]).expect("a mark");
+            marks.commit(&[Processed { record: 999, url_id: 999, ..answer }]).expect("a mark");
+            todo.is_marked(record.id, record.version).expect("whether it is marked");
+        }
+        todo.again();
+    }
+}
+
+fn retry_and_prune(path: &Path) {
+    retry::count(&open_for_reading(path).expect("a store"), CONDITION).expect("a count");
+    let mut db = open_for_writing(path).expect("a store");
+    retry::make_pending(&mut db, CONDITION).expect("URLs");
+    drop(db);
+    let mut store = open(path, Only::New, "8");
+    pull(&mut store);
+    put(&mut store, &page(1, 90_000, b"at last"));
+    store.end(EndedBy::Interrupted).expect("the end");
+    drop(open(path, Only::New, "8"));
+    let mut db = open_for_writing(path).expect("a store");
+    retry::make_pending(&mut db, CONDITION).expect("URLs of an unfinished run");
+    collections::declare(&db, &collection("products", &[])).expect("another declaration");
+    versions::prune(&mut db, Keep { versions: 1, since: 0 }, Some(5)).expect("pruned");
+}
+
+fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
+    let session = Session {
+        pid: 1,
+        config: r#"{"rate":"2/s"}"#.into(),
+        lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(fingerprint.into()) }],
+        collections: vec![products(), notes()],
+        processors: vec![collection("echoes", &[])],
+        again: Again {
+            only,
+            fetched_before: u64::MAX >> 1,
+            revisit: (fingerprint == "7").then_some(Revisit { min_ms: 1, max_ms: 2 }),
+        },
+        keep: Keep { versions: 1, since: 0 },
+        reading: [0; 16],
+    };
+    Store::open(path, &session).expect("a store").0
+}
+
+/// Ends what is left, and the run.
+fn finish(mut store: Store) {
+    let failure = Failure::new(ErrorClass::Timeout, "no answer");
+    for host_id in 0..9 {
+        store.transaction(|store| store.end_host(host_id, Outcome::Failed, &failure, 100)).expect("the end of a host");
+    }
+    store.end(EndedBy::Completed).expect("the end");
+}
+
+fn import(store: &mut Store, lines: &[ImportEntry]) {
+    let work = |store: &mut Store| {
+        store.find_hosts([(0, lines)].into_iter())?;
+        store.import(0, lines)
+    };
+    store.transaction(work).expect("an import");
+}
+
+fn pull(store: &mut Store) {
+    let sweep = Sweep { after: 0, hosts: 9, urls: 99, but: Vec::new(), until: i64::MAX };
+    store.pull(&Pull { refills: vec![(1, 0, 9)], sweep: Some(sweep), per_host: 9 }).expect("a pull");
+}
+
+fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {
+    store.transaction(|store| store.page(head, zstd)).expect("a page");
+}
+
+fn line(line: u64, raw_url: &str) -> ImportEntry {
+    let url = match CrawlUrl::parse(raw_url) {
+        Ok(url) => {
+            let start = url.url.find("//").expect("a scheme") as u32 + 2;
+            ImportUrl::Accepted { host: (start, start + url.host.len() as u32), url: url.url, key: url.key }
+        }
+        Err(error) => {
+            ImportUrl::Rejected { key: url_key(KeyKind::Rejected, raw_url.as_bytes()), reason: error.to_string() }
+        }
+    };
+    ImportEntry {
+        line,
+        raw_url: Some(raw_url.to_owned()),
+        columns: Some(r#"{"a":"b"}"#.into()),
+        url,
+        archived_at: None,
+        payload_at: None,
+    }
+}
+
+fn request() -> RequestHead {
+    RequestHead {
+        url: None,
+        host: "a.example".into(),
+        kind: RequestKind::Page,
+        started_us: 100_000,
+        elapsed_ms: 7,
+        gap_ms: 500,
+        status: Some(200),
+        error: None,
+        bytes: 3,
+        remote_ip: Some([192, 0, 2, 1].into()),
+        http_version: Some(HttpVersion::Http11),
+        headers: Vec::new(),
+    }
+}
+
+fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
+    let head = PageHead {
+        url_id,
+        generation: 1,
+        ending: Ending::Final { outcome: Outcome::Ok, failure: None },
+        final_url: None,
+        hops: Vec::new(),
+        status: Some(200),
+        started_at,
+        elapsed_ms: 7,
+        requests: vec![request()],
+        attempt: 1,
+        hold_until: 0,
+        not_modified: false,
+        validators: Some(Box::new(Validators { etag: Some("e".into()), last_modified: None })),
+        meta_robots: None,
+        content_type: Some("text/html".into()),
+        charset: Some("UTF-8".into()),
+        body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),
+        page: Some(PageFields {
+            title: Some("t".into()),
+            links: Some(r#"[["https://b.example/","to b","nofollow"]]"#.into()),
+            ..PageFields::default()
+        }),
+        items: Some(Box::new(found(url_id, &String::from_utf8_lossy(body)))),
+        extras: Some(Box::new(PageExtras { tables: Some(r#"[[["a"]]]"#.into()), ..PageExtras::default() })),
+    };
+    (head, zstd::bulk::compress(body, 1).expect("compression"))
+}
+
+fn robots() -> RobotsHead {
+    RobotsHead {
+        url_id: 1,
+        generation: 1,
+        origin: "https://a.example".into(),
+        final_url: None,
+        status: Some(200),
+        failure: None,
+        fetched_at: 1,
+        bytes: 1,
+        crawl_delay_ms: None,
+        sitemaps: None,
+        requests: vec![RequestHead { kind: RequestKind::Robots, ..request() }],
+        attempt: 1,
+    }
+}
+
+fn collection(name: &str, key: &[&str]) -> Collection {
+    let field = Field { name: "sku".into(), kind: FieldType::Text, many: false, fields: Vec::new() };
+    Collection { name: name.into(), key: key.iter().map(|&key| key.into()).collect(), fields: vec![field] }
+}
+
+fn products() -> Collection {
+    collection("products", &["sku"])
+}
+
+fn notes() -> Collection {
+    collection("notes", &[])
+}
+
+/// What rules find on a page: an item with a key, one without, and what is wrong.
+fn found(url_id: UrlId, text: &str) -> PageItems {
+    let data = serde_json::json!({ "sku": text }).to_string();
+    PageItems {
+        items: vec![
+            Item { collection: 0, number: 0, key: Some(item_key(&format!("[{url_id}]"))), data: data.clone() },
+            Item { collection: 1, number: 0, key: None, data },
+        ],
+        problems: vec![Problem {
+            collection: 0,
+            number: None,
+            field: "sku".into(),
+            kind: ProblemKind::Missing,
+            found: String::new(),
+        }],
+        counts: (0..2)
+            .flat_map(|collection| [None, Some(0)].map(|field| FieldCount { collection, field, of: 1, found: 1 }))
+            .collect(),
+    }
+}
+
+fn wanted(name: &str, input: Input, source: Option<&str>) -> Wanted {
+    Wanted {
+        name: name.into(),
+        input,
+        source: source.map(str::to_owned),
+        condition: source.is_none().then(|| CONDITION.to_owned()),
+    }
+}

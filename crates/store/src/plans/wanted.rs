@@ -1,0 +1,125 @@
+//! Statements that read a table from end to end, or sort, and why that is as it has to be. None of them is run for each
+//! page, URL or item of many; of those that are, it is said how little they see.
+
+/// What statements of one kind may do.
+pub struct Wanted {
+    /// How they begin.
+    pub start: &'static str,
+    /// Whether they sort what they read, too.
+    pub sorts: bool,
+    /// What they read.
+    pub why: &'static str,
+}
+
+const fn reads(why: &'static str, start: &'static str) -> Wanted {
+    Wanted { start, sorts: false, why }
+}
+
+const fn sorts(why: &'static str, start: &'static str) -> Wanted {
+    Wanted { start, sorts: true, why }
+}
+
+/// All of them.
+pub const WANTED: &[Wanted] = &[
+    // A crawl.
+    reads("once a run: what is pending", "SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL"),
+    reads("once for a list that was edited", "DELETE FROM url INDEXED BY frontier WHERE outcome IS NULL AND depth = 0"),
+    reads("once for a list that was edited", "UPDATE url INDEXED BY frontier SET outcome ="),
+    reads("once for a list that was edited", "UPDATE url SET unlisted_by = ?1, relisted_by = NULL"),
+    reads("once for a list that was edited", "UPDATE url SET file_id = first.file_id"),
+    sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page WHERE url_id = ?1"),
+    sorts("fetches of one page", "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h"),
+    // Its end, and prune: bodies that nobody has any more.
+    reads("stops at the first", "SELECT EXISTS (SELECT 1 FROM loose_body)"),
+    reads("the loose ones, once", "DELETE FROM loose_body WHERE EXISTS"),
+    reads(
+        "pages, once, if there is a loose one",
+        "DELETE FROM loose_body WHERE body_id IN (SELECT p.body_id FROM page p",
+    ),
+    reads("the next few of those that go", "SELECT body_id, coalesce(length(zstd), 0) FROM loose_body"),
+    reads("prune looks at every body once", "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM body WHERE"),
+    reads("prune looks at every request once", "DELETE FROM request WHERE started_us < ?1"),
+    // Its summary, and status.
+    sorts(
+        "pages of the run by error, of which there are few kinds",
+        "SELECT coalesce(error, 'http_' || status), count(*) FROM page",
+    ),
+    sorts(
+        "items by collection, of which there are few",
+        "SELECT collection_id, count(*) FROM item INDEXED BY item_key",
+    ),
+    reads("problems of the run, counted", "SELECT count(*) FROM extract_problem WHERE run_id = ?1"),
+    sorts(
+        "the slowest hosts",
+        "SELECT name, fetched, failed, elapsed_ms / (fetched + failed) FROM host WHERE fetched + failed > 0",
+    ),
+    sorts(
+        "the hosts that fail most",
+        "SELECT name, fetched, failed, elapsed_ms / (fetched + failed) FROM host WHERE failed > 0",
+    ),
+    reads("the latest run", "SELECT r.run_id, v.started_at, v.ended_at"),
+    reads("the collections", "WITH earlier AS MATERIALIZED"),
+    // Why: a request costs a crawl no index.
+    sorts(
+        "requests, of which those of one URL are sorted",
+        "SELECT r.attempt, r.kind, r.url, (SELECT h.name FROM host h",
+    ),
+    reads("lines", "SELECT (SELECT f.name FROM file f WHERE f.file_id = i.file_id), i.line"),
+    // Audit: everything is held against everything.
+    sorts(
+        "requests of each host in their order",
+        "SELECT host_id, started_us, elapsed_ms, gap_ms, url_id FROM request",
+    ),
+    sorts("requests in their order", "SELECT started_us FROM request WHERE run_id = ?1"),
+    reads("every line", "SELECT count(*) FROM input"),
+    reads("every URL and page", "SELECT count(*) FROM (SELECT url_id FROM"),
+    reads("every page", "SELECT count(*) FROM page WHERE url_id NOT IN"),
+    // Diff: pages in the order of their ids.
+    reads("URLs that can differ", "SELECT u.url_id, u.url, u.unlisted_by, u.relisted_by, p.run_id"),
+    reads("items with a key", "SELECT i.url_id, i.collection_id, coalesce(i.first_run, i.run_id), i.last_seen"),
+    sorts(
+        "items without a key, and those of them that went between the runs",
+        "SELECT i.url_id, i.collection_id, i.number, coalesce(i.first_run",
+    ),
+    reads("which runs read which collection", "SELECT DISTINCT run_id, collection_id FROM field_rate"),
+    // Exports, and what users ask of the views.
+    sorts("rows of a table, sorted if they are split by host or run", "SELECT \""),
+    reads("a whole view", "SELECT * FROM "),
+    reads("a bit for each URL that has ended", "SELECT url_id FROM url WHERE outcome IS NOT NULL ORDER BY url_id"),
+    // Extract: once for all pages, over what was found on them.
+    reads("bodies are counted once", "SELECT count(*) FILTER (WHERE b.zstd IS NOT NULL)"),
+    reads("pages a condition names", "INSERT INTO temp.wanted"),
+    reads("items found", "UPDATE temp.fresh SET item_id"),
+    reads("items found", "INSERT INTO temp.added"),
+    reads("items found", "INSERT INTO temp.winner"),
+    reads("items found", "INSERT INTO temp.changed"),
+    reads("items that were there", "INSERT INTO temp.removed"),
+    reads("items that are another now", "UPDATE item SET data = f.data"),
+    reads("items that go", "DELETE FROM item WHERE item_id IN (SELECT item_id FROM temp.removed"),
+    reads(
+        "items that are new",
+        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) SELECT",
+    ),
+    reads(
+        "problems found",
+        "INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found) SELECT",
+    ),
+    reads("pages read", "DELETE FROM field_rate WHERE run_id IN"),
+    sorts("rates of a host's fields", "INSERT INTO field_rate(run_id, collection_id, host_id, counts) SELECT"),
+    reads("a count for the report", "SELECT count(*) FROM temp."),
+    reads("a count for the report", "SELECT count(*) FROM item WHERE collection_id = ?1"),
+    reads("the first few that differ", "SELECT u.url, NULL, f.data FROM temp.added"),
+    reads("the first few that differ", "SELECT u.url, i.data, NULL FROM temp.removed"),
+    reads("the first few that differ", "SELECT u.url, i.data, f.data FROM temp.changed"),
+    // Process: how much there is to do, at the start.
+    reads("pages without a mark", "SELECT count(*) FROM url u WHERE u.outcome = 0"),
+    reads("items without a mark", "SELECT count(*) FROM item t"),
+    // Retry: over the URLs that are pending again.
+    reads("pages a condition names", "SELECT count(*) FROM pages WHERE outcome <> 'rejected'"),
+    reads("pages a condition names", "INSERT INTO temp.again"),
+    sorts("runs they are of", "SELECT DISTINCT run_id FROM temp.again"),
+    sorts("hosts they are of", "SELECT host_id, count(*) FILTER"),
+    reads("outcomes they had", "WITH of_run AS MATERIALIZED"),
+    reads("outcomes they had", "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again WHERE outcome = ?1)"),
+    reads("each of them", "SELECT url_id, is_history FROM temp.again"),
+];
