@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_CO
 use seine_page::extract::rules::{Page, Rules, Selector};
 use seine_page::extract::text::cut;
 use seine_store::read;
+use seine_unix::clock::CpuBudget;
 
 /// Items and hits that are shown of each collection and selector.
 const SHOWN: usize = 3;
@@ -65,11 +65,10 @@ pub fn run(args: &TryArgs) -> Result<i32> {
         content_type: tried.content_type.as_deref().map(str::as_bytes),
         body: &tried.body,
     };
-    let started = Instant::now();
-    let in_time = || started.elapsed() < settings.http.parse_timeout.0;
-    let found = Found::on(&page, &rules, &selectors, &in_time).with_context(|| {
+    let budget = CpuBudget::new(settings.http.parse_timeout.0);
+    let found = Found::on(&page, &rules, &selectors, &|| budget.is_left()).with_context(|| {
         format!(
-            "{}: takes longer than {} (parse_timeout)",
+            "{}: takes more than {} of CPU time (parse_timeout)",
             printable(page.url.as_str()),
             humantime::format_duration(settings.http.parse_timeout.0)
         )

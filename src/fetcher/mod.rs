@@ -51,8 +51,8 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Threads for name resolution, which blocks: a thousand names that do not answer must not mean a thousand threads.
 const RESOLVERS: usize = 32;
 
-/// Threads for pages too large to be read in between; one is used at a time.
-const READERS: usize = 4;
+/// Threads for pages that cannot be read in between: one for each lane of `visit::process`.
+const READERS: usize = 2;
 
 /// Idle connections are kept for twice the delay and this ...
 const LEAST_IDLE: Duration = Duration::from_secs(2);
@@ -173,13 +173,20 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
     let settings = Rc::new(settings);
     let visitor = Visitor::new(http, outbox.clone(), control.speaker(), generation, Rc::clone(&settings), rules, row);
     let places = std::sync::Arc::new(Semaphore::new(concurrency));
-    let hosts = Hosts::new(Rc::new(visitor), control.speaker(), places, rate, settings, row);
+    let visitor = Rc::new(visitor);
+    let hosts = Hosts::new(Rc::clone(&visitor), control.speaker(), places, rate, settings, row);
 
     tokio::task::spawn_local(async move {
         let mut interval = tokio::time::interval(HEARTBEAT);
         loop {
             interval.tick().await;
             row.beat();
+            if let Some(url_id) = visitor.endless() {
+                // No thread can be ended by another. The supervisor reads in the row what it was.
+                say(Level::Error, &format!("seine: fetcher {slot}: url {url_id} keeps it busy without end; it gives up"));
+                row.begin_work(url_id);
+                std::process::abort();
+            }
         }
     });
     let sender = tokio::task::spawn_local(outbox.clone().send_all());

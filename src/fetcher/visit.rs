@@ -1,15 +1,14 @@
-//! The life of one URL in a fetcher: robots.txt, request, redirects, extraction, record.
+//! The life of one URL in a fetcher: robots.txt, request, redirects, extraction ([`process`]), record.
 
 mod archived;
+mod process;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::control::Speaker;
@@ -18,27 +17,21 @@ use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use super::retry_after;
 use super::robots_txt::{self, Found};
-use crate::config::{Extraction, Fetching};
+use crate::config::Fetching;
+use process::{Fetched, Processing, compressed};
 use seine_core::policy::HostPolicy;
 use seine_core::protocol::{
-    BodyHead, Ending, Errand, Generation, Hop, Job, PageFields, PageHead, RecordHead, RequestHead, RequestKind,
-    RobotsHead, RobotsText, Validators,
+    Ending, Errand, Generation, Hop, Job, PageHead, RecordHead, RequestHead, RequestKind, RobotsHead, RobotsText,
+    Validators,
 };
 use seine_core::record::headers::Packer;
-use seine_core::record::items::{PageExtras, PageItems};
-use seine_core::record::{BadUrl, CrawlUrl, ErrorClass, Failure, HtmlFields, Outcome, UrlId};
-use seine_http::{Answer, Ask, Body, Exchange, Http, SMALL, Want};
-use seine_page::extract::extras::{Wanted, extras};
+use seine_core::record::{BadUrl, CrawlUrl, ErrorClass, Failure, Outcome, UrlId};
+use seine_http::{Answer, Ask, Exchange, Http, Want};
 use seine_page::extract::robots::directives;
-use seine_page::extract::rules::{self, Rules};
-use seine_page::extract::{Extractor, is_html};
+use seine_page::extract::rules::Rules;
 use seine_page::robots::{self, Decision, Robots};
-use seine_unix::clock::thread_cpu;
 use seine_unix::status::Row;
 
-/// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
-/// more for little.
-const ZSTD_LEVEL: i32 = 1;
 /// First pause before a repeated attempt; it doubles with each ...
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// ... up to this.
@@ -101,49 +94,14 @@ pub struct Visitor {
     row: &'static Row,
     generation: Generation,
     settings: Rc<Fetching>,
-    tools: RefCell<Tools>,
-    /// The tools for large pages, which are processed on another thread, one at a time.
-    large: Arc<Semaphore>,
-    /// The large page that is being processed.
-    large_at_work: Cell<Option<UrlId>>,
-}
-
-/// Reused from page to page.
-struct Tools {
-    extractor: Extractor,
-    rules: Rules,
-    zstd: zstd::bulk::Compressor<'static>,
-    /// What is being compressed.
-    packed: Vec<u8>,
-    packer: Packer,
+    packer: RefCell<Packer>,
+    processing: Processing,
 }
 
 /// What a redirect asks for.
 enum Target {
     Follow(CrawlUrl),
     Fail(Failure),
-}
-
-/// A whole answer on its way to becoming a record.
-struct Fetched {
-    url: Url,
-    listed_url: String,
-    content_type: Option<String>,
-    /// Whether it is what was asked for: an error page has no items and no main text.
-    is_ok: bool,
-    body: Body,
-}
-
-/// What processing makes of a body.
-#[derive(Default)]
-struct Processed {
-    body: Option<BodyHead>,
-    charset: Option<&'static str>,
-    fields: Option<HtmlFields>,
-    items: Option<PageItems>,
-    extras: Option<PageExtras>,
-    failure: Option<Failure>,
-    zstd: Vec<u8>,
 }
 
 /// One request that was made.
@@ -165,6 +123,7 @@ impl Visitor {
         rules: Rules,
         row: &'static Row,
     ) -> Self {
+        let processing = Processing::new(&settings, rules, row);
         Self {
             http,
             outbox,
@@ -172,10 +131,14 @@ impl Visitor {
             row,
             generation,
             settings,
-            tools: RefCell::new(Tools::new(rules)),
-            large: Arc::new(Semaphore::new(1)),
-            large_at_work: Cell::new(None),
+            packer: RefCell::new(Packer::new()),
+            processing,
         }
+    }
+
+    /// The URL of a page that has been processed for so long that it will not end: see [`Processing::endless`].
+    pub fn endless(&self) -> Option<UrlId> {
+        self.processing.endless()
     }
 
     /// Requests what `job` is after now and does what the answer asks for.
@@ -266,7 +229,7 @@ impl Visitor {
             bytes: exchange.bytes,
             remote_ip: exchange.remote_ip,
             http_version: exchange.http_version,
-            headers: self.tools.borrow_mut().pack(&exchange),
+            headers: self.packed_headers(&exchange),
         });
         if let Ok(answer) = &exchange.answer {
             self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
@@ -364,7 +327,7 @@ impl Visitor {
     ) -> (Next, Hold) {
         let text = &text[..text.len().min(robots::MAX_BYTES)];
         let rules = Robots::parse(text, &self.settings.politeness.robots_agent);
-        let zstd = if text.is_empty() { Vec::new() } else { self.tools.borrow_mut().compress(text) };
+        let zstd = if text.is_empty() { Vec::new() } else { compressed(text) };
         let sitemaps = rules.sitemaps();
         let head = RobotsHead {
             bytes: text.len() as u64,
@@ -518,13 +481,13 @@ impl Visitor {
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
             let page = Fetched {
-                listed_url: listed_url.clone(),
+                listed_url,
                 url: url.clone(),
                 content_type: head.content_type.clone(),
                 is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
                 body: answer.body,
             };
-            let processed = self.process(head.url_id, page).await;
+            let processed = self.processing.process(head.url_id, page).await;
             (head.body, tail) = (processed.body, processed.zstd);
             head.items = processed.items.map(Box::new);
             head.extras = processed.extras.map(Box::new);
@@ -533,49 +496,22 @@ impl Visitor {
             {
                 (*outcome, *because) = (Outcome::Failed, Some(failure));
             }
-            head.page = processed.fields.map(|mut fields| {
-                meta_robots.extend(fields.robots.take());
-                page_fields(fields, &listed_url)
-            });
+            meta_robots.extend(processed.robots);
+            head.page = processed.fields;
         }
         head.meta_robots = directives(&self.settings.politeness.robots_agent, meta_robots.iter().map(String::as_str));
         self.put(head, tail);
     }
 
-    /// Hash, fields and compressed body of a page. The status row names its URL meanwhile. A large one does not keep
-    /// the requests of this fetcher waiting: it goes to another thread, one at a time.
-    async fn process(&self, url_id: UrlId, page: Fetched) -> Processed {
-        let limits = Limits {
-            parse: self.settings.http.parse_timeout.0,
-            keep_body: self.settings.extraction.store_bodies,
-            wanted: wanted(&self.settings.extraction),
-        };
-        if !page.body.is_large() {
-            self.row.begin_work(url_id);
-            let begun = Instant::now();
-            let processed = self.tools.borrow_mut().process(&page, &limits);
-            self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-            self.row.end_work();
-            if let Some(large) = self.large_at_work.get() {
-                self.row.begin_work(large);
-            }
-            return processed;
+    /// The header lines of an answer, for its record. Those of a redirect travel on with the job, so they are small or
+    /// left out.
+    fn packed_headers(&self, exchange: &Exchange) -> Vec<u8> {
+        if exchange.headers.is_empty() {
+            return Vec::new();
         }
-        let _turn = self.large.acquire().await;
-        self.large_at_work.set(Some(url_id));
-        self.row.begin_work(url_id);
-        let begun = Instant::now();
-        let rules = self.tools.borrow().rules.clone();
-        let work = move || Tools::new(rules).process(&page, &limits);
-        let done = tokio::task::spawn_blocking(work).await;
-        self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-        self.large_at_work.set(None);
-        self.row.end_work();
-        match done {
-            Ok(processed) => processed,
-            // As on this thread: the process ends, and the supervisor knows what it was working on.
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        let packed = self.packer.borrow_mut().pack(&exchange.headers).unwrap_or_default();
+        let travels = exchange.answer.as_ref().is_ok_and(Answer::is_redirect);
+        if travels && packed.len() > MAX_TRAVELLING_HEADERS { Vec::new() } else { packed }
     }
 
     /// Records a failed attempt; `asked` is how long the host is to be left alone.
@@ -689,92 +625,6 @@ fn hold_until(asked: Duration) -> u64 {
     if asked < Duration::from_secs(1) { 0 } else { epoch_us() / 1000 + asked.as_millis() as u64 }
 }
 
-/// What processing a page may take and keep.
-#[derive(Clone, Copy)]
-struct Limits {
-    parse: Duration,
-    keep_body: bool,
-    wanted: Wanted,
-}
-
-fn wanted(settings: &Extraction) -> Wanted {
-    let Extraction { metadata, text, markdown, tables, .. } = *settings;
-    Wanted { metadata, text, markdown, tables }
-}
-
-impl Tools {
-    fn new(rules: Rules) -> Self {
-        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), rules, zstd, packed: Vec::new(), packer: Packer::new() }
-    }
-
-    fn process(&mut self, page: &Fetched, limits: &Limits) -> Processed {
-        let mut processed = Processed::default();
-        let body: &[u8] = &page.body;
-        if body.is_empty() {
-            return processed;
-        }
-        processed.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
-        let begun = thread_cpu();
-        let in_time = || thread_cpu().saturating_sub(begun) < limits.parse;
-        if self.extract(page, limits.wanted, &mut processed, &in_time).is_none() {
-            let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
-            processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
-        }
-        if limits.keep_body {
-            processed.zstd = self.compress(body);
-        }
-        processed
-    }
-
-    /// What the page says; `None` if it takes too long.
-    fn extract(
-        &mut self,
-        page: &Fetched,
-        wanted: Wanted,
-        into: &mut Processed,
-        in_time: &dyn Fn() -> bool,
-    ) -> Option<()> {
-        let content_type = page.content_type.as_deref().map(str::as_bytes);
-        if is_html(content_type, &page.body) {
-            let extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
-            into.charset = Some(extracted.charset);
-            into.fields = Some(extracted.fields);
-            if page.is_ok && wanted.is_any() {
-                into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
-            }
-        }
-        let for_rules = rules::Page { url: &page.url, listed_url: &page.listed_url, content_type, body: &page.body };
-        if page.is_ok && self.rules.wants(&for_rules) {
-            into.items = Some(self.rules.apply(&for_rules, in_time)?);
-        }
-        Some(())
-    }
-
-    /// The header lines of an answer, for its record. Those of a redirect travel on with the job, so they are small or
-    /// left out.
-    fn pack(&mut self, exchange: &Exchange) -> Vec<u8> {
-        if exchange.headers.is_empty() {
-            return Vec::new();
-        }
-        let packed = self.packer.pack(&exchange.headers).unwrap_or_default();
-        let travels = exchange.answer.as_ref().is_ok_and(Answer::is_redirect);
-        if travels && packed.len() > MAX_TRAVELLING_HEADERS { Vec::new() } else { packed }
-    }
-
-    fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.packed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
-        self.zstd
-            .compress_to_buffer(bytes, &mut self.packed)
-            .expect("compression into a buffer of sufficient size does not fail");
-        let packed = self.packed.to_vec();
-        // The outbox holds hundreds of them: each as large as it is, not as it might have been.
-        self.packed.clear();
-        self.packed.shrink_to(SMALL);
-        packed
-    }
-}
-
 /// What an answer can be asked for again by: only that of the URL itself.
 fn validators_of(head: &PageHead, answer: &Answer) -> Option<Box<Validators>> {
     let text = |value: &Option<Vec<u8>>| {
@@ -821,16 +671,4 @@ fn one_line(text: &str) -> String {
 /// Microseconds of the Unix epoch.
 fn epoch_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
-}
-
-fn page_fields(fields: HtmlFields, listed_url: &str) -> PageFields {
-    let links = (!fields.links.is_empty()).then(|| fields.links.to_json(listed_url));
-    PageFields {
-        title: fields.title,
-        h1: fields.h1,
-        description: fields.description,
-        canonical: fields.canonical,
-        lang: fields.lang,
-        links,
-    }
 }

@@ -11,7 +11,7 @@ use seine_core::protocol::reextract::{Answer, PageJob, Unread};
 use seine_core::record::items::PageItems;
 use seine_page::extract::rules::{Page, Rules};
 use seine_unix::channel::{Channel, ChannelError};
-use seine_unix::clock::thread_cpu;
+use seine_unix::clock::CpuBudget;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
@@ -76,7 +76,6 @@ fn read(job: &PageJob, zstd: &[u8], rules: &Rules, parse_timeout: Duration) -> R
     if !rules.wants(&page) {
         return Ok(PageItems::default());
     }
-    let begun = thread_cpu();
-    let in_time = || thread_cpu().saturating_sub(begun) < parse_timeout;
-    rules.apply(&page, &in_time).ok_or(Unread::Timeout)
+    let budget = CpuBudget::new(parse_timeout);
+    rules.apply(&page, &|| budget.is_left()).ok_or(Unread::Timeout)
 }

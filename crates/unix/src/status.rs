@@ -115,11 +115,11 @@ impl Row {
         }
     }
 
-    /// The URL to blame should the process have died for lack of memory: the one it was working on, or else the one
-    /// with the largest body on its way.
+    /// The URL to blame should the process have died for lack of memory: the one with the largest body, or else the one
+    /// it was working on.
     pub fn memory_hog(&self) -> Option<UrlId> {
         let largest = Some(self.largest.load(Ordering::Relaxed)).filter(|url_id| *url_id != 0);
-        self.work().or(largest)
+        largest.or(self.work())
     }
 
     /// Milliseconds since the last heartbeat.
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn for_lack_of_memory_the_page_at_work_is_blamed_or_else_the_largest_body() {
+    fn for_lack_of_memory_the_largest_body_is_blamed_or_else_the_page_at_work() {
         let board = StatusBoard::new(1).unwrap();
         let row = board.row(0);
         assert_eq!(row.memory_hog(), None);
@@ -237,9 +237,10 @@ mod tests {
         row.body_is_gone(7);
         assert_eq!(row.memory_hog(), Some(8));
         row.begin_work(9);
+        assert_eq!(row.memory_hog(), Some(8));
+        row.body_is_gone(8);
         assert_eq!(row.memory_hog(), Some(9));
         row.end_work();
-        row.body_is_gone(8);
         assert_eq!(row.memory_hog(), None);
         row.body_grows(7, 1);
         row.start(2);

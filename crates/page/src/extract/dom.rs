@@ -1,35 +1,45 @@
-//! A page as a tree, for what cannot do without one; bounded in nodes, and given up when told to.
+//! A page as a tree, for what cannot do without one; bounded in nodes and depth, and given up when told to.
 //!
 //! The parser is html5ever's. A page can make it do work that grows with the square of its length (deep nesting, endless
 //! attributes) or build a tree far larger than itself (formatting elements that each paragraph opens again), so it is
-//! fed piece by piece, and a tree that is large enough takes no more tokens.
+//! fed piece by piece, a tree that is large enough takes no more tokens, and nesting ends at [`MAX_DEPTH`] as it does in
+//! browsers: what would be deeper becomes a sibling. So whatever walks the tree may recurse.
 
-use std::cell::Cell;
+use std::borrow::Cow;
+use std::cell::{Cell, Ref};
 
-use html5ever::TokenizerResult;
+use ego_tree::NodeId;
+use ego_tree::iter::Edge;
 use html5ever::buffer_queue::BufferQueue;
+use html5ever::interface::Tracer;
 use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
-use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts, TreeSink};
-use scraper::{Html, HtmlTreeSink};
+use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilder, TreeBuilderOpts, TreeSink};
+use html5ever::{Attribute, LocalName, QualName, TokenizerResult};
+use scraper::{Html, HtmlTreeSink, Node};
 
+pub use super::stack::MAX_DEPTH;
 use super::text::boundary;
 
-/// Most nodes of a tree that is made once and asked once, give or take those of one tag. About 200 bytes each.
+/// Most nodes and attributes of a tree that is made once and asked once, give or take those of one tag. About 200 bytes
+/// each.
 pub const MAX_NODES: usize = 1_000_000;
 
+/// Attributes kept of one element; further ones are passed over.
+pub const MAX_ATTRIBUTES: usize = super::tokenize::MAX_ATTRIBUTES;
+
 /// Fed to the tokenizer at once: the most that a single token can add before `keep_going` is asked again.
-const PIECE_BYTES: usize = 16 * 1024;
+const PIECE_BYTES: usize = 4 * 1024;
 
 /// Tokens for the tree between two questions.
-const TOKENS_PER_QUESTION: u32 = 64;
+const TOKENS_PER_QUESTION: u32 = 16;
 
 /// How a document is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
     /// Whether it is read as a browser with scripts does: then the inside of `<noscript>` is no element.
     pub scripting: bool,
-    /// Most nodes; what the page has beyond is not there.
+    /// Most nodes and attributes; what the page has beyond is not there.
     pub max_nodes: usize,
 }
 
@@ -43,12 +53,14 @@ pub fn parse(html: &str, keep_going: &dyn Fn() -> bool) -> Option<Html> {
 /// The tree of a document, and whether its end is missing.
 pub fn parse_as(html: &str, reading: Reading, keep_going: &dyn Fn() -> bool) -> Option<(Html, bool)> {
     let options = TreeBuilderOpts { scripting_enabled: reading.scripting, ..TreeBuilderOpts::default() };
-    let builder = TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), options);
+    let growing =
+        Growing { tree: HtmlTreeSink::new(Html::new_document()), attributes: Cell::new(0), asked: Cell::new(None) };
     let sink = Bounded {
-        builder,
+        builder: TreeBuilder::new(growing, options),
         keep_going,
         max_nodes: reading.max_nodes,
         tokens: Cell::new(0),
+        shallow_up_to: Cell::new(0),
         stopped: Cell::new(false),
         full: Cell::new(false),
     };
@@ -66,15 +78,50 @@ pub fn parse_as(html: &str, reading: Reading, keep_going: &dyn Fn() -> bool) -> 
     }
     tokenizer.end();
     let sink = tokenizer.sink;
-    (!sink.stopped.get()).then(|| (sink.builder.sink.finish(), sink.full.get()))
+    if sink.stopped.get() {
+        return None;
+    }
+    let mut html = sink.builder.sink.finish();
+    flatten(&mut html);
+    Some((html, sink.full.get()))
+}
+
+/// Lifts elements that are deeper than [`MAX_DEPTH`]: they follow the element they were in. The builder keeps nesting
+/// to about that already; but it copies formatting elements, and does not count all as open that others are in.
+fn flatten(html: &mut Html) {
+    let mut level = 0;
+    let mut deepest = Vec::new();
+    for edge in html.tree.root().traverse() {
+        match edge {
+            Edge::Open(node) => {
+                if level == MAX_DEPTH && node.has_children() {
+                    deepest.push(node.id());
+                }
+                level += 1;
+            }
+            Edge::Close(_) => level -= 1,
+        }
+    }
+    for mut place in deepest {
+        let Some(node) = html.tree.get(place) else { continue };
+        let below = node.descendants().skip(1).filter(|node| node.value().is_element());
+        for lifted in below.map(|node| node.id()).collect::<Vec<_>>() {
+            if let Some(mut node) = html.tree.get_mut(place) {
+                node.insert_id_after(lifted);
+                place = lifted;
+            }
+        }
+    }
 }
 
 /// The tree builder for as long as it may go on; then a sink that swallows.
 struct Bounded<'k> {
-    builder: TreeBuilder<<HtmlTreeSink as TreeSink>::Handle, HtmlTreeSink>,
+    builder: TreeBuilder<NodeId, Growing>,
     keep_going: &'k dyn Fn() -> bool,
     max_nodes: usize,
     tokens: Cell<u32>,
+    /// As long as the tree has no more nodes than this, nesting cannot have come to its end.
+    shallow_up_to: Cell<usize>,
     stopped: Cell<bool>,
     full: Cell<bool>,
 }
@@ -86,12 +133,46 @@ impl Bounded<'_> {
         }
         !self.stopped.get()
     }
+
+    /// Ends the innermost element if one more would be too deep in it. `false`: it cannot be ended.
+    fn make_room(&self, line_number: u64) -> bool {
+        let mut before = usize::MAX;
+        while self.builder.sink.nodes() >= self.shallow_up_to.get() {
+            // It asks for the name of the current node, which is not to be had in another way.
+            self.builder.sink.asked.set(None);
+            self.builder.adjusted_current_node_present_but_not_in_html_namespace();
+            let Some(current) = self.builder.sink.asked.get() else { return true };
+            let held = Counter::default();
+            self.builder.trace_handles(&held);
+            let held = held.0.get();
+            let (depth, name) = self.builder.sink.depth_and_name(current);
+            // A new node may be open, and to be opened again.
+            let room = MAX_DEPTH.saturating_sub(depth).min((2 * MAX_DEPTH).saturating_sub(held) / 2);
+            if room > 0 {
+                self.shallow_up_to.set(self.builder.sink.nodes() + room);
+                return true;
+            }
+            let Some(name) = name.filter(|name| held < before && !matches!(&**name, "html" | "head" | "body")) else {
+                return false;
+            };
+            before = held;
+            let end = Tag {
+                kind: TagKind::EndTag,
+                name: LocalName::from(name.to_ascii_lowercase()),
+                self_closing: false,
+                attrs: Vec::new(),
+                had_duplicate_attributes: false,
+            };
+            let _ = self.builder.process_token(Token::TagToken(end), line_number);
+        }
+        true
+    }
 }
 
 impl TokenSink for Bounded<'_> {
-    type Handle = <HtmlTreeSink as TreeSink>::Handle;
+    type Handle = NodeId;
 
-    fn process_token(&self, token: Token, line_number: u64) -> TokenSinkResult<Self::Handle> {
+    fn process_token(&self, mut token: Token, line_number: u64) -> TokenSinkResult<Self::Handle> {
         // Errors are kept by nobody here, and the end is what makes the builder finish.
         if matches!(token, Token::ParseError(_)) {
             return TokenSinkResult::Continue;
@@ -100,11 +181,19 @@ impl TokenSink for Bounded<'_> {
         if self.tokens.get().is_multiple_of(TOKENS_PER_QUESTION) {
             self.goes_on();
         }
-        if self.builder.sink.0.borrow().tree.values().len() >= self.max_nodes {
+        if self.builder.sink.nodes() + self.builder.sink.attributes.get() >= self.max_nodes {
             self.full.set(true);
         }
         if self.stopped.get() || self.full.get() && !matches!(token, Token::EOFToken) {
             return TokenSinkResult::Continue;
+        }
+        if let Token::TagToken(tag) = &mut token
+            && tag.kind == TagKind::StartTag
+        {
+            tag.attrs.truncate(MAX_ATTRIBUTES);
+            if !self.make_room(line_number) {
+                return TokenSinkResult::Continue;
+            }
         }
         self.builder.process_token(token, line_number)
     }
@@ -115,6 +204,120 @@ impl TokenSink for Bounded<'_> {
 
     fn adjusted_current_node_present_but_not_in_html_namespace(&self) -> bool {
         self.builder.adjusted_current_node_present_but_not_in_html_namespace()
+    }
+}
+
+/// Counts what the builder holds: open elements, formatting elements to be opened again, and up to four more.
+#[derive(Default)]
+struct Counter(Cell<usize>);
+
+impl Tracer for Counter {
+    type Handle = NodeId;
+
+    fn trace_handle(&self, _: &NodeId) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// `scraper`'s tree while it grows, with an eye on how large it is.
+struct Growing {
+    tree: HtmlTreeSink,
+    /// Attributes of all its elements.
+    attributes: Cell<usize>,
+    /// The element whose name was asked for last.
+    asked: Cell<Option<NodeId>>,
+}
+
+impl Growing {
+    fn nodes(&self) -> usize {
+        self.tree.0.borrow().tree.values().len()
+    }
+
+    /// How deep in the tree an element is, and its name.
+    fn depth_and_name(&self, id: NodeId) -> (usize, Option<LocalName>) {
+        let html = self.tree.0.borrow();
+        let Some(node) = html.tree.get(id) else { return (0, None) };
+        (node.ancestors().count(), node.value().as_element().map(|element| element.name.local.clone()))
+    }
+}
+
+impl TreeSink for Growing {
+    type Handle = NodeId;
+    type Output = Html;
+    type ElemName<'a> = Ref<'a, QualName>;
+
+    fn finish(self) -> Html {
+        self.tree.finish()
+    }
+
+    fn parse_error(&self, _: Cow<'static, str>) {}
+
+    fn get_document(&self) -> NodeId {
+        self.tree.get_document()
+    }
+
+    fn elem_name<'a>(&'a self, target: &'a NodeId) -> Self::ElemName<'a> {
+        self.asked.set(Some(*target));
+        self.tree.elem_name(target)
+    }
+
+    fn create_element(&self, name: QualName, attributes: Vec<Attribute>, flags: ElementFlags) -> NodeId {
+        self.attributes.set(self.attributes.get() + attributes.len());
+        self.tree.create_element(name, attributes, flags)
+    }
+
+    fn create_comment(&self, text: StrTendril) -> NodeId {
+        self.tree.create_comment(text)
+    }
+
+    fn create_pi(&self, target: StrTendril, data: StrTendril) -> NodeId {
+        self.tree.create_pi(target, data)
+    }
+
+    fn append(&self, parent: &NodeId, child: NodeOrText<NodeId>) {
+        self.tree.append(parent, child);
+    }
+
+    fn append_based_on_parent_node(&self, element: &NodeId, before: &NodeId, child: NodeOrText<NodeId>) {
+        self.tree.append_based_on_parent_node(element, before, child);
+    }
+
+    fn append_doctype_to_document(&self, name: StrTendril, public_id: StrTendril, system_id: StrTendril) {
+        self.tree.append_doctype_to_document(name, public_id, system_id);
+    }
+
+    fn get_template_contents(&self, target: &NodeId) -> NodeId {
+        self.tree.get_template_contents(target)
+    }
+
+    fn same_node(&self, one: &NodeId, other: &NodeId) -> bool {
+        one == other
+    }
+
+    fn set_quirks_mode(&self, mode: QuirksMode) {
+        self.tree.set_quirks_mode(mode);
+    }
+
+    fn append_before_sibling(&self, sibling: &NodeId, new: NodeOrText<NodeId>) {
+        self.tree.append_before_sibling(sibling, new);
+    }
+
+    /// Of a second `<html>` or `<body>`.
+    fn add_attrs_if_missing(&self, target: &NodeId, mut attributes: Vec<Attribute>) {
+        let has = match self.tree.0.borrow().tree.get(*target).map(|node| node.value()) {
+            Some(Node::Element(element)) => element.attrs.len(),
+            _ => return,
+        };
+        attributes.truncate(MAX_ATTRIBUTES.saturating_sub(has));
+        self.tree.add_attrs_if_missing(target, attributes);
+    }
+
+    fn remove_from_parent(&self, target: &NodeId) {
+        self.tree.remove_from_parent(target);
+    }
+
+    fn reparent_children(&self, node: &NodeId, new_parent: &NodeId) {
+        self.tree.reparent_children(node, new_parent);
     }
 }
 
@@ -155,8 +358,106 @@ mod tests {
         let formatting: String = (0..20).map(|n| format!("<b c={n}>")).collect();
         let page = format!("<p>{formatting}{}", "<p>x".repeat(100_000));
         let tree = parse(&page, &|| true).expect("nobody stopped it");
-        let nodes = tree.tree.values().len();
+        let nodes: usize = tree.tree.values().map(|node| node.as_element().map_or(1, |e| 1 + e.attrs().count())).sum();
         assert!((MAX_NODES..MAX_NODES + 100).contains(&nodes), "{nodes}");
+    }
+
+    /// The deepest element of a tree; the root's is 1.
+    fn depth(tree: &Html) -> usize {
+        let (mut depth, mut deepest) = (0_usize, 0);
+        for edge in tree.tree.root().traverse() {
+            match edge {
+                Edge::Open(node) if node.value().is_element() => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                Edge::Close(node) if node.value().is_element() => depth -= 1,
+                _ => {}
+            }
+        }
+        deepest
+    }
+
+    fn names(tree: &Html) -> Vec<&str> {
+        let elements = tree.tree.root().descendants().filter_map(|node| node.value().as_element());
+        elements.map(|element| element.name()).collect()
+    }
+
+    #[test]
+    fn nesting_ends_where_browsers_end_it_and_what_is_deeper_follows() {
+        // <html>, <body> and 510 more are the 512 that nest.
+        let page = |divs: usize| format!("{}<p>x<p>y", "<div>".repeat(divs));
+        let tree = parse(&page(509), &|| true).expect("nobody stopped it");
+        assert_eq!((depth(&tree), tree.html()), (MAX_DEPTH, Html::parse_document(&page(509)).html()));
+        let tree = parse(&page(2000), &|| true).expect("nobody stopped it");
+        assert_eq!(depth(&tree), MAX_DEPTH);
+        let elements = names(&tree);
+        assert_eq!(elements.iter().filter(|name| **name == "div").count(), 2000, "no element is lost");
+        assert_eq!(elements.iter().filter(|name| **name == "p").count(), 2);
+        let text: String = tree.tree.values().filter_map(|node| node.as_text()).map(|text| &**text).collect();
+        assert_eq!(text, "xy");
+    }
+
+    #[test]
+    fn whatever_the_nesting_is_made_of_it_ends() {
+        let attributes: String = (0..20).map(|n| format!("<b c={n}><i><div>")).collect();
+        for (name, page) in [
+            ("anchors", "<a><b><i><div>".repeat(1000)),
+            ("misnested", format!("{}{}{}", "<b><div>".repeat(700), "</b>".repeat(700), "<b><div>".repeat(700))),
+            ("wrapped", format!("{attributes}{}{}", "</b>".repeat(20), "<div>x</i>".repeat(2000))),
+            ("lists", "<ul><li>".repeat(1000)),
+            ("tables", "<table><tr><td>".repeat(1000)),
+            ("tables of anchors", "<a href=x><table>".repeat(1000)),
+            ("forms", "<form><div></form>".repeat(1000)),
+            ("templates", "<template>".repeat(1000)),
+            ("template rows", "<template><tr><td><table>".repeat(1000)),
+            ("svg", format!("<svg>{}", "<g><linearGradient>".repeat(1000))),
+            ("svg in html in svg", "<svg><foreignObject><p>".repeat(1000)),
+            ("mathml", "<math><mi><b>".repeat(1000)),
+            ("objects", "<object><b>".repeat(1000)),
+            ("buttons", "<button><span>".repeat(1000)),
+            ("selects", "<select><a><option>".repeat(1000)),
+            ("framesets", "<frameset>".repeat(1000)),
+            ("headings", "<h1><span><h2><em>".repeat(1000)),
+            ("definitions", "<dl><dt><dl><dd>".repeat(1000)),
+            ("ruby", "<ruby><rb><rt>".repeat(1000)),
+            ("quotes", "<blockquote><p>".repeat(1000)),
+            ("captions", "<table><caption>".repeat(1000)),
+            ("columns", "<table><colgroup><template>".repeat(1000)),
+            ("scripts", "<div><script>if (a<b) '<p>'</script>".repeat(1000)),
+            ("custom", "<x-y>".repeat(1000)),
+            ("in the head", format!("<head>{}", "<noscript><template>".repeat(1000))),
+        ] {
+            let tree = parse(&page, &|| true).expect("nobody stopped it");
+            assert!(depth(&tree) <= MAX_DEPTH, "{name}: {}", depth(&tree));
+        }
+    }
+
+    #[test]
+    fn attributes_count_as_nodes_do_and_an_element_has_a_bounded_number() {
+        let attributes: String = (0..3000).map(|n| format!(" a{n}=1")).collect();
+        let tree = parse(&format!("<p{attributes}>{}", format!("<body{attributes}>").repeat(3)), &|| true);
+        let tree = tree.expect("nobody stopped it");
+        for element in tree.tree.values().filter_map(|node| node.as_element()) {
+            assert!(element.attrs().count() <= MAX_ATTRIBUTES, "{}", element.name());
+        }
+        // A paragraph opens them all again: of each, 1,000 attributes.
+        let formatting: String = (0..10).map(|n| format!("<b c={n}{}>", &attributes[..6000])).collect();
+        let page = format!("<p>{formatting}{}", "<p>x".repeat(20_000));
+        let tree = parse(&page, &|| true).expect("nobody stopped it");
+        let all: usize = tree.tree.values().map(|node| node.as_element().map_or(1, |e| 1 + e.attrs().count())).sum();
+        assert!(all < MAX_NODES + 20_000, "{all} nodes and attributes");
+    }
+
+    #[test]
+    fn deep_nesting_takes_no_longer_than_its_length() {
+        let time = |page: &str| {
+            let begun = seine_unix::clock::thread_cpu();
+            parse(page, &|| true).expect("nobody stopped it");
+            seine_unix::clock::thread_cpu() - begun
+        };
+        let (short, long) = (time(&"<div>".repeat(2_000)), time(&"<div>".repeat(16_000)));
+        assert!(long < 16 * short, "{short:?} for 2,000 and {long:?} for 16,000");
     }
 
     #[test]

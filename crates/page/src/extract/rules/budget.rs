@@ -9,23 +9,40 @@ const ASK_AFTER: usize = 1024;
 pub struct Budget<'a> {
     /// Its caller.
     pub(super) keep_going: &'a dyn Fn() -> bool,
-    spent: Cell<usize>,
+    /// Since the last question.
+    done: Cell<usize>,
+    is_spent: Cell<bool>,
 }
 
 impl<'a> Budget<'a> {
     /// That of a caller.
     pub fn new(keep_going: &'a dyn Fn() -> bool) -> Self {
-        Self { keep_going, spent: Cell::new(0) }
+        Self { keep_going, done: Cell::new(0), is_spent: Cell::new(false) }
     }
 
-    /// `work` was done; `None`: stop.
+    /// `work` was done; `None`: stop. Who has said so once goes on saying it.
+    #[inline]
     pub fn spend(&self, work: usize) -> Option<()> {
-        let spent = self.spent.get().saturating_add(work);
-        if spent < ASK_AFTER {
-            self.spent.set(spent);
+        let done = self.done.get().saturating_add(work);
+        if done < ASK_AFTER {
+            self.done.set(done);
             return Some(());
         }
-        self.spent.set(0);
-        (self.keep_going)().then_some(())
+        self.ask()
+    }
+
+    /// Whether the answer was to stop.
+    pub fn is_spent(&self) -> bool {
+        self.is_spent.get()
+    }
+
+    #[cold]
+    fn ask(&self) -> Option<()> {
+        if self.is_spent.get() || !(self.keep_going)() {
+            self.is_spent.set(true);
+            return None;
+        }
+        self.done.set(0);
+        Some(())
     }
 }

@@ -1,7 +1,7 @@
 //! The tree that rules select from: of HTML, or of XML as it is written.
 //!
-//! Whoever wrote the page chose depth and width: nothing here recurses, every walk asks its budget, and the number of
-//! nodes is bounded.
+//! Whoever wrote the page chose depth and width: every walk asks its budget, and depth ([`MAX_DEPTH`]) and number of nodes
+//! are bounded.
 
 use std::io;
 
@@ -14,10 +14,12 @@ use url::Url;
 
 use super::Budget;
 use super::selector::Selector;
+#[cfg(doc)]
+use crate::extract::dom::MAX_DEPTH;
 use crate::extract::dom::{Reading, parse_as};
 use crate::extract::text::{Nul, cut, fold_into};
 
-/// Most nodes of a tree, which take some 250 bytes each; the rest of the page is passed over.
+/// Most nodes and attributes of a tree, which take at most some 250 bytes each; the rest of the page is passed over.
 pub const MAX_NODES: usize = 500_000;
 
 /// A tree with its elements in the order of the document.
@@ -34,7 +36,6 @@ struct Place {
     node: ego_tree::NodeId,
     /// Number of the first element that is not below it.
     end: u32,
-    depth: u32,
 }
 
 /// Number of an element, in the order of the document.
@@ -57,9 +58,8 @@ impl Dom {
             match edge {
                 Edge::Open(node) if node.value().is_element() => {
                     budget.spend(1)?;
-                    let depth = u32::try_from(open.len()).unwrap_or(u32::MAX);
                     open.push(elements.len());
-                    elements.push(Place { node: node.id(), end: 0, depth });
+                    elements.push(Place { node: node.id(), end: 0 });
                 }
                 Edge::Close(node) if node.value().is_element() => {
                     let end = u32::try_from(elements.len()).unwrap_or(u32::MAX);
@@ -121,11 +121,9 @@ impl Dom {
         };
         let mut context = Selector::context(scope.and_then(|scope| self.element(scope)), &mut caches);
         for index in range {
-            // Whoever looks upwards, at worst, looks as far as the root.
-            let above = self.elements[index].depth as usize / 8;
-            budget.spend(if selector.is_costly { 512 + above } else { 1 + above })?;
+            budget.spend(1)?;
             let Some(element) = self.element(index) else { continue };
-            if selector.matches(&element, &mut context) && !take(index)? {
+            if selector.matches(element, &mut context, budget)? && !take(index)? {
                 break;
             }
         }

@@ -1,21 +1,29 @@
 //! CSS selectors: compiled, and where a broken one breaks.
+//!
+//! One element may make a match look at all others (`:has()`, `~`, `* * *`), so each step from element to element is
+//! work for the [`Budget`]; when that is spent, there is nowhere left to go and the match ends.
 
+use std::fmt;
+
+use html5ever::{Namespace, ns};
 use scraper::ElementRef;
-use scraper::selector::{Parser, Simple};
-use selectors::Element;
+use scraper::selector::{CssLocalName, CssString, NonTSPseudoClass, Parser, PseudoElement, Simple};
+use selectors::attr::{AttrSelectorOperation, CaseSensitivity, NamespaceConstraint};
+use selectors::bloom::BloomFilter;
 use selectors::context::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, SelectorCaches,
 };
-use selectors::matching::matches_selector_list;
+use selectors::matching::{ElementSelectorFlags, matches_selector_list};
 use selectors::parser::{ParseRelative, SelectorList};
+use selectors::{Element, OpaqueElement};
+
+use super::Budget;
 
 /// A compiled selector, or several with commas between them.
 #[derive(Clone, Debug)]
 pub struct Selector {
     text: String,
     list: SelectorList<Simple>,
-    /// Elements may be looked at that are not above the one in question: see [`super::dom::Dom::select`].
-    pub(super) is_costly: bool,
     /// It names the element that is searched, which then is itself a candidate.
     pub(super) names_scope: bool,
 }
@@ -38,7 +46,6 @@ impl Selector {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
             Ok(list) => Ok(Self {
                 text: text.to_owned(),
-                is_costly: is_costly(text),
                 names_scope: text.contains(":scope"),
                 list,
             }),
@@ -63,9 +70,173 @@ impl Selector {
         context
     }
 
-    /// Whether `element` is one of those meant.
-    pub(super) fn matches(&self, element: &ElementRef<'_>, context: &mut MatchingContext<'_, Simple>) -> bool {
-        matches_selector_list(&self.list, element, context)
+    /// Whether `element` is one of those meant; `None`: told to stop.
+    pub(super) fn matches(
+        &self,
+        element: ElementRef<'_>,
+        context: &mut MatchingContext<'_, Simple>,
+        budget: &Budget<'_>,
+    ) -> Option<bool> {
+        let is_meant = matches_selector_list(&self.list, &Watched { element, budget }, context);
+        // Somebody who has run out of it has not seen all.
+        (!budget.is_spent()).then_some(is_meant)
+    }
+}
+
+/// An element from which each step to another is paid for.
+#[derive(Clone)]
+struct Watched<'d, 'b> {
+    element: ElementRef<'d>,
+    budget: &'b Budget<'b>,
+}
+
+impl fmt::Debug for Watched<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.element.value().name())
+    }
+}
+
+impl<'d> Watched<'d, '_> {
+    /// The first element among `nodes`.
+    fn first(&self, nodes: impl Iterator<Item = ego_tree::NodeRef<'d, scraper::Node>>) -> Option<Self> {
+        for node in nodes {
+            self.budget.spend(1)?;
+            if let Some(element) = ElementRef::wrap(node) {
+                return Some(Self { element, ..*self });
+            }
+        }
+        None
+    }
+}
+
+/// As `scraper` has it for [`ElementRef`], but for the budget.
+impl Element for Watched<'_, '_> {
+    type Impl = Simple;
+
+    fn opaque(&self) -> OpaqueElement {
+        self.element.opaque()
+    }
+
+    fn parent_element(&self) -> Option<Self> {
+        self.budget.spend(1)?;
+        Some(Self { element: self.element.parent_element()?, ..*self })
+    }
+
+    fn prev_sibling_element(&self) -> Option<Self> {
+        self.first(self.element.prev_siblings())
+    }
+
+    fn next_sibling_element(&self) -> Option<Self> {
+        self.first(self.element.next_siblings())
+    }
+
+    fn first_element_child(&self) -> Option<Self> {
+        self.first(self.element.children())
+    }
+
+    fn is_same_type(&self, other: &Self) -> bool {
+        self.element.is_same_type(&other.element)
+    }
+
+    fn is_html_element_in_html_document(&self) -> bool {
+        self.element.value().name.ns == ns!(html)
+    }
+
+    fn has_local_name(&self, name: &CssLocalName) -> bool {
+        self.element.has_local_name(name)
+    }
+
+    fn has_namespace(&self, namespace: &Namespace) -> bool {
+        self.element.has_namespace(namespace)
+    }
+
+    fn attr_matches(
+        &self,
+        namespace: &NamespaceConstraint<&Namespace>,
+        name: &CssLocalName,
+        operation: &AttrSelectorOperation<&CssString>,
+    ) -> bool {
+        let attributes = &self.element.value().attrs;
+        let bytes: usize =
+            attributes.iter().filter(|(key, _)| key.local == name.0).map(|(_, value)| value.len()).sum();
+        self.budget.spend((attributes.len() + bytes) / 16);
+        self.element.attr_matches(namespace, name, operation)
+    }
+
+    fn has_id(&self, id: &CssLocalName, case_sensitivity: CaseSensitivity) -> bool {
+        self.element.has_id(id, case_sensitivity)
+    }
+
+    fn has_class(&self, name: &CssLocalName, case_sensitivity: CaseSensitivity) -> bool {
+        let mut classes = 0;
+        let has = self.element.value().classes().any(|class| {
+            classes += 1;
+            case_sensitivity.eq(class.as_bytes(), name.0.as_bytes())
+        });
+        self.budget.spend(classes / 8);
+        has
+    }
+
+    fn is_empty(&self) -> bool {
+        // Only comments may stand in it, of which there may be many.
+        for child in self.element.children() {
+            if self.budget.spend(1).is_none() || child.value().is_element() || child.value().is_text() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn is_root(&self) -> bool {
+        self.element.is_root()
+    }
+
+    fn is_link(&self) -> bool {
+        self.element.is_link()
+    }
+
+    fn is_html_slot_element(&self) -> bool {
+        self.element.is_html_slot_element()
+    }
+
+    // Nothing of the following is there in a tree that is only read.
+
+    fn parent_node_is_shadow_root(&self) -> bool {
+        false
+    }
+
+    fn containing_shadow_host(&self) -> Option<Self> {
+        None
+    }
+
+    fn is_pseudo_element(&self) -> bool {
+        false
+    }
+
+    fn is_part(&self, _: &CssLocalName) -> bool {
+        false
+    }
+
+    fn imported_part(&self, _: &CssLocalName) -> Option<CssLocalName> {
+        None
+    }
+
+    fn match_non_ts_pseudo_class(&self, _: &NonTSPseudoClass, _: &mut MatchingContext<'_, Simple>) -> bool {
+        false
+    }
+
+    fn match_pseudo_element(&self, _: &PseudoElement, _: &mut MatchingContext<'_, Simple>) -> bool {
+        false
+    }
+
+    fn has_custom_state(&self, _: &CssLocalName) -> bool {
+        false
+    }
+
+    fn apply_selector_flags(&self, _: ElementSelectorFlags) {}
+
+    fn add_element_unique_hashes(&self, _: &mut BloomFilter) -> bool {
+        false
     }
 }
 
@@ -73,12 +244,6 @@ impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// Whether a match may have to look at all siblings, or at all that is below.
-fn is_costly(text: &str) -> bool {
-    let parts = [":has", ":nth-last", ":last-of", ":only-of"];
-    parts.iter().any(|part| text.contains(part)) || text.replace("~=", "").contains('~')
 }
 
 /// The mistake stands behind the longest beginning that is a selector.

@@ -1,6 +1,7 @@
 //! XML to a tree: names as they are written, prefixes and case kept (`media\:content` selects them).
 //!
 //! Document types are passed over: no entity is known but XML's own five, HTML's, and numbers, so that none can grow.
+//! Nesting ends at [`MAX_DEPTH`]: what would be deeper becomes a sibling.
 
 use html5ever::tendril::StrTendril;
 use html5ever::{Attribute, LocalName, Namespace, QualName};
@@ -11,6 +12,7 @@ use scraper::{Html, Node};
 
 use super::Budget;
 use super::dom::{Dom, MAX_NODES};
+use crate::extract::dom::{MAX_ATTRIBUTES, MAX_DEPTH};
 
 /// The tree of an XML document, and where it is broken, if it is: what stands before is there.
 pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom, Option<String>)> {
@@ -35,17 +37,24 @@ pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom, Option<Stri
             }
         };
         budget.spend(1 + usize::try_from((reader.buffer_position() - before) / 16).unwrap_or(usize::MAX))?;
-        let Some(mut parent) = open.last().and_then(|id| html.tree.get_mut(*id)) else { break };
+        // Of elements; text stands in the innermost one, however deep.
+        let parent = if matches!(event, Event::Start(_) | Event::Empty(_)) {
+            open.get(MAX_DEPTH - 1).or(open.last())
+        } else {
+            open.last()
+        };
+        let Some(mut parent) = parent.and_then(|id| html.tree.get_mut(*id)) else { break };
         match event {
             Event::Start(tag) => {
-                let id = parent.append(Node::Element(element(&tag))).id();
-                open.push(id);
+                let element = element(&tag);
+                nodes += 1 + element.attrs.len();
+                open.push(parent.append(Node::Element(element)).id());
                 names.push(tag.name().as_ref().to_owned());
-                nodes += 1;
             }
             Event::Empty(tag) => {
-                parent.append(Node::Element(element(&tag)));
-                nodes += 1;
+                let element = element(&tag);
+                nodes += 1 + element.attrs.len();
+                parent.append(Node::Element(element));
             }
             Event::End(tag) => {
                 // Tags that were never closed end with those around them; what was never opened ends nothing. Only so
@@ -87,7 +96,7 @@ fn element(tag: &BytesStart<'_>) -> Element {
     let name = |name: &str| QualName::new(None, Namespace::default(), LocalName::from(name));
     let mut attributes: Vec<Attribute> = Vec::new();
     // Doubles are not checked for in quadratic time, but by their order afterwards.
-    for attribute in tag.html_attributes().with_checks(false).flatten() {
+    for attribute in tag.html_attributes().with_checks(false).flatten().take(MAX_ATTRIBUTES) {
         let value = htmlize::unescape_attribute(&*attribute.value);
         attributes.push(Attribute { name: name(attribute.key.as_ref()), value: StrTendril::from_slice(&value) });
     }
