@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// First pause before a respawn.
-const FIRST_PAUSE_MS: u64 = 100;
+/// First pause before a respawn; and the only one where a page was to blame, which is soon put away.
+pub const FIRST_PAUSE_MS: u64 = 100;
 /// Longest pause.
 const LONGEST_PAUSE_MS: u64 = 5_000;
 /// After this long without a crash a child counts as healthy and the pauses start anew.

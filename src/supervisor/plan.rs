@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::backoff::{Backoff, CrashBudget};
+use super::backoff::{Backoff, CrashBudget, FIRST_PAUSE_MS};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{Frontier, HostRef};
 use super::ledger::{Ledger, Place};
@@ -585,12 +585,14 @@ impl Plan {
         let leased = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)).len();
         let blame = working_on.filter(|url_id| self.ledger.place(*url_id) == Some(Place::Fetcher(slot, generation)));
         let mut at_work = String::new();
+        let mut is_of_page = false;
         if let Some(url_id) = blame {
             at_work = format!(" while working on url {url_id}");
             if self.blamed.len() < MAX_BLAMED || self.blamed.contains_key(&url_id) {
                 let (deaths, last) = self.blamed.entry(url_id).or_default();
                 *deaths = deaths.saturating_add(1);
                 *last = format!("its fetcher {how} while working on it, {deaths} times");
+                is_of_page = true;
             }
         }
         actions
@@ -601,7 +603,10 @@ impl Plan {
         if !running {
             return;
         }
-        if self.fetcher_budget.crashed(now) {
+        // A page kills so many and no more, and is put away: pages alone never end the run, however many there are.
+        if is_of_page {
+            self.seats[usize::from(slot)].child = Child::Down { respawn_at: Some(now + FIRST_PAUSE_MS) };
+        } else if self.fetcher_budget.crashed(now) {
             self.tally.fatal = Some(format!("fetchers failed more than five times in ten seconds; the last one {how}"));
             self.stop(EndedBy::Failure, now, actions);
         } else {

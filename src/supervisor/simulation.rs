@@ -965,6 +965,46 @@ fn every_url_gets_one_outcome_whoever_dies_when() {
 }
 
 #[test]
+fn pages_that_kill_fetchers_are_put_away_however_many_and_never_end_the_run() {
+    let mut deaths = 0;
+    for seed in seeds(30) {
+        let (mut world, actions) = World::new(seed);
+        world.dead.clear();
+        world.poison = (0..10 + world.random.below(60)).map(|_| 1 + world.random.below(150) as UrlId).collect();
+        world.carry_out(actions);
+        while world.over.is_none() {
+            // Nobody dies but by a page.
+            world.kills = u64::MAX / 5_000;
+            world.step();
+        }
+        assert_eq!(world.over, Some(EndedBy::Completed), "seed {seed}: {:?}", world.plan.tally().fatal);
+        for (id, url) in &world.disk.urls {
+            let is_put_away = url.outcome == Some(Outcome::Quarantined);
+            assert_eq!(is_put_away, world.poison.contains(id), "seed {seed}: url {id}: {url:?}");
+        }
+        assert_eq!(world.plan.tally().fetcher_crashes, 2 * world.poison.len() as u64, "seed {seed}");
+        deaths += world.plan.tally().fetcher_crashes;
+    }
+    assert!(deaths > 1_000, "only {deaths} deaths: the test tests little");
+}
+
+#[test]
+fn fetchers_that_die_while_no_page_is_to_blame_end_the_run() {
+    let (mut world, actions) = World::new(1);
+    world.poison.clear();
+    world.carry_out(actions);
+    for _ in 0..5_000 {
+        if world.over.is_some() {
+            break;
+        }
+        (0..world.fetchers.len()).for_each(|slot| world.kill(Who::Fetcher(slot as Slot), None));
+        (0..20).for_each(|_| if world.over.is_none() { world.step() });
+    }
+    assert_eq!(world.over, Some(EndedBy::Failure));
+    assert!(world.plan.tally().fatal.as_ref().is_some_and(|fatal| fatal.contains("fetchers failed")));
+}
+
+#[test]
 fn without_deaths_every_url_is_requested_as_often_as_its_attempts_and_hops_need() {
     for seed in seeds(30) {
         let (mut world, actions) = World::new(seed);
