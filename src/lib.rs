@@ -34,7 +34,8 @@
 //!    What an archive has is read there instead, without 5 and without regard for anybody's pace.
 //!    What an earlier run has fetched is asked for with the validators of its answer, and may be *not modified*.
 //! 7. The status row names it while [`extract`](seine_page::extract) turns bytes into fields, links and the items of [`extract::rules`](seine_page::extract::rules): should
-//!    that kill the process, it is known what did. Twice is enough for *quarantine*.
+//!    that kill the process, it is known what did. Twice is enough for *quarantine*. What takes long does so on a
+//!    thread of its own, so that requests go on.
 //! 8. [`fetcher::outbox`] frames the record and waits for room: this wait is the backpressure.
 //! 9. [`writer`] adds it to a batch; page, links, items, body and the URL's outcome are committed in one transaction. What
 //!    the page was before becomes history.

@@ -183,7 +183,10 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             row.beat();
             if let Some(url_id) = visitor.endless() {
                 // No thread can be ended by another. The supervisor reads in the row what it was.
-                say(Level::Error, &format!("seine: fetcher {slot}: url {url_id} keeps it busy without end; it gives up"));
+                say(
+                    Level::Error,
+                    &format!("seine: fetcher {slot}: url {url_id} keeps it busy without end; it gives up"),
+                );
                 row.begin_work(url_id);
                 std::process::abort();
             }

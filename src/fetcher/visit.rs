@@ -124,16 +124,7 @@ impl Visitor {
         row: &'static Row,
     ) -> Self {
         let processing = Processing::new(&settings, rules, row);
-        Self {
-            http,
-            outbox,
-            speaker,
-            row,
-            generation,
-            settings,
-            packer: RefCell::new(Packer::new()),
-            processing,
-        }
+        Self { http, outbox, speaker, row, generation, settings, packer: RefCell::new(Packer::new()), processing }
     }
 
     /// The URL of a page that has been processed for so long that it will not end: see [`Processing::endless`].
@@ -480,13 +471,13 @@ impl Visitor {
             head.validators = validators_of(&head, &answer).filter(|_| *self.settings.http.method == "GET");
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
             self.outbox.room().await;
-            let page = Fetched {
+            let page = Box::new(Fetched {
                 listed_url,
                 url: url.clone(),
                 content_type: head.content_type.clone(),
                 is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
                 body: answer.body,
-            };
+            });
             let processed = self.processing.process(head.url_id, page).await;
             (head.body, tail) = (processed.body, processed.zstd);
             head.items = processed.items.map(Box::new);

@@ -998,7 +998,11 @@ fn fetchers_that_die_while_no_page_is_to_blame_end_the_run() {
             break;
         }
         (0..world.fetchers.len()).for_each(|slot| world.kill(Who::Fetcher(slot as Slot), None));
-        (0..20).for_each(|_| if world.over.is_none() { world.step() });
+        (0..20).for_each(|_| {
+            if world.over.is_none() {
+                world.step()
+            }
+        });
     }
     assert_eq!(world.over, Some(EndedBy::Failure));
     assert!(world.plan.tally().fatal.as_ref().is_some_and(|fatal| fatal.contains("fetchers failed")));

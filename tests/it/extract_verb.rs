@@ -224,7 +224,7 @@ fn beside_a_crawl_only_a_diff_is_allowed() {
 /// Rules that take their time.
 fn slow_rules(place: &Place) {
     let mut rules = NEW_RULES.to_owned();
-    for n in 0..60 {
+    for n in 0..200 {
         rules.push_str(&format!("\n[[collection]]\nname = \"c{n}\"\n[collection.fields]\na = \"p:nth-child(2n+{n})\"\nb = \"ul li:last-child b\"\n"));
     }
     place.write("slow.toml", rules);

@@ -14,6 +14,7 @@ mod disk;
 mod docs;
 mod export;
 mod extract_verb;
+mod hostile;
 mod items;
 mod json_log;
 mod kills;

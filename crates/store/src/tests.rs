@@ -326,7 +326,7 @@ fn the_runs_of_an_earlier_version_are_told_and_none_is_the_demos() {
         let db = Connection::open(&place.path).expect("a file");
         let steps = ["schema.sql", "2.sql", "3.sql", "4.sql", "5.sql", "7.sql"];
         for step in steps {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store").join(step);
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(step);
             db.execute_batch(&std::fs::read_to_string(path).expect("a step")).expect("it can be taken");
         }
         db.execute_batch(&format!(
@@ -339,7 +339,7 @@ fn the_runs_of_an_earlier_version_are_told_and_none_is_the_demos() {
         drop(open_for_writing(&place.path).expect("it is brought up to date"));
         let db = open_for_reading(&place.path).expect("a store");
         assert_eq!(super::told::untold(&db).expect("an answer"), None, "{ended_by}");
-        assert_eq!(place.rows("SELECT run_id FROM told"), [told]);
+        assert_eq!(place.rows("SELECT run_id FROM told_run"), [told]);
         assert_eq!(place.rows("SELECT DISTINCT demo FROM run"), ["0"]);
     }
 }

@@ -21,14 +21,14 @@ const READERS_PATIENCE: Duration = Duration::from_millis(100);
 /// [`StoreError`]
 pub fn untold(db: &Connection) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT run_id FROM run WHERE run_id = (SELECT max(run_id) FROM run) AND ended_by = 'completed' \
-                 AND run_id > (SELECT run_id FROM told)";
+                 AND run_id > (SELECT run_id FROM told_run)";
     let mut select = db.prepare(sql)?;
     let mut rows = select.query([])?;
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
 pub(super) fn set(db: &Connection, run_id: i64) -> Result<(), StoreError> {
-    db.execute("UPDATE told SET run_id = ?1 WHERE run_id < ?1", [run_id])?;
+    db.execute("UPDATE told_run SET run_id = ?1 WHERE run_id < ?1", [run_id])?;
     Ok(())
 }
 

@@ -22,6 +22,24 @@ pub fn thread_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every Linux has CLOCK_THREAD_CPUTIME_ID").into()
 }
 
+/// The CPU time of one thread, for the others of its process.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadClock(ClockId);
+
+impl ThreadClock {
+    /// That of the calling thread.
+    pub fn of_this_thread() -> Self {
+        // As pthread_getcpuclockid(3) makes it: the bits of a thread's number inverted, and which of its clocks.
+        const SCHEDULED_TIME_OF_THREAD: i32 = 0b110;
+        Self(ClockId::from_raw(!nix::unistd::gettid().as_raw() << 3 | SCHEDULED_TIME_OF_THREAD))
+    }
+
+    /// What the thread has used; `None` once it has ended.
+    pub fn used(self) -> Option<Duration> {
+        clock_gettime(self.0).ok().map(Duration::from)
+    }
+}
+
 /// A cheap clock: a memory read, at most a tick (10 ms) behind.
 fn coarse() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).expect("every Linux has CLOCK_MONOTONIC_COARSE").into()
@@ -95,6 +113,22 @@ mod tests {
         let budget = CpuBudget::new(Duration::from_millis(50));
         std::thread::sleep(Duration::from_millis(200));
         assert!(budget.is_left(), "waiting was counted as work");
+    }
+
+    #[test]
+    fn a_thread_is_seen_at_work_by_others() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let worker = std::thread::spawn(move || {
+            burn(Duration::from_millis(30));
+            send.send((ThreadClock::of_this_thread(), thread_cpu())).expect("it is waited for");
+            std::thread::park();
+        });
+        let (clock, used) = receive.recv().expect("it says what it has used");
+        let seen = clock.used().expect("it lives");
+        assert!(seen >= used && seen < used + Duration::from_millis(30), "{seen:?} of {used:?}");
+        worker.thread().unpark();
+        worker.join().expect("it does not panic");
+        assert_eq!(clock.used(), None);
     }
 
     #[test]

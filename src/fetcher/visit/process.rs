@@ -7,9 +7,9 @@
 //!
 //! So a page that was made to take seconds delays nobody but its like. Whatever a lane does, requests go on.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -23,7 +23,7 @@ use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras};
 use seine_page::extract::rules::{self, Rules};
 use seine_page::extract::{Extractor, is_html};
-use seine_unix::clock::CpuBudget;
+use seine_unix::clock::{CpuBudget, ThreadClock};
 use seine_unix::status::Row;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
@@ -33,10 +33,8 @@ const ZSTD_LEVEL: i32 = 1;
 const AMONG_REQUESTS: Duration = Duration::from_millis(20);
 /// ... and where other pages do.
 const IN_SHORT_LANE: Duration = Duration::from_millis(100);
-/// After so long, and [`PATIENCE`] times what it may take of CPU time, a page on another thread will not end.
-const LEAST_PATIENCE: Duration = Duration::from_secs(10);
-/// Many programs may share the cores.
-const PATIENCE: u32 = 8;
+/// A page that has used so much CPU time more than twice what it may will not end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A whole answer on its way to becoming a record.
 pub(super) struct Fetched {
@@ -76,8 +74,14 @@ pub(super) struct Processing {
 struct Lane {
     turn: Semaphore,
     tools: Arc<Mutex<Option<Tools>>>,
-    /// What it is at work on, and since when.
-    at_work: Cell<Option<(UrlId, Instant)>>,
+    at_work: RefCell<Option<AtWork>>,
+}
+
+/// A page in a lane.
+struct AtWork {
+    url_id: UrlId,
+    /// The clock of the thread that has it, and what it showed at the beginning.
+    clock: Arc<OnceLock<(ThreadClock, Duration)>>,
 }
 
 /// What processing a page may take and keep.
@@ -111,7 +115,7 @@ impl Processing {
     }
 
     /// Hash, fields and compressed body of a page. The status row names its URL meanwhile.
-    pub async fn process(&self, url_id: UrlId, page: Fetched) -> Processed {
+    pub async fn process(&self, url_id: UrlId, page: Box<Fetched>) -> Processed {
         let page = if page.body.is_large() {
             page
         } else {
@@ -127,20 +131,21 @@ impl Processing {
         };
         // Should memory run out, it is because of this one.
         self.row.body_grows(url_id, u64::MAX);
-        match self.in_lane(&self.long, url_id, page, self.limits.parse).await {
-            Ok(processed) => processed,
-            Err(_) => unreachable!("a page is given back only before its time is up"),
-        }
+        let done = self.in_lane(&self.long, url_id, page, self.limits.parse).await;
+        self.row.body_is_gone(url_id);
+        done.unwrap_or_else(|_| unreachable!("a page is given back only before its time is up"))
     }
 
     /// The URL of a page that has been at work for far longer than it may: what it is in asks for no budget and may
     /// never come back.
     pub fn endless(&self) -> Option<UrlId> {
-        let patience = LEAST_PATIENCE + PATIENCE * self.limits.parse;
-        [&self.long, &self.short]
-            .into_iter()
-            .filter_map(|lane| lane.at_work.get())
-            .find_map(|(url_id, since)| (since.elapsed() > patience).then_some(url_id))
+        let patience = self.limits.parse.saturating_mul(2).saturating_add(PATIENCE);
+        [&self.long, &self.short].into_iter().find_map(|lane| {
+            let at_work = lane.at_work.borrow();
+            let (clock, begun) = at_work.as_ref()?.clock.get()?;
+            let used = clock.used()?.saturating_sub(*begun);
+            (used > patience).then(|| at_work.as_ref().map(|page| page.url_id))?
+        })
     }
 
     fn needs_tree(&self, page: &Fetched) -> bool {
@@ -150,7 +155,7 @@ impl Processing {
     }
 
     /// On this thread, which has better things to do: `Err` if it takes too long.
-    fn here(&self, url_id: UrlId, page: Fetched) -> Result<Processed, Fetched> {
+    fn here(&self, url_id: UrlId, page: Box<Fetched>) -> Result<Processed, Box<Fetched>> {
         self.row.begin_work(url_id);
         let begun = Instant::now();
         let done = self.here.borrow_mut().process(page, &self.limits, AMONG_REQUESTS);
@@ -163,20 +168,23 @@ impl Processing {
         &self,
         lane: &Lane,
         url_id: UrlId,
-        page: Fetched,
+        page: Box<Fetched>,
         turn: Duration,
-    ) -> Result<Processed, Fetched> {
+    ) -> Result<Processed, Box<Fetched>> {
         let _turn = lane.turn.acquire().await;
         let begun = Instant::now();
-        lane.at_work.set(Some((url_id, begun)));
+        let clock = Arc::new(OnceLock::new());
+        lane.at_work.replace(Some(AtWork { url_id, clock: Arc::clone(&clock) }));
         self.row.begin_work(url_id);
         let (tools, rules, limits) = (Arc::clone(&lane.tools), self.rules.clone(), self.limits);
         let work = move || {
+            let own = ThreadClock::of_this_thread();
+            let _ = clock.set((own, own.used().unwrap_or_default()));
             let mut tools = tools.lock().unwrap_or_else(PoisonError::into_inner);
             tools.get_or_insert_with(|| Tools::new(rules)).process(page, &limits, turn)
         };
         let done = tokio::task::spawn_blocking(work).await;
-        lane.at_work.set(None);
+        lane.at_work.take();
         match done {
             Ok(done) => {
                 self.ended(begun);
@@ -194,15 +202,17 @@ impl Processing {
     fn ended(&self, begun: Instant) {
         self.row.parse_us.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
         self.row.end_work();
-        if let Some((url_id, _)) = self.long.at_work.get().or(self.short.at_work.get()) {
-            self.row.begin_work(url_id);
+        for lane in [&self.long, &self.short] {
+            if let Some(page) = &*lane.at_work.borrow() {
+                return self.row.begin_work(page.url_id);
+            }
         }
     }
 }
 
 impl Lane {
     fn new() -> Self {
-        Self { turn: Semaphore::new(1), tools: Arc::default(), at_work: Cell::new(None) }
+        Self { turn: Semaphore::new(1), tools: Arc::default(), at_work: RefCell::default() }
     }
 }
 
@@ -224,7 +234,7 @@ impl Tools {
     }
 
     /// `Err`: its turn was over before its time.
-    fn process(&mut self, page: Fetched, limits: &Limits, turn: Duration) -> Result<Processed, Fetched> {
+    fn process(&mut self, page: Box<Fetched>, limits: &Limits, turn: Duration) -> Result<Processed, Box<Fetched>> {
         let mut processed = Processed::default();
         if page.body.is_empty() {
             return Ok(processed);

@@ -59,7 +59,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 40] = [
+pub const RESERVED_NAMES: [&str; 41] = [
     "attempts",
     "body",
     "collection",
@@ -97,6 +97,7 @@ pub const RESERVED_NAMES: [&str; 40] = [
     "run",
     "runs",
     "tables",
+    "told_run",
     "total",
     "url",
     "url_key",

@@ -44,11 +44,7 @@ impl Selector {
     /// [`SelectorError`]: it is none, or one that no page without a browser can answer (`:hover`, `::before`).
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
-            Ok(list) => Ok(Self {
-                text: text.to_owned(),
-                names_scope: text.contains(":scope"),
-                list,
-            }),
+            Ok(list) => Ok(Self { text: text.to_owned(), names_scope: text.contains(":scope"), list }),
             Err(_) => Err(explained(text)),
         }
     }
@@ -157,8 +153,7 @@ impl Element for Watched<'_, '_> {
         operation: &AttrSelectorOperation<&CssString>,
     ) -> bool {
         let attributes = &self.element.value().attrs;
-        let bytes: usize =
-            attributes.iter().filter(|(key, _)| key.local == name.0).map(|(_, value)| value.len()).sum();
+        let bytes: usize = attributes.iter().filter(|(key, _)| key.local == name.0).map(|(_, value)| value.len()).sum();
         self.budget.spend((attributes.len() + bytes) / 16);
         self.element.attr_matches(namespace, name, operation)
     }

@@ -2,12 +2,14 @@
 
 use seine_testkit::Dice;
 use std::cell::Cell;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
 use seine_core::record::items::{Field, FieldType, ProblemKind};
+use seine_unix::clock::{CpuBudget, thread_cpu};
 
 const URL: &str = "https://shop.example/p/1?x=1";
 
@@ -552,6 +554,50 @@ fn hostile_pages_end_when_they_are_told_to() {
         let (questions, found) = asked(&rules, "text/xml", xml.as_bytes(), 100);
         assert!(found.is_some() || questions == 101, "{}: asked {questions} times", &xml[..5]);
     }
+}
+
+#[test]
+fn a_budget_is_all_work_and_hardly_overrun_whatever_the_selector() {
+    let siblings = "<i></i><!-- -->".repeat(20_000);
+    let nested = format!("{}{}", "<div>".repeat(500), "<b></b>".repeat(20_000));
+    let classes: String = (0..20_000).map(|n| format!("c{n} ")).collect();
+    let classes = format!("<p class='{classes}' title='{classes}'>{}", "<b></b>".repeat(20_000));
+    let comments = format!("<p>{}<i></i>{}", "<!-- -->".repeat(20_000), "<b></b>".repeat(20_000));
+    for (page, selectors) in [
+        (&siblings, ["i:has(~ u)", "u ~ i", "* ~ i ~ i ~ u, i:not(u ~ i)", "i:nth-last-child(3n):not(u ~ i)"]),
+        (&nested, ["div:has(u)", "* * * * b:not(u b)", "u * b", "b:not(u ~ *):has(~ u)"]),
+        (&classes, ["p.x b, p.y > b", "[title~=x] b", "[class$=x] > b", ".x:not(.y) .z, .q b"]),
+        (&comments, ["p:not(:empty) b:not(u ~ b)", "p:empty ~ *", "p:not(:empty) > b", "i ~ b:not(u ~ b)"]),
+    ] {
+        // None of them finds anything.
+        let of =
+            |n: usize| selectors[n % 4].split(", ").map(|one| format!("{one}:not(*)")).collect::<Vec<_>>().join(", ");
+        let fields: String = (0..200).map(|n| format!("f{n} = \"{}\"\n", of(n))).collect();
+        let rules = rules_of(&fields);
+        let (begun, limit) = (thread_cpu(), Duration::from_millis(150));
+        let budget = CpuBudget::new(limit);
+        let url = Url::parse("https://example.com/").expect("a URL");
+        let page =
+            Page { url: &url, listed_url: url.as_str(), content_type: Some(b"text/html"), body: page.as_bytes() };
+        let found = rules.apply(&page, &|| budget.is_left());
+        let used = thread_cpu() - begun;
+        assert!(found.is_some() || used >= limit, "{selectors:?} ended after {used:?}");
+        assert!(used < 2 * limit + Duration::from_millis(100), "{selectors:?} took {used:?}");
+    }
+}
+
+#[test]
+fn nesting_of_xml_ends_too_and_deeper_elements_follow() {
+    let rules = rules_of("a = { css = 'z', many = true }\nb = { css = 'y', many = true }");
+    let page = format!("<r>{}<y>1</y>{}<z>2</z></r>", "<x>".repeat(3000), "</x>".repeat(3000));
+    let document = xml::parse(&page, &Budget::new(&|| true)).expect("nobody stopped it").0;
+    let depth = |index| document.element(index).map_or(0, |element| element.ancestors().count());
+    assert_eq!((0..document.len()).map(depth).max(), Some(crate::extract::dom::MAX_DEPTH));
+    assert_eq!(document.len(), 3003, "no element is lost");
+    let url = Url::parse("https://example.com/").expect("a URL");
+    let page = Page { url: &url, listed_url: url.as_str(), content_type: Some(b"text/xml"), body: page.as_bytes() };
+    let found = rules.apply(&page, &|| true).expect("nobody stopped it");
+    assert_eq!(found.items.first().map(|item| item.data.as_str()), Some(r#"{"a":["2"],"b":["1"]}"#));
 }
 
 #[test]
