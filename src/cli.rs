@@ -18,7 +18,7 @@ Exit codes:
   0        every URL has an outcome
   1        as 0, but not one URL ended ok, or too many failed (--fail-threshold)
   2        usage, config or input error
-  3        stopped by a budget (--limit and the like) or by failing processes; resumable
+  3        stopped by a budget (--limit and the like), an outage or failing processes; resumable
   4        the store is held by another run
   5        out of disk, or below --min-free-disk; resumable
   6        as 0, but a field drifted (--fail-on-drift)

@@ -30,7 +30,8 @@
 //!    that wants to know. [`fetcher::hosts`] holds it until [`fetcher::pace`] and the places for requests permit; the URLs
 //!    of a host that is to be left alone go back to the frontier.
 //! 6. [`fetcher::http`](seine_http) requests it, of addresses that may be connected to; a redirect to another host goes back to the
-//!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host.
+//!    supervisor, what is transient is recorded as such and comes again later. [`supervisor::breaker`] judges the host,
+//!    [`supervisor::outage`] whether it is our own network that is out.
 //!    What an archive has is read there instead, without 5 and without regard for anybody's pace.
 //!    What an earlier run has fetched is asked for with the validators of its answer, and may be *not modified*.
 //! 7. The status row names it while [`extract`](seine_page::extract) turns bytes into fields, links and the items of [`extract::rules`](seine_page::extract::rules): should

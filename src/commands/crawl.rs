@@ -421,8 +421,10 @@ fn summary_of(db: &Connection, rules: &Rules, report: &Report) -> Result<Summary
 }
 
 /// What to say if more URLs of a complete run ended in an error than `--fail-threshold` allows.
-fn too_many_failed(report: &Report, threshold: Option<Share>) -> Option<String> {
-    let threshold = threshold.filter(|_| report.ended_by == EndedBy::Completed)?;
+fn too_many_failed(report: &Report, threshold: Share) -> Option<String> {
+    if report.ended_by != EndedBy::Completed {
+        return None;
+    }
     let share = Share(report.tally.failed_share().filter(|share| *share > threshold.0)?);
     Some(format!("{share} of the URLs ended in an error, more than the {threshold} of --fail-threshold"))
 }
@@ -463,7 +465,7 @@ fn exit_code(report: &Report) -> i32 {
         }
         EndedBy::Interrupted => INTERRUPTED,
         EndedBy::Terminated => TERMINATED,
-        EndedBy::Limit | EndedBy::MaxWall | EndedBy::MaxBytes | EndedBy::HostLimit => STOPPED,
+        EndedBy::Limit | EndedBy::MaxWall | EndedBy::MaxBytes | EndedBy::HostLimit | EndedBy::Outage => STOPPED,
         EndedBy::DiskFull | EndedBy::MinFreeDisk => DISK_FULL,
         // A store that cannot be opened is an input error; what fails later is not.
         EndedBy::Failure if !report.tally.opened && report.tally.writer_crashes == 0 => USAGE,

@@ -14,7 +14,7 @@ use seine_unix::say::{Level, say};
 pub const FAILED: i32 = 1;
 /// Exit code: usage, config or input error.
 pub const USAGE: i32 = 2;
-/// Exit code: stopped by a budget or by failing processes, resumable.
+/// Exit code: stopped by a budget, an outage of the network or failing processes, resumable.
 pub const STOPPED: i32 = 3;
 /// Exit code: the store is held by another run.
 pub const HELD: i32 = 4;

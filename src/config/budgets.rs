@@ -39,9 +39,9 @@ group! {
         min_free_disk: Size = Size(1 << 30);
 
         /// End with exit code 1 if more than this share of the URLs ended in an error (http_error, failed, quarantined),
-        /// "20%" or "0.2" [default: never]
+        /// "20%" or "0.2"; 100% for never [default: 25%]
         #[arg(long, value_name = "SHARE")]
-        fail_threshold: Option<Share>;
+        fail_threshold: Share = Share(0.25);
 
         /// Time for requests in flight to finish when the crawl is stopped [default: 8s]
         #[arg(long, value_name = "DURATION")]
@@ -50,5 +50,11 @@ group! {
         /// How long to wait for room on a full disk before stopping, resumable (exit code 5) [default: 1m]
         #[arg(long, value_name = "DURATION")]
         disk_wait: Span = Span(Duration::from_secs(60));
+
+        /// How long to wait for the network when nothing can be reached any more before stopping, resumable (exit code 3)
+        /// [default: 10m]
+        // Longer than a router takes to start, or a provider to renew an address.
+        #[arg(long, value_name = "DURATION")]
+        outage_wait: Span = Span(Duration::from_secs(600));
     }
 }

@@ -114,7 +114,7 @@ group! {
         #[arg(long, value_name = "N")]
         max_redirects: usize = 10, within(0..=MAX_MAX_REDIRECTS, "must be from 0 to 1000");
 
-        /// Further attempts after a transient failure (connect, timeout, reset, truncated, 408, 425, 429, 500, 502-504) [default: 2]
+        /// Further attempts after a transient failure (resolver, connect, network, timeout, reset, truncated, 408, 425, 429, 500, 502-504) [default: 2]
         #[arg(long, value_name = "N")]
         retries: u16 = 2;
 

@@ -37,7 +37,7 @@ group! {
         #[arg(long, value_name = "RATE")]
         rate: Option<Rate>;
 
-        /// Put a host aside after so many failures in a row (no name, no connection, no answer in time), with growing
+        /// Put a host aside after so many failures in a row (no name, connection or certificate, no answer in time), with growing
         /// pauses; after the last of them its URLs fail as host_down; 0 for never [default: 5]
         #[arg(long, value_name = "N")]
         host_failures: u32 = 5;

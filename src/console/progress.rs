@@ -114,6 +114,7 @@ impl Progress {
                 "bytes": tally.bytes,
                 "queue_bytes": live.queue_bytes,
                 "disk_full": tally.disk_full.is_some(),
+                "outage": tally.outage,
             });
             self.show(&text, fields);
         }
@@ -182,6 +183,8 @@ impl Progress {
         }
         if tally.disk_full.is_some() {
             text.push_str(" | DISK FULL, waiting for room");
+        } else if tally.outage && !live.draining {
+            text.push_str(" | NO NETWORK, waiting for it");
         } else if live.draining {
             text.push_str(" | finishing");
         } else if rate > 0.1 && tally.pending > 0 {

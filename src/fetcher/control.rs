@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::hosts::Hosts;
 use super::outbox::Outbox;
 use seine_core::protocol::{FromFetcher, Generation, Hello, Job, Lease, OriginFacts, PROTOCOL_VERSION, ToFetcher};
-use seine_core::record::UrlId;
+use seine_core::record::{Failure, UrlId};
 use seine_unix::channel::{Channel, ChannelError};
 
 /// Leases come in bounded batches; nothing legitimate is near this.
@@ -32,6 +32,8 @@ pub enum Order {
     Share(String, u32),
     /// What the store knows of an origin.
     Origin(OriginFacts),
+    /// Find out whether one of these URLs can be reached now.
+    Probe(Vec<String>),
     /// Start nothing new, finish, exit.
     Drain,
     /// Give up what is in flight, exit.
@@ -50,6 +52,16 @@ impl Speaker {
     /// Bounded by the leases: each URL can be redirected away once per lease.
     pub fn redirected(&self, host: String, job: Job) {
         self.say(FromFetcher::Redirected { host, job });
+    }
+
+    /// The URL could not be requested, perhaps by our own fault. Bounded like [`Self::redirected`].
+    pub fn unreached(&self, host: String, job: Job, failure: Failure, began: u64) {
+        self.say(FromFetcher::Unreached { host, job, failure, began });
+    }
+
+    /// One of the URLs to be probed that can be reached.
+    pub fn probed(&self, reached: Option<String>) {
+        self.say(FromFetcher::Probed(reached));
     }
 
     /// These URLs of a host are not to be fetched before `wait` is over.
@@ -161,6 +173,7 @@ impl Control {
                 ToFetcher::Recall(host) => Order::Recall(host),
                 ToFetcher::Share { host, places } => Order::Share(host, places),
                 ToFetcher::Origin(facts) => Order::Origin(facts),
+                ToFetcher::Probe(urls) => Order::Probe(urls),
                 ToFetcher::Drain => Order::Drain,
                 ToFetcher::Cancel => Order::Cancel,
             });

@@ -181,6 +181,10 @@ impl Hosts {
         }
         host.more.set(lease.more);
         for mut job in lease.jobs {
+            if job.failed.is_some() {
+                self.start(job, &host, None, |visitor, job, context| async move { visitor.visit(job, context).await });
+                continue;
+            }
             match job.errand.take() {
                 Some(errand) => match &errand.found {
                     // Back from an errand that led to other hosts.
@@ -227,6 +231,17 @@ impl Hosts {
                 let _ = shrinking.await;
             }
             speaker.shrunk(name);
+        });
+    }
+
+    /// Finds out whether one of these URLs can be reached now, and says which.
+    pub fn probe(&self, urls: &[String]) {
+        let policy = |url: &Url| self.0.settings.politeness.policy(url.host_str().unwrap_or_default());
+        let urls: Vec<_> = urls.iter().filter_map(|url| Url::parse(url).ok()).map(|url| (policy(&url), url)).collect();
+        let hosts = self.clone();
+        tokio::task::spawn_local(async move {
+            let reached = hosts.0.visitor.reached(&urls).await;
+            hosts.0.speaker.probed(reached);
         });
     }
 
@@ -569,6 +584,13 @@ impl Hosts {
             }
             // Wherever it went, it will be back or somebody else will go.
             Next::Elsewhere => {}
+            // The others would most likely fail alike before it is known whose fault it is.
+            Next::Unreached => {
+                if let Some(origin) = errand {
+                    host.origins.borrow_mut().not_read(origin, true);
+                }
+                self.give_back(host, VERDICT);
+            }
             // The next hop waits for its turn like any request, ahead of the others.
             Next::SameHost(job) => self.push_front(host, *job),
             Next::RobotsRead(job, rules) => {

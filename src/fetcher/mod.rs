@@ -211,6 +211,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             Ok(Order::Recall(host)) => hosts.recall(&host),
             Ok(Order::Share(host, places)) => hosts.share(host, places as usize),
             Ok(Order::Origin(facts)) => hosts.learn(facts),
+            Ok(Order::Probe(urls)) => hosts.probe(&urls),
             Ok(Order::Drain) => {
                 hosts.drain();
                 break;
@@ -245,7 +246,14 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
                     hosts.cancel();
                     break;
                 }
-                Ok(Order::Lease(_) | Order::Recall(_) | Order::Share(..) | Order::Origin(_) | Order::Drain) => {}
+                Ok(
+                    Order::Lease(_)
+                    | Order::Recall(_)
+                    | Order::Share(..)
+                    | Order::Origin(_)
+                    | Order::Probe(_)
+                    | Order::Drain,
+                ) => {}
                 Ok(Order::SupervisorGone) | Err(_) => return 0,
             }
         }

@@ -30,6 +30,7 @@ use seine_http::{Answer, Ask, Exchange, Http, Want};
 use seine_page::extract::robots::directives;
 use seine_page::extract::rules::Rules;
 use seine_page::robots::{self, Decision, Robots};
+use seine_unix::clock::monotonic_ms;
 use seine_unix::status::Row;
 
 /// First pause before a repeated attempt; it doubles with each ...
@@ -77,6 +78,8 @@ pub enum Next {
     SameHost(Box<Job>),
     /// The robots.txt of the job's URL was read; the job goes on with the URL itself.
     RobotsRead(Box<Job>, Robots),
+    /// Nowhere, and that may be our own fault: the supervisor has it.
+    Unreached,
 }
 
 impl Visit {
@@ -149,8 +152,22 @@ impl Visitor {
             }
         };
         let url_id = job.url_id;
-        tracing::trace!(url_id, %url, "request");
-        let made = self.request(&mut job, &url, &context).await;
+        let made = match job.failed.take() {
+            Some(failure) => Made::in_vain(*failure, now_at),
+            None => {
+                tracing::trace!(url_id, %url, "request");
+                let began = monotonic_ms();
+                let made = self.request(&mut job, &url, &context).await;
+                if let Err(failure) = &made.exchange.answer
+                    && failure.class.may_be_ours()
+                {
+                    self.row.body_is_gone(url_id);
+                    self.speaker.unreached(url.host_str().unwrap_or_default().to_owned(), job, failure.clone(), began);
+                    return Visit { next: Next::Unreached, answered: None, hold: None };
+                }
+                made
+            }
+        };
         let latency = made.took;
         let (next, hold) = match job.errand.take() {
             None => self.page_answered(job, &url, made).await,
@@ -158,12 +175,18 @@ impl Visitor {
         };
         self.row.body_is_gone(url_id);
         let (hold, mood) = match hold {
+            Hold::NotAsked => return Visit { next, answered: None, hold: None },
             Hold::Not => (None, Mood::Well),
             Hold::NotSooner => (None, Mood::Unwell),
             Hold::Unreachable => (None, Mood::Unreachable),
             Hold::For(hold) => (Some(hold), Mood::Overrun),
         };
         Visit { next, answered: Some((latency, mood)), hold }
+    }
+
+    /// One of `urls` that can be reached now; nothing is requested.
+    pub async fn reached(&self, urls: &[(HostPolicy, Url)]) -> Option<String> {
+        self.http.reached(urls).await.map(Url::to_string)
     }
 
     /// Records that robots.txt does not allow the URL.
@@ -297,8 +320,8 @@ impl Visitor {
                 failure.message = one_line(&format!("{url} could not be read: {}", failure.message));
                 let hold = match &exchange.answer {
                     Ok(answer) => self.hold(&job, answer.status, answer.retry_after.as_deref(), started_at),
-                    Err(_) if failure.class.is_of_host() => Hold::Unreachable,
-                    Err(_) => Hold::Not,
+                    Err(_) if failure.class == ErrorClass::BlockedAddress => Hold::NotAsked,
+                    Err(_) => Hold::Unreachable,
                 };
                 let next = self.robots_failed(job, errand, url, exchange.status, failure, hold.asked()).await;
                 (next, hold)
@@ -590,8 +613,17 @@ impl Visitor {
     }
 }
 
+impl Made {
+    /// A request that was made before and has failed so.
+    fn in_vain(failure: Failure, started_at: u64) -> Self {
+        Self { took: Duration::ZERO, started_at, exchange: Exchange::without_answer(failure) }
+    }
+}
+
 /// What an answer means for the pace of its host.
 enum Hold {
+    /// Nothing: nobody was asked.
+    NotAsked,
     /// Nothing.
     Not,
     /// No more requests than now, in adaptive mode.

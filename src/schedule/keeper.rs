@@ -326,7 +326,7 @@ fn shown(instant: Timestamp, job: &Job) -> String {
 /// What an exit code of most verbs means, where it asks for more than the number.
 pub fn meaning(exit: Exit) -> &'static str {
     match exit {
-        Exit::Code(3) => " (stopped by a budget or by failing processes; the next run goes on)",
+        Exit::Code(3) => " (stopped by a budget, an outage or failing processes; the next run goes on)",
         Exit::Code(4) => " (the store is held by another process)",
         Exit::Code(5) => " (out of disk)",
         _ => "",

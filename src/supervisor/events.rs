@@ -28,6 +28,8 @@ pub struct PlanConfig {
     pub disk_wait_ms: u64,
     /// Whether pages are processed beside the crawl.
     pub processors: bool,
+    /// How long the end of an outage is waited for.
+    pub outage_wait_ms: u64,
     /// Spreads the pauses of respawns.
     pub seed: u64,
 }
@@ -98,6 +100,8 @@ pub enum Action {
     AskOrigin(Slot, Generation, String),
     /// Tell a fetcher what the store knows of an origin.
     Origin(Slot, OriginFacts),
+    /// Have a fetcher find out whether one of these URLs can be reached.
+    Probe(Slot, Vec<String>),
     /// The writer came up (again): send what it has not acknowledged of the lists.
     ResendLists(Vec<bool>),
     /// Tell a fetcher or the processor host to finish.

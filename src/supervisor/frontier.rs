@@ -92,6 +92,17 @@ impl fmt::Debug for LimitsOf {
     }
 }
 
+/// What is the matter with a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It failed.
+    Failed,
+    /// It was asked too much.
+    Busy,
+    /// What all of its URLs wait for did not come in all the time there is: once is as bad as many a failure.
+    Gate,
+}
+
 /// What became of the URLs of a host that was given up.
 #[derive(Debug)]
 pub struct GivenUp {
@@ -408,6 +419,7 @@ impl Frontier {
                     trail: Vec::new(),
                     errand: None,
                     archived: candidate.archived,
+                    failed: None,
                 };
                 if candidate.due_at > now_at {
                     self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
@@ -530,7 +542,7 @@ impl Frontier {
 
     /// A request to `host` failed in a way that tells of the host. If that was once too often it is put aside:
     /// `Some(true)` if it was for the last time, and its URLs are to be ended.
-    pub fn trouble(&mut self, host: HostRef, busy: bool, now: u64) -> Option<bool> {
+    pub fn trouble(&mut self, host: HostRef, trouble: Trouble, now: u64) -> Option<bool> {
         let entry = self.hosts[host].as_mut()?;
         // The retries of a few URLs are bound to end soon by themselves.
         let left = entry.queue.len() + entry.delayed as usize;
@@ -542,8 +554,9 @@ impl Frontier {
             return None;
         }
         // Who asks for a long pause has said enough.
-        let most = if entry.held_until > now + LONG_PAUSE_MS { 1 } else { self.max_failures };
-        match entry.breaker.failed(most, busy)? {
+        let is_enough = trouble == Trouble::Gate || entry.held_until > now + LONG_PAUSE_MS;
+        let most = if is_enough { 1 } else { self.max_failures };
+        match entry.breaker.failed(most, trouble == Trouble::Busy)? {
             Trip::Aside { pause_ms } => {
                 entry.aside_until = entry.held_until.max(now + pause_ms);
                 self.hold(host, now + pause_ms, now);
@@ -557,6 +570,21 @@ impl Frontier {
     pub fn away(&self, host: HostRef) -> impl Iterator<Item = (Slot, String)> {
         let away = self.hosts[host].as_ref().filter(|entry| entry.leased > 0);
         away.into_iter().flat_map(|entry| entry.lanes.slots().map(|slot| (slot, entry.name.to_string())))
+    }
+
+    /// All hosts of which URLs are with fetchers.
+    pub fn all_away(&self) -> impl Iterator<Item = (Slot, String)> {
+        (0..self.hosts.len()).flat_map(|host| self.away(host))
+    }
+
+    /// Hosts with queued URLs, each with one of them; others at another time.
+    pub fn some(&self, now: u64) -> impl Iterator<Item = (&str, &str)> {
+        let begin = now as usize % self.hosts.len().max(1);
+        let hosts = self.hosts[begin..].iter().chain(&self.hosts[..begin]).flatten();
+        hosts.filter_map(|host| {
+            let first = host.queue.iter().find(|queued| queued.job.archived.is_none() && queued.job.hops.is_empty())?;
+            Some((&*host.name, &*first.job.url))
+        })
     }
 
     /// Forgets the URLs of `host` that are here: they are to be ended in the store.

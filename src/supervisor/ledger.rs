@@ -31,6 +31,8 @@ pub enum Place {
     Fetcher(Slot, Generation),
     /// Its acknowledgement may have been lost: the writer is asked whether it has an outcome.
     Asked,
+    /// It came back from its fetcher and may have failed by our own fault: that is being found out.
+    InDoubt,
 }
 
 /// All leases.
@@ -104,6 +106,14 @@ impl Ledger {
         let mut ids: Vec<_> = self.entries.iter().filter(|(_, entry)| wanted(entry)).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// The URL of `job` came back like this, and may have failed by our own fault.
+    pub fn doubt(&mut self, job: Job) {
+        let Some(entry) = self.entries.get_mut(&job.url_id) else { return };
+        entry.job = job;
+        let before = std::mem::replace(&mut entry.place, Place::InDoubt);
+        self.leave(before);
     }
 
     fn leave(&mut self, place: Place) {

@@ -4,7 +4,7 @@
 //! [`plan`] and carries out the plan's actions; it never blocks on a write and always reads.
 //!
 //! - [`plan`]: the decisions, a state machine without I/O; [`events`]: its vocabulary.
-//! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`backoff`]: its parts, as pure.
+//! - [`frontier`], [`partition`], [`breaker`], [`ledger`], [`outage`], [`backoff`]: its parts, as pure.
 //! - [`feed`]: URL lists on their way to the writer.
 //! - [`processors`]: what the plan knows of the host of the user's programs, beside the crawl.
 //! - `roles`: the children: their posts, what they are given, what they may say.
@@ -16,6 +16,7 @@ pub mod feed;
 pub mod frontier;
 pub mod lanes;
 pub mod ledger;
+pub mod outage;
 pub mod partition;
 pub mod plan;
 pub mod processors;
@@ -168,6 +169,7 @@ impl Supervisor {
             grace_ms: settings.budgets.grace.0.as_millis() as u64,
             disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
             processors: !settings.processor.is_empty(),
+            outage_wait_ms: settings.budgets.outage_wait.0.as_millis() as u64,
             seed: u64::from(std::process::id()) ^ now,
         };
         let (plan, actions) = Plan::new(config, now);
@@ -262,6 +264,7 @@ impl Supervisor {
             Action::AskOrigin(slot, generation, origin) => {
                 self.tell_writer(&ToWriter::AskOrigin { slot, generation, origin }, None)?;
             }
+            Action::Probe(slot, urls) => self.tell_fetcher(slot, &ToFetcher::Probe(urls), None)?,
             Action::Origin(slot, facts) => self.tell_fetcher(slot, &ToFetcher::Origin(facts), None)?,
             Action::ResendLists(known) => {
                 for frame in self.feed.writer_is_up(known) {

@@ -14,8 +14,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::backoff::{Backoff, CrashBudget, FIRST_PAUSE_MS};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
-use super::frontier::{Frontier, HostRef};
+use super::frontier::{Frontier, HostRef, Trouble};
 use super::ledger::{Ledger, Place};
+use super::outage::{Findings, News, Outage};
 use super::partition::Partition;
 use super::processors::{Failure as ProcessorFailure, Host};
 use seine_core::protocol::processing::{self, FromHost};
@@ -78,6 +79,7 @@ pub struct Plan {
     /// Those of them that the writer is at work on.
     ending: HashSet<HostId>,
     full_since: Option<u64>,
+    outage: Outage,
     sweeping: bool,
     tally: Tally,
 }
@@ -117,6 +119,7 @@ impl Plan {
             down: HashMap::new(),
             ending: HashSet::new(),
             full_since: None,
+            outage: Outage::new(config.outage_wait_ms),
             sweeping: false,
             tally: Tally::default(),
             config,
@@ -180,7 +183,7 @@ impl Plan {
             }
             Event::Fetcher(slot, generation, message) => {
                 if self.generation(Who::Fetcher(slot)) == Some(generation) {
-                    self.on_fetcher(slot, generation, message, now, &mut actions);
+                    self.on_fetcher(slot, generation, message, now, now_at, &mut actions);
                 }
             }
             Event::Processors(generation, message) => {
@@ -308,6 +311,7 @@ impl Plan {
         let (seats, ledger) = (&self.seats, &self.ledger);
         let lost = ledger.select(|entry| match entry.place {
             Place::Asked => true,
+            Place::InDoubt => false,
             Place::Fetcher(slot, generation) => {
                 !matches!(seats[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
             }
@@ -366,6 +370,14 @@ impl Plan {
         }
         let Some(entry) = self.ledger.close(done.url_id) else { return };
         let is_archived = entry.job.archived.is_some();
+        let class = match done.verdict {
+            Verdict::Ended(_, class) | Verdict::Again { class, .. } => class,
+            Verdict::Known => None,
+        };
+        let is_answer = done.status.is_some() || class.is_some_and(ErrorClass::is_answer);
+        if is_answer && !is_archived && entry.job.hops.is_empty() {
+            self.outage.answered(self.frontier.name(entry.host), &entry.job.url, now);
+        }
         if let Verdict::Again { due_at, .. } = done.verdict {
             let attempts = entry.job.attempts + 1;
             self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
@@ -377,12 +389,17 @@ impl Plan {
         }
     }
 
-    /// A URL comes again at `due_at`, from the listed URL on: where its redirects lead may have changed. `host` is the
-    /// one it was leased at.
-    fn put_off(&mut self, host: HostRef, job: Job, attempts: u16, due_at: u64, now: u64, now_at: u64) {
-        let moved = !job.hops.is_empty() || job.errand.is_some();
-        let mut job = job.afresh();
+    /// A URL comes again at `due_at`, after an attempt whose record is in the store. `host` is the one it was leased at.
+    fn put_off(&mut self, host: HostRef, mut job: Job, attempts: u16, due_at: u64, now: u64, now_at: u64) {
         job.attempts = attempts;
+        job.trail.clear();
+        self.begin_again(host, job, due_at, now, now_at);
+    }
+
+    /// A URL comes again at `due_at`, from the listed URL on: where its redirects lead may have changed.
+    fn begin_again(&mut self, host: HostRef, job: Job, due_at: u64, now: u64, now_at: u64) {
+        let moved = !job.hops.is_empty() || job.errand.is_some();
+        let job = job.afresh();
         let listed = if moved { CrawlUrl::parse(&job.url).ok().map(|url| url.host) } else { None };
         let host = listed.unwrap_or_else(|| self.frontier.name(host).to_owned());
         self.frontier.put_off(&host, job, due_at, now, now_at);
@@ -406,15 +423,22 @@ impl Plan {
             Verdict::Known | Verdict::Ended(Outcome::Quarantined, _) => return,
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
-        let (why, busy) = match (done.status, class) {
+        let (why, trouble) = match (done.status, class) {
+            // In an outage nobody can be reached, whoever says so.
+            (None, Some(class)) if class.is_of_host() && self.outage.is_on() => return,
+            // Without it nothing of the host can be had, however it failed; and its URLs wait for it one by one.
+            (_, Some(class @ ErrorClass::Timeout)) if done.robots => (class.name().to_owned(), Trouble::Gate),
+            (_, Some(class)) if done.robots && class != ErrorClass::BlockedAddress => {
+                (class.name().to_owned(), Trouble::Failed)
+            }
             // Who has begun to answer is there.
-            (Some(_), Some(ErrorClass::Timeout)) => {
+            (Some(_), Some(ErrorClass::Timeout | ErrorClass::Tls)) => {
                 self.frontier.well(host);
                 return;
             }
-            (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), false),
+            (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), Trouble::Failed),
             // Too many requests, overloaded: it wants to be left alone.
-            (Some(status @ (429 | 503)), _) => (format!("status {status}"), true),
+            (Some(status @ (429 | 503)), _) => (format!("status {status}"), Trouble::Busy),
             // Nothing was asked, or nobody knows any more what came of it.
             (_, Some(ErrorClass::Robots | ErrorClass::BlockedAddress)) | (None, None) => return,
             _ => {
@@ -422,7 +446,7 @@ impl Plan {
                 return;
             }
         };
-        match self.frontier.trouble(host, busy, now) {
+        match self.frontier.trouble(host, trouble, now) {
             None => {}
             Some(false) => {
                 actions.extend(self.frontier.away(host).map(|(slot, name)| Action::Recall(slot, name)));
@@ -477,6 +501,7 @@ impl Plan {
         generation: Generation,
         message: FromFetcher,
         now: u64,
+        now_at: u64,
         actions: &mut Vec<Action>,
     ) {
         match message {
@@ -498,6 +523,15 @@ impl Plan {
                     self.frontier.closed(entry.host, entry.slot, now);
                     self.frontier.put_back(&host, job, now);
                 }
+            }
+            FromFetcher::Unreached { host: _, job, failure, began } => {
+                self.unreached((slot, generation), job, failure, began, now, now_at);
+            }
+            FromFetcher::Probed(reached) => {
+                let reached = reached.as_deref().and_then(|url| Some((CrawlUrl::parse(url).ok()?.host, url)));
+                let reached = reached.as_ref().map(|(host, url)| (host.as_str(), *url));
+                let findings = self.outage.probed(slot, reached, now);
+                self.probed(findings, now, now_at, actions);
             }
             FromFetcher::Returned { host, jobs, wait_ms } => {
                 for job in jobs.into_iter().rev() {
@@ -522,6 +556,84 @@ impl Plan {
             FromFetcher::Shrunk(host) => self.frontier.shrunk(&host, slot, now),
             FromFetcher::AskOrigin(origin) => actions.push(Action::AskOrigin(slot, generation, origin)),
             FromFetcher::Warning(message) => actions.push(Action::Warn(message)),
+        }
+    }
+
+    /// A URL could not be requested, and nobody knows yet whose fault that is.
+    fn unreached(
+        &mut self,
+        (slot, generation): (Slot, Generation),
+        job: Job,
+        failure: Failure,
+        began: u64,
+        now: u64,
+        now_at: u64,
+    ) {
+        if self.ledger.place(job.url_id) != Some(Place::Fetcher(slot, generation)) {
+            return;
+        }
+        let (url_id, url) = (job.url_id, job.listed_url().to_owned());
+        let host = CrawlUrl::parse(&url).map(|url| url.host).unwrap_or_default();
+        self.ledger.doubt(job);
+        if self.outage.failed(url_id, &host, &url, failure, began, now) {
+            self.forget_attempt(url_id, now, now_at);
+        }
+    }
+
+    /// A URL in doubt comes again, as if it had not been tried.
+    fn forget_attempt(&mut self, url_id: UrlId, now: u64, now_at: u64) {
+        if self.ledger.place(url_id) == Some(Place::InDoubt)
+            && let Some(mut entry) = self.ledger.close(url_id)
+        {
+            self.frontier.closed(entry.host, entry.slot, now);
+            // Hops before may have been answered: that was asked, and is to be told.
+            entry.job.trail.retain(|request| request.status.is_some());
+            self.begin_again(entry.host, entry.job, now_at, now, now_at);
+        }
+    }
+
+    /// What has been found out about URLs in doubt, and about the network.
+    fn probed(&mut self, findings: Findings, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+        for (url_id, failure) in findings.theirs {
+            if self.ledger.place(url_id) == Some(Place::InDoubt)
+                && let Some(mut entry) = self.ledger.close(url_id)
+            {
+                self.frontier.closed(entry.host, entry.slot, now);
+                entry.job.failed = Some(Box::new(failure));
+                let host = self.frontier.name(entry.host).to_owned();
+                self.frontier.put_back(&host, entry.job, now);
+            }
+        }
+        for url_id in findings.ours {
+            self.forget_attempt(url_id, now, now_at);
+        }
+        match findings.news {
+            None => {}
+            Some(News::Out(failure)) => {
+                self.tally.outage = true;
+                // What fetchers have would only fail as well.
+                actions.extend(self.frontier.all_away().map(|(slot, name)| Action::Recall(slot, name)));
+                actions.push(Action::Warn(format!(
+                    "nothing can be reached any more ({}): our network or its resolver is out; fetching pauses and goes \
+                     on by itself when it is back; nothing is lost",
+                    failure.message
+                )));
+            }
+            Some(News::Back(lasted_ms)) => {
+                self.tally.outage = false;
+                let lasted = lasted_ms as f64 / 1000.0;
+                actions.push(Action::Warn(format!("the network is back after {lasted:.1} s; fetching goes on")));
+            }
+        }
+    }
+
+    /// Has somebody find out whose fault it is that hosts cannot be reached, or whether that is over.
+    fn probe(&mut self, now: u64, actions: &mut Vec<Action>) {
+        let is_up = |seat: &Seat| matches!(seat.child, Child::Up { attached: true, stopping: false, .. });
+        if let Some(slot) = self.seats.iter().position(is_up)
+            && let Some(urls) = self.outage.probe(slot as Slot, self.frontier.some(now), now)
+        {
+            actions.push(Action::Probe(slot as Slot, urls));
         }
     }
 
@@ -578,6 +690,7 @@ impl Plan {
         seat.child = Child::Down { respawn_at: None };
         seat.marks.clear();
         self.frontier.slot_lost(slot, now);
+        self.outage.lost(slot);
         if clean && asked_to {
             return;
         }
@@ -721,6 +834,7 @@ impl Plan {
         self.respawn(now, actions);
         match self.phase {
             Phase::Running => {
+                self.probe(now, actions);
                 self.pull(now, actions);
                 self.fill_windows(now, actions);
             }
@@ -737,6 +851,10 @@ impl Plan {
             && now.saturating_sub(since) >= self.config.disk_wait_ms
         {
             self.stop(EndedBy::DiskFull, now, actions);
+            return;
+        }
+        if self.outage.is_overdue(now) {
+            self.stop(EndedBy::Outage, now, actions);
             return;
         }
         if !self.writer_ready || self.ledger.urls() > 0 {
@@ -820,7 +938,7 @@ impl Plan {
     }
 
     fn fill_windows(&mut self, now: u64, actions: &mut Vec<Action>) {
-        if self.full_since.is_some() {
+        if self.full_since.is_some() || self.outage.holds() {
             return;
         }
         for slot in 0..self.seats.len() as Slot {

@@ -15,7 +15,7 @@ use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED,
     PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
 };
-use seine_core::record::{ErrorClass, Outcome, UrlId};
+use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 use stops::{HostModel, Setup};
 
 /// Splitmix64: small, seeded, good enough to choose who dies.
@@ -98,6 +98,7 @@ enum Order {
     Jobs(Vec<Job>),
     Recall(usize),
     Share(usize, u32),
+    Probe(Vec<String>),
     Drain,
 }
 
@@ -151,6 +152,14 @@ struct World {
     poison: BTreeSet<UrlId>,
     /// Hosts that never answer.
     dead: BTreeSet<usize>,
+    /// Hosts whose names the resolver never has an answer about.
+    mute: BTreeSet<usize>,
+    /// From when to when nothing can be reached.
+    cut: (u64, u64),
+    /// Failures of hosts that could be reached but for the cut, and were counted.
+    wronged: u64,
+    /// Pauses for want of a network.
+    outages: u64,
     /// Hosts that asked to be left alone, as far as the supervisor has heard.
     held_until: HashMap<usize, u64>,
     hosts_now: HashMap<String, Slot>,
@@ -203,6 +212,7 @@ impl World {
             grace_ms: 500,
             disk_wait_ms: 5_000,
             processors: setup.processors,
+            outage_wait_ms: 100_000,
             seed,
         };
         let slots = config.slots;
@@ -235,6 +245,10 @@ impl World {
             poison,
             // Hosts are numbered from 1.
             dead: (1..=dead).collect(),
+            mute: BTreeSet::new(),
+            cut: (0, 0),
+            wronged: 0,
+            outages: 0,
             held_until: HashMap::new(),
             hosts_now: HashMap::new(),
             delay_ms,
@@ -344,7 +358,8 @@ impl World {
                     self.tell_writer(ToWriterModel::End(id, outcome, failure.class));
                 }
                 Action::EndHost(id, outcome, failure) => {
-                    assert!(self.dead.contains(&(id as usize)), "a healthy host was given up");
+                    let is_down = self.dead.contains(&(id as usize)) || self.mute.contains(&(id as usize));
+                    assert!(is_down, "a healthy host was given up");
                     self.tell_writer(ToWriterModel::EndHost(id as usize, outcome, failure.class));
                 }
                 Action::Recall(slot, host) => {
@@ -358,6 +373,11 @@ impl World {
                     }
                 }
                 Action::AskOrigin(..) | Action::Origin(..) => {}
+                Action::Probe(slot, urls) => {
+                    if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
+                        fetcher.orders.push_back(Order::Probe(urls));
+                    }
+                }
                 Action::ResendLists(_) => {
                     for at in self.acknowledged..self.sent {
                         self.tell_writer(ToWriterModel::Import(at));
@@ -376,7 +396,7 @@ impl World {
                     self.check_stop(ended_by, abandon);
                     self.tell_writer(ToWriterModel::Stop(ended_by, abandon));
                 }
-                Action::Warn(_) => {}
+                Action::Warn(message) => self.outages += u64::from(message.contains("nothing can be reached")),
                 Action::Finish => {
                     let Phase::Over { ended_by } = self.plan.phase() else { panic!("finished before it was over") };
                     self.check_end(ended_by);
@@ -650,7 +670,8 @@ impl World {
 
     fn done_for(&self, url_id: UrlId, outcome: Option<Outcome>, class: Option<ErrorClass>) -> Done {
         let verdict = outcome.map_or(Verdict::Known, |outcome| Verdict::Ended(outcome, class));
-        Done { url_id, verdict, bytes: 1, status: None }
+        let status = (outcome == Some(Outcome::Ok)).then_some(200);
+        Done { url_id, verdict, bytes: 1, status, robots: false }
     }
 
     fn commit(&mut self) {
@@ -690,7 +711,7 @@ impl World {
                         url.attempts += 1;
                         url.due_at = due_at;
                         let verdict = Verdict::Again { due_at, class };
-                        done.push(Done { url_id: id, verdict, bytes: 0, status: None });
+                        done.push(Done { url_id: id, verdict, bytes: 0, status: None, robots: false });
                     } else {
                         done.push(self.done(id, None));
                     }
@@ -779,6 +800,10 @@ impl World {
                     self.places.insert((slot, generation, host), places);
                     self.fetcher_said.push_back((slot, generation, FromFetcher::Shrunk(format!("h{host}"))));
                 }
+                Order::Probe(urls) => {
+                    let reached = urls.into_iter().find(|url| self.can_reach(host_of(url)));
+                    self.fetcher_said.push_back((slot, generation, FromFetcher::Probed(reached)));
+                }
                 Order::Drain => {
                     fetcher.stuck = self.setup.is_stubborn;
                     fetcher.draining = true;
@@ -806,6 +831,14 @@ impl World {
         }
         let Some(mut job) = fetcher.jobs.pop_front() else { return };
         let host = host_of(&job.url);
+        if let Some(failure) = job.failed.take() {
+            self.wronged += u64::from(!self.mute.contains(&host));
+            fetcher.outbox.push_back(match job.attempts < 2 {
+                true => Record::Again(job.url_id, now + 50, Some(failure.class)),
+                false => Record::End(job.url_id, Outcome::Failed, Some(failure.class)),
+            });
+            return;
+        }
         let hold = self.hold_until.get(&(slot, generation, format!("h{host}"))).copied().unwrap_or(0);
         let next_own = fetcher.last_start.get(&host).map_or(0, |last| last + self.delay_ms);
         if now < hold.max(next_own) {
@@ -829,6 +862,20 @@ impl World {
             self.kill(Who::Fetcher(slot), Some(id));
             return;
         }
+        if !self.can_reach(host) {
+            // As a fetcher does: with the URL, those of its host come back that have not begun.
+            let Some(fetcher) = &mut self.fetchers[usize::from(slot)] else { return };
+            let (jobs, kept): (VecDeque<Job>, _) = fetcher.jobs.drain(..).partition(|job| host_of(&job.url) == host);
+            fetcher.jobs = kept;
+            let class = if self.mute.contains(&host) { ErrorClass::Resolver } else { ErrorClass::Network };
+            let (failure, host) = (Failure::new(class, "no way"), format!("h{host}"));
+            let unreached = FromFetcher::Unreached { host: host.clone(), job, failure, began: now };
+            self.fetcher_said.push_back((slot, generation, unreached));
+            let returned = FromFetcher::Returned { host, jobs: jobs.into(), wait_ms: 250 };
+            self.fetcher_said.push_back((slot, generation, returned));
+            return;
+        }
+        let Some(fetcher) = &mut self.fetchers[usize::from(slot)] else { return };
         if self.dead.contains(&host) {
             let class = Some(ErrorClass::Connect);
             fetcher.outbox.push_back(match job.attempts < 2 {
@@ -862,6 +909,10 @@ impl World {
             2 => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Failed, Some(ErrorClass::Protocol))),
             _ => fetcher.outbox.push_back(Record::End(job.url_id, Outcome::Ok, None)),
         }
+    }
+
+    fn can_reach(&self, host: usize) -> bool {
+        !self.mute.contains(&host) && !(self.cut.0..self.cut.1).contains(&self.now)
     }
 
     /// Never so often that the budget of crashes ends the run: that is another test.
@@ -1038,6 +1089,88 @@ fn a_stopped_run_ends_and_nothing_it_committed_is_lost() {
         let tally = world.plan.tally();
         let ended = world.disk.urls.values().filter(|url| url.outcome.is_some()).count() as u64;
         assert!(tally.outcomes.iter().sum::<u64>() <= ended, "seed {seed}: acknowledged more than there is");
+    }
+}
+
+/// A world whose network is out for a while early on, and one of whose hosts, if others are there, has a name that
+/// nobody knows anything about.
+fn with_outage(seed: u64) -> (World, Vec<Action>) {
+    let (mut world, actions) = World::new(seed);
+    let mut random = Random(seed ^ 0x6f75_7461_6765);
+    let from = random.below(6_000) as u64;
+    world.cut = (from, from + 6_000 + random.below(60_000) as u64);
+    if world.list.iter().any(|host| *host > 0) {
+        world.mute = [1].into();
+        world.dead.clear();
+    }
+    (world, actions)
+}
+
+#[test]
+fn an_outage_counts_for_no_host_and_a_host_that_is_never_reached_still_ends() {
+    let (mut outages, mut ended) = (0, 0);
+    for seed in seeds(60) {
+        let (mut world, actions) = with_outage(seed);
+        world.poison.clear();
+        // Commits may kill the writer by themselves; not here.
+        world.kills = u64::MAX / 5_000;
+        let world = drive(seed, (world, actions), 0, &[]);
+        assert_eq!(world.over, Some(EndedBy::Completed), "seed {seed}");
+        assert_eq!(world.disk.pending(), 0, "seed {seed}");
+        assert_eq!(world.wronged, 0, "seed {seed}: a failure in the outage was counted");
+        outages += world.outages;
+        for url in world.disk.urls.values().filter(|url| world.mute.contains(&url.host)) {
+            assert_eq!(url.outcome, Some(Outcome::Failed), "seed {seed}: {url:?}");
+            ended += 1;
+        }
+    }
+    assert!(outages > 40 && ended > 1_000, "only {outages} outages and {ended} URLs of mute hosts");
+}
+
+#[test]
+fn an_outage_loses_nothing_whoever_dies_meanwhile() {
+    let (mut kills, mut outages) = (0, 0);
+    for seed in seeds(60) {
+        let (world, actions) = with_outage(seed);
+        let world = drive(seed, (world, actions), 20, &[]);
+        kills += world.kills;
+        outages += world.outages;
+        assert_eq!(world.over, Some(EndedBy::Completed), "seed {seed}");
+        assert_eq!(world.disk.pending(), 0, "seed {seed}");
+        assert_eq!(world.plan.leased(), 0, "seed {seed}");
+    }
+    assert!(kills > 100 && outages > 40, "only {kills} kills and {outages} outages: the test tests little");
+}
+
+#[test]
+fn an_outage_that_lasts_ends_the_run_with_what_is_left_pending() {
+    for seed in seeds(20) {
+        let (mut world, actions) = World::new(seed);
+        world.cut = (1_000, u64::MAX);
+        let world = drive(seed, (world, actions), 5, &[]);
+        assert_eq!(world.over, Some(EndedBy::Outage), "seed {seed}");
+        assert!(world.disk.pending() > 0, "seed {seed}");
+        let counted = world.disk.urls.values().filter(|url| url.attempts > 2).count();
+        assert_eq!(counted, 0, "seed {seed}");
+        assert!(world.now < 300_000, "seed {seed}: only at {}", world.now);
+    }
+}
+
+#[test]
+fn an_interrupt_in_an_outage_ends_the_run() {
+    for seed in seeds(20) {
+        let (mut world, actions) = with_outage(seed);
+        world.cut.1 = u64::MAX;
+        world.carry_out(actions);
+        while world.outages == 0 {
+            world.step();
+        }
+        world.event(Event::Stop(EndedBy::Interrupted));
+        while world.over.is_none() {
+            world.step();
+        }
+        assert_eq!(world.over, Some(EndedBy::Interrupted), "seed {seed}");
+        assert!(world.disk.pending() > 0, "seed {seed}");
     }
 }
 

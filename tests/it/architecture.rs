@@ -58,6 +58,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("src/supervisor/frontier.rs", PURE),
     ("src/supervisor/ledger.rs", PURE),
     ("src/supervisor/breaker.rs", PURE),
+    ("src/supervisor/outage.rs", PURE),
     ("src/fetcher", &["rusqlite", "scraper", "seine_store", "seine_export", "seine_site", "seine_lists::url_list"]),
     (
         "src/writer",

@@ -127,3 +127,17 @@ fn a_share_of_errors_above_the_threshold_is_a_failure() {
     ended.expect(3);
     place.crawl(&["urls.txt", "--db", "odd.db", "--fail-threshold", "20"]).run().expect(2).says("20% or 0.2");
 }
+
+#[test]
+fn a_run_of_which_more_than_a_quarter_failed_shows_it_without_being_asked_to() {
+    let site = Site::new(|request| match request.number() {
+        ..25 => Reply::status(404),
+        _ => Reply::page(&request.path),
+    });
+    let place = Place::new();
+    place.list("well.txt", site.urls(100));
+    place.list("badly.txt", site.urls(99));
+    let crawl = |list, db| place.seine(&["crawl", list, "--db", db, "--delay", "0", "--ignore-robots"]);
+    crawl("well.txt", "well.db").run().expect(0);
+    crawl("badly.txt", "badly.db").run().expect(1).says("more than the 25 % of --fail-threshold");
+}

@@ -211,9 +211,19 @@ fn every_way_a_run_can_end_is_in_the_readme() {
     let readme = readme();
     let ended_by = table(section(&readme, "### `runs`")).into_iter().find(|row| row[0] == "ended_by").expect("a row");
     use EndedBy::*;
-    for ending in
-        [Completed, Interrupted, Terminated, Limit, MaxWall, MaxBytes, HostLimit, MinFreeDisk, DiskFull, Failure]
-    {
+    for ending in [
+        Completed,
+        Interrupted,
+        Terminated,
+        Limit,
+        MaxWall,
+        MaxBytes,
+        HostLimit,
+        MinFreeDisk,
+        DiskFull,
+        Outage,
+        Failure,
+    ] {
         assert!(ended_by[2].contains(&format!("`{}`", ending.name())), "{}", ending.name());
     }
 }

@@ -31,6 +31,8 @@ pub struct Tally {
     pub leased_again: u64,
     /// Why the store cannot grow at the moment.
     pub disk_full: Option<String>,
+    /// Nothing can be reached at the moment.
+    pub outage: bool,
     /// The store was found unusable.
     pub fatal: Option<String>,
     /// Whether the store was ever open.

@@ -4,6 +4,7 @@
 //! whether its hosts may be private ones, whether certificates count, who we are, and through which proxy.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +13,13 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Client, Proxy};
-use url::Url;
+use url::{Host, Url};
 
-use super::HttpOptions;
 use super::body::STREAM_WINDOW;
-use super::failure::failure;
+use super::failure::{failure, is_no_way};
 use super::resolver::{Guard, Names};
 use super::tls::{Checks, PemError, Trust};
+use super::{HttpOptions, MAX_PROBES, address, first};
 use seine_core::record::{ErrorClass, Failure};
 use seine_core::values::{Networks, ProxyUrl};
 
@@ -104,6 +105,35 @@ impl Clients {
             pinned: pin.map(|pin| (pin.host.clone(), pin.addresses.clone())),
             proxy: way.proxy.as_ref().and_then(|proxy| proxy.url().host_str()).map(str::to_owned),
         }
+    }
+
+    /// Whether the resolver still owes an answer about `name`.
+    pub(super) fn is_asking(&self, name: &str) -> bool {
+        self.names.is_asking(name)
+    }
+
+    /// Whether the resolver has an answer about the host of `url` now, and the way to its addresses is open: somebody
+    /// takes the connection or refuses it. `guarded` hosts are connected to only where requests would be.
+    pub(super) async fn reaches(&self, url: &Url, guarded: bool) -> bool {
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return false };
+        let addresses = match (self.pin(url), host) {
+            (Some(pin), _) => self.pins[pin].addresses.to_vec(),
+            (None, Host::Ipv4(ip)) => vec![ip.into()],
+            (None, Host::Ipv6(ip)) => vec![ip.into()],
+            (None, Host::Domain(name)) => match self.names.ask_afresh(name).await {
+                Ok(addresses) => addresses,
+                // There is no such name: whoever says so has been asked.
+                Err(none) => return !none.is_temporary,
+            },
+        };
+        let is_open = |ip: &IpAddr| !guarded || address::judge(*ip, true, &self.networks).is_ok();
+        let tries = addresses.into_iter().filter(is_open).take(MAX_PROBES).map(|ip| async move {
+            match tokio::net::TcpStream::connect((ip, port)).await {
+                Err(error) if is_no_way(error.kind()) || error.kind() == ErrorKind::TimedOut => None,
+                Ok(_) | Err(_) => Some(()),
+            }
+        });
+        first(tries).await.is_some()
     }
 
     /// The client for `way`.

@@ -84,6 +84,9 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
     if let Some(reason) = causes.blocked {
         return blocked(host, reason);
     }
+    if let Some(unresolved) = causes.unresolved {
+        return self::unresolved(host, unresolved);
+    }
     if error.is_dns() {
         return failure(ErrorClass::Dns, format!("cannot resolve {host}: {}", causes.text()));
     }
@@ -112,7 +115,10 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
             None if url.scheme() == "https" => {
                 failure(ErrorClass::Tls, format!("TLS with {host} failed: {}", causes.text()))
             }
-            _ => failure(ErrorClass::Connect, format!("cannot connect to {address}: {}", causes.text())),
+            kind => {
+                let class = if kind.is_some_and(is_no_way) { ErrorClass::Network } else { ErrorClass::Connect };
+                failure(class, format!("cannot connect to {address}: {}", causes.text()))
+            }
         };
     }
     if let Some(h2) = causes.h2 {
@@ -137,6 +143,17 @@ pub(super) fn blocked(host: &str, Blocked { ip, reason }: &Blocked) -> Failure {
     failure(ErrorClass::BlockedAddress, format!("{host} leads to {ip}, which is not to be connected to: {reason}"))
 }
 
+/// The failure of a request for `host`, whose name gave no addresses.
+pub(super) fn unresolved(host: &str, unresolved: &Unresolved) -> Failure {
+    let class = if unresolved.is_temporary { ErrorClass::Resolver } else { ErrorClass::Dns };
+    failure(class, format!("cannot resolve {host}: {unresolved}"))
+}
+
+/// The failure of a request for `host`, about which the resolver has not answered in time.
+pub(super) fn unanswered(host: &str, patience: Duration) -> Failure {
+    failure(ErrorClass::Resolver, format!("cannot resolve {host}: no answer from the resolver within {patience:?}"))
+}
+
 /// What went wrong between us and a host behind a proxy.
 pub(super) enum ByProxy {
     /// The proxy is in trouble, or says that the host is: another one may do better.
@@ -145,6 +162,8 @@ pub(super) enum ByProxy {
         problem: String,
         /// Whether it is the proxy that cannot be reached.
         unreachable: bool,
+        /// The class of a failure that may be none of the proxy's either.
+        ours: Option<ErrorClass>,
     },
     /// The proxy has done its part.
     Host(Failure),
@@ -167,7 +186,12 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     } else {
         format!("no connection within {connect_timeout:?}")
     };
-    ByProxy::Proxy { problem, unreachable }
+    let ours = match (causes.unresolved, causes.io_kind()) {
+        (Some(unresolved), _) => unresolved.is_temporary.then_some(ErrorClass::Resolver),
+        (None, Some(kind)) => is_no_way(kind).then_some(ErrorClass::Network),
+        (None, None) => None,
+    };
+    ByProxy::Proxy { problem, unreachable, ours }
 }
 
 /// The failure of a request whose body `error` cut after `received` of `expected` bytes.
@@ -221,6 +245,17 @@ fn truncated(received: u64, expected: Option<u64>) -> Failure {
             Some(expected) => format!("the body ended after {received} of {expected} bytes"),
             None => format!("the body ended early, after {received} bytes"),
         },
+    )
+}
+
+/// Whether an I/O error of this kind says that no packet found a way to the peer.
+pub(super) fn is_no_way(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NetworkUnreachable
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
     )
 }
 

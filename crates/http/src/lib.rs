@@ -26,6 +26,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE,
@@ -73,6 +75,11 @@ const MAX_REFUSALS: usize = 3;
 
 /// How long a look-up of our own may hold up a request that a proxy is to make.
 const LOOK_UP_TIME: Duration = Duration::from_secs(3);
+
+/// How long it may take to find out whether anything can be reached.
+const PROBE_TIME: Duration = Duration::from_secs(5);
+/// Addresses of a host, or proxies, that are tried to find that out.
+const MAX_PROBES: usize = 3;
 
 /// `X-Robots-Tag` lines kept of one answer, and bytes of each.
 const MAX_ROBOTS_TAGS: usize = 32;
@@ -198,6 +205,22 @@ pub struct Exchange {
     pub answer: Result<Answer, Failure>,
 }
 
+impl Exchange {
+    /// Of a request that has failed like this, without an answer.
+    pub fn without_answer(failure: Failure) -> Self {
+        let (status, remote_ip, http_version) = (None, None, None);
+        Self {
+            status,
+            remote_ip,
+            http_version,
+            bytes: 0,
+            waited: Duration::ZERO,
+            headers: Vec::new(),
+            answer: Err(failure),
+        }
+    }
+}
+
 /// One whole answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -302,6 +325,24 @@ impl Http {
         let Seen { status, remote_ip, http_version, bytes, waited, headers } = seen;
         Exchange { status, remote_ip, http_version, bytes, waited, headers, answer }
     }
+
+    /// One of `urls`, each of a host with such a policy, that can be reached now. Nothing is requested.
+    pub async fn reached<'a>(&self, urls: &'a [(HostPolicy, Url)]) -> Option<&'a Url> {
+        let tries =
+            urls.iter().map(|(policy, url)| async move { self.shared.reaches(url, policy).await.then_some(url) });
+        first(tries).await
+    }
+}
+
+/// The first of what `tries` come to, all at once, that is something.
+async fn first<T>(tries: impl Iterator<Item = impl Future<Output = Option<T>>>) -> Option<T> {
+    let mut tries: FuturesUnordered<_> = tries.collect();
+    while let Some(found) = tries.next().await {
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// An [`Exchange`] under way: what has been seen of it, however it ends.
@@ -331,9 +372,15 @@ impl Shared {
                     headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 let response = deadline.bound(client.execute(request(ask, headers))).await;
-                let response = response.map_err(|_| self.late(ErrorClass::Timeout, ""))?;
+                let response = response.map_err(|_| match self.unanswered(ask) {
+                    true => failure::unanswered(ask.url.host_str().unwrap_or_default(), self.timeout),
+                    false => self.late(ErrorClass::Timeout, ""),
+                })?;
                 let timeout = self.clients.connect_timeout;
-                let response = response.map_err(|error| failure::before_answer(&error, ask.url, timeout))?;
+                let response = response.map_err(|error| match error.is_timeout() && self.unanswered(ask) {
+                    true => failure::unanswered(ask.url.host_str().unwrap_or_default(), timeout),
+                    false => failure::before_answer(&error, ask.url, timeout),
+                })?;
                 seen.remote_ip = response.remote_addr().map(|address| address.ip());
                 response
             }
@@ -389,23 +436,25 @@ impl Shared {
             Ok(Ok(_)) => {}
             Ok(Err(Refusal::Blocked(blocked))) => return Err(failure::blocked(host, &blocked)),
             Ok(Err(_)) | Err(_) if ask.listed || self.clients.networks.allow_private => {}
-            Ok(Err(_)) | Err(_) => {
+            unresolved => {
+                let is_known = matches!(unresolved, Ok(Err(Refusal::Unresolved(name))) if !name.is_temporary);
+                let class = if is_known { ErrorClass::BlockedAddress } else { ErrorClass::Resolver };
                 let message = format!("{host} does not resolve here, so nobody knows where a proxy would connect to");
-                return Err(failure(ErrorClass::BlockedAddress, message));
+                return Err(failure(class, message));
             }
         }
-        let (mut tried, mut refused) = (Vec::new(), Vec::<&ProxyUrl>::new());
+        let (mut tried, mut refused, mut class) = (Vec::new(), Vec::<&ProxyUrl>::new(), None);
         while refused.len() < MAX_REFUSALS
             && let Some(proxy) = self.rotation.next(proxies, &tried)
         {
             tried.push(proxy);
             let client = self.clients.get(&self.way(ask, Some(proxy)))?;
-            let (text, unreachable) = match client.execute(request(ask, headers.clone())).await {
+            let (text, unreachable, ours) = match client.execute(request(ask, headers.clone())).await {
                 // Without a tunnel the proxy answers for itself.
                 Ok(response)
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && !is_tunnelled(ask, proxy) =>
                 {
-                    ("proxy authorization required".to_owned(), false)
+                    ("proxy authorization required".to_owned(), false, None)
                 }
                 Ok(response) => {
                     self.rotation.works(proxy);
@@ -418,7 +467,7 @@ impl Shared {
                         self.rotation.works(proxy);
                         return Err(failure);
                     }
-                    ByProxy::Proxy { problem, unreachable } => (problem, unreachable),
+                    ByProxy::Proxy { problem, unreachable, ours } => (problem, unreachable, ours),
                 },
             };
             if unreachable {
@@ -427,8 +476,30 @@ impl Shared {
                 refused.push(proxy);
             }
             *problem = format!("{proxy}: {text}");
+            // One proxy that could be asked is proof that our side is well.
+            class = if tried.len() == 1 { ours } else { class.and(ours) };
         }
-        Err(failure(ErrorClass::Proxy, format!("no proxy leads to {host}, {} tried; {problem}", tried.len())))
+        Err(failure(
+            class.unwrap_or(ErrorClass::Proxy),
+            format!("no proxy leads to {host}, {} tried; {problem}", tried.len()),
+        ))
+    }
+
+    /// Whether the resolver still owes us the addresses of the host asked.
+    fn unanswered(&self, ask: &Ask<'_>) -> bool {
+        self.clients.pin(ask.url).is_none() && ask.url.host_str().is_some_and(|host| self.clients.is_asking(host))
+    }
+
+    /// Whether `url`, or a proxy on the way to it, can be reached now: its name is looked up afresh, and something takes
+    /// our connection or refuses it. Nothing is sent.
+    async fn reaches(&self, url: &Url, policy: &HostPolicy) -> bool {
+        let proxies = self.rotation.of(url, &policy.proxies);
+        let ways: Vec<_> = if proxies.is_empty() { vec![url] } else { proxies.iter().map(ProxyUrl::url).collect() };
+        let tries = ways
+            .into_iter()
+            .take(MAX_PROBES)
+            .map(|way| async move { self.clients.reaches(way, proxies.is_empty()).await.then_some(()) });
+        matches!(tokio::time::timeout(PROBE_TIME, first(tries)).await, Ok(Some(())))
     }
 
     fn way(&self, ask: &Ask<'_>, proxy: Option<&ProxyUrl>) -> Way {

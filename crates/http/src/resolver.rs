@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -32,13 +32,41 @@ const MAX_NAMES: usize = 4096;
 const MAX_ADDRESSES: usize = 16;
 
 /// Asks for the addresses of a name.
-pub(super) type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+pub(super) type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Vec<IpAddr>, NoAnswer>> + Send + Sync>;
+
+/// Why a look-up gave no addresses.
+#[derive(Clone, Debug)]
+pub(super) struct NoAnswer {
+    /// The system's words.
+    pub(super) message: String,
+    /// The resolver could not say: another time the same name may well have addresses.
+    pub(super) is_temporary: bool,
+}
 
 /// The system's resolver (`getaddrinfo`), on the runtime's blocking threads.
 pub(super) fn system() -> LookUp {
     Arc::new(|name| {
-        async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) }.boxed()
+        async move {
+            let asked = tokio::task::spawn_blocking(move || ask_system(&name)).await;
+            asked.unwrap_or_else(|error| Err(NoAnswer { message: error.to_string(), is_temporary: true }))
+        }
+        .boxed()
     })
+}
+
+/// By `getaddrinfo` itself, since the standard library keeps its code back, and the code alone tells a name that does not
+/// exist from a resolver that has nothing to say.
+fn ask_system(name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
+        // Whatever is not an answer about the name (EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_SYSTEM) says nothing of it.
+        let is_temporary = matches!(
+            error.kind(),
+            LookupErrorKind::Again | LookupErrorKind::Fail | LookupErrorKind::Memory | LookupErrorKind::System
+        );
+        NoAnswer { message: std::io::Error::from(error).to_string(), is_temporary }
+    })?;
+    Ok(found.flatten().map(|info| info.sockaddr.ip()).collect())
 }
 
 /// Every address that its name leads to is one that must not be connected to.
@@ -57,6 +85,8 @@ pub(super) struct Blocked {
 pub(super) struct Unresolved {
     pub(super) name: String,
     message: String,
+    /// The resolver could not say whether it has any.
+    pub(super) is_temporary: bool,
 }
 
 /// The names looked up lately. All clients share one.
@@ -95,6 +125,17 @@ impl Names {
         self.pending(name).await.addresses
     }
 
+    /// The addresses of `name` as the resolver has them at this moment; nothing is kept.
+    pub(super) async fn ask_afresh(&self, name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
+        (self.look_up)(name.to_ascii_lowercase()).await
+    }
+
+    /// Whether the resolver still owes an answer about `name`.
+    pub(super) fn is_asking(&self, name: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&name.to_ascii_lowercase()).is_some_and(|pending| pending.peek().is_none())
+    }
+
     /// The look-up of `name` that is under way or still true, or a new one.
     fn pending(&self, name: String) -> Pending {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,12 +160,19 @@ impl Names {
         let addresses = match look_up(name.clone()).await {
             Ok(mut found) => {
                 found.truncate(MAX_ADDRESSES);
-                if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found.into()) }
+                let none = || NoAnswer { message: "the name has no address".to_owned(), is_temporary: false };
+                if found.is_empty() { Err(none()) } else { Ok(found.into()) }
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         };
-        let lifetime = if addresses.is_ok() { FOUND_FOR } else { MISSED_FOR };
-        let addresses = addresses.map_err(|message| Unresolved { name, message });
+        let lifetime = match &addresses {
+            Ok(_) => FOUND_FOR,
+            // What may be over in a moment is not to be found in memory then.
+            Err(error) if error.is_temporary => Duration::ZERO,
+            Err(_) => MISSED_FOR,
+        };
+        let addresses =
+            addresses.map_err(|NoAnswer { message, is_temporary }| Unresolved { name, message, is_temporary });
         Known { until: Instant::now() + lifetime, addresses }
     }
 }
@@ -208,6 +256,10 @@ mod tests {
         Guard { names: Arc::new(Names::new(look_up)), networks: Arc::default(), listed, pinned: None, proxy: None }
     }
 
+    fn no_answer(is_temporary: bool) -> NoAnswer {
+        NoAnswer { message: "no such name".to_owned(), is_temporary }
+    }
+
     fn fixed(addresses: &'static [&'static str]) -> LookUp {
         Arc::new(|_| async { Ok(addresses.iter().map(|text| ip(text)).collect()) }.boxed())
     }
@@ -257,7 +309,7 @@ mod tests {
                 let gate = gate.clone();
                 async move {
                     gate.acquire().await.unwrap().forget();
-                    if name == "found.test" { Ok(vec![ip("1.1.1.1")]) } else { Err(io::Error::other("no such name")) }
+                    if name == "found.test" { Ok(vec![ip("1.1.1.1")]) } else { Err(no_answer(false)) }
                 }
                 .boxed()
             })
@@ -280,6 +332,22 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_the_resolver_could_not_say_is_asked_again_at_once() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let look_up: LookUp = {
+            let asked = asked.clone();
+            Arc::new(move |_| {
+                let first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+                async move { if first { Err(no_answer(true)) } else { Ok(vec![ip("1.1.1.1")]) } }.boxed()
+            })
+        };
+        let names = Names::new(look_up);
+        assert!(names.addresses("a.test").await.unwrap_err().is_temporary);
+        assert_eq!(names.addresses("a.test").await.unwrap()[..], [ip("1.1.1.1")]);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
     #[tokio::test]
     async fn a_look_up_nobody_waited_for_is_finished_by_the_next() {
         let gate = Arc::new(Semaphore::new(0));
@@ -295,7 +363,9 @@ mod tests {
             })
         };
         let names = Names::new(look_up);
+        assert!(!names.is_asking("a.test"));
         assert!(names.addresses("a.test").now_or_never().is_none());
+        assert!(names.is_asking("A.test"));
         gate.add_permits(1);
         assert_eq!(names.addresses("a.test").await.unwrap()[..], [ip("1.1.1.1")]);
     }

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use self::resolver::NoAnswer;
 use self::secure::authority_roots;
 use super::*;
 use seine_core::policy::Proxies;
@@ -108,7 +109,13 @@ fn client_where(
     change(&mut options);
     let look_up: LookUp = Arc::new(move |name| {
         let found = look_up(&name);
-        Box::pin(async move { if found.is_empty() { Err(std::io::Error::other("no such name")) } else { Ok(found) } })
+        Box::pin(async move {
+            if found.is_empty() {
+                Err(NoAnswer { message: "no such name".to_owned(), is_temporary: false })
+            } else {
+                Ok(found)
+            }
+        })
     });
     Http::build(&options, authority_roots, look_up).unwrap()
 }

@@ -18,7 +18,9 @@ use super::items::{Collections, Origin, insert_extras};
 use super::revisit::Revisit;
 use super::versions::{self, Keep};
 use seine_core::protocol::processing::Processed;
-use seine_core::protocol::{Done, EndedBy, Ending, HostId, PageHead, Ready, RequestHead, RobotsHead, Verdict};
+use seine_core::protocol::{
+    Done, EndedBy, Ending, HostId, PageHead, Ready, RequestHead, RequestKind, RobotsHead, Verdict,
+};
 use seine_core::record::items::Collection;
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 
@@ -346,7 +348,8 @@ impl Store {
     pub fn page(&mut self, head: &PageHead, zstd: &[u8]) -> Result<Done> {
         let bytes = head.body.map_or(0, |body| body.bytes);
         let status = head.status.or_else(|| head.requests.last().and_then(|request| request.status));
-        let mut done = Done { url_id: head.url_id, verdict: Verdict::Known, bytes, status };
+        let robots = head.requests.last().is_some_and(|request| request.kind == RequestKind::Robots);
+        let mut done = Done { url_id: head.url_id, verdict: Verdict::Known, bytes, status, robots };
         self.requests(head.url_id, &head.requests, head.attempt, true)?;
         if head.hold_until > 0
             && let Some(last) = head.requests.last()
@@ -571,7 +574,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub fn end_one(&mut self, url_id: UrlId, outcome: Outcome, failure: &Failure) -> Result<Done> {
-        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, status: None };
+        let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, status: None, robots: false };
         // A quarantined URL was being worked on; others were not asked for.
         let attempts = u32::from(outcome == Outcome::Quarantined);
         if let Some(host_id) = self.end_url(url_id, outcome, attempts)? {

@@ -144,7 +144,7 @@ impl Store {
             match row {
                 Some((Some(outcome), ..)) => {
                     let verdict = Outcome::from_number(outcome).map_or(Verdict::Known, |o| Verdict::Ended(o, None));
-                    done.push(Done { url_id, verdict, bytes: 0, status: None });
+                    done.push(Done { url_id, verdict, bytes: 0, status: None, robots: false });
                 }
                 Some((None, attempts, due_at)) => pending.push(StillPending { url_id, attempts, due_at }),
                 // Forgotten with an edited list.

@@ -74,10 +74,12 @@ impl Place {
         self.obedient_crawl(arguments).args(&["--ignore-robots"])
     }
 
-    /// `seine crawl ARGUMENTS` with two fetchers and no delay, unless the arguments say otherwise.
+    /// `seine crawl ARGUMENTS` with two fetchers and no delay, and an exit code that does not depend on how many pages
+    /// fail (sites of tests often do little else), unless the arguments say otherwise.
     pub fn obedient_crawl(&self, arguments: &[&str]) -> Crawl<'_> {
         let mut crawl = self.seine(&["crawl"]);
-        for (name, value) in [("--db", "crawl.db"), ("--fetchers", "2"), ("--delay", "0")] {
+        let usual = [("--db", "crawl.db"), ("--fetchers", "2"), ("--delay", "0"), ("--fail-threshold", "100%")];
+        for (name, value) in usual {
             if !arguments.contains(&name) {
                 crawl.arguments.extend([name.to_owned(), value.to_owned()]);
             }

@@ -15,7 +15,7 @@ use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 8;
+pub const PROTOCOL_VERSION: u16 = 9;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -368,6 +368,8 @@ pub struct Done {
     pub bytes: u64,
     /// Status of the last answer.
     pub status: Option<u16>,
+    /// It failed for want of its host's robots.txt.
+    pub robots: bool,
 }
 
 /// What became of a record.
@@ -407,6 +409,8 @@ pub enum EndedBy {
     MinFreeDisk,
     /// No room on disk.
     DiskFull,
+    /// Nothing could be reached for longer than `--outage-wait`.
+    Outage,
     /// A process of the crawl failed too often.
     Failure,
 }
@@ -424,6 +428,7 @@ impl EndedBy {
             Self::HostLimit => "host_limit",
             Self::MinFreeDisk => "min_free_disk",
             Self::DiskFull => "disk_full",
+            Self::Outage => "outage",
             Self::Failure => "failure",
         }
     }
@@ -448,6 +453,9 @@ pub enum ToFetcher {
     },
     /// Answer to [`FromFetcher::AskOrigin`].
     Origin(OriginFacts),
+    /// Can one of these be reached? Names are looked up afresh, and nothing is requested. Answered by
+    /// [`FromFetcher::Probed`].
+    Probe(Vec<String>),
     /// Start no more requests, finish those in flight, send everything, exit.
     Drain,
     /// Give up what is in flight, send what is finished, exit.
@@ -518,6 +526,8 @@ pub struct Job {
     pub errand: Option<Box<Errand>>,
     /// Its answer is read from here and asked of nobody.
     pub archived: Option<Box<Archived>>,
+    /// It failed so, and that counts: nothing is requested any more, only recorded.
+    pub failed: Option<Box<Failure>>,
 }
 
 impl Job {
@@ -526,13 +536,12 @@ impl Job {
         self.hops.first().map_or(&self.url, |hop| &hop.url)
     }
 
-    /// The same job before its first request.
+    /// The same job before its first request. What its trail has stays to be reported.
     pub fn afresh(mut self) -> Self {
         if let Some(first) = self.hops.drain(..).next() {
             self.url = first.url;
         }
-        (self.started_at, self.errand) = (0, None);
-        self.trail.clear();
+        (self.started_at, self.errand, self.failed) = (0, None, None);
         self
     }
 }
@@ -611,6 +620,20 @@ pub enum FromFetcher {
         /// The URL, with the new hop.
         job: Job,
     },
+    /// The URL could not be requested, in a way that may be the fault of our own network or resolver
+    /// ([`ErrorClass::may_be_ours`]). Nothing was recorded.
+    Unreached {
+        /// The host that was to be asked.
+        host: String,
+        /// The URL, as it was when it failed.
+        job: Job,
+        /// How.
+        failure: Failure,
+        /// When the request began, in milliseconds of the monotonic clock, which all processes share.
+        began: u64,
+    },
+    /// Answer to [`ToFetcher::Probe`]: one of them that could be reached.
+    Probed(Option<String>),
     /// The host is not to be asked for a while; what was queued comes back.
     Returned {
         /// The host.

@@ -182,10 +182,14 @@ impl Outcome {
 /// What kept a URL from a whole response: a stable name for queries, never reworded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ErrorClass {
-    /// The host name did not resolve.
+    /// The host name does not exist, or has no address.
     Dns,
-    /// No connection (refused, unreachable, no route).
+    /// The resolver gave no answer about the host name (a temporary failure, SERVFAIL, a timeout).
+    Resolver,
+    /// No connection (refused).
     Connect,
+    /// No way from here: no network, no route, or no local address.
+    Network,
     /// The TLS handshake or the certificate failed.
     Tls,
     /// The proxy could not be reached or refused to connect.
@@ -226,9 +230,11 @@ pub enum ErrorClass {
 
 impl ErrorClass {
     /// Every class.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Dns,
+        Self::Resolver,
         Self::Connect,
+        Self::Network,
         Self::Tls,
         Self::Proxy,
         Self::Timeout,
@@ -253,7 +259,9 @@ impl ErrorClass {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
+            Self::Resolver => "resolver",
             Self::Connect => "connect",
+            Self::Network => "network",
             Self::Tls => "tls",
             Self::Proxy => "proxy",
             Self::Timeout => "timeout",
@@ -277,14 +285,40 @@ impl ErrorClass {
 
     /// Whether it says that the host as a whole is in trouble, not one of its pages.
     pub const fn is_of_host(self) -> bool {
-        matches!(self, Self::Dns | Self::Connect | Self::Timeout | Self::RobotsUnreachable)
+        matches!(
+            self,
+            Self::Dns
+                | Self::Resolver
+                | Self::Connect
+                | Self::Network
+                | Self::Tls
+                | Self::Timeout
+                | Self::RobotsUnreachable
+        )
+    }
+
+    /// Whether it takes somebody at the other end, or a resolver, to fail like this.
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Self::Dns | Self::Connect | Self::Tls | Self::Reset | Self::Protocol)
+    }
+
+    /// Whether the fault may as well be on our side: a resolver or a network that is out looks like this for every host.
+    pub const fn may_be_ours(self) -> bool {
+        matches!(self, Self::Resolver | Self::Network)
     }
 
     /// Whether the same request may well succeed later.
     pub const fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::Connect | Self::Proxy | Self::Timeout | Self::Reset | Self::Truncated | Self::RobotsUnreachable
+            Self::Resolver
+                | Self::Connect
+                | Self::Network
+                | Self::Proxy
+                | Self::Timeout
+                | Self::Reset
+                | Self::Truncated
+                | Self::RobotsUnreachable
         )
     }
 }

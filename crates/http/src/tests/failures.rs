@@ -13,6 +13,39 @@ async fn a_name_that_does_not_resolve_is_dns() {
 }
 
 #[tokio::test]
+async fn a_resolver_that_cannot_say_is_no_unknown_name_and_neither_is_a_silent_one() {
+    let url: Url = "http://a.test/".parse().unwrap();
+    let mut options = HttpOptions { connect_timeout: BRIEF, ..options() };
+    let failing: LookUp =
+        Arc::new(|_| Box::pin(async { Err(NoAnswer { message: "try again".to_owned(), is_temporary: true }) }));
+    let silent: LookUp = Arc::new(|_| Box::pin(std::future::pending()));
+    for (look_up, text) in
+        [(failing, "cannot resolve a.test: try again"), (silent.clone(), "no answer from the resolver")]
+    {
+        let failure = failure_of(&Http::build(&options, authority_roots, look_up).unwrap(), &url).await;
+        assert_failure(&failure, ErrorClass::Resolver, text);
+    }
+    (options.connect_timeout, options.timeout) = (AMPLE, BRIEF);
+    let failure = failure_of(&Http::build(&options, authority_roots, silent).unwrap(), &url).await;
+    assert_failure(&failure, ErrorClass::Resolver, "no answer from the resolver");
+}
+
+#[tokio::test]
+async fn who_refuses_or_does_not_know_a_name_can_be_reached_and_a_failing_resolver_cannot() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let refusing = Url::parse(&format!("http://{}/", socket.local_addr().unwrap())).unwrap();
+    let urls = [(policy(), Url::parse("http://a.test/").unwrap()), (policy(), refusing)];
+    let failing: LookUp =
+        Arc::new(|_| Box::pin(async { Err(NoAnswer { message: "try again".to_owned(), is_temporary: true }) }));
+    let client = Http::build(&options(), authority_roots, failing).unwrap();
+    assert_eq!(client.reached(&urls[..1]).await, None);
+    assert_eq!(client.reached(&urls).await, Some(&urls[1].1));
+    let client = client_where(|_| Vec::new(), |_| ());
+    assert_eq!(client.reached(&urls[..1]).await, Some(&urls[0].1));
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_connect() {
     // Bound and not listening: nobody else can take the port.
     let socket = TcpSocket::new_v4().unwrap();
