@@ -235,6 +235,8 @@ fn retry_and_prune(path: &Path) {
 
 fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
     let session = Session {
+        finishes_untold: true,
+        is_demo: false,
         pid: 1,
         config: r#"{"rate":"2/s"}"#.into(),
         lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(fingerprint.into()) }],
