@@ -52,7 +52,7 @@ build_site() {
   build "$run-site" "$work/site"
 }
 
-# As the README tells people to run it where security matters.
+# As docs/guide/docker.md tells people to run it where security matters.
 seine() { # docker-run-arguments... -- seine-arguments...
   local docker=()
   while [ "$1" != -- ]; do docker+=("$1"); shift; done

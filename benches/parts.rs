@@ -1,4 +1,4 @@
-//! What each part of a crawl costs, apart from the others: see `benches/README.md`.
+//! What each part of a crawl costs, apart from the others: see `docs/benchmarks.md`.
 //!
 //! Pages are those of the demo site, or all files below the folder that `SEINE_BENCH_PAGES` names (at most 500).
 

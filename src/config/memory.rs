@@ -1,6 +1,7 @@
 //! What the memory of a crawl comes to at most, and what gives way where a container allows less.
 //!
-//! The sum is the table in the README, line by line. All of it are ceilings: a crawl of ordinary pages takes a fraction.
+//! The sum is the table in `docs/explain/memory.md`, line by line. All of its numbers are ceilings: a crawl of ordinary
+//! pages takes a fraction.
 
 use super::{Crew, DEFAULT_CONCURRENCY, Settings};
 
@@ -119,7 +120,7 @@ fn cut(settings: &Settings, fetchers: usize, parts: u64) -> Fit {
     Fit { fetchers, concurrency, parts, buffers, most }
 }
 
-/// The sum of the README's table, in bytes; each of its lines rounded up to MiB.
+/// The sum of the documentation's table, in bytes; each of its lines rounded up to MiB.
 fn ceiling(fetchers: usize, concurrency: usize, max_body: u64, buffers: &Buffers) -> u64 {
     let sum = |lines: &[u64]| lines.iter().map(|bytes| bytes.div_ceil(MIB) * MIB).sum::<u64>();
     let in_flight = concurrency.div_ceil(fetchers) as u64;
@@ -154,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_is_that_of_the_readme() {
+    fn the_sum_is_that_of_the_documentation() {
         assert_eq!(ceiling(2, 128, 10 * MIB, &Buffers::default()), 1027 * MIB);
-        let readme = include_str!("../../README.md");
-        assert!(readme.contains("With 2 fetchers that is 1,027 MiB"));
+        let page = include_str!("../../docs/explain/memory.md");
+        assert!(page.contains("With 2 fetchers that is 1,027 MiB"));
         let least = ceiling(1, 16, 10 * MIB, &Buffers::one_of(SMALLEST_SHARE)) / MIB;
-        assert!(readme.contains(&format!("comes to {least} MiB")), "{least}");
+        assert!(page.contains(&format!("comes to {least} MiB")), "{least}");
     }
 
     #[test]

@@ -1,8 +1,16 @@
-//! What is written for users, held against the program: README, example config and `--help` never part.
+//! What is written for users, held against the program: README, the pages of docs/, example configs and `--help` never part.
+//!
+//! Parts that the program can say itself are written by it: `SEINE_DOCS=write cargo test --test it docs`.
 
-use std::collections::BTreeSet;
+mod constants;
+mod limits;
+mod markdown;
+mod rules;
+mod shell;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -17,16 +25,13 @@ use seine::supervisor::{Report, frontier};
 use seine::writer::batch;
 use seine_core::protocol::EndedBy;
 use seine_core::record::{ErrorClass, Outcome};
-use seine_store::open_for_writing;
+use seine_page::extract::rules::Rules;
 use seine_store::read::Summary;
+use seine_store::{collections, open_for_writing};
+use serde_json::Value;
 
-fn project_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn readme() -> String {
-    fs::read_to_string(project_file("README.md")).expect("README.md is there")
-}
+use markdown::{anchors, codes, fences, first_cells, links, page, pages, project_file, prose, section, table};
+use shell::{all_commands, seine_arguments, sql_of, understood};
 
 fn example() -> String {
     fs::read_to_string(project_file("config/seine.example.toml")).expect("the example config is there")
@@ -39,130 +44,98 @@ fn seine(folder: &Path, arguments: &[&str]) -> Output {
     command.output().expect("seine can be started")
 }
 
-fn crawl_help() -> String {
-    let output = seine(Path::new("."), &["crawl", "--help"]);
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("the help is UTF-8")
+/// What the program prints on standard output when all is well with it, or as well as `codes` say.
+fn printed(folder: &Path, arguments: &[&str], codes: &[i32]) -> String {
+    let output = seine(folder, arguments);
+    let code = output.status.code();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(code.is_some_and(|code| codes.contains(&code)), "seine {arguments:?} ended with {code:?}: {message}");
+    String::from_utf8(output.stdout).expect("it is UTF-8")
+}
+
+fn help(verb: &[&str]) -> String {
+    let arguments: Vec<_> = verb.iter().copied().chain(["--help"]).collect();
+    without_trailing_space(&printed(Path::new("."), &arguments, &[0]))
 }
 
 fn without_trailing_space(text: &str) -> String {
     text.trim().lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// The part of the README under `heading` up to the next heading, whatever its level.
-fn section<'a>(readme: &'a str, heading: &str) -> &'a str {
-    let start =
-        readme.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading {heading:?} in the README"));
-    let body = &readme[start + heading.len() + 2..];
-    &body[..body.find("\n#").unwrap_or(body.len())]
+/// Holds the last block in `language` of a page against what the program says, or writes it there if that was asked for.
+fn assert_block(name: &str, language: &str, said: &str) {
+    let text = page(name);
+    let block = fences(&text, language).pop().unwrap_or_else(|| panic!("{name} has no block of {language}"));
+    if std::env::var("SEINE_DOCS").is_ok_and(|what| what == "write") {
+        let (before, after) = text.rsplit_once(block).expect("the block is a part of the page");
+        let whole = format!("{before}{}{after}", said.trim_end());
+        fs::write(project_file(name), &whole[1..]).expect("pages can be written");
+        return;
+    }
+    let hint = "bring the page up to date: SEINE_DOCS=write cargo test --test it docs";
+    assert_eq!(without_trailing_space(block), without_trailing_space(said), "{name}: {hint}");
 }
 
-/// Cells of the rows of the only table of a section, without its head.
-fn table(section: &str) -> Vec<Vec<String>> {
-    let rows = section.lines().filter(|line| line.starts_with('|'));
-    let cells = rows.map(|row| {
-        let cells = row.trim_matches('|').split('|');
-        cells.map(|cell| without_backticks(cell.trim()).to_owned()).collect()
-    });
-    cells.skip(2).collect()
+/// Every page in one text.
+fn everything() -> String {
+    pages().into_values().collect()
 }
 
-/// The inside of a cell that is code and nothing else.
-fn without_backticks(cell: &str) -> &str {
-    let inside = cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
-    inside.filter(|inside| !inside.contains('`')).unwrap_or(cell)
-}
-
-fn first_cells(section: &str) -> Vec<String> {
-    table(section).into_iter().map(|row| row[0].clone()).collect()
-}
-
-/// Texts of the fenced blocks in `language`.
-fn fences<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
-    let opening = format!("\n```{language}\n");
-    let blocks = readme.split(&opening).skip(1);
-    blocks.map(|block| &block[..block.find("\n```").expect("every fence is closed")]).collect()
-}
-
+/// A store with the view of every collection and processor that a page declares.
 fn fresh_store() -> (tempfile::TempDir, Connection) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let db = open_for_writing(&folder.path().join("crawl.db")).expect("a store can be made");
+    for snippet in fences(&everything(), "toml") {
+        let options = CrawlOptions::read(snippet).unwrap_or_else(|error| panic!("{snippet}\n{error}"));
+        let rules = Rules::read(snippet).unwrap_or_else(|error| panic!("{snippet}\n{error}"));
+        let answers = options.0.programs.processor.iter().map(|processor| processor.answers());
+        for collection in rules.collections().iter().cloned().chain(answers) {
+            collections::declare(&db, &collection).expect("it can be declared");
+        }
+    }
     (folder, db)
 }
 
-/// A shell's words of one line, cut into commands at `|`, `&&`, `;` and redirections; enough shell for a README.
-fn commands(line: &str) -> Vec<Vec<String>> {
-    let mut all = vec![Vec::new()];
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in line.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, '|' | '&' | ';' | '<' | '>') => {
-                all.last_mut().expect("never empty").extend(word.take());
-                all.push(Vec::new());
-            }
-            (None, c) if c.is_whitespace() => all.last_mut().expect("never empty").extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    assert_eq!(quote, None, "a quote is left open in: {line}");
-    all.last_mut().expect("never empty").extend(word);
-    all.retain(|command| !command.is_empty());
-    all
-}
-
-/// The arguments of seine in a command, if it runs seine: by name, through cargo, or in a container.
-fn seine_arguments(command: &[String]) -> Option<&[String]> {
-    let starts = |words: &[&str]| command.len() >= words.len() && command.iter().zip(words).all(|(a, b)| a == b);
-    let after = |word: &str| command.iter().position(|other| other == word).map(|at| &command[at + 1..]);
-    match () {
-        () if starts(&["seine"]) => Some(&command[1..]),
-        () if starts(&["cargo", "run"]) => after("--"),
-        () if starts(&["docker", "run"]) => after("seine"),
-        () => None,
-    }
-}
-
-fn all_commands(readme: &str) -> Vec<(String, Vec<String>)> {
-    let blocks = ["sh", "console", "crontab"].into_iter().flat_map(|language| fences(readme, language));
-    let lines = blocks.flat_map(str::lines).map(|line| line.strip_prefix("$ ").unwrap_or(line));
-    lines.flat_map(|line| commands(line).into_iter().map(move |command| (line.to_owned(), command))).collect()
+#[test]
+fn the_readme_is_short() {
+    assert!(page("README.md").lines().count() - 1 <= 250);
 }
 
 #[test]
-fn the_readme_has_the_help_of_crawl_word_for_word() {
-    let readme = readme();
-    let quoted = fences(section(&readme, "### `seine crawl --help`"), "text");
-    assert_eq!(quoted.len(), 1);
-    assert_eq!(
-        without_trailing_space(quoted[0]),
-        without_trailing_space(&crawl_help()),
-        "the README must be brought up to date: COLUMNS=100 seine crawl --help"
-    );
+fn every_verb_has_a_page_with_its_help_word_for_word() {
+    let cli = Cli::command();
+    let verbs: BTreeSet<_> = cli.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let described: BTreeSet<_> = pages()
+        .into_keys()
+        .filter_map(|name| Some(name.strip_prefix("docs/reference/commands/")?.strip_suffix(".md")?.to_owned()))
+        .collect();
+    assert_eq!(described, verbs);
+    for verb in &verbs {
+        let name = format!("docs/reference/commands/{verb}.md");
+        assert!(page(&name).starts_with(&format!("\n# seine {verb}\n")), "{name}");
+        assert_block(&name, "text", &help(&[verb]));
+    }
+    assert_block("docs/reference/commands.md", "text", &help(&[]));
+    let listed: BTreeSet<_> = links(&page("docs/reference/commands.md")).into_iter().collect();
+    assert_eq!(listed, verbs.iter().map(|verb| format!("commands/{verb}.md")).collect());
 }
 
 #[test]
-fn the_readme_has_the_exit_codes_of_the_help() {
-    let readme = readme();
-    let help = crawl_help();
+fn the_exit_codes_are_those_of_the_help() {
+    let help = help(&["crawl"]);
     let (_, codes) = help.split_once("Exit codes:\n").expect("the help ends with the exit codes");
     let codes: Vec<_> = codes.lines().map(|line| line.trim().split_once(' ').expect("code and meaning")).collect();
     let codes: Vec<_> =
         codes.iter().map(|(code, meaning)| vec![(*code).to_owned(), meaning.trim().to_owned()]).collect();
     assert!(codes.len() >= 7);
-    assert_eq!(table(section(&readme, "### Exit codes")), codes);
+    assert_eq!(table(section(&page("docs/reference/exit-codes.md"), "# Exit codes")), codes);
 }
 
 #[test]
-fn every_column_of_every_view_is_in_the_readme_in_order() {
-    let readme = readme();
-    let (_folder, db) = fresh_store();
+fn every_column_of_every_view_is_described_in_order() {
+    let page = page("docs/reference/views.md");
+    let folder = tempfile::tempdir().unwrap();
+    let db = open_for_writing(&folder.path().join("crawl.db")).unwrap();
     let mut views = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name").unwrap();
     let views: Vec<String> = views.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(
@@ -182,10 +155,12 @@ fn every_column_of_every_view_is_in_the_readme_in_order() {
             "tables"
         ]
     );
+    let listed: BTreeSet<_> = first_cells(section(&page, "# Views")).into_iter().collect();
     for view in views {
+        assert!(listed.contains(&format!("[`{view}`](#{view})")), "{view}");
         let mut columns = db.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid").unwrap();
         let columns: Vec<String> = columns.query_map([&view], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let described = table(section(&readme, &format!("### `{view}`")));
+        let described = table(section(&page, &format!("## `{view}`")));
         assert_eq!(described.iter().map(|row| row[0].clone()).collect::<Vec<_>>(), columns, "columns of {view}");
         for row in described {
             assert!(matches!(&*row[1], "integer" | "real" | "text" | "text, JSON"), "type of {view}.{}", row[0]);
@@ -195,11 +170,11 @@ fn every_column_of_every_view_is_in_the_readme_in_order() {
 }
 
 #[test]
-fn every_outcome_and_error_class_is_in_the_readme() {
-    let readme = readme();
-    assert_eq!(first_cells(section(&readme, "### Outcomes")), Outcome::ALL.map(Outcome::name));
+fn every_outcome_and_error_class_is_described() {
+    let page = page("docs/reference/outcomes.md");
+    assert_eq!(first_cells(section(&page, "## Outcomes")), Outcome::ALL.map(Outcome::name));
     let classes = ErrorClass::ALL;
-    let rows = table(section(&readme, "### Error classes"));
+    let rows = table(section(&page, "## Error classes"));
     assert_eq!(rows.iter().map(|row| &*row[0]).collect::<Vec<_>>(), classes.map(ErrorClass::name));
     for (row, class) in rows.iter().zip(classes) {
         assert_eq!(row[2] == "yes", class.is_transient(), "{class}");
@@ -207,9 +182,9 @@ fn every_outcome_and_error_class_is_in_the_readme() {
 }
 
 #[test]
-fn every_way_a_run_can_end_is_in_the_readme() {
-    let readme = readme();
-    let ended_by = table(section(&readme, "### `runs`")).into_iter().find(|row| row[0] == "ended_by").expect("a row");
+fn every_way_a_run_can_end_is_described() {
+    let page = page("docs/reference/views.md");
+    let ended_by = table(section(&page, "## `runs`")).into_iter().find(|row| row[0] == "ended_by").expect("a row");
     use EndedBy::*;
     for ending in [
         Completed,
@@ -229,9 +204,9 @@ fn every_way_a_run_can_end_is_in_the_readme() {
 }
 
 #[test]
-fn every_field_of_the_json_summary_is_in_the_readme() {
-    let readme = readme();
-    let section = section(&readme, "### Summary as JSON");
+fn every_field_of_the_json_summary_is_described() {
+    let page = page("docs/reference/json.md");
+    let section = section(&page, "## Summary");
     let folder = tempfile::tempdir().expect("a folder");
     let report = Report {
         lock: seine_unix::lock::StoreLock::acquire(&folder.path().join("crawl.db")).expect("a lock"),
@@ -250,33 +225,113 @@ fn every_field_of_the_json_summary_is_in_the_readme() {
     }
 }
 
-#[test]
-fn commands_in_the_readme_are_understood_by_the_program() {
-    let readme = readme();
-    let mut seen = BTreeSet::new();
-    let mut count = 0;
-    for (line, command) in all_commands(&readme) {
-        let Some(arguments) = seine_arguments(&command) else { continue };
-        let words = ["seine"].into_iter().chain(arguments.iter().map(String::as_str));
-        if let Err(error) = Cli::try_parse_from(words) {
-            panic!("{line}\n{error}");
+/// Names of fields anywhere in `value`, but for those that are data: hosts, errors, fields of rules.
+fn names(value: &Value, found: &mut BTreeSet<String>) {
+    const BY_NAME: [&str; 6] = ["outcomes", "errors", "items", "collections", "fields", "found"];
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                match value {
+                    Value::Object(named) if BY_NAME.contains(&&**name) => {
+                        named.values().for_each(|value| names(value, found));
+                    }
+                    _ if name == "data" || name == "value" => {}
+                    value => names(value, found),
+                }
+            }
         }
-        seen.insert(arguments[0].clone());
-        count += 1;
+        _ => {}
     }
-    assert!(count > 25, "{count} commands found");
-    assert_eq!(
-        seen.iter().collect::<Vec<_>>(),
-        [
-            "audit", "cat", "crawl", "demo", "diff", "explain", "export", "extract", "health", "import", "process",
-            "prune", "retry", "robots", "schedule", "sql", "status", "try", "why"
-        ]
-    );
 }
 
 #[test]
-fn queries_in_the_readme_run_on_a_store() {
-    let readme = readme();
+fn every_field_of_the_json_of_every_verb_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(folder.path(), &["demo", "--quiet"], &[0]);
+    let rules = project_file("config/demo.toml");
+    let rules = rules.to_str().expect("the path is UTF-8");
+    let url = |rest: &str| {
+        let query = format!("SELECT url FROM pages {rest} LIMIT 1");
+        printed(folder.path(), &["sql", "demo.db", &query, "--format", "csv"], &[0])
+            .lines()
+            .nth(1)
+            .expect("a row")
+            .to_owned()
+    };
+    let (product, tried_again) = (url("WHERE url LIKE '%/p/%'"), url("ORDER BY attempts DESC"));
+    fs::write(folder.path().join("robots.txt"), "User-agent: *\nDisallow: /x\n").unwrap();
+    let page = page("docs/reference/json.md");
+    let described = table(section(&page, "## Other verbs"));
+    let row = |command: &str| described.iter().find(|row| row[0] == command).unwrap_or_else(|| panic!("{command}"));
+    // Of an audit the verdict does not matter here.
+    for (command, arguments, exit) in [
+        ("seine audit --json", vec!["audit", "demo.db", "--json"], 1),
+        ("seine why --json", vec!["why", "demo.db", &tried_again, "--json"], 0),
+        ("seine extract --json", vec!["extract", "demo.db", "--config", rules, "--json"], 0),
+        ("seine prune --json", vec!["prune", "demo.db", "--json"], 0),
+        ("seine robots --json", vec!["robots", "--file", "robots.txt", "/x", "--json"], 1),
+        ("seine robots --json", vec!["robots", "robots.txt", "--json"], 0),
+        ("seine try --json", vec!["try", &product, "--db", "demo.db", "--config", rules, "--css", "p", "--json"], 0),
+        ("seine health --json", vec!["health", "--db", "demo.db", "--json"], 0),
+    ] {
+        let json: Value = serde_json::from_str(&printed(folder.path(), &arguments, &[0, exit])).expect("one object");
+        let mut found = BTreeSet::new();
+        names(&json, &mut found);
+        assert!(found.len() > 4, "{command}: {json}");
+        let said: BTreeSet<_> = codes(&row(command)[1]).collect();
+        for name in found {
+            assert!(said.contains(&*name), "{command}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_prints_what_the_readme_shows() {
+    let shown = page("README.md");
+    let shown = fences(&shown, "text");
+    let folder = tempfile::tempdir().unwrap();
+    let output = seine(folder.path(), &["demo"]);
+    let said = String::from_utf8(output.stderr).expect("it is UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(without_numbers(shown[0]), without_numbers(&said));
+    let rules = project_file("config/demo.toml");
+    assert_eq!(fences(&page("README.md"), "toml"), [fs::read_to_string(&rules).unwrap().trim_end()]);
+    printed(folder.path(), &["extract", "demo.db", "--config", rules.to_str().expect("UTF-8"), "--quiet"], &[0]);
+    let readme = page("README.md");
+    let (_, query) =
+        all_commands(&readme).into_iter().find(|(line, _)| line.contains("FROM products")).expect("a query");
+    let query: Vec<_> = query.iter().skip(1).map(String::as_str).collect();
+    assert_eq!(without_trailing_space(shown[1]), without_trailing_space(&printed(folder.path(), &query, &[0])));
+}
+
+/// The words that no two runs could differ in: without ports, times and counts.
+fn without_numbers(text: &str) -> Vec<Vec<String>> {
+    let words = |line: &str| {
+        let words = line.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+        words.map(|word| word.replace("fetchers", "fetcher")).collect()
+    };
+    text.trim().lines().map(words).collect()
+}
+
+#[test]
+fn commands_are_understood_by_the_program() {
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    for (line, command) in all_commands(&everything()) {
+        let Some(arguments) = seine_arguments(&command) else { continue };
+        understood(&line, arguments);
+        seen.insert(arguments[0].clone());
+        count += 1;
+    }
+    assert!(count > 80, "{count} commands found");
+    let cli = Cli::command();
+    assert_eq!(seen, cli.get_subcommands().map(|verb| verb.get_name().to_owned()).collect());
+}
+
+#[test]
+fn queries_and_conditions_run_on_a_store() {
     let (folder, db) = fresh_store();
     drop(open_for_writing(&folder.path().join("old.db")).unwrap());
     let run = |sql: &str| {
@@ -285,30 +340,41 @@ fn queries_in_the_readme_run_on_a_store() {
         let mut rows = statement.query([]).unwrap_or_else(|error| panic!("{sql}\n{error}"));
         while let Some(_row) = rows.next().unwrap_or_else(|error| panic!("{sql}\n{error}")) {}
     };
+    let everything = everything();
     let mut count = 0;
-    for sql in fences(&readme, "sql").into_iter().flat_map(|block| block.split_inclusive(';')) {
+    for sql in fences(&everything, "sql").into_iter().flat_map(|block| block.split_inclusive(';')) {
         if !sql.trim().is_empty() {
             run(sql);
             count += 1;
         }
     }
-    for (_, command) in all_commands(&readme) {
-        if let (Some("sqlite3"), Some(sql)) = (command.first().map(String::as_str), command.last()) {
-            run(sql);
+    for (line, command) in all_commands(&everything) {
+        let sql = match seine_arguments(&command) {
+            Some(arguments) => sql_of(&understood(&line, arguments)),
+            None if command[0] == "sqlite3" => command.last().filter(|sql| !sql.starts_with('.')).cloned(),
+            None => None,
+        };
+        if let Some(sql) = sql {
+            run(&sql);
             count += 1;
         }
     }
-    assert!(count > 15, "{count} queries found");
+    assert!(count > 40, "{count} queries found");
 }
 
 #[test]
-fn a_line_of_shell_is_cut_as_a_shell_cuts_it() {
-    let words = |line: &str| commands(line).iter().map(|command| command.join("·")).collect::<Vec<_>>();
-    assert_eq!(words("a 'b c' \"d's\" ''"), ["a·b c·d's·"]);
-    assert_eq!(
-        words("cd x && seine crawl - --db='a b' <in >out | wc"),
-        ["cd·x", "seine·crawl·-·--db=a b", "in", "out", "wc"]
-    );
+fn files_of_the_project_that_are_named_are_there() {
+    let everything = everything();
+    let words = everything.split(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | ',' | ';'));
+    let named: BTreeSet<_> = words
+        .filter(|word| ["config/", "src/", "docs/"].iter().any(|folder| word.starts_with(folder)))
+        .map(|word| word.split('#').next().unwrap_or(word).trim_end_matches(['.', ':']))
+        .collect();
+    assert!(named.len() > 8, "{named:?}");
+    for name in named {
+        // A list of the reader's own.
+        assert!(project_file(name).exists() || name == "config/urls.txt", "{name}");
+    }
 }
 
 #[test]
@@ -429,9 +495,14 @@ fn commands_of_service_files_are_understood() {
 }
 
 #[test]
-fn every_key_of_a_schedules_state_is_in_the_readme() {
-    let readme = readme();
-    let section = section(&readme, "### State of a schedule");
+fn the_reference_has_the_example_config_word_for_word() {
+    assert_block("docs/reference/config.md", "toml", &example());
+}
+
+#[test]
+fn every_key_of_a_schedules_state_is_described() {
+    let page = page("docs/reference/json.md");
+    let section = section(&page, "## State of a schedule");
     let mut state = State::new(1);
     state.jobs.insert("nightly".to_owned(), JobState::default());
     let state = serde_json::to_value(state).unwrap();
@@ -443,22 +514,32 @@ fn every_key_of_a_schedules_state_is_in_the_readme() {
 }
 
 #[test]
-fn config_snippets_in_the_readme_load() {
-    let readme = readme();
-    let snippets = fences(&readme, "toml");
-    assert!(!snippets.is_empty());
+fn config_snippets_load() {
+    let everything = everything();
+    let snippets = fences(&everything, "toml");
+    assert!(snippets.len() > 6);
     let folder = tempfile::tempdir().unwrap();
     for snippet in snippets {
         let path = folder.path().join("snippet.toml");
         fs::write(&path, snippet).unwrap();
         CrawlOptions::load(&path).unwrap();
+        Rules::read(snippet).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
 #[test]
+fn every_key_of_a_processor_is_described() {
+    let page = page("docs/reference/processors.md");
+    let described: BTreeSet<_> = first_cells(section(&page, "## The table")).into_iter().collect();
+    let wrong = "[[processor]]\nname = 'p'\ncommand = ['x']\ninput = 'pages'\nqqqqqqqq = 1";
+    let message = CrawlOptions::read(wrong).expect_err("no such key").to_string();
+    let (_, keys) = message.split_once("expected one of ").expect("a list");
+    assert_eq!(described, codes(keys).map(str::to_owned).collect());
+}
+
+#[test]
 fn the_memory_formula_is_made_of_the_numbers_in_the_source() {
-    let readme = readme();
-    let memory = section(&readme, "## Memory");
+    let memory = page("docs/explain/memory.md");
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
     let buffers = Buffers::default();
     let max_body = Http::default().max_body.0;
@@ -479,21 +560,64 @@ fn the_memory_formula_is_made_of_the_numbers_in_the_source() {
 }
 
 #[test]
-fn links_inside_the_readme_lead_somewhere() {
-    let readme = readme();
-    let headings: BTreeSet<String> = readme.lines().filter_map(|line| Some(anchor(line.strip_prefix('#')?))).collect();
-    for target in readme.split("](").skip(1).map(|rest| &rest[..rest.find(')').expect("closed")]) {
-        match target.strip_prefix('#') {
-            Some(heading) => assert!(headings.contains(heading), "#{heading}"),
-            None if target.starts_with("https://") => {}
-            None => assert!(project_file(target).exists(), "{target}"),
+fn links_lead_somewhere() {
+    let pages = pages();
+    let mut anchors_of = BTreeMap::new();
+    for (name, text) in &pages {
+        let anchors = anchors(text);
+        let different: BTreeSet<_> = anchors.iter().cloned().collect();
+        assert_eq!(different.len(), anchors.len(), "{name} has a heading twice");
+        anchors_of.insert(name.clone(), different);
+    }
+    let with_contents = pages.iter().map(|(name, text)| (name.clone(), text.clone()));
+    let mut count = 0;
+    for (name, text) in with_contents.chain([("docs/SUMMARY.md".to_owned(), page("docs/SUMMARY.md"))]) {
+        for target in links(&text).into_iter().filter(|target| !target.starts_with("https://")) {
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let to = if path.is_empty() { name.clone() } else { joined(&name, path) };
+            // The book holds the pages of docs/ and nothing else.
+            let is_page = pages.contains_key(&to);
+            let may_be_a_file = name == "README.md" && project_file(&to).exists();
+            assert!(is_page || may_be_a_file, "{name}: {target}");
+            assert!(name == "README.md" || to.starts_with("docs/"), "{name}: {target} is not in the book");
+            // Its name in the book is another.
+            let is_index = to.ends_with("/README.md") && name.starts_with("docs/") && name != "docs/SUMMARY.md";
+            assert!(!is_index, "{name}: {target} leads nowhere in the book");
+            if !anchor.is_empty() {
+                assert!(anchors_of[&to].contains(anchor), "{name}: {target}");
+            }
+            count += 1;
         }
     }
+    assert!(count > 150, "{count} links found");
 }
 
-/// A heading's anchor as renderers make it.
-fn anchor(heading: &str) -> String {
-    let kept = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+/// Where the relative path `to` leads from the page `from`.
+fn joined(from: &str, to: &str) -> String {
+    let mut parts: Vec<_> = from.split('/').collect();
+    parts.pop();
+    for part in to.split('/') {
+        match part {
+            ".." => drop(parts.pop().unwrap_or_else(|| panic!("{from}: {to} leads out of the project"))),
+            "." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents_once_and_by_its_name() {
+    let summary = page("docs/SUMMARY.md");
+    let listed: Vec<_> = links(&summary).iter().map(|target| joined("docs/SUMMARY.md", target)).collect();
+    let expected: BTreeSet<_> = pages().into_keys().filter(|name| name != "README.md").collect();
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(listed.len(), expected.len(), "a page is listed twice");
+    for name in &expected {
+        let text = page(name);
+        let title =
+            text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_else(|| panic!("{name} has no title"));
+        assert_eq!(prose(&text).matches("\n# ").count(), 1, "{name} has one title");
+        assert!(name == "docs/README.md" || summary.contains(&format!("[{title}](")), "{name}: {title}");
+    }
 }

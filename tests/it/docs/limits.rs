@@ -1,0 +1,122 @@
+//! The page of limits, row by row, held against the constants of the source.
+
+use super::constants::{Constants, grouped};
+use super::markdown::{page, section, table};
+
+/// How a page writes a number.
+enum Unit {
+    Count,
+    Bytes,
+    /// A power of two of bytes.
+    Log,
+    Seconds,
+    Milliseconds,
+    Days,
+}
+use Unit::*;
+
+impl Unit {
+    fn write(&self, number: u64) -> String {
+        match self {
+            Count => grouped(number),
+            Bytes if number >= 1 << 30 => format!("{} GiB", number >> 30),
+            Bytes if number >= 1 << 20 => format!("{} MiB", number >> 20),
+            Bytes if number >= 1 << 10 => format!("{} KiB", number >> 10),
+            Bytes => format!("{number} bytes"),
+            Log => Bytes.write(1 << number),
+            Seconds => format!("{number} s"),
+            Milliseconds => format!("{} s", number / 1000),
+            Days => format!("{} day", number / 86_400_000),
+        }
+    }
+}
+
+/// First cells of the page, with the file and the name of the constant that decides; no file where the name is enough.
+const LIMITS: &[(&str, &str, &str, Unit)] = &[
+    ("`--concurrency`, `--host-concurrency`", "", "MAX_CONCURRENCY", Count),
+    ("--fetchers", "", "MAX_FETCHERS", Count),
+    ("--max-body", "", "MAX_MAX_BODY", Bytes),
+    ("--max-redirects", "", "MAX_MAX_REDIRECTS", Count),
+    ("`--delay`, `--jitter`, `--max-retry-after`, `--max-crawl-delay`", "record/mod.rs", "LONGEST_PAUSE_MS", Days),
+    ("`workers` of a `[[processor]]`", "", "MAX_WORKERS", Count),
+    ("a URL", "", "MAX_URL_BYTES", Bytes),
+    ("a line, or a record of CSV or JSONL", "", "MAX_RECORD_BYTES", Bytes),
+    ("a rejected line's text that is kept", "", "MAX_REJECTED_BYTES", Bytes),
+    ("nesting of JSON", "json.rs", "MAX_DEPTH", Count),
+    ("longest adaptive delay", "", "LONGEST_ADAPTED", Seconds),
+    ("pauses for a host that is down", "", "PAUSES_MS", Milliseconds),
+    ("pauses for a host that says 429 or 503", "", "BUSY_PAUSES_MS", Milliseconds),
+    ("longest backoff of a retry", "", "LONGEST_RETRY", Seconds),
+    ("longest rest of a proxy that fails", "", "LONGEST_REST", Seconds),
+    ("times that a page may kill its fetcher", "", "DEATHS_PER_URL", Count),
+    ("deaths of processes within 10 s that end a crawl", "", "CRASHES", Count),
+    ("header fields", "", "MAX_HEADERS", Count),
+    ("header fields, together", "", "MAX_HEADER_BYTES", Bytes),
+    ("stored headers of an answer", "record/headers.rs", "MAX_BYTES", Bytes),
+    ("growth of a body by decompression", "", "BOMB_RATIO", Count),
+    ("codings of a body on top of each other", "", "MAX_STACKED", Count),
+    ("window of a body in zstd", "coding.rs", "ZSTD_WINDOW_LOG", Log),
+    ("redirects of a robots.txt", "robots_txt.rs", "MAX_REDIRECTS", Count),
+    ("robots.txt", "", "MAX_ROBOTS_BYTES", Bytes),
+    ("sitemaps of a robots.txt", "", "MAX_SITEMAPS", Count),
+    ("cookies of a site", "", "MAX_PER_SITE", Count),
+    ("a cookie", "", "MAX_COOKIE_BYTES", Bytes),
+    ("cookies of a fetcher", "cookies.rs", "MAX_BYTES", Bytes),
+    ("`title`, `h1`, `description`", "extract/mod.rs", "MAX_TEXT_BYTES", Bytes),
+    ("`rel`, `lang`", "", "MAX_TOKEN_BYTES", Bytes),
+    ("links of a page", "", "MAX_LINKS", Count),
+    ("a link's text", "", "MAX_ANCHOR_BYTES", Bytes),
+    ("link URLs of a page, together", "", "MAX_LINKS_TOTAL_BYTES", Bytes),
+    ("link texts of a page, together", "", "MAX_ANCHORS_TOTAL_BYTES", Bytes),
+    ("directives in `meta_robots`", "extract/robots.rs", "MAX_BYTES", Bytes),
+    ("main text, Markdown", "", "MAX_ARTICLE_BYTES", Bytes),
+    ("elements of the main text", "", "MAX_ELEMENTS", Count),
+    ("a value of `metadata`", "metadata.rs", "MAX_VALUE_BYTES", Bytes),
+    ("entries of a list in `metadata`", "", "MAX_ENTRIES", Count),
+    ("table cells of a page", "", "MAX_CELLS", Count),
+    ("table texts of a page", "", "MAX_TABLES_BYTES", Bytes),
+    ("a cell", "", "MAX_CELL_BYTES", Bytes),
+    ("nodes of a tree for text, metadata, tables", "extract/dom.rs", "MAX_NODES", Count),
+    ("collections of a config file", "", "MAX_COLLECTIONS", Count),
+    ("fields of a collection, or of a nested field", "rules/mod.rs", "MAX_FIELDS", Count),
+    ("nesting of fields", "", "MAX_NESTING", Count),
+    ("name of a collection or field", "", "MAX_NAME_BYTES", Bytes),
+    ("compiled regular expression", "", "MAX_REGEX_BYTES", Bytes),
+    ("nodes of a tree for rules", "rules/dom.rs", "MAX_NODES", Count),
+    ("values of a JSON document", "", "MAX_VALUES", Count),
+    ("items of a collection on a page", "", "MAX_ITEMS", Count),
+    ("values of a field of an item", "", "MAX_FIELD_VALUES", Count),
+    ("a value", "rules/mod.rs", "MAX_VALUE_BYTES", Bytes),
+    ("an item", "", "MAX_ITEM_BYTES", Bytes),
+    ("all items of a page", "", "MAX_PAGE_BYTES", Bytes),
+    ("problems told of a page", "", "MAX_PROBLEMS", Count),
+    ("text quoted by a problem", "", "MAX_FOUND_BYTES", Bytes),
+    ("items below which a field is not judged for drift", "", "LEAST_ITEMS", Count),
+    ("a body in a processor's line", "", "MAX_INLINE_BYTES", Bytes),
+    ("a processor's answer", "answer.rs", "MAX_BYTES", Bytes),
+    ("head of a WARC record", "warc.rs", "MAX_HEAD_BYTES", Bytes),
+    ("payloads that a `revisit` can refer to, of one archive", "", "MAX_PAYLOADS", Count),
+    ("window of a `.zst` archive", "warc.rs", "ZSTD_WINDOW_LOG", Log),
+    ("rows of an XLSX sheet", "", "MAX_ROWS", Count),
+    ("characters of an XLSX cell", "xlsx.rs", "MAX_CHARS", Count),
+    ("a line of `seine explain`", "explain.rs", "MAX_LINE_BYTES", Bytes),
+];
+
+#[test]
+fn every_limit_is_what_the_source_says() {
+    let page = page("docs/reference/limits.md");
+    let headings = page.lines().filter(|line| line.starts_with("## "));
+    let rows: Vec<_> = headings.flat_map(|heading| table(section(&page, heading))).collect();
+    let constants = Constants::read();
+    let described: Vec<_> = rows.iter().map(|row| &*row[0]).collect();
+    assert_eq!(described, LIMITS.iter().map(|(what, ..)| *what).collect::<Vec<_>>());
+    for (row, (what, file, name, unit)) in rows.iter().zip(LIMITS) {
+        let written: Vec<_> = constants.get(file, name).iter().map(|number| unit.write(*number)).collect();
+        assert!(
+            row[1].contains(&written.join(", ")),
+            "{what}: the page says {}, {name} {}",
+            row[1],
+            written.join(", ")
+        );
+    }
+}
