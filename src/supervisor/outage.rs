@@ -61,7 +61,7 @@ struct Doubt {
     url_id: UrlId,
     failure: Failure,
     at: u64,
-    /// Nobody at all could be reached after it.
+    /// Nobody at all could be reached at about the same time.
     was_alone: bool,
 }
 
@@ -242,8 +242,7 @@ impl Outage {
             let is_early = now < first + FIRST_ANSWER_MS;
             // Hosts without names answer all the time, and nobody with one ever has: so it is not the network.
             let is_theirs = !is_early && self.answered_at.is_some_and(|at| at > first + FIRST_ANSWER_MS / 2);
-            let before = self.doubts.iter_mut().filter(|doubt| doubt.at <= probe.at);
-            before.for_each(|doubt| doubt.was_alone = !is_theirs);
+            self.doubts.iter_mut().for_each(|doubt| doubt.was_alone = !is_theirs);
             if is_theirs {
                 return self.settle(&Probe { by_name: true, ..*probe });
             }
