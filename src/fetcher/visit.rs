@@ -1,4 +1,4 @@
-//! The life of one URL in a fetcher: robots.txt, request, redirects, extraction ([`process`]), record.
+//! The life of one URL in a fetcher: robots.txt, request, redirects, extraction (`process`), record.
 
 mod archived;
 mod process;
@@ -130,7 +130,7 @@ impl Visitor {
         Self { http, outbox, speaker, row, generation, settings, packer: RefCell::new(Packer::new()), processing }
     }
 
-    /// The URL of a page that has been processed for so long that it will not end: see [`Processing::endless`].
+    /// The URL of a page that has been processed for so long that it will not end.
     pub fn endless(&self) -> Option<UrlId> {
         self.processing.endless()
     }

@@ -784,6 +784,7 @@ impl Plan {
     }
 
     fn stop(&mut self, ended_by: EndedBy, now: u64, actions: &mut Vec<Action>) {
+        let has_work = self.wants_processors();
         match &mut self.phase {
             Phase::Running => {
                 let at_once = matches!(ended_by, EndedBy::DiskFull | EndedBy::Failure);
@@ -800,7 +801,13 @@ impl Plan {
                     }
                 }
             }
-            Phase::Draining { cancel_at, .. } => *cancel_at = now,
+            Phase::Draining { ended_by: why, cancel_at, .. } => {
+                *cancel_at = now;
+                // All URLs have ended, but there is something to process, which would not be waited for.
+                if *why == EndedBy::Completed && has_work {
+                    *why = ended_by;
+                }
+            }
             Phase::Processing { kill_at: Some(kill_at), .. } => *kill_at = now,
             Phase::Processing { ended_by: why, kill_at } => {
                 // What is left to process is for another time.

@@ -334,6 +334,7 @@ impl World {
                 Action::Lease(slot, lease) => {
                     self.hosts_now.insert(lease.host.clone(), slot);
                     self.check_places(slot, host_index(&lease.host), lease.places);
+                    lease.jobs.iter().for_each(|job| self.check_alone(job.url_id));
                     if let Some(fetcher) = &mut self.fetchers[usize::from(slot)] {
                         for job in &lease.jobs {
                             assert_eq!(host_of(&job.url), host_index(&lease.host));
@@ -408,6 +409,18 @@ impl World {
                     self.over = Some(ended_by);
                 }
             }
+        }
+    }
+
+    /// Law: a URL is in at most one fetcher at a time.
+    fn check_alone(&self, url_id: UrlId) {
+        let is_it = |job: &Job| job.url_id == url_id;
+        for fetcher in self.fetchers.iter().flatten() {
+            let is_on_its_way = fetcher.orders.iter().any(|order| match order {
+                Order::Jobs(jobs) => jobs.iter().any(is_it),
+                _ => false,
+            });
+            assert!(!is_on_its_way && !fetcher.jobs.iter().any(is_it), "url {url_id} is leased while a fetcher has it");
         }
     }
 
@@ -953,14 +966,14 @@ fn run(seed: u64, kill_percent: u64, stop_at: Option<u64>) -> World {
 enum When {
     /// At this step.
     Step(u64),
-    /// At this step of those in which processors alone are at work.
-    Processing(u64),
+    /// At this step of those after the last URL has ended.
+    Complete(u64),
 }
 
 /// Runs a world to its end, asking it to stop at these times.
 fn drive(seed: u64, (mut world, actions): (World, Vec<Action>), kill_percent: u64, stops: &[(When, EndedBy)]) -> World {
     world.carry_out(actions);
-    let (mut steps, mut processing) = (0_u64, 0_u64);
+    let (mut steps, mut complete) = (0_u64, 0_u64);
     while world.over.is_none() {
         steps += 1;
         if steps > 400_000 {
@@ -974,9 +987,12 @@ fn drive(seed: u64, (mut world, actions): (World, Vec<Action>), kill_percent: u6
                 world.plan.phase()
             );
         }
-        processing += u64::from(matches!(world.plan.phase(), Phase::Processing { .. }));
+        complete += u64::from(matches!(
+            world.plan.phase(),
+            Phase::Draining { ended_by: EndedBy::Completed, .. } | Phase::Processing { .. }
+        ));
         for (when, ended_by) in stops {
-            if *when == When::Step(steps) || (processing > 0 && *when == When::Processing(processing)) {
+            if *when == When::Step(steps) || (complete > 0 && *when == When::Complete(complete)) {
                 world.stop(*ended_by);
             }
         }
