@@ -12,7 +12,7 @@ use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
     StoreError, archive, audit, collections, diff, drift, guard, health, life, open_for_reading, open_for_writing,
-    processed, read, retry, versions,
+    processed, read, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
@@ -118,6 +118,8 @@ fn fetched_again(path: &Path) {
 fn looked_at(path: &Path) {
     let db = open_for_reading(path).expect("a store");
     read::summary(&db).expect("a summary");
+    read::is_demo(&db).expect("whose it is");
+    told::untold(&db).expect("whether the end was seen");
     health::facts(&db).expect("health");
     audit::audit(&db, 3).expect("an audit");
     for url in ["https://a.example/1", "https://a.example/2", "https://c.example/7", "nonsense"] {
@@ -235,7 +237,7 @@ fn retry_and_prune(path: &Path) {
 
 fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
     let session = Session {
-        finishes_untold: true,
+        finishes_untold: false,
         is_demo: false,
         pid: 1,
         config: r#"{"rate":"2/s"}"#.into(),

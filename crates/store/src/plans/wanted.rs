@@ -22,6 +22,12 @@ const fn sorts(why: &'static str, start: &'static str) -> Wanted {
 /// All of them.
 pub const WANTED: &[Wanted] = &[
     // A crawl.
+    reads(
+        "the one row of told_run",
+        "SELECT run_id FROM run WHERE run_id = (SELECT max(run_id) FROM run) AND ended_by",
+    ),
+    reads("the one row of told_run", "UPDATE told_run SET run_id = ?1"),
+    reads("stops at the first row of each", "SELECT NOT EXISTS (SELECT 1 FROM run WHERE NOT demo)"),
     reads("once a run: what is pending", "SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL"),
     reads("once for a list that was edited", "DELETE FROM url INDEXED BY frontier WHERE outcome IS NULL AND depth = 0"),
     reads("once for a list that was edited", "UPDATE url INDEXED BY frontier SET outcome ="),
