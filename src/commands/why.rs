@@ -10,7 +10,7 @@ use crate::console::text::{at_ms, at_us, span_ms};
 use crate::console::text::{grouped, printable, size};
 use seine_page::robots::Robots;
 use seine_store::insert::epoch_ms;
-use seine_store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, Verdict, Wait, WaitCause, life};
+use seine_store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, RobotsVerdict, Wait, WaitCause, life};
 use url::Url;
 
 /// Tells what the store knows of the URL.
@@ -29,9 +29,9 @@ pub fn run(args: &WhyArgs) -> Result<i32> {
     Ok(0)
 }
 
-fn judge(text: &[u8], agent: &str, url: &Url) -> Verdict {
+fn judge(text: &[u8], agent: &str, url: &Url) -> RobotsVerdict {
     let decision = Robots::parse(text, agent).decide(url);
-    Verdict { allowed: decision.allowed, rule: decision.rule, line: decision.line }
+    RobotsVerdict { allowed: decision.allowed, rule: decision.rule, line: decision.line }
 }
 
 /// For people; texts of sites are made harmless.

@@ -14,7 +14,7 @@ use seine_core::protocol::{Generation, Slot};
 use seine_core::record::UrlId;
 use seine_core::record::items::Collection;
 use seine_store::StoreError;
-use seine_store::items::Origin;
+use seine_store::items::ItemPage;
 use seine_store::reextract::{Rework, ReworkError};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::{Interest, PollSet};
@@ -112,7 +112,7 @@ struct Keeper<'a> {
 /// A page that an extractor has.
 #[derive(Clone, Debug)]
 struct Given {
-    origin: Origin,
+    origin: ItemPage,
     url: String,
 }
 

@@ -26,13 +26,13 @@ pub struct Layout {
     /// Things a user should know.
     pub notes: Vec<String>,
     /// Where each column comes from; `None`: they are those that were read.
-    sources: Option<Vec<Source>>,
+    sources: Option<Vec<CellSource>>,
     /// The cell that holds [`SOURCE`].
     source_at: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
+enum CellSource {
     Cell(usize),
     Input(String),
 }
@@ -86,11 +86,11 @@ impl Layout {
         let (mut columns, mut selected, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         for name in names {
             if let Some(column) = table.columns.iter().find(|column| column.name == name) {
-                sources.push(Source::Cell(selected.len()));
+                sources.push(CellSource::Cell(selected.len()));
                 selected.push(name);
                 columns.push(column.clone());
             } else if let Some((_, key)) = own.iter().find(|(own, _)| *own == name) {
-                sources.push(Source::Input(key.clone()));
+                sources.push(CellSource::Input(key.clone()));
                 columns.push(Column::new(name, ColumnType::Text));
             } else {
                 let known = table.columns.iter().map(|column| &column.name).chain(own.iter().map(|(name, _)| name));
@@ -98,7 +98,7 @@ impl Layout {
             }
         }
         let source_at = selected.len();
-        if sources.iter().any(|source| matches!(source, Source::Input(_))) {
+        if sources.iter().any(|source| matches!(source, CellSource::Input(_))) {
             selected.push(SOURCE.to_owned());
             return Ok(Self {
                 columns,
@@ -124,8 +124,8 @@ impl Layout {
         let texts: Vec<Option<String>> = sources
             .iter()
             .map(|source| match source {
-                Source::Cell(_) => None,
-                Source::Input(key) => match inputs.get(key) {
+                CellSource::Cell(_) => None,
+                CellSource::Input(key) => match inputs.get(key) {
                     None | Some(Value::Null) => None,
                     Some(Value::String(text)) => Some(text.clone()),
                     Some(other) => Some(other.to_string()),
@@ -136,9 +136,9 @@ impl Layout {
             .iter()
             .zip(&texts)
             .map(|(source, text)| match (source, text) {
-                (Source::Cell(at), _) => cells[*at],
-                (Source::Input(_), Some(text)) => Cell::Text(text.as_bytes()),
-                (Source::Input(_), None) => Cell::Null,
+                (CellSource::Cell(at), _) => cells[*at],
+                (CellSource::Input(_), Some(text)) => Cell::Text(text.as_bytes()),
+                (CellSource::Input(_), None) => Cell::Null,
             })
             .collect();
         row.extend(cells.get(self.source_at + 1..).unwrap_or_default());

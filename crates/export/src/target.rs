@@ -38,7 +38,7 @@ impl Packing {
 /// A file in the making, or standard output.
 pub struct Output {
     stream: Stream,
-    place: Place,
+    destination: Destination,
 }
 
 enum Stream {
@@ -53,7 +53,7 @@ enum Raw {
 }
 
 /// What becomes of the file.
-enum Place {
+enum Destination {
     /// It takes its name.
     Named(Partial),
     /// It was there already and stays: standard output, a pipe, a device.
@@ -72,14 +72,14 @@ impl Output {
         if found.as_ref().is_some_and(|found| !found.is_file()) {
             let file = File::options().write(true).open(path);
             let file = file.map_err(|source| ExportError::File { path: path.into(), source })?;
-            return Self::new(Raw::File(file), Place::There, packing);
+            return Self::new(Raw::File(file), Destination::There, packing);
         }
         let (file, partial) = Partial::beside(path, |path| File::create_new(path))?;
         if let Some(found) = found {
             // Who could not read the earlier one cannot read this one.
             file.set_permissions(found.permissions()).map_err(|source| partial.error(source))?;
         }
-        Self::new(Raw::File(file), Place::Named(partial), packing)
+        Self::new(Raw::File(file), Destination::Named(partial), packing)
     }
 
     /// Standard output.
@@ -87,7 +87,7 @@ impl Output {
     /// # Errors
     /// None but those of compression.
     pub fn stdout(packing: Option<Packing>) -> Result<Self> {
-        Self::new(Raw::Stdout(io::stdout()), Place::There, packing)
+        Self::new(Raw::Stdout(io::stdout()), Destination::There, packing)
     }
 
     /// Standard output, but not before all is done: whoever reads there slowly then holds up nothing.
@@ -96,24 +96,24 @@ impl Output {
     /// There is no room for temporary files.
     pub fn spooled(packing: Option<Packing>) -> Result<Self> {
         let file = tempfile::tempfile()?;
-        Self::new(Raw::File(file.try_clone()?), Place::Spool(file), packing)
+        Self::new(Raw::File(file.try_clone()?), Destination::Spool(file), packing)
     }
 
-    fn new(raw: Raw, place: Place, packing: Option<Packing>) -> Result<Self> {
+    fn new(raw: Raw, destination: Destination, packing: Option<Packing>) -> Result<Self> {
         let raw = BufWriter::with_capacity(BUFFER_BYTES, raw);
         let stream = match packing {
             None => Stream::Plain(raw),
             Some(Packing::Gzip) => Stream::Gzip(GzEncoder::new(raw, flate2::Compression::new(GZIP_LEVEL))),
             Some(Packing::Zstd) => Stream::Zstd(zstd::Encoder::new(raw, ZSTD_LEVEL)?),
         };
-        Ok(Self { stream, place })
+        Ok(Self { stream, destination })
     }
 
     /// The file so far, for writers that want a path of their own: `None` if it has none.
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Named(partial) => Some(&partial.path),
-            Place::There | Place::Spool(_) => None,
+        match &self.destination {
+            Destination::Named(partial) => Some(&partial.path),
+            Destination::There | Destination::Spool(_) => None,
         }
     }
 
@@ -129,12 +129,12 @@ impl Output {
         };
         let mut raw = raw.into_inner().map_err(io::IntoInnerError::into_error)?;
         raw.flush()?;
-        match (self.place, raw) {
-            (Place::Named(partial), Raw::File(file)) => {
+        match (self.destination, raw) {
+            (Destination::Named(partial), Raw::File(file)) => {
                 file.sync_all().map_err(|source| partial.error(source))?;
                 partial.take_name()
             }
-            (Place::Spool(mut file), _) => {
+            (Destination::Spool(mut file), _) => {
                 file.seek(SeekFrom::Start(0))?;
                 let mut stdout = io::stdout();
                 io::copy(&mut file, &mut stdout)?;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::statement::insert;
 use seine_core::protocol::HostId;
 use seine_core::record::UrlId;
 use seine_core::record::items::{Collection, FieldCount, Item, PageExtras, PageItems};
@@ -19,7 +20,7 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The page that items are of.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin {
+pub struct ItemPage {
     /// Its URL.
     pub url_id: UrlId,
     /// Its host.
@@ -36,7 +37,7 @@ pub struct Collections {
     rows: Vec<(i64, Collection)>,
     /// There are earlier runs, whose items may have said something else.
     has_past: bool,
-    rates: HashMap<RateKey, Vec<Rate>>,
+    rates: HashMap<RateKey, Vec<FieldRate>>,
     /// Those of `rates` that the open transaction has changed.
     changed: HashSet<RateKey>,
 }
@@ -46,7 +47,7 @@ type RateKey = (i64, i64, HostId);
 
 /// Of one field, or at index 0 of the collection as a whole.
 #[derive(Clone, Copy, Debug, Default)]
-struct Rate {
+struct FieldRate {
     of: u64,
     found: u64,
 }
@@ -68,13 +69,13 @@ impl Collections {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn insert(&mut self, db: &Connection, of: &Origin, found: &PageItems) -> Result<()> {
+    pub fn insert(&mut self, db: &Connection, of: &ItemPage, found: &PageItems) -> Result<()> {
         for item in &found.items {
             if let Some((collection_id, _)) = self.rows.get(usize::from(item.collection)) {
                 if self.has_past {
                     keep_past(db, of, *collection_id, item)?;
                 }
-                insert(db, of, *collection_id, item)?;
+                put(db, of, *collection_id, item)?;
             }
         }
         for count in found.counts.iter().filter(|count| count.field.is_none()) {
@@ -102,25 +103,25 @@ impl Collections {
         }
         for problem in &found.problems {
             if let Some((collection_id, _)) = self.rows.get(usize::from(problem.collection)) {
-                db.prepare_cached(
-                    "INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![
-                    of.url_id,
-                    of.run_id,
-                    collection_id,
-                    problem.number,
-                    problem.field,
-                    problem.kind as i64,
-                    problem.found
-                ])?;
+                insert!(
+                    db,
+                    "INSERT INTO",
+                    extract_problem {
+                        url_id: of.url_id,
+                        run_id: of.run_id,
+                        collection_id: collection_id,
+                        number: problem.number,
+                        field: problem.field,
+                        kind: problem.kind as i64,
+                        found: problem.found,
+                    }
+                )?;
             }
         }
         found.counts.iter().try_for_each(|count| self.count(db, of, count))
     }
 
-    fn count(&mut self, db: &Connection, of: &Origin, count: &FieldCount) -> Result<()> {
+    fn count(&mut self, db: &Connection, of: &ItemPage, count: &FieldCount) -> Result<()> {
         let Some((collection_id, collection)) = self.rows.get(usize::from(count.collection)) else { return Ok(()) };
         let key = (of.run_id, *collection_id, of.host_id);
         let rates = match self.rates.get_mut(&key) {
@@ -179,7 +180,7 @@ fn names(collection: &Collection) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(collection.fields.iter().map(|field| field.name.as_str()))
 }
 
-fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<Vec<Rate>> {
+fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<Vec<FieldRate>> {
     let (run_id, collection_id, host_id) = key;
     let counts: Option<String> = db
         .prepare_cached("SELECT counts FROM field_rate WHERE run_id = ?1 AND collection_id = ?2 AND host_id = ?3")?
@@ -188,12 +189,12 @@ fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<
     let counts: HashMap<String, (u64, u64)> =
         counts.and_then(|counts| serde_json::from_str(&counts).ok()).unwrap_or_default();
     Ok(names(collection)
-        .map(|name| counts.get(name).map_or(Rate::default(), |&(of, found)| Rate { of, found }))
+        .map(|name| counts.get(name).map_or(FieldRate::default(), |&(of, found)| FieldRate { of, found }))
         .collect())
 }
 
 /// What an earlier run found of an item that says something else now becomes history.
-fn keep_past(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Result<()> {
+fn keep_past(db: &Connection, of: &ItemPage, collection_id: i64, item: &Item) -> Result<()> {
     let is_it = if item.key.is_some() {
         // Where the page it is found on does not win, nothing is replaced.
         "key = ?2 AND (?7, ?3, ?4) >= (last_seen, url_id, number)"
@@ -209,26 +210,48 @@ fn keep_past(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> R
     Ok(())
 }
 
-fn insert(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Result<()> {
-    let row =
-        params![collection_id, item.key, of.url_id, item.number, of.run_id, item.data, of.fetched_at, of.fetched_at];
-    let sql = if item.key.is_some() {
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5) \
-         ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
-           (url_id, number, run_id, data) = \
-             (SELECT iif(n.wins, excluded.url_id, item.url_id), iif(n.wins, excluded.number, item.number), \
-                     iif(n.wins, excluded.run_id, item.run_id), iif(n.wins, excluded.data, item.data) \
-              FROM (SELECT (excluded.last_seen, excluded.url_id, excluded.number) \
-                           >= (item.last_seen, item.url_id, item.number) AS wins) n), \
-           first_seen = min(item.first_seen, excluded.first_seen), last_seen = max(item.last_seen, excluded.last_seen)"
+fn put(db: &Connection, of: &ItemPage, collection_id: i64, item: &Item) -> Result<()> {
+    // SQLite takes one conflict for each index, and items have two.
+    if item.key.is_some() {
+        insert!(
+            db,
+            "INSERT INTO",
+            item {
+                collection_id: collection_id,
+                key: item.key,
+                url_id: of.url_id,
+                number: item.number,
+                run_id: of.run_id,
+                data: item.data,
+                first_seen: of.fetched_at,
+                last_seen: of.fetched_at,
+                first_run: of.run_id,
+            },
+            "ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
+               (url_id, number, run_id, data) = \
+                 (SELECT iif(n.wins, :url_id, item.url_id), iif(n.wins, :number, item.number), \
+                         iif(n.wins, :run_id, item.run_id), iif(n.wins, :data, item.data) \
+                  FROM (SELECT (:last_seen, :url_id, :number) >= (item.last_seen, item.url_id, item.number) AS wins) n), \
+               first_seen = min(item.first_seen, :first_seen), last_seen = max(item.last_seen, :last_seen)"
+        )?;
     } else {
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5) \
-         ON CONFLICT(url_id, collection_id, number) WHERE key IS NULL DO UPDATE SET \
-           run_id = excluded.run_id, data = excluded.data, last_seen = excluded.last_seen"
-    };
-    db.prepare_cached(sql)?.execute(row)?;
+        insert!(
+            db,
+            "INSERT INTO",
+            item {
+                collection_id: collection_id,
+                url_id: of.url_id,
+                number: item.number,
+                run_id: of.run_id,
+                data: item.data,
+                first_seen: of.fetched_at,
+                last_seen: of.fetched_at,
+                first_run: of.run_id,
+            },
+            "ON CONFLICT(url_id, collection_id, number) WHERE key IS NULL DO UPDATE SET \
+               run_id = :run_id, data = :data, last_seen = :last_seen"
+        )?;
+    }
     Ok(())
 }
 
@@ -238,10 +261,11 @@ fn insert(db: &Connection, of: &Origin, collection_id: i64, item: &Item) -> Resu
 /// [`StoreError`]
 pub fn insert_extras(db: &Connection, url_id: UrlId, extras: &PageExtras) -> Result<()> {
     let PageExtras { metadata, text, markdown, tables } = extras;
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO page_extra(url_id, metadata, text, markdown, tables) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![url_id, metadata, text, markdown, tables])?;
+    insert!(
+        db,
+        "INSERT OR REPLACE INTO",
+        page_extra { url_id: url_id, metadata: metadata, text: text, markdown: markdown, tables: tables }
+    )?;
     Ok(())
 }
 

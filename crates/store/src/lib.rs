@@ -3,6 +3,7 @@
 //! - `schema.sql`, `views.sql`: the tables, and the views that users are promised.
 //! - [`migrations`]: brings a file of any earlier version to the present one.
 //! - [`insert`]: everything that writes; for the writer process only.
+//! - `statement`: rows on their way into a table; `outcomes`: how the store writes them.
 //! - `pull`: what the supervisor asks of the writer.
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
@@ -34,6 +35,7 @@ pub mod insert;
 pub mod items;
 pub mod life;
 pub mod migrations;
+mod outcomes;
 pub mod processed;
 mod pull;
 pub mod read;
@@ -41,6 +43,7 @@ pub mod reextract;
 pub mod retry;
 pub mod revisit;
 pub mod rows;
+mod statement;
 pub mod tables;
 pub mod told;
 pub mod versions;

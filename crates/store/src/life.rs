@@ -80,7 +80,7 @@ pub struct RobotsLine {
 
 /// What a robots.txt says of one URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RobotsVerdict {
     /// Whether it may be fetched.
     pub allowed: bool,
     /// The rule that decides, if one does.
@@ -91,7 +91,7 @@ pub struct Verdict {
 
 /// Reads the text of a robots.txt for the agent of that name, and says what holds for the URL: the store keeps the text
 /// and does not know the rules.
-pub type Judge<'a> = &'a dyn Fn(&[u8], &str, &Url) -> Verdict;
+pub type Judge<'a> = &'a dyn Fn(&[u8], &str, &Url) -> RobotsVerdict;
 
 /// One request.
 #[derive(Debug, Serialize)]
@@ -187,7 +187,7 @@ pub struct Pending {
     pub host_held_until: u64,
 }
 
-struct Found {
+struct FoundUrl {
     url_id: i64,
     url: String,
     host: Option<String>,
@@ -218,7 +218,7 @@ pub fn life(db: &Connection, text: &str, judge: Judge<'_>) -> Result<Option<Life
          FROM url u WHERE u.url_id = ?1",
         [url_id],
         |row| {
-            Ok(Found {
+            Ok(FoundUrl {
                 url_id,
                 url: row.get(0)?,
                 host: row.get(1)?,
@@ -329,7 +329,7 @@ fn robots(db: &Connection, url: &Url, agent: &str, judge: Judge<'_>) -> Result<O
     }))
 }
 
-fn requests(db: &Connection, found: &Found) -> Result<Vec<RequestLine>, StoreError> {
+fn requests(db: &Connection, found: &FoundUrl) -> Result<Vec<RequestLine>, StoreError> {
     let mut statement = db.prepare(
         "SELECT r.attempt, r.kind, r.url, (SELECT h.name FROM host h WHERE h.host_id = r.host_id), r.started_us, r.elapsed_ms, r.gap_ms, r.status, r.error, r.bytes, \
                 r.remote_ip, r.http_version, r.run_id \

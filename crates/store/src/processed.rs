@@ -10,6 +10,7 @@ use std::rc::Rc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::retry::{ConditionError, check_over, is_named_by};
+use super::statement::insert;
 use super::{StoreError, collections};
 use seine_core::protocol::processing::{Input, Processed};
 use seine_core::record::items::{Collection, MAX_FOUND_BYTES, ProblemKind, item_key};
@@ -21,7 +22,7 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 ///
 /// # Errors
 /// [`StoreError`]
-pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Result<bool> {
+pub fn answer(db: &Connection, collection_id: i64, processed: &Processed) -> Result<bool> {
     let Processed { record, version, url_id, answer, is_item, .. } = processed;
     let earlier: Option<(i64, u32, bool)> = db
         .prepare_cached("SELECT version, items, failed FROM processed WHERE collection_id = ?1 AND record = ?2")?
@@ -39,11 +40,12 @@ pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Res
         .optional()?;
     let Some((run_id, fetched_at)) = origin else {
         // What it was made of is gone or will come anew, as another version: the answer is to nothing, and done.
-        db.prepare_cached(
-            "INSERT INTO processed(collection_id, record, version, items, failed) VALUES (?1, ?2, ?3, 0, 0) \
-             ON CONFLICT DO UPDATE SET version = excluded.version",
-        )?
-        .execute(params![collection_id, record, version])?;
+        insert!(
+            db,
+            "INSERT INTO",
+            processed { collection_id: collection_id, record: record, version: version, items: 0, failed: false },
+            "ON CONFLICT DO UPDATE SET version = :version"
+        )?;
         return Ok(true);
     };
     let key = |number: usize| item_key(&format!("[{record},{number}]"));
@@ -52,38 +54,56 @@ pub fn insert(db: &Connection, collection_id: i64, processed: &Processed) -> Res
     for number in answered.len()..earlier.map_or(0, |(_, items, _)| items as usize) {
         remove.execute(params![collection_id, key(number)])?;
     }
-    let mut insert = db.prepare_cached(
-        "INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?5) \
-         ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
-           url_id = excluded.url_id, run_id = excluded.run_id, data = excluded.data, last_seen = excluded.last_seen",
-    )?;
     for (number, data) in answered.iter().enumerate() {
-        insert.execute(params![collection_id, key(number), url_id, number, run_id, data, fetched_at])?;
+        insert!(
+            db,
+            "INSERT INTO",
+            item {
+                collection_id: collection_id,
+                key: key(number),
+                url_id: url_id,
+                number: number,
+                run_id: run_id,
+                data: data,
+                first_seen: fetched_at,
+                last_seen: fetched_at,
+                first_run: run_id,
+            },
+            "ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
+               url_id = :url_id, run_id = :run_id, data = :data, last_seen = :last_seen"
+        )?;
     }
     // Of an item its id tells which it was.
     let number = is_item.then_some(*record);
     db.prepare_cached("DELETE FROM extract_problem WHERE url_id = ?1 AND collection_id = ?2 AND number IS ?3")?
         .execute(params![url_id, collection_id, number])?;
     if let Err(failed) = answer {
-        db.prepare_cached(
-            "INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found) \
-             VALUES (?1, ?2, ?3, ?4, '', ?5, ?6)",
-        )?
-        .execute(params![
-            url_id,
-            run_id,
-            collection_id,
-            number,
-            ProblemKind::Processor as u8,
-            within(&failed.reason, MAX_FOUND_BYTES)
-        ])?;
+        insert!(
+            db,
+            "INSERT INTO",
+            extract_problem {
+                url_id: url_id,
+                run_id: run_id,
+                collection_id: collection_id,
+                number: number,
+                field: "",
+                kind: ProblemKind::Processor as u8,
+                found: within(&failed.reason, MAX_FOUND_BYTES),
+            }
+        )?;
     }
-    db.prepare_cached(
-        "INSERT INTO processed(collection_id, record, version, items, failed) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT DO UPDATE SET version = excluded.version, items = excluded.items, failed = excluded.failed",
-    )?
-    .execute(params![collection_id, record, version, answered.len(), answer.is_err()])?;
+    insert!(
+        db,
+        "INSERT INTO",
+        processed {
+            collection_id: collection_id,
+            record: record,
+            version: version,
+            items: answered.len(),
+            failed: answer.is_err(),
+        },
+        "ON CONFLICT DO UPDATE SET version = :version, items = :items, failed = :failed"
+    )?;
     Ok(true)
 }
 
@@ -124,7 +144,7 @@ impl Marks {
         let transaction = self.db.transaction()?;
         for answer in batch {
             if let Some(collection_id) = self.collection_ids.get(usize::from(answer.processor)) {
-                insert(&transaction, *collection_id, answer)?;
+                self::answer(&transaction, *collection_id, answer)?;
             }
         }
         Ok(transaction.commit()?)

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::diff::Changes;
 use super::drift::Drift;
+use super::outcomes::{self, OutcomeCounts};
 use super::{NO_HOST, StoreError};
 use seine_core::record::{CrawlUrl, Outcome, UrlId, UrlKey};
 
@@ -18,7 +19,7 @@ const HOSTS_NAMED: usize = 5;
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
     /// The latest run; `None` if there was none.
-    pub run: Option<Run>,
+    pub run: Option<RunSummary>,
     /// URLs in the store, rejected texts included.
     pub urls: u64,
     /// URLs without outcome.
@@ -44,7 +45,7 @@ pub struct Summary {
 
 /// One run.
 #[derive(Debug, Serialize)]
-pub struct Run {
+pub struct RunSummary {
     /// Its number.
     pub run_id: i64,
     /// ISO 8601, UTC.
@@ -57,7 +58,7 @@ pub struct Run {
     pub active_ms: u64,
     /// URLs it fetched, by outcome as in [`Outcome::ALL`].
     #[serde(skip)]
-    pub outcomes: [u64; Outcome::ALL.len()],
+    pub outcomes: OutcomeCounts,
     /// Decompressed bytes.
     pub bytes: u64,
 }
@@ -93,34 +94,8 @@ pub fn is_demo(db: &Connection) -> Result<bool, StoreError> {
 pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     // One snapshot, so that the numbers agree with each other.
     let db = db.unchecked_transaction()?;
-    let run = db
-        .query_row(
-            "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.ok, r.http_error, r.failed, \
-                    r.rejected, r.quarantined, r.robots_denied, r.skipped, r.bytes \
-             FROM run r CROSS JOIN runs v USING(run_id) ORDER BY r.run_id DESC LIMIT 1",
-            [],
-            |row| {
-                Ok(Run {
-                    run_id: row.get(0)?,
-                    started_at: row.get(1)?,
-                    ended_at: row.get(2)?,
-                    ended_by: row.get(3)?,
-                    active_ms: row.get(4)?,
-                    outcomes: outcomes(row, 5)?,
-                    bytes: row.get(12)?,
-                })
-            },
-        )
-        .optional()?;
-    let mut summary = Summary { run, ..Summary::default() };
-    let mut totals = [0_u64; Outcome::ALL.len()];
-    let mut total = db.prepare("SELECT outcome, urls FROM total")?;
-    let mut rows = total.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(total) = totals.get_mut(row.get::<_, usize>(0)?) {
-            *total = row.get(1)?;
-        }
-    }
+    let mut summary = Summary { run: latest_run(&db)?, ..Summary::default() };
+    let totals = totals(&db)?;
     summary.pending =
         db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
     summary.urls = summary.pending + totals.iter().sum::<u64>();
@@ -133,19 +108,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         summary.errors =
             errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     }
-    // Each half has an index that answers it alone.
-    let mut items = db.prepare(
-        "SELECT collection_id, count(*) FROM item INDEXED BY item_key WHERE key IS NOT NULL GROUP BY 1 UNION ALL \
-         SELECT collection_id, count(*) FROM item INDEXED BY item_place WHERE key IS NULL GROUP BY 1",
-    )?;
-    let items = items.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let items: Vec<(i64, u64)> = items.collect::<Result<_, _>>()?;
-    for (collection_id, collection) in super::collections::all(&db)? {
-        let counts = items.iter().filter(|(of, _)| *of == collection_id).map(|(_, count)| *count);
-        if let Some(count) = counts.reduce(|a, b| a + b) {
-            summary.items.insert(collection.name, count);
-        }
-    }
+    summary.items = items(&db)?;
     if let Some(run) = &summary.run {
         summary.problems =
             db.query_row("SELECT count(*) FROM extract_problem WHERE run_id = ?1", [run.run_id], |row| row.get(0))?;
@@ -156,13 +119,57 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     Ok(summary)
 }
 
-/// Counts by outcome, from the columns that start at `first`.
-fn outcomes(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<[u64; Outcome::ALL.len()]> {
-    let mut counts = [0; Outcome::ALL.len()];
-    for (at, count) in counts.iter_mut().enumerate() {
-        *count = row.get(first + at)?;
+fn latest_run(db: &Connection) -> Result<Option<RunSummary>, StoreError> {
+    let sql = format!(
+        "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.bytes, {} \
+         FROM run r CROSS JOIN (SELECT run_id, started_at, ended_at FROM runs) v USING(run_id) \
+         ORDER BY r.run_id DESC LIMIT 1",
+        outcomes::columns()
+    );
+    let run = db.query_row(&sql, [], |row| {
+        Ok(RunSummary {
+            run_id: row.get("run_id")?,
+            started_at: row.get("started_at")?,
+            ended_at: row.get("ended_at")?,
+            ended_by: row.get("ended_by")?,
+            active_ms: row.get("active_ms")?,
+            outcomes: outcomes::counts(row)?,
+            bytes: row.get("bytes")?,
+        })
+    });
+    Ok(run.optional()?)
+}
+
+/// URLs of the store by outcome, as its writer counts them.
+fn totals(db: &Connection) -> Result<OutcomeCounts, StoreError> {
+    let mut totals = OutcomeCounts::default();
+    let mut select = db.prepare("SELECT outcome, urls FROM total")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(total) = totals.get_mut(row.get::<_, usize>(0)?) {
+            *total = row.get(1)?;
+        }
     }
-    Ok(counts)
+    Ok(totals)
+}
+
+/// Items of the store by collection.
+fn items(db: &Connection) -> Result<BTreeMap<String, u64>, StoreError> {
+    // Each half has an index that answers it alone.
+    let mut select = db.prepare(
+        "SELECT collection_id, count(*) FROM item INDEXED BY item_key WHERE key IS NOT NULL GROUP BY 1 UNION ALL \
+         SELECT collection_id, count(*) FROM item INDEXED BY item_place WHERE key IS NULL GROUP BY 1",
+    )?;
+    let items = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let items: Vec<(i64, u64)> = items.collect::<Result<_, _>>()?;
+    let mut by_name = BTreeMap::new();
+    for (collection_id, collection) in super::collections::all(db)? {
+        let counts = items.iter().filter(|(of, _)| *of == collection_id).map(|(_, count)| *count);
+        if let Some(count) = counts.reduce(|a, b| a + b) {
+            by_name.insert(collection.name, count);
+        }
+    }
+    Ok(by_name)
 }
 
 fn hosts(db: &Connection, which: &str) -> Result<Vec<HostLine>, StoreError> {

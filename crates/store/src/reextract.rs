@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::items::Origin;
+use super::items::ItemPage;
 use super::retry::{self, ConditionError};
 use super::{NO_HOST, StoreError, collections};
 use seine_core::protocol::reextract::{Changes, Example, PageJob, Report};
@@ -118,7 +118,7 @@ impl Rework {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn next(&self, after: UrlId) -> Result<Option<(Origin, PageJob, Vec<u8>)>> {
+    pub fn next(&self, after: UrlId) -> Result<Option<(ItemPage, PageJob, Vec<u8>)>> {
         // One at a time: no transaction stays open, so that a log that grows meanwhile can be emptied.
         let (pages, order) = pages(self.is_partial);
         let sql = format!(
@@ -127,7 +127,7 @@ impl Rework {
         );
         let next = self.db.prepare_cached(&sql)?.query_row([after], |row| {
             let origin =
-                Origin { url_id: row.get(0)?, host_id: row.get(1)?, run_id: row.get(2)?, fetched_at: row.get(3)? };
+                ItemPage { url_id: row.get(0)?, host_id: row.get(1)?, run_id: row.get(2)?, fetched_at: row.get(3)? };
             let job = PageJob {
                 url_id: origin.url_id,
                 listed_url: row.get(4)?,
@@ -144,7 +144,7 @@ impl Rework {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn keep(&mut self, page: &Origin, found: &PageItems) -> Result<()> {
+    pub fn keep(&mut self, page: &ItemPage, found: &PageItems) -> Result<()> {
         if !self.in_batch {
             self.db.execute_batch("BEGIN")?;
             self.in_batch = true;

@@ -18,6 +18,7 @@ use rusqlite::{Connection, Statement};
 use self::chunk::Chunk;
 use super::StoreError;
 use super::collections::quoted;
+use super::outcomes;
 use super::tables::{Column, ColumnType, Table, TableError, no_column};
 
 /// Keys that one short transaction looks at, at most.
@@ -143,7 +144,7 @@ impl Selection {
             chosen.push(found.cloned().ok_or_else(|| no_column(&table.name, &name, all()))?);
         }
         let from = match (order, table.name.as_str()) {
-            (Order::Input, "pages") => format!("({LINES}) AS pages"),
+            (Order::Input, "pages") => format!("({}) AS pages", lines()),
             (Order::Input, other) => return Err(SelectError::NoInputOrder(other.to_owned())),
             (_, name) => quoted(name),
         };
@@ -331,12 +332,12 @@ fn key(db: &Connection, table: &str) -> Result<Option<Key>, StoreError> {
 }
 
 /// The columns of `pages` for every line of every list, also where its URL is still pending or was named before.
-const LINES: &str = "\
+fn lines() -> String {
+    format!(
+        "\
     SELECT u.url_id, u.url, (SELECT f.name FROM file f WHERE f.file_id = i.file_id) AS input_file, i.line AS input_line, i.columns AS input_columns, \
            CASE WHEN p.outcome <> 3 THEN coalesce(p.final_url, u.url) END AS final_url, \
-           CASE p.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed' WHEN 3 THEN 'rejected' \
-                          WHEN 4 THEN 'quarantined' WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' \
-                          ELSE 'pending' END AS outcome, \
+           {} AS outcome, \
            p.status, p.error, p.error_message, p.title, p.h1, p.description, p.canonical, p.lang, \
            p.content_type, p.charset, b.bytes AS body_bytes, \
            CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash, \
@@ -349,7 +350,10 @@ const LINES: &str = "\
     CROSS JOIN url u ON u.url_id = i.url_id \
     LEFT JOIN page p ON p.url_id = +u.url_id \
     LEFT JOIN body b ON b.body_id = p.body_id \
-    LEFT JOIN page_extra e ON e.url_id = p.url_id";
+    LEFT JOIN page_extra e ON e.url_id = p.url_id",
+        outcomes::name_of("p.outcome")
+    )
+}
 
 /// What was there at one moment, of all that is read in pieces: a bit for each URL, and the last of what is only ever
 /// appended to.

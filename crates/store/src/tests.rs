@@ -601,7 +601,7 @@ fn the_life_of_a_url_has_every_part_of_it() {
     let db = open_for_reading(&place.path).expect("a store");
     let judge = |text: &[u8], agent: &str, url: &url::Url| {
         let decision = seine_page::robots::Robots::parse(text, agent).decide(url);
-        life::Verdict { allowed: decision.allowed, rule: decision.rule, line: decision.line }
+        life::RobotsVerdict { allowed: decision.allowed, rule: decision.rule, line: decision.line }
     };
     let life = |text: &str| life::life(&db, text, &judge).expect("an answer");
     let pending = life("https://a.example/~x").expect("a life");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::items::{Collections, Origin};
+use crate::items::{Collections, ItemPage};
 use crate::migrations;
 use seine_core::record::items::{Collection, Field, FieldCount, FieldType, Item, PageItems, item_key};
 
@@ -177,7 +177,7 @@ fn find(db: &Connection, url_id: i64, run_id: i64, keyed: &[(&str, i64)], placed
         found.items.push(Item { collection: 1, number, key: None, data: serde_json::json!({"v": value}).to_string() });
     }
     found.counts = (0..2).map(|collection| FieldCount { collection, field: None, of: 1, found: 1 }).collect();
-    let of = Origin { url_id, host_id: 1, run_id, fetched_at: run_id as u64 * 10 };
+    let of = ItemPage { url_id, host_id: 1, run_id, fetched_at: run_id as u64 * 10 };
     collections.insert(db, &of, &found).expect("items");
     collections.write_rates(db).expect("rates");
 }

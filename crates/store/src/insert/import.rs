@@ -3,10 +3,11 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::Only;
-use super::{CACHED_HOSTS, Change, Result, Store};
+use super::{Change, Result, Store};
 use crate::NO_HOST;
+use crate::statement::insert;
 use seine_core::protocol::{HostId, ImportEntry, ImportUrl, Imported};
-use seine_core::record::{ErrorClass, Outcome, UrlId};
+use seine_core::record::{ErrorClass, Outcome, UrlId, UrlKey};
 
 /// What is known of a line before it is taken.
 enum Named {
@@ -17,32 +18,6 @@ enum Named {
 }
 
 impl Store {
-    /// Looks up the hosts of lines that are about to be imported, list by list, in the order of the index of hosts: line
-    /// by line they would lead all over it.
-    ///
-    /// # Errors
-    /// [`crate::StoreError`]
-    pub fn find_hosts<'a>(&mut self, lines: impl Iterator<Item = (usize, &'a [ImportEntry])>) -> Result<()> {
-        // Most lines of a list that is read again need none.
-        let lines = lines.filter(|(file, _)| !self.reread[*file]);
-        let mut names: Vec<_> = lines.flat_map(|(_, entries)| entries).filter_map(|entry| entry.url.host()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let unknown = names.iter().filter(|name| !self.host_ids.contains_key(**name)).count();
-        if self.host_ids.len() + unknown > CACHED_HOSTS {
-            self.host_ids.clear();
-        }
-        names.retain(|name| !self.host_ids.contains_key(*name));
-        let mut find = self.statement("SELECT host_id, listed FROM host WHERE name = ?1")?;
-        let mut found = Vec::new();
-        for name in names {
-            found.extend(find.query_row([name], |row| Ok((name, (row.get(0)?, row.get(1)?)))).optional()?);
-        }
-        drop(find);
-        self.host_ids.extend(found.into_iter().map(|(name, host)| (name.to_owned(), host)));
-        Ok(())
-    }
-
     /// Takes lines of list `file`. Counts in the answer are of this batch; `pending` is left to the caller.
     ///
     /// # Errors
@@ -50,17 +25,7 @@ impl Store {
     pub fn import(&mut self, file: usize, entries: &[ImportEntry]) -> Result<Imported> {
         let file_id = self.lists[file].0;
         let mut report = Imported { lines: entries.len() as u64, ..Imported::default() };
-        let mut named = Vec::with_capacity(entries.len());
-        for entry in entries {
-            // Of an archive that has changed every place has to be learned anew.
-            let known =
-                if self.reread[file] && entry.archived_at.is_none() { self.unchanged(file_id, entry)? } else { None };
-            named.push(match (known, entry.url.host()) {
-                (Some(url_id), _) => Named::Url(url_id),
-                (None, Some(host)) => Named::OfHost(self.host_id(host, true)?),
-                (None, None) => Named::OfHost(NO_HOST),
-            });
-        }
+        let named = entries.iter().map(|entry| self.named(file, entry)).collect::<Result<Vec<_>>>()?;
         // Looked up once: for millions of lines that is worth a tenth of their time.
         let mut insert_url = self.db.prepare_cached(
             "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
@@ -79,12 +44,7 @@ impl Store {
                 }
                 Named::OfHost(host_id) => host_id,
             };
-            let (key, url, outcome) = match &entry.url {
-                ImportUrl::Accepted { url, key, .. } => (key, url.as_str(), None),
-                ImportUrl::Rejected { key, .. } => {
-                    (key, entry.raw_url.as_deref().unwrap_or_default(), Some(Outcome::Rejected))
-                }
-            };
+            let (key, url, outcome) = key_and_text(entry);
             let new = insert_url.execute(params![
                 key,
                 url,
@@ -112,15 +72,11 @@ impl Store {
             }
             report.duplicates += u64::from(!new && !known_line);
             if new {
-                self.change.urls += 1;
                 report.new += 1;
+                self.change.count_new(outcome);
                 if let ImportUrl::Rejected { reason, .. } = &entry.url {
                     report.rejected += 1;
                     self.rejected_page(url_id, reason)?;
-                    self.change.outcomes[Outcome::Rejected as usize] += 1;
-                    self.change.totals[Outcome::Rejected as usize] += 1;
-                } else {
-                    self.change.pending += 1;
                 }
             } else {
                 self.list_again(url_id)?;
@@ -133,6 +89,18 @@ impl Store {
             }
         }
         Ok(report)
+    }
+
+    /// What is known of a line of list `file` before it is taken.
+    fn named(&mut self, file: usize, entry: &ImportEntry) -> Result<Named> {
+        // Of an archive that has changed every place has to be learned anew.
+        let is_reread = self.reread[file] && entry.archived_at.is_none();
+        let known = if is_reread { self.unchanged(self.lists[file].0, entry)? } else { None };
+        Ok(match (known, entry.url.host()) {
+            (Some(url_id), _) => Named::Url(url_id),
+            (None, Some(host)) => Named::OfHost(self.host_id(host, true)?),
+            (None, None) => Named::OfHost(NO_HOST),
+        })
     }
 
     /// Notes that a list names a URL again, if one did no more.
@@ -221,12 +189,19 @@ impl Store {
     }
 
     fn rejected_page(&self, url_id: UrlId, reason: &str) -> Result<()> {
-        let row = params![url_id, self.run_id, ErrorClass::Rejected.name(), reason, self.inserted_at];
-        self.statement(
-            "INSERT INTO page(url_id, run_id, error, error_message, fetched_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5, 3) \
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(row)?;
+        insert!(
+            self.db,
+            "INSERT INTO",
+            page {
+                url_id: url_id,
+                run_id: self.run_id,
+                error: ErrorClass::Rejected.name(),
+                error_message: reason,
+                fetched_at: self.inserted_at,
+                outcome: Outcome::Rejected as i64,
+            },
+            "ON CONFLICT DO NOTHING",
+        )?;
         Ok(())
     }
 
@@ -285,7 +260,27 @@ impl Store {
     }
 }
 
+/// What a line's URL is known by, its text, and the outcome it has from the start.
+fn key_and_text(entry: &ImportEntry) -> (&UrlKey, &str, Option<Outcome>) {
+    match &entry.url {
+        ImportUrl::Accepted { url, key, .. } => (key, url, None),
+        ImportUrl::Rejected { key, .. } => (key, entry.raw_url.as_deref().unwrap_or_default(), Some(Outcome::Rejected)),
+    }
+}
+
 impl Change {
+    /// Counts a URL that was not in the store.
+    fn count_new(&mut self, outcome: Option<Outcome>) {
+        self.urls += 1;
+        match outcome {
+            Some(outcome) => {
+                self.outcomes[outcome as usize] += 1;
+                self.totals[outcome as usize] += 1;
+            }
+            None => self.pending += 1,
+        }
+    }
+
     /// Counts a URL that is pending again, having ended so before; how many these are.
     fn count_again(&mut self, ended: Option<usize>) -> u64 {
         let Some(outcome) = ended else { return 0 };

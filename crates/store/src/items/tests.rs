@@ -31,8 +31,8 @@ fn store() -> Connection {
     db
 }
 
-fn of(url_id: UrlId, run_id: i64, fetched_at: u64) -> Origin {
-    Origin { url_id, host_id: 1, run_id, fetched_at }
+fn of(url_id: UrlId, run_id: i64, fetched_at: u64) -> ItemPage {
+    ItemPage { url_id, host_id: 1, run_id, fetched_at }
 }
 
 fn item(collection: u16, number: u32, key: Option<&str>, data: &str) -> Item {

@@ -15,6 +15,7 @@ pub fn statements(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<String> 
         } else if path.extension().is_some_and(|extension| extension == "rs") && wanted(&path) {
             let source = std::fs::read_to_string(&path).expect("a source file");
             found.extend(literals(&source).iter().flat_map(|literal| of_literal(literal)));
+            found.extend(inserts(&source));
         }
     }
     found
@@ -24,6 +25,34 @@ fn of_literal(literal: &str) -> Vec<String> {
     let statements = literal.split(';').map(words);
     let fixed = statements.map(|sql| sql.split('{').next().unwrap_or_default().trim_end().to_owned());
     fixed.filter(|sql| VERBS.iter().any(|verb| sql.starts_with(verb))).collect()
+}
+
+/// The statements that the macro `insert` makes, up to their values.
+fn inserts(source: &str) -> Vec<String> {
+    let calls = source.split("insert!(").skip(1);
+    calls.filter_map(insert).collect()
+}
+
+fn insert(call: &str) -> Option<String> {
+    let (_, call) = call.split_once('"')?;
+    let (verb, call) = call.split_once("\",")?;
+    let (table, fields) = call.split_once('{')?;
+    let (mut depth, mut columns, mut field) = (0, Vec::new(), String::new());
+    for c in fields.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => columns.push(std::mem::take(&mut field)),
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 && c != ',' {
+            field.push(c);
+        }
+    }
+    columns.push(field);
+    let names = columns.iter().filter_map(|field| Some(field.split_once(':')?.0.trim()));
+    Some(format!("{verb} {}({})", table.trim(), names.collect::<Vec<_>>().join(", ")))
 }
 
 /// `sql` on one line.
@@ -71,4 +100,11 @@ fn statements_are_found_in_a_source_file() {
                   const C: &str = \"\n  UPDATE a SET b = 1;\n  INSERT INTO c\n  VALUES (1);\";";
     let found: Vec<_> = literals(source).iter().flat_map(|literal| of_literal(literal)).collect();
     assert_eq!(found, ["SELECT a FROM b WHERE", "DELETE FROM \\d", "UPDATE a SET b = 1", "INSERT INTO c VALUES (1)"]);
+}
+
+#[test]
+fn statements_of_the_macro_are_found_with_all_their_columns() {
+    let source = "insert!(self.db, \"INSERT OR IGNORE INTO\", page { url_id: f(a, b), error: x.map(|f| { f::g }), c: 1 }, \"ON\")?; \
+                  insert!(db, \"INSERT INTO\",\n run {\n pid: 1,\n }\n)";
+    assert_eq!(inserts(source), ["INSERT OR IGNORE INTO page(url_id, error, c)", "INSERT INTO run(pid)"]);
 }

@@ -78,7 +78,7 @@ fn first_crawl(path: &Path) {
     store.transaction(|store| store.end_host(3, Outcome::Failed, &failure, 100)).expect("the end of a host");
     let answer = Processed { processor: 0, record: 1, is_item: false, version: 100, url_id: 1, answer: Ok(Vec::new()) };
     store.transaction(|store| store.processed(&answer)).expect("an answer");
-    finish(store);
+    finish(path, store);
 }
 
 /// Lines are put in, moved and left out, and come again.
@@ -90,11 +90,11 @@ fn edited_lists(path: &Path) {
     );
     store.transaction(|store| store.import_end(0, 3)).expect("the end of a list");
     pull(&mut store);
-    finish(store);
+    finish(path, store);
     let mut store = open(path, Only::New, "3");
     import(&mut store, &[line(4, "https://a.example/2"), line(5, "https://a.example/4")]);
     store.transaction(|store| store.import_end(0, 5)).expect("the end of a list");
-    finish(store);
+    finish(path, store);
     // There was nothing to do.
     open(path, Only::New, "3").end(EndedBy::Completed).expect("the end");
 }
@@ -111,7 +111,7 @@ fn fetched_again(path: &Path) {
         put(&mut store, &(same, Vec::new()));
         put(&mut store, &page(1, number * 1000 + 1, fingerprint.as_bytes()));
         put(&mut store, &page(2, number * 1000 + 2, format!("{fingerprint} too").as_bytes()));
-        finish(store);
+        finish(path, store);
     }
 }
 
@@ -123,7 +123,7 @@ fn looked_at(path: &Path) {
     health::facts(&db).expect("health");
     audit::audit(&db, 3).expect("an audit");
     for url in ["https://a.example/1", "https://a.example/2", "https://c.example/7", "nonsense"] {
-        life::life(&db, url, &|_, _, _| life::Verdict { allowed: true, rule: None, line: None }).expect("a life");
+        life::life(&db, url, &|_, _, _| life::RobotsVerdict { allowed: true, rule: None, line: None }).expect("a life");
         let _ = read::cat(&db, url, &mut Vec::new());
         let _ = read::answer_of(&db, url);
         diff::history::history(&db, url).expect("a history");
@@ -255,13 +255,15 @@ fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
     Store::open(path, &session).expect("a store").0
 }
 
-/// Ends what is left, and the run.
-fn finish(mut store: Store) {
+/// Ends what is left, and the run; somebody sees that it has ended.
+fn finish(path: &Path, mut store: Store) {
     let failure = Failure::new(ErrorClass::Timeout, "no answer");
     for host_id in 0..9 {
         store.transaction(|store| store.end_host(host_id, Outcome::Failed, &failure, 100)).expect("the end of a host");
     }
+    let run_id = store.run_id();
     store.end(EndedBy::Completed).expect("the end");
+    told::note(path, run_id, true).expect("told");
 }
 
 fn import(store: &mut Store, lines: &[ImportEntry]) {

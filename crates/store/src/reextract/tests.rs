@@ -42,7 +42,7 @@ impl Place {
         .expect("rows");
         let mut collections = Collections::declare(&db, &[products(), notes()], false).expect("collections");
         for page in 1..=9 {
-            let of = Origin { url_id: page, host_id: 1, run_id: 1, fetched_at: page as u64 * 100 };
+            let of = ItemPage { url_id: page, host_id: 1, run_id: 1, fetched_at: page as u64 * 100 };
             collections.insert(&db, &of, &found(page)).expect("items");
         }
         collections.write_rates(&db).expect("rates");
