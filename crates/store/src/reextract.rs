@@ -158,13 +158,15 @@ impl Rework {
         // As in a crawl, see `store::items`: the page fetched last says what the item is, whoever comes first.
         const WINS: &str = "(excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)";
         let mut insert = db.prepare_cached(&format!(
-            "INSERT INTO temp.fresh(collection, key, url_id, number, run_id, data, first_seen, last_seen) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) \
+            "INSERT INTO temp.fresh(collection, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) \
              ON CONFLICT(collection, key) WHERE key IS NOT NULL DO UPDATE SET \
                url_id = iif({WINS}, excluded.url_id, url_id), number = iif({WINS}, excluded.number, number), \
                run_id = iif({WINS}, excluded.run_id, run_id), data = iif({WINS}, excluded.data, data), \
-               first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)"
+               first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen), \
+               first_run = min(first_run, excluded.first_run)"
         ))?;
+        let first_run = first_run(db, page)?;
         for item in &found.items {
             insert.execute(params![
                 item.collection,
@@ -173,7 +175,8 @@ impl Rework {
                 item.number,
                 page.run_id,
                 item.data,
-                page.fetched_at
+                page.fetched_at,
+                first_run
             ])?;
         }
         let mut insert = db.prepare_cached("INSERT INTO temp.problem VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
@@ -317,6 +320,16 @@ impl Rework {
     }
 }
 
+/// The first run that had the page.
+///
+/// What new rules find on it counts as there since then. Earlier versions of the page were never read by them, so nobody
+/// knows that it was not; as something new of the run that fetched the page last, all of it would be told by `diff`.
+fn first_run(db: &Connection, page: &ItemPage) -> Result<i64> {
+    let sql = "SELECT run_id FROM past_page WHERE url_id = ?1 AND outcome = 0 ORDER BY run_id LIMIT 1";
+    let earlier = db.prepare_cached(sql)?.query_row([page.url_id], |row| row.get(0)).optional()?;
+    Ok(earlier.unwrap_or(page.run_id))
+}
+
 /// The pages after `?1` that rules can be applied to, if their body was stored, and the column of their order.
 ///
 /// Each time it is asked, nothing is read but the next page: from the pages that are wanted, or from all.
@@ -365,7 +378,7 @@ UPDATE item SET data = f.data, url_id = f.url_id, number = f.number, run_id = f.
     AND (w.differs OR (item.url_id, item.number, item.run_id) IS NOT (f.url_id, f.number, f.run_id)
          OR item.last_seen < f.last_seen);
 INSERT INTO item(collection_id, key, url_id, number, run_id, data, first_seen, last_seen, first_run)
-  SELECT d.collection_id, f.key, f.url_id, f.number, f.run_id, f.data, f.first_seen, f.last_seen, f.run_id
+  SELECT d.collection_id, f.key, f.url_id, f.number, f.run_id, f.data, f.first_seen, f.last_seen, f.first_run
   FROM temp.added a CROSS JOIN temp.fresh f ON f.fresh_id = a.fresh_id CROSS JOIN temp.declared d ON d.number = f.collection
   ORDER BY a.fresh_id;
 DELETE FROM extract_problem INDEXED BY extract_problem_url WHERE url_id IN (SELECT url_id FROM temp.page_read)

@@ -20,6 +20,7 @@ CREATE TEMP TABLE fresh(
   data       TEXT NOT NULL,
   first_seen INTEGER NOT NULL,
   last_seen  INTEGER NOT NULL,
+  first_run  INTEGER NOT NULL,               -- the first run that had one of its pages
   item_id    INTEGER                         -- the same item in the store
 );
 CREATE UNIQUE INDEX temp.fresh_key ON fresh(collection, key) WHERE key IS NOT NULL;

@@ -225,3 +225,42 @@ fn a_condition_that_is_none_is_refused() {
         assert!(matches!(refused, Err(ReworkError::Condition(_))), "{condition}");
     }
 }
+
+#[test]
+fn what_new_rules_find_was_there_as_long_as_its_page() {
+    let nothing = |_| PageItems::default();
+    let place = Place::new(nothing);
+    let db = crate::open_for_writing(&place.path).expect("a store");
+    // In run 2 the site says of pages 1 to 3 that they are as they were, 4 to 6 have another body, 7 is fetched for the
+    // first time; the key of 8 was on page 5 before.
+    db.execute_batch(
+        "UPDATE run SET ended_by = 'completed';
+         INSERT INTO run(run_id, started_at, pid, last_at, seine_version, config, ended_by)
+           VALUES (2, 1000, 1, 0, '', '{}', 'completed');
+         INSERT INTO past_page(url_id, run_id, outcome, body_id, not_modified, fetched_at)
+           SELECT url_id, run_id, iif(url_id < 7, 0, 2), body_id, 0, fetched_at FROM page WHERE url_id < 9;
+         INSERT INTO body(body_id, hash, bytes, zstd) SELECT url_id + 10, randomblob(32), 1, x'00' FROM page WHERE url_id IN (4, 5, 6);
+         UPDATE page SET run_id = 2, content_at = fetched_at, fetched_at = 1000 + url_id, not_modified = 1 WHERE url_id < 4;
+         UPDATE page SET run_id = 2, body_id = body_id + 10, fetched_at = 1000 + url_id WHERE url_id BETWEEN 4 AND 6;
+         UPDATE page SET run_id = 2, fetched_at = 1000 + url_id WHERE url_id IN (7, 8);",
+    )
+    .expect("a second run");
+    drop(db);
+    let of_page = |page: i64| {
+        let mut found = found(page, "a note");
+        let sku = if page == 8 { "s5".to_owned() } else { format!("s{page}") };
+        found.items[0].key = Some(item_key(&sku));
+        found
+    };
+    for backwards in [false, true] {
+        let report = place.again(None, true, of_page, backwards);
+        assert_eq!(
+            counts(&report),
+            if backwards { [[0, 0, 0, 7], [0, 0, 0, 8]] } else { [[7, 0, 0, 0], [8, 0, 0, 0]] }
+        );
+        let db = crate::open_for_reading(&place.path).expect("a store");
+        let changes = crate::diff::counts(&db, Some(1), 2).expect("what differs");
+        let items = (changes.items_added, changes.items_changed, changes.items_removed);
+        assert_eq!(items, (3, 0, 0), "the product of page 7, and the notes of 7 and 8: {changes:?}");
+    }
+}
