@@ -28,6 +28,7 @@ use seine_lists::url_list::{self, ListOptions, Source, UrlList};
 use seine_page::extract::rules::Rules;
 use seine_store::diff::{self, Changes};
 use seine_store::drift::{DEFAULT_DRIFT, drifts};
+use seine_store::fill::fills;
 use seine_store::insert::{Again, ListFile, Only, Session, epoch_ms};
 use seine_store::read::{self, Summary};
 use seine_store::revisit::Revisit;
@@ -415,6 +416,9 @@ fn summary_of(db: &Connection, rules: &Rules, report: &Report) -> Result<Summary
             .map(|(at, collection)| (&*collection.name, rules.drift(at).unwrap_or(DEFAULT_DRIFT)))
             .collect();
         // A collection that is not declared any more cannot fall.
+        if report.has_done_something() {
+            summary.fill = fills(db, run.run_id, rules.collections())?;
+        }
         summary.drifts = drifts(db, run.run_id, |name| limits.get(name).copied().unwrap_or(f64::INFINITY))?;
     }
     Ok(summary)

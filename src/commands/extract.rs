@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::crawl;
 use super::session::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE};
+use super::{crawl, fill};
 use crate::cli::ExtractArgs;
 use crate::config::{ConfigError, CrawlOptions, ProgressMode};
 use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::reextract::{self, Ended};
-use seine_core::protocol::reextract::{Cause, Changes, Example, Report};
+use seine_core::protocol::reextract::{Cause, CollectionChanges, Example, Report};
 use seine_page::extract::rules::Rules;
 use seine_unix::Signal;
 use seine_unix::signals::Signals;
@@ -103,7 +103,7 @@ fn as_json(report: &Report, applied: bool) -> Value {
     })
 }
 
-fn of(changes: &Changes) -> Value {
+fn of(changes: &CollectionChanges) -> Value {
     let whole = |examples: &[Example], data: fn(&Example) -> Option<&String>| {
         let one = |example: &Example| json!({ "url": example.url, "data": parsed(data(example)) });
         examples.iter().map(one).collect::<Vec<_>>()
@@ -118,6 +118,7 @@ fn of(changes: &Changes) -> Value {
         "removed": changes.removed,
         "changed": changes.changed,
         "same": changes.same,
+        "fill": changes.fill,
         "examples": {
             "added": whole(&changes.added_examples, |example| example.after.as_ref()),
             "removed": whole(&changes.removed_examples, |example| example.before.as_ref()),
@@ -154,9 +155,12 @@ fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
         report.pages as f64 / seconds
     );
     for changes in &report.collections {
-        let Changes { name, added, removed, changed, same, .. } = changes;
+        let CollectionChanges { name, added, removed, changed, same, .. } = changes;
         let [added, removed, changed, same] = [added, removed, changed, same].map(|count| grouped(*count));
         let _ = writeln!(text, "  {name}: {added} added, {removed} removed, {changed} changed, {same} the same");
+        if report.pages > 0 {
+            text.push_str(&fill::as_text(name, &changes.fill));
+        }
         if args.diff {
             show_examples(&mut text, changes);
         }
@@ -188,7 +192,7 @@ fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
     text
 }
 
-fn show_examples(text: &mut String, changes: &Changes) {
+fn show_examples(text: &mut String, changes: &CollectionChanges) {
     let mut whole = |sign: char, example: &Example, data: Option<&String>| {
         let _ = writeln!(text, "    {sign} {}", printable(&example.url));
         if let Value::Object(fields) = parsed(data) {

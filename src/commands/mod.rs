@@ -8,6 +8,7 @@ pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod extract;
+mod fill;
 pub mod health;
 pub mod import;
 mod interrupt;

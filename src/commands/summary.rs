@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::fill;
 use crate::console::text::{grouped, printable, size};
 use crate::supervisor::Report;
 use seine_core::record::Outcome;
@@ -153,6 +154,9 @@ fn data(text: &mut String, summary: &Summary) {
             let _ = write!(text, "; {} problem{s} (see the view extract_problems)", grouped(summary.problems));
         }
         text.push('\n');
+    }
+    for (name, fill) in &summary.fill {
+        text.push_str(&fill::as_text(name, fill));
     }
     for drift in summary.drifts.iter().take(DRIFTS_SHOWN) {
         let field = if drift.field.is_empty() { "pages with items" } else { &drift.field };

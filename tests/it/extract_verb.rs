@@ -107,6 +107,7 @@ fn a_diff_shows_what_other_rules_change_and_changes_nothing() {
         "{text}"
     );
     assert!(text.contains("shop: null → \"Shop\"") && text.contains("nothing was changed"), "{text}");
+    assert!(!text.contains(" % of "), "all fields are found: {text}");
     let json = extract(&place, "new.toml", &["--diff", "--json"]).run().expect(0).json();
     let example = &json["collections"]["products"]["examples"]["changed"][0];
     assert!(example["fields"]["price"]["new"].as_f64().is_some_and(|price| price.fract() == 0.5), "{example}");

@@ -164,3 +164,45 @@ fn headers_are_kept_without_the_values_of_cookies_or_not_at_all() {
         assert!(lines.contains("set-cookie: session=; Path=/\r\n"), "{lines}");
     }
 }
+
+#[test]
+fn a_rule_that_matches_nothing_is_said_by_crawl_and_extract() {
+    let (site, place) = (shop(), Place::new());
+    let rules = r#"
+[[collection]]
+name = "products"
+each = "div.product"
+[collection.fields]
+title  = "h2"
+weight = { css = ".weight", type = "number" }
+
+[[collection]]
+name = "offers"
+match = "/nowhere/"
+[collection.fields]
+text = "h1"
+"#;
+    place.write("rules.toml", rules);
+    place.list("urls.txt", site.urls(10));
+    let said = |text: &str| {
+        assert!(text.contains("\n  offers: 0 items; match fits no page\n"), "{text}");
+        assert!(text.contains("\n  products: weight 0 %, title 75 % of 40\n"), "{text}");
+    };
+    let fills = |fill: &serde_json::Value, other: &serde_json::Value| {
+        let field = |name: &str, found: u64| serde_json::json!({ "field": name, "of": 40, "found": found });
+        let fields = [field("title", 30), field("weight", 0)];
+        assert_eq!(*fill, serde_json::json!({ "pages": 10, "pages_with_items": 10, "fields": fields }));
+        assert_eq!(*other, serde_json::json!({ "pages": 0, "pages_with_items": 0, "fields": [] }));
+    };
+    let crawl = ["urls.txt", "--config", "rules.toml", "--delay", "0"];
+    said(&place.crawl(&crawl).run().expect(0).stderr);
+    let other = Place::new();
+    other.write("rules.toml", rules);
+    other.list("urls.txt", site.urls(10));
+    let json = other.crawl(&crawl).args(&["--json"]).run().expect(0).json();
+    fills(&json["fill"]["products"], &json["fill"]["offers"]);
+    let extract = ["extract", "crawl.db", "--config", "rules.toml"];
+    said(&place.seine(&extract).run().expect(0).stderr);
+    let collections = &place.seine(&extract).args(&["--json"]).run().expect(0).json()["collections"];
+    fills(&collections["products"]["fill"], &collections["offers"]["fill"]);
+}

@@ -8,7 +8,8 @@
 //! - [`read`]: everything that reads, for every other process, on a read-only connection; [`life`] of one URL, and
 //!   [`audit`] of all requests, are files of their own.
 //! - [`collections`]: what rules were declared, with a view for each collection; [`items`]: what they
-//!   find, in the page's transaction; [`drift`]: fields that are found less often than before.
+//!   find, in the page's transaction; [`drift`]: fields that are found less often than before;
+//!   [`fill`]: how often each is found.
 //! - [`diff`]: what differs between two runs.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
@@ -29,6 +30,7 @@ pub mod audit;
 pub mod collections;
 pub mod diff;
 pub mod drift;
+pub mod fill;
 pub mod guard;
 pub mod health;
 pub mod insert;

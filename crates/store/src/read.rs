@@ -10,6 +10,7 @@ use super::diff::Changes;
 use super::drift::Drift;
 use super::outcomes::{self, OutcomeCounts};
 use super::{NO_HOST, StoreError};
+use seine_core::record::items::Fill;
 use seine_core::record::{CrawlUrl, Outcome, UrlId, UrlKey};
 
 /// Hosts named in a summary, of each kind.
@@ -34,6 +35,8 @@ pub struct Summary {
     pub problems: u64,
     /// Fields that the run found less often than the one before; filled in by who knows the limits.
     pub drifts: Vec<Drift>,
+    /// How well the rules of the run fit its pages, by collection; filled in by who knows the rules.
+    pub fill: BTreeMap<String, Fill>,
     /// What is new, changed or gone since the last complete run before; only found out by a run that has just ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,

@@ -12,11 +12,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::fill::as_declared;
 use super::items::ItemPage;
 use super::retry::{self, ConditionError};
 use super::{NO_HOST, StoreError, collections};
-use seine_core::protocol::reextract::{Changes, Example, PageJob, Report};
-use seine_core::record::items::{Collection, PageItems};
+use seine_core::protocol::reextract::{CollectionChanges, Example, PageJob, Report};
+use seine_core::record::items::{Collection, Fill, PageItems};
 use seine_core::record::{Outcome, UrlId};
 
 /// Items shown of each kind.
@@ -279,8 +280,9 @@ impl Rework {
                 None => 0,
             };
             let (added, removed, changed) = (of("added")?, of("removed")?, of("changed")?);
-            report.collections.push(Changes {
+            report.collections.push(CollectionChanges {
                 name: collection.name.clone(),
+                fill: self.fill(number, collection)?,
                 added,
                 removed,
                 changed,
@@ -309,6 +311,18 @@ impl Rework {
             .map(|(_, collection)| collection.name)
             .collect();
         Ok(report)
+    }
+
+    /// How well the rules of a collection fit the pages read, which are of all runs and hosts.
+    fn fill(&self, number: usize, collection: &Collection) -> Result<Fill> {
+        let mut select = self.db.prepare_cached("SELECT name, of_items, found FROM temp.rate WHERE collection = ?1")?;
+        let mut rows = select.query([number])?;
+        let mut fill = Fill::default();
+        while let Some(row) = rows.next()? {
+            fill.add(&row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
+        }
+        as_declared(&mut fill, collection);
+        Ok(fill)
     }
 
     fn examples(&self, sql: &str, number: usize) -> Result<Vec<Example>> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Generation, Slot};
 use crate::record::UrlId;
-use crate::record::items::PageItems;
+use crate::record::items::{Fill, PageItems};
 
 /// Supervisor to the process that has the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ pub struct Report {
     /// Some of those.
     pub unread_pages: Vec<(String, Unread)>,
     /// The collections of the config, in its order.
-    pub collections: Vec<Changes>,
+    pub collections: Vec<CollectionChanges>,
     /// Collections of the store that the config does not name: all of theirs stays.
     pub left_alone: Vec<String>,
     /// What was not as the rules say, on the pages read.
@@ -139,7 +139,7 @@ pub struct Report {
 
 /// What becomes of one collection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Changes {
+pub struct CollectionChanges {
     /// Its name.
     pub name: String,
     /// Items that were not there.
@@ -150,6 +150,8 @@ pub struct Changes {
     pub changed: u64,
     /// Items that stay as they are, among them those of pages that were not read.
     pub same: u64,
+    /// How well its rules fit the pages read.
+    pub fill: Fill,
     /// Some of the added.
     pub added_examples: Vec<Example>,
     /// Some of the removed.

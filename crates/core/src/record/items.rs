@@ -152,6 +152,46 @@ pub struct FieldCount {
     pub found: u32,
 }
 
+/// How well the rules of one collection fit the pages they were applied to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Pages that the collection is about.
+    pub pages: u64,
+    /// Those of them that had an item.
+    pub pages_with_items: u64,
+    /// The fields in declared order; none if no page was about the collection.
+    pub fields: Vec<FieldFill>,
+}
+
+/// How often one field was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldFill {
+    /// Its name.
+    pub field: String,
+    /// Items that could have it.
+    pub of: u64,
+    /// Items that had it, with a value of its type.
+    pub found: u64,
+}
+
+impl Fill {
+    /// Adds what was counted of `field` elsewhere; the empty name is that of the collection as a whole.
+    pub fn add(&mut self, field: &str, of: u64, found: u64) {
+        if field.is_empty() {
+            self.pages += of;
+            self.pages_with_items += found;
+            return;
+        }
+        match self.fields.iter_mut().find(|fill| fill.field == field) {
+            Some(fill) => {
+                fill.of += of;
+                fill.found += found;
+            }
+            None => self.fields.push(FieldFill { field: field.to_owned(), of, found }),
+        }
+    }
+}
+
 /// What a page says beyond its items, where it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageExtras {

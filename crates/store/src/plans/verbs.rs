@@ -11,8 +11,8 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, collections, diff, drift, guard, health, life, open_for_reading, open_for_writing,
-    processed, read, retry, told, versions,
+    StoreError, archive, audit, collections, diff, drift, fill, guard, health, life, open_for_reading,
+    open_for_writing, processed, read, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
@@ -130,6 +130,8 @@ fn looked_at(path: &Path) {
     }
     life::config(&db, None).expect("settings");
     let last = diff::Run::last(&db, 0).expect("runs").expect("a run");
+    fill::fills(&db, last.run_id, &[products(), notes()]).expect("fills");
+    fill::fills(&db, 999, &[products()]).expect("fills");
     drift::drifts(&db, last.run_id, |_| 0.3).expect("drifts");
     diff::counts(&db, None, last.run_id).expect("what differs");
     let before = diff::Run::before(&db, last.run_id).expect("runs");

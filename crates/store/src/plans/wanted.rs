@@ -64,6 +64,10 @@ pub const WANTED: &[Wanted] = &[
         "the hosts that fail most",
         "SELECT name, fetched, failed, elapsed_ms / (fetched + failed) FROM host WHERE failed > 0",
     ),
+    reads(
+        "stops at the first",
+        "SELECT EXISTS (SELECT 1 FROM page WHERE run_id = ?1 AND outcome = 0 AND NOT not_modified)",
+    ),
     reads("the latest run", "SELECT r.run_id, v.started_at, v.ended_at"),
     reads("the collections", "WITH earlier AS MATERIALIZED"),
     // Why: a request costs a crawl no index.
@@ -115,6 +119,7 @@ pub const WANTED: &[Wanted] = &[
     sorts("rates of a host's fields", "INSERT INTO field_rate(run_id, collection_id, host_id, counts) SELECT"),
     reads("a count for the report", "SELECT count(*) FROM temp."),
     reads("a count for the report", "SELECT count(*) FROM item WHERE collection_id = ?1"),
+    reads("what was counted, for the report", "SELECT name, of_items, found FROM temp.rate"),
     reads("the first few that differ", "SELECT u.url, NULL, f.data FROM temp.added"),
     reads("the first few that differ", "SELECT u.url, i.data, NULL FROM temp.removed"),
     reads("the first few that differ", "SELECT u.url, i.data, f.data FROM temp.changed"),
