@@ -48,7 +48,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
         rules,
         condition: args.condition.clone(),
         workers: args.workers.map_or_else(limits::available_cpus, usize::from),
-        parse_timeout: settings.http.parse_timeout.0,
+        limits: reextract::Limits { parse_time: settings.http.parse_timeout.0, body_bytes: settings.http.max_body.0 },
         signals,
         inherited,
         progress: Progress::new(ProgressMode::Auto, args.quiet),

@@ -93,7 +93,8 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
             );
         }
     }
-    text
+    // A store may be somebody else's, and its texts are written to a terminal.
+    text.lines().flat_map(|line| [printable(line), "\n".to_owned()]).collect()
 }
 
 /// For programs: one object.
@@ -205,4 +206,40 @@ fn short(elapsed: Duration) -> String {
     let millis = elapsed.as_millis() as u64;
     let rounded = if millis < 10_000 { millis / 10 * 10 } else { millis / 1000 * 1000 };
     humantime::format_duration(Duration::from_millis(rounded)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seine_core::record::items::Fill;
+    use seine_store::read::RunSummary;
+
+    #[test]
+    fn no_text_of_a_store_steers_the_terminal() {
+        let escape = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}";
+        let run = RunSummary {
+            run_id: 1,
+            started_at: escape.into(),
+            ended_at: Some(escape.into()),
+            ended_by: Some(escape.into()),
+            active_ms: 1,
+            outcomes: Default::default(),
+            bytes: 0,
+        };
+        let named = |count: u64| [(escape.to_owned(), count)].into();
+        let host = || HostLine { host: escape.into(), fetched: 1, failed: 1, mean_ms: 1 };
+        let summary = Summary {
+            run: Some(run),
+            errors: named(1),
+            items: named(1),
+            fill: [(escape.to_owned(), Fill::default())].into(),
+            slowest_hosts: vec![host()],
+            failing_hosts: vec![host()],
+            ..Summary::default()
+        };
+        let text = text(&summary, Path::new("crawl.db"), None, None);
+        assert!(text.lines().count() > 6, "{text:?}");
+        let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(steers), "{text:?}");
+    }
 }

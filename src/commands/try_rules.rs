@@ -20,7 +20,7 @@ use seine_page::extract::Extractor;
 use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook};
 use seine_page::extract::rules::{Page, Rules, Selector};
 use seine_page::extract::text::cut;
-use seine_store::read;
+use seine_store::body;
 use seine_unix::clock::CpuBudget;
 
 /// Items and hits that are shown of each collection and selector.
@@ -97,8 +97,8 @@ impl Tried {
         if let Some(path) = &args.db {
             let db = super::session::open_store(path)?;
             let mut body = Vec::new();
-            read::cat(&db, target, &mut body)?;
-            let (final_url, content_type) = read::answer_of(&db, target)?;
+            body::cat(&db, target, settings.http.max_body.0, &mut body)?;
+            let (final_url, content_type) = body::answer_of(&db, target)?;
             let url = Url::parse(&final_url).with_context(|| printable(&final_url))?;
             let listed_url = CrawlUrl::parse(target)?.url;
             return Ok(Self { url: named.unwrap_or(url), listed_url, status: None, content_type, body });

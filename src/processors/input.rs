@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::processors::{BodyForm, Processor};
 use seine_page::extract::{charset, is_html};
+use seine_store::body::{unpack, unpack_into};
 use seine_store::processed::{Page, Record, What};
 use seine_unix::program::{nameless_file, path_of};
 
@@ -72,14 +73,13 @@ fn add_body(
     if form == BodyForm::Inline && bytes > MAX_INLINE_BYTES {
         return Err(format!("its body of {bytes} bytes is too large for a line; body = \"file\" takes any"));
     }
-    let capacity = usize::try_from(bytes).map_err(|_| "its body is too large".to_owned())?;
-    let body = zstd::bulk::decompress(zstd, capacity).map_err(|_| "its stored body is damaged".to_owned())?;
     if form == BodyForm::File {
-        let file =
-            nameless_file(&body).map_err(|error| format!("cannot write its body to a temporary file: {error}"))?;
+        let file = nameless_file(|file| unpack_into(zstd, bytes, file))
+            .map_err(|error| format!("cannot write its body to a temporary file: {error}"))?;
         object.insert("path".into(), json!(path_of(&file)));
         return Ok(Some(file));
     }
+    let body = unpack(zstd, bytes, MAX_INLINE_BYTES).map_err(|error| format!("its stored body is {error}"))?;
     let content_type = page.content_type.as_deref().map(str::as_bytes);
     if is_text(content_type, &body) {
         let (text, _) = charset::decode(&body, content_type);

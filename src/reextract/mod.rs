@@ -15,6 +15,8 @@
 pub mod keeper;
 pub mod worker;
 
+pub use worker::Limits;
+
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -54,8 +56,8 @@ pub struct Start {
     pub condition: Option<String>,
     /// Extractors.
     pub workers: usize,
-    /// CPU time for one page.
-    pub parse_timeout: Duration,
+    /// What one page may take.
+    pub limits: Limits,
     /// Signals, blocked already.
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
@@ -111,7 +113,7 @@ impl crew::Member for Who {
 struct Supervisor {
     crew: Crew<Who>,
     rules: Rules,
-    parse_timeout: Duration,
+    limits: Limits,
     workers: Slot,
     progress: Progress,
     /// The store is nobody else's until this is dropped.
@@ -140,7 +142,7 @@ impl Supervisor {
             who: Who::Extractor(slot),
             title: Role::Extractor(slot.into()),
             death: fork::Death::Kill,
-            stall: Some(STALL + 4 * start.parse_timeout),
+            stall: Some(STALL + 4 * start.limits.parse_time),
         }));
         let mut crew = Crew::new(start.signals, start.inherited, posts)?;
         let keep: Vec<RawFd> = start.lock.iter().map(|lock| lock.fd().as_raw_fd()).collect();
@@ -152,7 +154,7 @@ impl Supervisor {
         Ok(Self {
             crew,
             rules: start.rules,
-            parse_timeout: start.parse_timeout,
+            limits: start.limits,
             workers,
             progress: start.progress,
             _lock: start.lock,
@@ -218,9 +220,9 @@ impl Supervisor {
                 continue;
             }
             self.generation += 1;
-            let (rules, parse_timeout) = (&self.rules, self.parse_timeout);
+            let (rules, limits) = (&self.rules, self.limits);
             let spawned = self.crew.spawn_apart(who, self.generation, &[], |socket, row| {
-                worker::run(socket, PAGE_CEILING, rules, parse_timeout, row)
+                worker::run(socket, PAGE_CEILING, rules, limits, row)
             });
             match spawned {
                 Ok(socket) => {

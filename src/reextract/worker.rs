@@ -10,18 +10,28 @@ use url::Url;
 use seine_core::protocol::reextract::{Answer, PageJob, Unread};
 use seine_core::record::items::PageItems;
 use seine_page::extract::rules::{Page, Rules};
+use seine_store::body::{UnpackError, unpack};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::clock::CpuBudget;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
+/// What one page may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// CPU time.
+    pub parse_time: Duration,
+    /// Of its body.
+    pub body_bytes: u64,
+}
+
 /// How often an idle extractor shows that it is alive.
 const IDLE_TURN: Duration = Duration::from_secs(1);
 
 /// Runs the extractor to its end; the return value is the exit code.
-pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, parse_timeout: Duration, row: &Row) -> i32 {
+pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, limits: Limits, row: &Row) -> i32 {
     let mut channel = Channel::new(socket, frame_ceiling);
-    match work(&mut channel, rules, parse_timeout, row) {
+    match work(&mut channel, rules, limits, row) {
         Ok(()) => 0,
         Err(error) => {
             // The store's process is gone, or sent what is no page.
@@ -31,11 +41,11 @@ pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, parse_timeout: 
     }
 }
 
-fn work(channel: &mut Channel, rules: &Rules, parse_timeout: Duration, row: &Row) -> Result<(), ChannelError> {
+fn work(channel: &mut Channel, rules: &Rules, limits: Limits, row: &Row) -> Result<(), ChannelError> {
     loop {
         while let Some((job, zstd)) = channel.next_with_tail::<PageJob>()? {
             row.begin_work(job.url_id);
-            let found = read(&job, &zstd, rules, parse_timeout);
+            let found = read(&job, &zstd, rules, limits);
             let answer = Answer { url_id: job.url_id, found };
             if channel.send(&answer, None).is_err() {
                 channel.send(&Answer { url_id: job.url_id, found: Err(Unread::TooMuch) }, None)?;
@@ -62,9 +72,11 @@ fn wait(channel: &Channel, interest: Interest, row: &Row) -> Result<(), ChannelE
     Ok(())
 }
 
-fn read(job: &PageJob, zstd: &[u8], rules: &Rules, parse_timeout: Duration) -> Result<PageItems, Unread> {
-    let capacity = usize::try_from(job.bytes).map_err(|_| Unread::Damaged)?;
-    let body = zstd::bulk::decompress(zstd, capacity).map_err(|_| Unread::Damaged)?;
+fn read(job: &PageJob, zstd: &[u8], rules: &Rules, limits: Limits) -> Result<PageItems, Unread> {
+    let body = unpack(zstd, job.bytes, limits.body_bytes).map_err(|error| match error {
+        UnpackError::TooLarge => Unread::TooLarge,
+        UnpackError::Damaged => Unread::Damaged,
+    })?;
     let url = job.final_url.as_deref().unwrap_or(&job.listed_url);
     let Ok(url) = Url::parse(url) else { return Err(Unread::Damaged) };
     let page = Page {
@@ -76,6 +88,6 @@ fn read(job: &PageJob, zstd: &[u8], rules: &Rules, parse_timeout: Duration) -> R
     if !rules.wants(&page) {
         return Ok(PageItems::default());
     }
-    let budget = CpuBudget::new(parse_timeout);
+    let budget = CpuBudget::new(limits.parse_time);
     rules.apply(&page, &|| budget.is_left()).ok_or(Unread::Timeout)
 }

@@ -118,6 +118,31 @@ fn a_diff_shows_what_other_rules_change_and_changes_nothing() {
 }
 
 #[test]
+fn a_body_larger_than_max_body_is_not_read_whatever_the_store_says() {
+    let place = Place::new();
+    crawled(&place, &[]);
+    let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 1).expect("packed");
+    assert!(bomb.len() < 100_000);
+    // One says how large it is, the other does not.
+    let db = rusqlite::Connection::open(place.db()).expect("a store");
+    for (body_id, bytes) in [(1, 64 << 20), (2, 1000)] {
+        db.execute("UPDATE body SET bytes = ?2, zstd = ?3 WHERE body_id = ?1", rusqlite::params![body_id, bytes, bomb])
+            .expect("a bomb");
+    }
+    let url = "SELECT url FROM pages WHERE url_id = (SELECT url_id FROM page WHERE body_id = 1)";
+    let url: String = db.query_row(url, [], |row| row.get(0)).expect("a page");
+    drop(db);
+    let json = extract(&place, "rules.toml", &["--json"]).run().expect(0).json();
+    assert_eq!((&json["pages"], &json["unread"]), (&(PAGES - 2).into(), &2.into()));
+    let errors = json["unread_pages"].as_array().expect("pages").iter().map(|page| page["error"].as_str());
+    let mut errors: Vec<_> = errors.collect();
+    errors.sort_unstable();
+    assert_eq!(errors, [Some("damaged"), Some("too_large")]);
+    let ended = place.seine(&["try", &url, "--db", "crawl.db", "--config", "rules.toml"]).run().expect(2);
+    assert!(ended.stderr.contains("larger than 10485760 bytes; set max_body"), "{}", ended.stderr);
+}
+
+#[test]
 fn other_rules_are_applied_as_if_the_pages_had_been_crawled_with_them() {
     let (place, other) = (Place::new(), Place::new());
     crawled(&place, &[]);

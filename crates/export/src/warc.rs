@@ -21,6 +21,8 @@ use seine_store::StoreError;
 use seine_store::archive::{self, Answer, AnswerBody};
 
 const GZIP_LEVEL: u32 = 6;
+/// A larger body counts as one that is not there: no crawl stores one (`max_body`).
+const MAX_BODY_BYTES: u64 = 2 << 30;
 const REVISIT: &str = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest";
 const CONFORMS_TO: &str = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/";
 /// Headers that are no longer true of a decoded body.
@@ -105,7 +107,9 @@ impl Warc {
         };
         let body = match (answer.body, &original) {
             (AnswerBody::Empty, _) | (_, Some(_)) => Some(Vec::new()),
-            (AnswerBody::Stored(body_id), None) => archive::body(db, body_id)?,
+            (AnswerBody::Stored(body_id), None) => {
+                archive::body(db, body_id, MAX_BODY_BYTES)?.and_then(std::result::Result::ok)
+            }
             (AnswerBody::Gone, None) => None,
         };
         let Some(body) = body else {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
+use super::body::{UnpackError, unpack};
 use super::rows::{Filter, SelectError, Snapshot, condition};
 use super::tables::Table;
 use seine_core::record::headers;
@@ -142,14 +143,14 @@ fn location(url: &str, redirects: Option<String>, final_url: String) -> Option<S
     Some(hops.into_iter().nth(at + 1).map_or(final_url, |(next, _)| next))
 }
 
-/// A stored body, decompressed; `None` if it is gone or damaged.
+/// A stored body of at most `most` bytes, unpacked; `None` if it is gone.
 ///
 /// # Errors
 /// [`StoreError`]
-pub fn body(db: &Connection, body_id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn body(db: &Connection, body_id: i64, most: u64) -> Result<Option<Result<Vec<u8>, UnpackError>>, StoreError> {
     let mut select = db.prepare_cached("SELECT bytes, zstd FROM body WHERE body_id = ?1 AND zstd IS NOT NULL")?;
-    let row = select.query_row([body_id], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
-    Ok(row.and_then(|(bytes, packed)| zstd::bulk::decompress(&packed, bytes).ok()))
+    let row = select.query_row([body_id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
+    Ok(row.map(|(bytes, packed)| unpack(&packed, bytes, most)))
 }
 
 /// The settings of a run, as JSON; an empty object if there are none.

@@ -14,6 +14,7 @@
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - [`health`]: the latest runs, for health checks.
+//! - [`body`]: stored bodies, given back within bounds.
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
@@ -27,6 +28,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod body;
 pub mod collections;
 pub mod diff;
 pub mod drift;

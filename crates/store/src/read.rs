@@ -1,7 +1,6 @@
 //! Everything that reads the store: for every process but the writer, on a read-only connection.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use super::drift::Drift;
 use super::outcomes::{self, OutcomeCounts};
 use super::{NO_HOST, StoreError};
 use seine_core::record::items::Fill;
-use seine_core::record::{CrawlUrl, Outcome, UrlId, UrlKey};
+use seine_core::record::{Outcome, UrlId, UrlKey};
 
 /// Hosts named in a summary, of each kind.
 const HOSTS_NAMED: usize = 5;
@@ -184,98 +183,9 @@ fn hosts(db: &Connection, which: &str) -> Result<Vec<HostLine>, StoreError> {
     Ok(lines.collect::<Result<_, _>>()?)
 }
 
-/// Why a body cannot be given back.
-#[derive(Debug, thiserror::Error)]
-pub enum CatError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No such URL in the store.
-    #[error("{0} is not in this store; `SELECT url FROM pages` lists what is")]
-    Unknown(String),
-    /// The URL has no body.
-    #[error("{url} has no stored body: {why}")]
-    NoBody {
-        /// The URL.
-        url: String,
-        /// Why not.
-        why: String,
-    },
-    /// The stored bytes are not what was stored.
-    #[error("the stored body of {0} is damaged")]
-    Damaged(String),
-    /// The output.
-    #[error("cannot write the body")]
-    Output(#[from] io::Error),
-}
-
 /// The URL of `host` (empty: a text that is no URL) with this key.
 pub(super) fn find_url(db: &Connection, host: &str, key: &UrlKey) -> Result<Option<UrlId>, StoreError> {
     let sql = "SELECT url_id FROM url \
                WHERE host_id = coalesce((SELECT host_id FROM host WHERE name = ?1), ?3) AND key = ?2";
     Ok(db.query_row(sql, params![host, key, NO_HOST], |row| row.get(0)).optional()?)
-}
-
-/// Writes the body stored for `raw_url` to `out`, byte for byte as it was received and decompressed.
-///
-/// # Errors
-/// [`CatError`]
-pub fn cat(db: &Connection, raw_url: &str, out: &mut impl Write) -> Result<(), CatError> {
-    let unknown = || CatError::Unknown(raw_url.to_owned());
-    let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
-    let url_id = find_url(db, &url.host, &url.key)?.ok_or_else(unknown)?;
-    type Row = (Option<i64>, Option<String>, Option<u64>, Option<Vec<u8>>, Option<Vec<u8>>);
-    let row: Row = db
-        .query_row(
-            "SELECT p.outcome, p.error_message, b.bytes, b.hash, b.zstd FROM url u \
-             LEFT JOIN page p USING(url_id) LEFT JOIN body b USING(body_id) WHERE u.url_id = ?1",
-            [url_id],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
-        )
-        .optional()
-        .map_err(StoreError::from)?
-        .ok_or_else(unknown)?;
-    let no_body = |why: &str| CatError::NoBody { url: url.url.clone(), why: why.to_owned() };
-    // What a failed fetch could not bring anew is still there of the one before.
-    let earlier = match row {
-        (Some(_), _, None, ..) => db
-            .query_row(
-                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h CROSS JOIN body b USING(body_id) \
-                 WHERE h.url_id = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL ORDER BY h.fetched_at DESC LIMIT 1",
-                [url_id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
-            )
-            .optional()
-            .map_err(StoreError::from)?,
-        _ => None,
-    };
-    let (bytes, hash, zstd) = match earlier.unwrap_or(row) {
-        (None, ..) => return Err(no_body("it is still pending")),
-        (_, Some(error), None, ..) => return Err(no_body(&error)),
-        (_, None, None, ..) => return Err(no_body("the answer was empty")),
-        (_, _, Some(_), _, None) => return Err(no_body("it was crawled with --no-store-bodies")),
-        (_, _, Some(bytes), hash, Some(zstd)) => (bytes, hash, zstd),
-    };
-    let damaged = || CatError::Damaged(url.url.clone());
-    let capacity = usize::try_from(bytes).map_err(|_| damaged())?;
-    let body = zstd::bulk::decompress(&zstd, capacity).map_err(|_| damaged())?;
-    if hash.as_deref() != Some(blake3::hash(&body).as_bytes().as_slice()) {
-        return Err(damaged());
-    }
-    out.write_all(&body)?;
-    out.flush()?;
-    Ok(())
-}
-
-/// Where the answer for `raw_url` was found, after redirects, and its Content-Type.
-///
-/// # Errors
-/// [`CatError`]
-pub fn answer_of(db: &Connection, raw_url: &str) -> Result<(String, Option<String>), CatError> {
-    let unknown = || CatError::Unknown(raw_url.to_owned());
-    let url = CrawlUrl::parse(raw_url.trim()).map_err(|_| unknown())?;
-    let url_id = find_url(db, &url.host, &url.key)?.ok_or_else(unknown)?;
-    let sql = "SELECT coalesce(p.final_url, u.url), p.content_type FROM url u CROSS JOIN page p USING(url_id) WHERE u.url_id = ?1";
-    let row = db.query_row(sql, [url_id], |row| Ok((row.get(0)?, row.get(1)?))).optional();
-    row.map_err(StoreError::from)?.ok_or_else(unknown)
 }

@@ -417,12 +417,12 @@ fn a_body_comes_back_byte_for_byte_and_the_same_bytes_are_stored_once() {
     let db = open_for_reading(&place.path).expect("a store");
     for url in ["https://a.example/1", "https://a.example/2"] {
         let mut out = Vec::new();
-        read::cat(&db, url, &mut out).expect("a body");
+        crate::body::cat(&db, url, u64::MAX, &mut out).expect("a body");
         assert!(out == body);
     }
-    let pending = read::cat(&db, "https://a.example/3", &mut Vec::new()).unwrap_err().to_string();
+    let pending = crate::body::cat(&db, "https://a.example/3", u64::MAX, &mut Vec::new()).unwrap_err().to_string();
     assert!(pending.contains("pending"), "{pending}");
-    let unknown = read::cat(&db, "https://a.example/4", &mut Vec::new()).unwrap_err().to_string();
+    let unknown = crate::body::cat(&db, "https://a.example/4", u64::MAX, &mut Vec::new()).unwrap_err().to_string();
     assert!(unknown.contains("not in this store"), "{unknown}");
 }
 

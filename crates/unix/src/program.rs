@@ -200,11 +200,12 @@ pub fn is_there(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
 }
 
-/// An opened but nameless file with `bytes` in it, for programs of the user's: gone when it is closed, whoever dies.
+/// An opened but nameless file with what `write` puts into it, for programs of the user's: gone when it is closed, whoever
+/// dies.
 ///
 /// # Errors
-/// No room, or no folder for temporary files.
-pub fn nameless_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+/// Those of `write`; no room, or no folder for temporary files.
+pub fn nameless_file(write: impl FnOnce(&mut std::fs::File) -> io::Result<()>) -> io::Result<OwnedFd> {
     let folder = std::env::temp_dir();
     for attempt in 0..100_u32 {
         let path = folder.join(format!("seine-{}-{attempt}-{:x}", getpid(), super::clock::monotonic_us()));
@@ -214,7 +215,7 @@ pub fn nameless_file(bytes: &[u8]) -> io::Result<OwnedFd> {
             Ok(mut file) => {
                 // Its name is gone before anything else can go wrong.
                 std::fs::remove_file(&path)?;
-                file.write_all(bytes)?;
+                write(&mut file)?;
                 return Ok(file.into());
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_nameless_file_is_found_by_its_path_until_it_is_closed() {
-        let file = nameless_file(b"frames").unwrap();
+        let file = nameless_file(|file| file.write_all(b"frames")).unwrap();
         let path = path_of(&file);
         assert_eq!(std::fs::read(&path).unwrap(), b"frames");
         drop(file);

@@ -9,6 +9,7 @@ use url::Url;
 use super::report::Result;
 use seine_page::extract::extras::{Wanted, extras};
 use seine_page::extract::{charset, is_html};
+use seine_store::body::UnpackError;
 use seine_store::diff::history::{Fetch, History};
 use seine_store::{StoreError, archive};
 
@@ -18,6 +19,8 @@ const CONTEXT_LINES: usize = 3;
 const EXTRACT_TIME: Duration = Duration::from_secs(10);
 /// After this what differs is found roughly: more lines are told of than need be.
 const COMPARE_TIME: Duration = Duration::from_secs(2);
+/// A larger body is not read: a store may be somebody else's, and say anything of its bodies.
+const MAX_BODY_BYTES: u64 = 64 << 20;
 /// A longer text is not compared.
 const MAX_TEXT_BYTES: usize = 8 << 20;
 /// More of a difference is not told.
@@ -54,11 +57,15 @@ impl Prose {
 /// The main text of a version of a page, or why there is none.
 fn text(db: &Connection, fetch: &Fetch, content_type: Option<&str>, url: &Url) -> Result<Result<String, &'static str>> {
     let body = match (fetch.body_id, &fetch.hash) {
-        (None, None) => Some(Vec::new()),
+        (None, None) => Some(Ok(Vec::new())),
         (None, Some(_)) => None,
-        (Some(body_id), _) => archive::body(db, body_id)?,
+        (Some(body_id), _) => archive::body(db, body_id, MAX_BODY_BYTES)?,
     };
-    let Some(body) = body else { return Ok(Err("a version of its body is not kept")) };
+    let body = match body {
+        Some(Ok(body)) => body,
+        Some(Err(UnpackError::TooLarge)) => return Ok(Err("a version of its body is too large")),
+        Some(Err(UnpackError::Damaged)) | None => return Ok(Err("a version of its body is not kept")),
+    };
     let content_type = content_type.map(str::as_bytes);
     let text = if is_html(content_type, &body) {
         let begun = Instant::now();

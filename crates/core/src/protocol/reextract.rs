@@ -100,6 +100,8 @@ pub enum Unread {
     Timeout,
     /// The stored bytes are not what was stored.
     Damaged,
+    /// The body is larger than `max_body` of the config.
+    TooLarge,
     /// What was found is more than one message can carry.
     TooMuch,
     /// Two extractors died of it.
@@ -112,6 +114,7 @@ impl Unread {
         match self {
             Self::Timeout => "parse_timeout",
             Self::Damaged => "damaged",
+            Self::TooLarge => "too_large",
             Self::TooMuch => "too_much",
             Self::Crash => "crash",
         }

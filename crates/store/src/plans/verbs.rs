@@ -11,7 +11,7 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, collections, diff, drift, fill, guard, health, life, open_for_reading,
+    StoreError, archive, audit, body, collections, diff, drift, fill, guard, health, life, open_for_reading,
     open_for_writing, processed, read, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
@@ -124,8 +124,8 @@ fn looked_at(path: &Path) {
     audit::audit(&db, 3).expect("an audit");
     for url in ["https://a.example/1", "https://a.example/2", "https://c.example/7", "nonsense"] {
         life::life(&db, url, &|_, _, _| life::RobotsVerdict { allowed: true, rule: None, line: None }).expect("a life");
-        let _ = read::cat(&db, url, &mut Vec::new());
-        let _ = read::answer_of(&db, url);
+        let _ = body::cat(&db, url, 1 << 20, &mut Vec::new());
+        let _ = body::answer_of(&db, url);
         diff::history::history(&db, url).expect("a history");
     }
     life::config(&db, None).expect("settings");
@@ -166,7 +166,7 @@ fn export(path: &Path, last_run: i64) {
     }
     archive::answers(&db, &snapshot, &filters[1], |answer| {
         if let archive::AnswerBody::Stored(body_id) = answer.body {
-            archive::body(&db, body_id)?;
+            archive::body(&db, body_id, 1 << 20)?;
         }
         archive::settings(&db, answer.run_id)?;
         Ok::<_, SelectError>(())
