@@ -13,7 +13,7 @@ use seine_store::tables::{Column, ColumnType, Table, no_column};
 /// More different columns than this in the input files are no columns but data; they stay in `input_columns`.
 const MAX_INPUT_COLUMNS: usize = 1000;
 
-/// Where the input file's own columns are.
+/// The column that holds the input file's own columns.
 const SOURCE: &str = "input_columns";
 
 /// How rows of the store become rows of the export.
@@ -25,7 +25,7 @@ pub struct Layout {
     pub selected: Option<Vec<String>>,
     /// Things a user should know.
     pub notes: Vec<String>,
-    /// Where each column comes from; `None`: they are those that were read.
+    /// The source of each column; `None`: they are those that were read.
     sources: Option<Vec<CellSource>>,
     /// The cell that holds [`SOURCE`].
     source_at: usize,

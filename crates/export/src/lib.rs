@@ -38,7 +38,7 @@ use seine_store::StoreError;
 use seine_store::rows::SelectError;
 use seine_store::tables::Column;
 
-/// What an export can be.
+/// The formats of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Comma-separated values (RFC 4180)
@@ -81,7 +81,7 @@ impl Format {
         })
     }
 
-    /// What names of its files end with.
+    /// The ending of its files' names.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -123,7 +123,7 @@ pub enum ExportError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was asked for.
+    /// The name that was asked for.
     #[error(transparent)]
     Select(#[from] SelectError),
     /// A file.
@@ -144,13 +144,13 @@ pub enum ExportError {
         table: Box<str>,
         /// From 1.
         row: u64,
-        /// What identifies the row, if it says.
+        /// The key of the row, if it has one.
         of: Box<str>,
         /// The column.
         column: Box<str>,
-        /// What is there, cut short.
+        /// The value found, cut short.
         value: Box<str>,
-        /// What should be.
+        /// The type that the column has.
         wanted: &'static str,
     },
     /// The Parquet writer.
@@ -199,7 +199,7 @@ pub trait Sink {
     fn finish(self: Box<Self>) -> Result<Finished>;
 }
 
-/// What is worth telling of an export that is done.
+/// Notes on an export that is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Things a user should know.

@@ -124,7 +124,7 @@ impl Sink for Show {
     }
 }
 
-/// What a site could do to a terminal or to the table made harmless: control and direction-changing characters.
+/// Makes harmless what a site could do to a terminal or to the table: control and direction-changing characters.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -10,7 +10,7 @@ use seine_store::tables::Column;
 /// Longest name of a file, its ending apart, in bytes.
 const MAX_NAME: usize = 120;
 
-/// What makes a file of its own.
+/// The rows that share a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// A table.

@@ -17,7 +17,7 @@ use seine_store::tables::{Column, ColumnType};
 pub struct Sqlite {
     db: Connection,
     output: Output,
-    /// Where it is made if the output has no path.
+    /// The file it is made in if the output has no path.
     elsewhere: Option<TempPath>,
     insert: String,
 }
@@ -85,7 +85,7 @@ impl Sink for Sqlite {
     }
 }
 
-/// What SQLite knows of types.
+/// The types that SQLite knows.
 fn affinity(kind: &ColumnType) -> &'static str {
     match kind {
         ColumnType::Integer => "INTEGER",

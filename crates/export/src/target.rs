@@ -1,4 +1,4 @@
-//! Where an export goes: a file that is whole or not there, standard output, a folder that is whole or not there.
+//! Targets of an export: a file that is whole or not there, standard output, a folder that is whole or not there.
 //!
 //! A file is written under another name beside the one it is to have, synced and renamed: whoever looks at the name
 //! finds the earlier export or the new one, whatever happens. A process that is killed leaves `.NAME.XXXXXX.partial`.
@@ -25,7 +25,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// What the file's name asks for.
+    /// The packing that the file's name asks for.
     pub fn of_path(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?;
         [("gz", Self::Gzip), ("zst", Self::Zstd)]
@@ -52,7 +52,7 @@ enum Raw {
     Stdout(io::Stdout),
 }
 
-/// What becomes of the file.
+/// The fate of the file when it is done.
 enum Destination {
     /// It takes its name.
     Named(Partial),
@@ -76,7 +76,7 @@ impl Output {
         }
         let (file, partial) = Partial::beside(path, |path| File::create_new(path))?;
         if let Some(found) = found {
-            // Who could not read the earlier one cannot read this one.
+            // The new file is open to no more users than the earlier one.
             file.set_permissions(found.permissions()).map_err(|source| partial.error(source))?;
         }
         Self::new(Raw::File(file), Destination::Named(partial), packing)
@@ -210,7 +210,7 @@ impl Folder {
         Ok(Self { partial })
     }
 
-    /// Where its files are to be made.
+    /// The folder in which its files are to be made.
     pub fn path(&self) -> &Path {
         &self.partial.path
     }
@@ -234,7 +234,7 @@ struct Partial {
 }
 
 impl Partial {
-    /// What `make` makes beside `wanted`, under a name that nothing had before.
+    /// Makes something beside `wanted` by `make`, under a name that nothing had before.
     fn beside<T>(wanted: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<(T, Self)> {
         // A link is followed, so that what it names is replaced, not the link.
         let wanted = fs::canonicalize(wanted).unwrap_or_else(|_| wanted.to_owned());

@@ -3,7 +3,7 @@
 //! For each answer a request and a response record; where a body is that of an earlier answer, a revisit record that
 //! refers to it. Redirects are answers too. Bodies are stored decoded, so `Content-Encoding`, `Transfer-Encoding` and
 //! `Content-Length` stand there as `X-Crawler-...` (as Common Crawl does it) and the length is that of the body.
-//! Where header lines were not kept, the head is made of what was: status, `Content-Type`, `Location`. Requests are
+//! If header lines were not kept, the head is made of what was: status, `Content-Type`, `Location`. Requests are
 //! written as they are made by default; headers of the user's own, which may hold secrets, never are.
 
 use std::io::Write;
@@ -28,7 +28,7 @@ const CONFORMS_TO: &str = "http://iipc.github.io/warc-specifications/specificati
 /// Headers that are no longer true of a decoded body.
 const OF_TRANSFER: [&str; 3] = ["content-encoding", "transfer-encoding", "content-length"];
 
-/// What the fetcher sends with every request.
+/// The headers that the fetcher sends with every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     /// `Accept`
@@ -52,7 +52,7 @@ pub struct Warc {
     without_body: u64,
 }
 
-/// Where a body is in the file.
+/// The record that has a body.
 struct Original {
     id: String,
     url: String,

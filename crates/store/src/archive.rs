@@ -18,7 +18,7 @@ const CHUNK_REQUESTS: i64 = 50_000;
 pub struct Answer {
     /// Number of the request.
     pub request_id: i64,
-    /// What was requested.
+    /// The URL requested.
     pub url: String,
     /// Whether that is the URL of the list, not where a redirect led.
     pub is_listed: bool,
@@ -36,9 +36,9 @@ pub struct Answer {
     pub headers: Option<Vec<u8>>,
     /// `Content-Type` of a page.
     pub content_type: Option<String>,
-    /// Where a redirect led.
+    /// The target, if it was a redirect.
     pub location: Option<String>,
-    /// What it had for a body.
+    /// Its body.
     pub body: AnswerBody,
 }
 
@@ -127,7 +127,7 @@ fn answer(row: &Row<'_>) -> Result<Answer, StoreError> {
         status: row.get("status")?,
         remote_ip: row.get("remote_ip")?,
         http_version: row.get("http_version")?,
-        // What is damaged is as good as not kept.
+        // A damaged text is as good as one that was not kept.
         headers: packed.and_then(|packed| headers::unpack(&packed).ok()),
         content_type: if is_last { row.get("content_type")? } else { None },
         location,
@@ -136,7 +136,7 @@ fn answer(row: &Row<'_>) -> Result<Answer, StoreError> {
     })
 }
 
-/// Where the redirect of `url` led, by a page's `redirects` ([[url, status], ...]) and final URL.
+/// The target of the redirect of `url`, by a page's `redirects` ([[url, status], ...]) and final URL.
 fn location(url: &str, redirects: Option<String>, final_url: String) -> Option<String> {
     let hops: Vec<(String, u16)> = serde_json::from_str(&redirects?).ok()?;
     let at = hops.iter().position(|(hop, _)| hop == url)?;

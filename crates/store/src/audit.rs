@@ -20,7 +20,7 @@ const SECOND_US: u64 = 1_000_000;
 /// Violations shown; all are counted.
 pub const MAX_SHOWN: usize = 100;
 
-/// What the record shows. Times are microseconds of the Unix epoch, as all `*_us`.
+/// The findings. Times are microseconds of the Unix epoch, as all `*_us`.
 #[derive(Debug, Default, Serialize)]
 pub struct Audit {
     /// Whether every limit was kept and nothing is missing.
@@ -75,7 +75,7 @@ pub struct Violation {
     pub host: String,
     /// The gap.
     pub gap_us: u64,
-    /// What it had to be.
+    /// The gap that was in force.
     pub limit_us: u64,
     /// Start of the later request.
     pub started_us: u64,
@@ -94,7 +94,7 @@ pub struct RateCheck {
     pub allowed: u64,
 }
 
-/// What must add up.
+/// Sums that must agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Completeness {
     /// Lines of lists that name something.
@@ -111,7 +111,7 @@ pub struct Completeness {
     pub pages: u64,
     /// URLs ended by all runs, as they counted them.
     pub counted: u64,
-    /// What `PRAGMA quick_check` says.
+    /// The answer of `PRAGMA quick_check`.
     pub quick_check: String,
 }
 
@@ -249,7 +249,7 @@ impl Watch {
     }
 }
 
-/// What a gap leaves of its limit.
+/// The share of its limit that a gap leaves.
 fn margin_of(gap_us: u64, limit_us: u64) -> i128 {
     i128::from(gap_us) - i128::from(limit_us)
 }

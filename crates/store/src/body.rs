@@ -66,7 +66,7 @@ pub enum CatError {
     TooLarge {
         /// The URL.
         url: String,
-        /// What the caller takes.
+        /// The most that the caller takes.
         most: u64,
     },
     /// The stored bytes are not what was stored.
@@ -98,7 +98,7 @@ pub fn cat(db: &Connection, raw_url: &str, most: u64, out: &mut impl Write) -> R
         .map_err(StoreError::from)?
         .ok_or_else(unknown)?;
     let no_body = |why: &str| CatError::NoBody { url: url.url.clone(), why: why.to_owned() };
-    // What a failed fetch could not bring anew is still there of the one before.
+    // After a failed fetch the body of the fetch before is still there.
     let earlier = match row {
         (Some(_), _, None, ..) => db
             .query_row(
@@ -133,7 +133,7 @@ pub fn cat(db: &Connection, raw_url: &str, most: u64, out: &mut impl Write) -> R
     Ok(())
 }
 
-/// Where the answer for `raw_url` was found, after redirects, and its Content-Type.
+/// The URL at which the answer for `raw_url` was found, after redirects, and its Content-Type.
 ///
 /// # Errors
 /// [`CatError`]

@@ -1,4 +1,4 @@
-//! What differs between two runs: pages and items as of the one, held against those as of the other.
+//! Differences between two runs: pages and items as of the one, held against those as of the other.
 //!
 //! - [`history`]: every fetch of a URL, and what follows from it for a run.
 //! - [`pages`], [`items`]: what differs, one by one, in the order of the store; nothing is kept in memory but a page's.
@@ -22,7 +22,7 @@ pub use pages::{PageChange, PageKind};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// How much differs.
+/// Counts of all that differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
     /// The earlier run; `None`: there was none, and all is new.

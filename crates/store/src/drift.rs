@@ -28,7 +28,7 @@ pub struct Drift {
     pub now: f64,
 }
 
-/// What has fallen in run `run_id` by more than `limit` says for its collection, host by host; where a collection has
+/// The fields whose rate fell in run `run_id` by more than `limit` says for its collection, host by host; where a collection has
 /// too few items of each host, over all its hosts. The largest fall first.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What statements of the user's own may do: read the store, and nothing else.
+//! Statements of the user's own may read the store, and do nothing else.
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;

@@ -18,13 +18,13 @@ pub struct RunFacts {
     pub ended_by: Option<String>,
     /// Its last commit.
     pub last_at: u64,
-    /// What it fetched that ended ok.
+    /// URLs it fetched that ended ok.
     pub ok: u64,
-    /// What it fetched that did not: `http_error`, `failed` and `quarantined`.
+    /// URLs it fetched that did not: `http_error`, `failed` and `quarantined`.
     pub not_ok: u64,
 }
 
-/// What the runs have come to.
+/// The runs, as far as a health check asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The latest run.

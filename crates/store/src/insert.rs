@@ -46,7 +46,7 @@ pub struct Store {
     opened: Instant,
     /// As of the last commit.
     counts: Counts,
-    /// What the open transaction adds.
+    /// The counts that the open transaction adds.
     change: Change,
     collections: Collections,
     reading: [u8; 16],
@@ -106,7 +106,7 @@ impl Store {
     /// Runs `work` in one transaction, all or nothing.
     ///
     /// # Errors
-    /// Whatever `work` or the commit reports; nothing has changed then.
+    /// Those of `work` and of the commit; nothing has changed then.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         self.inserted_at = epoch_ms();

@@ -1,4 +1,4 @@
-//! What rules found on pages, written in the page's transaction.
+//! Items that rules found on pages, written in the page's transaction.
 //!
 //! Pages come in any order, and the result does not depend on it: of a record that several pages have, the page that was
 //! fetched last counts (then the one with the greater id, then the later place on it).
@@ -80,7 +80,7 @@ impl Collections {
         }
         for count in found.counts.iter().filter(|count| count.field.is_none()) {
             if let Some((collection_id, _)) = self.rows.get(usize::from(count.collection)) {
-                // What the page had when it was fetched before and has no more. (Answers of an archive have its times.)
+                // Items go that the page had when it was fetched before and has no more. (Answers of an archive have its times.)
                 let of_it = found.items.iter().filter(|item| item.collection == count.collection);
                 let last = of_it.map(|item| i64::from(item.number)).max().unwrap_or(-1);
                 let gone = "url_id = ?1 AND collection_id = ?2 AND key IS NULL AND (last_seen < ?3 OR number > ?4)";
@@ -193,10 +193,10 @@ fn read_rates(db: &Connection, key: RateKey, collection: &Collection) -> Result<
         .collect())
 }
 
-/// What an earlier run found of an item that says something else now becomes history.
+/// The data that an earlier run found becomes history if the item says something else now.
 fn keep_past(db: &Connection, of: &ItemPage, collection_id: i64, item: &Item) -> Result<()> {
     let is_it = if item.key.is_some() {
-        // Where the page it is found on does not win, nothing is replaced.
+        // Nothing is replaced unless the page it is found on wins.
         "key = ?2 AND (?7, ?3, ?4) >= (last_seen, url_id, number)"
     } else {
         "?2 IS NULL AND key IS NULL AND url_id = ?3 AND number = ?4 AND ?7 IS NOT NULL"
@@ -255,7 +255,7 @@ fn put(db: &Connection, of: &ItemPage, collection_id: i64, item: &Item) -> Resul
     Ok(())
 }
 
-/// Writes what else was asked for of a page.
+/// Writes the metadata, texts and tables of a page.
 ///
 /// # Errors
 /// [`StoreError`]

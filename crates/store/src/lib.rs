@@ -206,7 +206,7 @@ fn forget_statistics(db: &Connection) -> Result<(), StoreError> {
     if !db.prepare("SELECT 1 FROM sqlite_schema WHERE name LIKE 'sqlite\\_stat_' ESCAPE '\\'")?.exists([])? {
         return Ok(());
     }
-    // What was read of them goes with the schema, which is read again.
+    // SQLite keeps statistics with the schema, so it has to read that again.
     db.execute_batch(
         "BEGIN IMMEDIATE; DROP TABLE IF EXISTS sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4; COMMIT;
          PRAGMA writable_schema = RESET",
@@ -227,7 +227,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     check_header(path)?;
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     match check_readable(&db, path) {
-        // Where nothing can be written, the log's files cannot be made; of a store at rest nobody needs them.
+        // On a read-only file system the log's files cannot be made; a store at rest does without them.
         Err(StoreError::Sqlite(error))
             if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
                 && !wal_of(path).exists() =>

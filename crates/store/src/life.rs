@@ -54,9 +54,9 @@ pub struct InputLine {
 /// The robots.txt of the URL's origin, as last read, and what it says of the URL.
 #[derive(Debug, Serialize)]
 pub struct RobotsLine {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
-    /// Where it was found, if elsewhere.
+    /// The URL that redirects led to.
     pub final_url: Option<String>,
     /// When it was read.
     pub fetched_at: u64,
@@ -78,7 +78,7 @@ pub struct RobotsLine {
     pub crawl_delay_ms: Option<u64>,
 }
 
-/// What a robots.txt says of one URL.
+/// The decision of a robots.txt on one URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RobotsVerdict {
     /// Whether it may be fetched.
@@ -100,7 +100,7 @@ pub struct RequestLine {
     pub attempt: u16,
     /// `page` or `robots`.
     pub kind: &'static str,
-    /// What was requested.
+    /// The URL requested.
     pub url: String,
     /// The host asked.
     pub host: String,
@@ -112,11 +112,11 @@ pub struct RequestLine {
     pub gap_ms: u64,
     /// Status of the answer.
     pub status: Option<u16>,
-    /// What failed.
+    /// Class of the error.
     pub error: Option<String>,
     /// Of the body, as received.
     pub bytes: u64,
-    /// Who answered.
+    /// Address of the server.
     pub remote_ip: Option<String>,
     /// `HTTP/1.1` and the like.
     pub http_version: Option<&'static str>,
@@ -131,13 +131,13 @@ pub struct Wait {
     pub before_attempt: u16,
     /// From the end of the last request to the start of the next.
     pub waited_ms: u64,
-    /// What for.
+    /// Its reason.
     pub cause: WaitCause,
-    /// What the attempt before had come to: a class of error, or `http_503`.
+    /// The end of the attempt before: a class of error, or `http_503`.
     pub after: Option<String>,
 }
 
-/// What a URL waited for between two attempts. Each pause ends only when the host's turn has come, too.
+/// The reason for a pause between two attempts. Each pause ends only when the host's turn has come, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitCause {
@@ -162,7 +162,7 @@ pub struct EndingLine {
     pub error: Option<String>,
     /// The same for people.
     pub error_message: Option<String>,
-    /// Where redirects led.
+    /// The URL that redirects led to.
     pub final_url: Option<String>,
     /// The URLs before that, with their statuses: an array of pairs.
     pub redirects: Option<Box<RawValue>>,
@@ -176,7 +176,7 @@ pub struct EndingLine {
     pub run_id: i64,
 }
 
-/// What a pending URL waits for.
+/// The state of a URL without outcome.
 #[derive(Debug, Serialize)]
 pub struct Pending {
     /// Attempts so far.
@@ -198,7 +198,7 @@ struct FoundUrl {
     due_at: u64,
 }
 
-/// What the store knows of the URL that `text` is, or of the rejected line of this text; `None` if nothing.
+/// All that the store knows of the URL that `text` is, or of the rejected line of this text; `None` if nothing.
 ///
 /// # Errors
 /// [`StoreError`]

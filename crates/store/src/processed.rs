@@ -39,7 +39,7 @@ pub fn answer(db: &Connection, collection_id: i64, processed: &Processed) -> Res
         .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
         .optional()?;
     let Some((run_id, fetched_at)) = origin else {
-        // What it was made of is gone or will come anew, as another version: the answer is to nothing, and done.
+        // The record is gone or will come anew as another version: the answer is marked as done and nothing is kept of it.
         insert!(
             db,
             "INSERT INTO",
@@ -151,12 +151,12 @@ impl Marks {
     }
 }
 
-/// Which records one processor is to have.
+/// The records that one processor is to have.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Name of the processor, and of the collection of its answers.
     pub name: String,
-    /// What a record is.
+    /// The kind of record.
     pub input: Input,
     /// The collection whose items are the records, with [`Input::Items`].
     pub source: Option<String>,
@@ -187,11 +187,11 @@ pub struct Record {
     pub version: i64,
     /// Its page.
     pub url_id: UrlId,
-    /// What it is.
+    /// The record itself.
     pub what: What,
 }
 
-/// What a record is.
+/// The kind of record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// A page.
@@ -232,12 +232,12 @@ pub enum TodoError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What records are wanted.
+    /// The condition that names records.
     #[error("processor {0}: {1}")]
     Condition(String, #[source] ConditionError),
 }
 
-/// What is to be done for each of `wanted`, whose collections the writer has declared. With `failed` also what they failed on before.
+/// The records to be done for each of `wanted`, whose collections the writer has declared. With `failed` also what they failed on before.
 /// Beside whoever writes.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What the supervisor asks of the store: pending URLs, and what became of leases whose acknowledgement was lost.
+//! Answers to the supervisor: pending URLs, and what became of leases whose acknowledgement was lost.
 //!
 //! Asked through the writer, between its transactions, so the answers are of what is committed.
 
@@ -110,7 +110,7 @@ impl Store {
         Ok(HostCandidates { host_id, host, hold_until, urls, more })
     }
 
-    /// What is known of an origin: whether a list names its host, and its robots.txt if this run has read it.
+    /// All that is known of an origin: whether a list names its host, and its robots.txt if this run has read it.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -15,7 +15,7 @@ use seine_core::record::{Outcome, UrlId, UrlKey};
 /// Hosts named in a summary, of each kind.
 const HOSTS_NAMED: usize = 5;
 
-/// What a crawl has come to: of a running, finished or dead one.
+/// The state of a crawl: a running, finished or dead one.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
     /// The latest run; `None` if there was none.
@@ -30,13 +30,13 @@ pub struct Summary {
     pub errors: BTreeMap<String, u64>,
     /// Items of the store by collection.
     pub items: BTreeMap<String, u64>,
-    /// What the run met that was not as a rule says.
+    /// Values and pages of the run that were not as a rule says.
     pub problems: u64,
-    /// Fields that the run found less often than the one before; filled in by who knows the limits.
+    /// Fields that the run found less often than the one before; filled in by the caller, who knows the limits.
     pub drifts: Vec<Drift>,
-    /// How well the rules of the run fit its pages, by collection; filled in by who knows the rules.
+    /// How well the rules of the run fit its pages, by collection; filled in by the caller, who knows the rules.
     pub fill: BTreeMap<String, Fill>,
-    /// What is new, changed or gone since the last complete run before; only found out by a run that has just ended.
+    /// Counts of all that is new, changed or gone since the last complete run before; only of a run that has just ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
     /// Hosts with the longest mean time per URL.

@@ -1,8 +1,8 @@
 //! Rules applied again to stored pages: pages out, what is found into temporary tables, and at the end the difference
 //! to what is there, counted or written.
 //!
-//! What is found never meets the tables of the store before [`Rework::prepare`], and nothing is lasting before
-//! [`Rework::commit`]: whatever is killed when, the store is as it was, or as it is to be.
+//! New items stay out of the tables of the store until [`Rework::prepare`], and nothing is lasting before
+//! [`Rework::commit`]: a process that is killed leaves the store as it was, or as it is to be.
 //!
 //! Only items of pages that were read are touched. A page without a stored body, or one that could not be read, keeps
 //! what it has; so do pages a condition leaves out. An item with a key belongs to the page that last had it.
@@ -31,7 +31,7 @@ pub enum ReworkError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What pages are wanted.
+    /// The condition that names pages.
     #[error(transparent)]
     Condition(#[from] ConditionError),
 }
@@ -156,7 +156,7 @@ impl Rework {
             page.run_id,
             page.fetched_at
         ])?;
-        // As in a crawl, see `store::items`: the page fetched last says what the item is, whoever comes first.
+        // As in a crawl, see `store::items`: the page fetched last says what the item is, in whatever order pages come.
         const WINS: &str = "(excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)";
         let mut insert = db.prepare_cached(&format!(
             "INSERT INTO temp.fresh(collection, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
@@ -336,8 +336,8 @@ impl Rework {
 
 /// The first run that had the page.
 ///
-/// What new rules find on it counts as there since then. Earlier versions of the page were never read by them, so nobody
-/// knows that it was not; as something new of the run that fetched the page last, all of it would be told by `diff`.
+/// An item that new rules find on it counts as there since then. They never read earlier versions of the page, so nobody
+/// knows that the item was missing there; as something new of the run that fetched the page last, all of it would be told by `diff`.
 fn first_run(db: &Connection, page: &ItemPage) -> Result<i64> {
     let sql = "SELECT run_id FROM past_page WHERE url_id = ?1 AND outcome = 0 ORDER BY run_id LIMIT 1";
     let earlier = db.prepare_cached(sql)?.query_row([page.url_id], |row| row.get(0)).optional()?;

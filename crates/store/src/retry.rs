@@ -1,6 +1,6 @@
 //! Making URLs pending again that have an outcome: `seine retry`.
 //!
-//! What a URL had in a run that goes on is taken back as if it had never ended, from the counts of the run and of its host
+//! The outcome of a URL in a run that goes on is taken back as if it had never ended, from the counts of the run and of its host
 //! too; only its requests stay, since they were made. What it had in a run that is over becomes history. So the counts of
 //! the runs are always those of the history.
 
@@ -118,7 +118,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
         )?;
     }
     let count = forget(&transaction)?;
-    // Whoever wants some of it again knows how the last run ended.
+    // A user who wants some of it again knows how the last run ended.
     if let Some(run_id) = told::untold(&transaction)? {
         told::set(&transaction, run_id)?;
     }
@@ -150,7 +150,7 @@ fn take_from_hosts(db: &Connection) -> Result<(), StoreError> {
 
 /// Takes what the URLs have come to, one by one: so each is looked up, in tables of whatever size. How many they are.
 fn forget(db: &Connection) -> Result<u64, StoreError> {
-    // What a run has come to that is over stays in the history; one that is not goes on.
+    // The counts of a run that is over stay as they are; a run that is not goes on.
     let mut keep = db.prepare(&format!("{KEEP_PAST} p.url_id = ?1"))?;
     let mut forget = [
         "DELETE FROM page_link WHERE url_id = ?1",

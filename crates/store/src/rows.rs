@@ -35,7 +35,7 @@ pub enum SelectError {
     Condition {
         /// The table.
         table: String,
-        /// What SQLite says.
+        /// The words of SQLite.
         message: String,
     },
     /// SQLite's words on a query.
@@ -70,7 +70,7 @@ impl From<StoreError> for SelectError {
     }
 }
 
-/// Which rows.
+/// The rows wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// A condition in SQL over the table's columns.
@@ -117,7 +117,7 @@ enum Bound {
 pub struct Selection {
     /// Name of the table, or `query`.
     pub name: String,
-    /// What a row has, in its order.
+    /// The columns of a row, in its order.
     pub columns: Vec<Column>,
     /// For one transaction.
     sql: String,
@@ -159,7 +159,7 @@ impl Selection {
             list.push(format!("{group} AS {GROUP}"));
             chosen.push(Column::new(GROUP, ColumnType::Any));
         }
-        // What a subquery sees may change between two transactions.
+        // A subquery may see something else in the next transaction.
         let asks_again = filter.condition.as_ref().is_some_and(|sql| sql.to_ascii_lowercase().contains("select"));
         let key = if order == Order::Key && !asks_again { key(db, &table.name)? } else { None };
         let list = list.join(", ");
@@ -355,7 +355,7 @@ fn lines() -> String {
     )
 }
 
-/// What was there at one moment, of all that is read in pieces: a bit for each URL, and the last of what is only ever
+/// The rows that were there at one moment, of all that is read in pieces: a bit for each URL, and the last of what is only ever
 /// appended to.
 #[derive(Debug, Default)]
 pub struct Snapshot {

@@ -1,4 +1,4 @@
-//! What can be read as a table: the views that users are promised, with their columns and the types of these.
+//! All that can be read as a table: the views that users are promised, with their columns and the types of these.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -21,7 +21,7 @@ pub const TABLES: [&str; 11] = [
     "tables",
 ];
 
-/// What a column's values are.
+/// The type of a column's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// Text.
@@ -51,7 +51,7 @@ pub enum ColumnType {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// What its values are.
+    /// The type of its values.
     pub kind: ColumnType,
 }
 
@@ -79,7 +79,7 @@ pub enum TableError {
     NoTable {
         /// As asked for.
         name: String,
-        /// What may have been meant.
+        /// The name that may have been meant.
         nearest: Option<String>,
         /// Those that there are.
         known: Vec<String>,
@@ -91,7 +91,7 @@ pub enum TableError {
         table: String,
         /// As asked for.
         name: String,
-        /// What may have been meant.
+        /// The name that may have been meant.
         nearest: Option<String>,
         /// Those that there are.
         known: Vec<String>,
@@ -156,7 +156,7 @@ impl Table {
     }
 }
 
-/// That `name` is none of `known`, the columns of `table`.
+/// The error that `name` is none of `known`, the columns of `table`.
 pub fn no_column(table: &str, name: &str, known: Vec<String>) -> TableError {
     let nearest = nearest(&known, name).map(str::to_owned);
     TableError::NoColumn { table: table.to_owned(), name: name.to_owned(), nearest, known }

@@ -1,6 +1,6 @@
 //! How many versions of a page keep their bodies.
 //!
-//! What a page said before stays in `past_page` as long as the store does: when, what came of it, and the hash of the
+//! An earlier fetch of a page stays in `past_page` as long as the store does: when, what came of it, and the hash of the
 //! body. The bodies themselves go, the oldest first: at the page's next change, and all at once by `seine prune`.
 
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const BODIES_AT_ONCE: usize = 1000;
 /// URLs whose old bodies go in one transaction.
 const URLS_AT_ONCE: usize = 1000;
 
-/// Which versions of a page keep their bodies. The last one always does.
+/// The versions of a page that keep their bodies. The last one always does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     /// So many, the last one included; 0: any number.
@@ -24,7 +24,7 @@ pub struct Keep {
     pub since: u64,
 }
 
-/// What [`prune`] has removed.
+/// Counts of all that [`prune`] has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Pruned {
     /// Versions of pages that have lost their bodies.

@@ -16,7 +16,7 @@ pub(super) struct Shredder {
     pub leaves: Vec<Leaf>,
     /// Rows in memory.
     pub rows: usize,
-    /// What they take there, roughly.
+    /// Their bytes there, roughly.
     pub bytes: usize,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Wrong {
     pub wanted: &'static str,
 }
 
-/// Where a column's values go.
+/// The leaves that a column's values go to.
 enum Node {
     Leaf(usize, Kind),
     /// Its repetition level.
@@ -123,7 +123,7 @@ fn node(kind: &ColumnType, repetition: i16, leaves: &mut Vec<Leaf>) -> Node {
     Node::Leaf(leaves.len() - 1, kind)
 }
 
-/// What a value takes in memory, roughly.
+/// The bytes that a value takes in memory, roughly.
 fn size(value: &Cell<'_>) -> usize {
     match value {
         Cell::Null => 0,

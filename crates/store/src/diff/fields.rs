@@ -16,7 +16,7 @@ pub struct FieldChange<'a> {
     pub after: Option<&'a Value>,
 }
 
-/// What differs between two values, in the order of the later one; what it has no more comes last.
+/// The fields that differ between two values, in the order of the later one; those it has no more come last.
 pub fn compare<'a>(before: &'a Value, after: &'a Value) -> Vec<FieldChange<'a>> {
     let mut changes = Vec::new();
     walk(String::new(), Some(before), Some(after), &mut changes);
@@ -35,7 +35,7 @@ fn walk<'a>(path: String, before: Option<&'a Value>, after: Option<&'a Value>, c
             }
         }
         (Some(Value::Array(before)), Some(Value::Array(after))) => {
-            // What is the same at both ends: one more in front is one more, not all of them others.
+            // Elements that are the same at both ends are passed over: one more in front is one more, not all of them others.
             let shorter = before.len().min(after.len());
             let first = before.iter().zip(after).take_while(|(before, after)| before == after).count();
             let ends = before.iter().rev().zip(after.iter().rev()).take(shorter - first);

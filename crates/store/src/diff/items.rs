@@ -14,7 +14,7 @@ use super::{Result, Scope};
 use crate::{StoreError, collections};
 use seine_core::record::items::Collection;
 
-/// What has become of an item.
+/// A difference of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemKind {
     /// It is there, with this data.
@@ -323,7 +323,7 @@ impl Placed {
     }
 }
 
-/// What is left of both lists when items with equal data are taken out in pairs.
+/// Leaves in both lists the rest when items with equal data are taken out in pairs.
 fn without_equals(before: &mut Vec<(u32, String)>, after: &mut Vec<(u32, String)>) {
     let mut had: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, (_, data)) in before.iter().enumerate().rev() {
@@ -341,12 +341,12 @@ fn without_equals(before: &mut Vec<(u32, String)>, after: &mut Vec<(u32, String)
     before.retain(|_| is_paired.next() == Some(false));
 }
 
-/// What has become of an item with this data before and after, if anything.
+/// The difference of an item with this data before and after, if any.
 fn kind(before: Option<&str>, after: Option<&str>) -> Option<ItemKind> {
     if before == after {
         return None;
     }
-    // What is no JSON that can be read (it is nested too deeply) is told as a text.
+    // Data that is nested too deeply to be read as JSON is told as a text.
     let value = |data: &str| serde_json::from_str(data).unwrap_or_else(|_| Value::from(data));
     match (before.map(value), after.map(value)) {
         // The same fields in another order.

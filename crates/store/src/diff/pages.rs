@@ -6,7 +6,7 @@ use super::history::{self, Fetch, History};
 use super::{Result, Scope};
 use crate::StoreError;
 
-/// What has become of a page.
+/// A difference of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageKind {
     /// It is ok for the first time.
@@ -66,7 +66,7 @@ pub fn pages<E: From<StoreError>>(
     history::each(rows, |history| change(scope, history).map_or(Ok(()), &mut visit))
 }
 
-/// What has become of a page, if anything.
+/// The difference of a page, if any.
 fn change<'a>(scope: &Scope, history: &'a History) -> Option<PageChange<'a>> {
     let before = history.as_of(scope.from);
     let after = history.as_of(scope.to)?;

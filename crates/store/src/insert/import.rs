@@ -9,7 +9,7 @@ use crate::statement::insert;
 use seine_core::protocol::{HostId, ImportEntry, ImportUrl, Imported};
 use seine_core::record::{ErrorClass, Outcome, UrlId, UrlKey};
 
-/// What is known of a line before it is taken.
+/// All that is known of a line before it is taken.
 enum Named {
     /// It was read before, just as it is now, and names this URL.
     Url(UrlId),
@@ -91,7 +91,7 @@ impl Store {
         Ok(report)
     }
 
-    /// What is known of a line of list `file` before it is taken.
+    /// Looks up the URL or at least the host of a line of list `file`.
     fn named(&mut self, file: usize, entry: &ImportEntry) -> Result<Named> {
         // Of an archive that has changed every place has to be learned anew.
         let is_reread = self.reread[file] && entry.archived_at.is_none();
@@ -105,7 +105,7 @@ impl Store {
 
     /// Notes that a list names a URL again, if one did no more.
     fn list_again(&self, url_id: UrlId) -> Result<()> {
-        // What the run itself has found listed no more was on its way from one list to another.
+        // A URL that this run found listed no more has only moved from one list to another.
         self.statement(
             "UPDATE url SET unlisted_by = iif(unlisted_by = ?2, NULL, unlisted_by), \
                             relisted_by = iif(unlisted_by = ?2, NULL, ?2) \
@@ -115,7 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// Where the answer of a pending URL is now, in an archive that has changed.
+    /// Notes the place of a pending URL's answer in an archive that has changed.
     fn move_in_archive(&self, file_id: i64, entry: &ImportEntry, url_id: UrlId) -> Result<()> {
         self.statement(
             "UPDATE url SET archived_at = ?2, payload_at = ?5 WHERE url_id = ?1 AND outcome IS NULL AND file_id = ?3 \
@@ -221,7 +221,7 @@ impl Store {
             let gone =
                 self.db.execute(&format!("DELETE FROM url INDEXED BY frontier {unnamed} AND NOT {has_page}"), [])?;
             self.change.pending -= gone as i64;
-            // What earlier runs have fetched stays as they left it.
+            // URLs that earlier runs have fetched stay as they left them.
             let mut restore = self.db.prepare(&format!(
                 "UPDATE url INDEXED BY frontier SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
                  {unnamed} AND {has_page} RETURNING outcome"
@@ -260,7 +260,7 @@ impl Store {
     }
 }
 
-/// What a line's URL is known by, its text, and the outcome it has from the start.
+/// The key of a line's URL, its text, and the outcome it has from the start.
 fn key_and_text(entry: &ImportEntry) -> (&UrlKey, &str, Option<Outcome>) {
     match &entry.url {
         ImportUrl::Accepted { url, key, .. } => (key, url, None),

@@ -1,4 +1,4 @@
-//! What fetchers send: the records of pages, their requests, and robots.txt files.
+//! Messages of fetchers: the records of pages, their requests, and robots.txt files.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -27,7 +27,7 @@ impl Store {
                 return Ok(done);
             }
         };
-        // What was never asked for was no attempt.
+        // Without a request there was no attempt.
         let attempts = u32::from(!head.requests.is_empty() || !head.hops.is_empty());
         let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.map(|f| f.class));
@@ -258,7 +258,7 @@ impl Store {
     }
 }
 
-/// What is told of a record whose URL has its outcome already.
+/// The answer to a record whose URL has its outcome already.
 fn known(head: &PageHead) -> Done {
     let last = head.requests.last();
     Done {

@@ -31,7 +31,7 @@ pub struct ListFile {
     pub fingerprint: Option<String>,
 }
 
-/// Who is running.
+/// The invocation that opens a store.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// Pid of the supervisor.
@@ -48,7 +48,7 @@ pub struct Session {
     pub again: Again,
     /// How many versions of a page keep their bodies.
     pub keep: Keep,
-    /// What it reads and keeps of pages: where that is another than before, nothing is asked for only if it has changed.
+    /// Hash of all that it reads and keeps of pages. A page read in another way is fetched whole, not only if it has changed.
     pub reading: [u8; 16],
     /// A complete run of which nobody has seen that it ended goes on too: to its end, at once.
     pub finishes_untold: bool,
@@ -150,7 +150,7 @@ impl Store {
         let now = epoch_ms();
         if ended_by == EndedBy::Completed {
             match versions::sweep(&mut self.db, SWEEP_TIME) {
-                // What would give room needs some. They go another time.
+                // Removing bodies needs some room first. They go another time.
                 Err(StoreError::Full(_)) => {}
                 swept => drop(swept?),
             }
@@ -172,7 +172,7 @@ impl Store {
         Ok(())
     }
 
-    /// Closes without a word on how the run ended; the next crawl goes on with it.
+    /// Closes the store and leaves the run open; the next crawl goes on with it.
     pub fn close(mut self) {
         // The last connection to leave empties and removes the log. With readers around it stays, so leave them none.
         self.empty_wal();
@@ -282,7 +282,7 @@ fn last_run(db: &Connection, now: u64) -> Result<Option<LastRun>> {
     Ok(last.optional()?)
 }
 
-/// What the store knows of a list.
+/// A list as the store knows it.
 struct KnownList {
     file_id: i64,
     /// It was read to its end, and has not changed since.
@@ -293,7 +293,7 @@ struct KnownList {
 
 fn known_list(db: &Connection, list: &ListFile, only: Only, run_id: i64) -> Result<KnownList> {
     db.execute("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING", [&list.name])?;
-    // What is to be fetched again is found line by line: so each run reads a list for itself.
+    // URLs to be fetched again are found line by line: so each run reads a list for itself.
     let any_run = only == Only::New;
     let (file_id, complete) = db.query_row(
         "SELECT file_id, iif(?2 OR read_in = ?3, complete, NULL) FROM file WHERE name = ?1",
