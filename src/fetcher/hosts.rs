@@ -445,10 +445,6 @@ impl Hosts {
             if host.pace.borrow_mut().start(Instant::now(), random) {
                 return Some((host_place, place));
             }
-            if host.pace.borrow().wait(Instant::now()).is_none() {
-                // The limiter's clock is a hair behind ours.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
         }
     }
 

@@ -1,15 +1,14 @@
 //! When a host may be asked next.
 //!
-//! Exact, because a host lives in one fetcher at a time: the smallest gap between the starts of two requests is kept
-//! here (by a `governor` limiter) and never undercut. It is the configured one, or the site's `Crawl-delay` if that is
-//! longer. What comes on top only ever lengthens it: jitter, the host's own wish (`Retry-After`), and, in adaptive mode,
-//! its latency and errors (the rule of Scrapy's AutoThrottle: the gap follows the time an answer takes, at once
-//! upwards, halving the distance downwards, and after an error never downwards; what asks for less doubles it).
+//! One number decides, the earliest instant of the next start, and everything that slows a host down moves it later.
+//! That is exact, because a host with a pace lives in one fetcher at a time. The smallest gap between the starts of two
+//! requests is the configured one, or the site's `Crawl-delay` if that is longer. Jitter, the host's own wish
+//! (`Retry-After`) and, in adaptive mode, its latency and errors only ever lengthen it. The adaptive rule is that of
+//! Scrapy's AutoThrottle: the gap follows the time an answer takes, at once upwards, halving the distance downwards, and
+//! after an error never downwards; an answer that asks for fewer requests doubles it.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 /// Adaptive mode goes no further than this.
@@ -35,8 +34,6 @@ pub enum Mood {
 pub struct Pace {
     /// The smallest gap.
     floor: Duration,
-    /// `None`: no gap.
-    limiter: Option<DefaultDirectRateLimiter>,
     /// The gap that latency and errors call for; `None`: not adaptive.
     adapted: Option<Duration>,
     jitter: Duration,
@@ -49,7 +46,6 @@ impl Pace {
     pub fn new(floor: Duration, adaptive: bool, jitter: Duration) -> Self {
         Self {
             floor,
-            limiter: limiter(floor),
             adapted: adaptive.then_some(Duration::ZERO),
             jitter,
             last_start: None,
@@ -68,7 +64,6 @@ impl Pace {
             return false;
         }
         self.floor = floor;
-        self.limiter = limiter(floor);
         if let Some(last_start) = self.last_start {
             self.hold(last_start + floor);
         }
@@ -93,7 +88,7 @@ impl Pace {
 
     /// Starts a request at `now` if that is permitted; `random` is from 0 to 1.
     pub fn start(&mut self, now: Instant, random: f64) -> bool {
-        if self.wait(now).is_some() || self.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
+        if self.wait(now).is_some() {
             return false;
         }
         self.last_start = Some(now);
@@ -119,10 +114,6 @@ impl Pace {
             self.hold(last_start + next.max(self.floor));
         }
     }
-}
-
-fn limiter(floor: Duration) -> Option<DefaultDirectRateLimiter> {
-    Quota::with_period(floor).map(|quota| RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)))
 }
 
 #[cfg(test)]
