@@ -29,7 +29,7 @@ pub enum Order {
     /// Give back what is queued of this host.
     Recall(String),
     /// Have no more requests in flight of this host than so many.
-    Share(String, u32),
+    Places(String, u32),
     /// What the store knows of an origin.
     Origin(OriginFacts),
     /// Find out whether one of these URLs can be reached now.
@@ -171,7 +171,7 @@ impl Control {
                 },
                 ToFetcher::Lease(lease) => Order::Lease(lease),
                 ToFetcher::Recall(host) => Order::Recall(host),
-                ToFetcher::Share { host, places } => Order::Share(host, places),
+                ToFetcher::Share { host, places } => Order::Places(host, places),
                 ToFetcher::Origin(facts) => Order::Origin(facts),
                 ToFetcher::Probe(urls) => Order::Probe(urls),
                 ToFetcher::Drain => Order::Drain,

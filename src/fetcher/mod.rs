@@ -209,7 +209,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
             }
             Ok(Order::Lease(lease)) => hosts.lease(lease),
             Ok(Order::Recall(host)) => hosts.recall(&host),
-            Ok(Order::Share(host, places)) => hosts.share(host, places as usize),
+            Ok(Order::Places(host, places)) => hosts.set_places(host, places as usize),
             Ok(Order::Origin(facts)) => hosts.learn(facts),
             Ok(Order::Probe(urls)) => hosts.probe(&urls),
             Ok(Order::Drain) => {
@@ -249,7 +249,7 @@ async fn fetch(start: Start, row: &'static Row) -> i32 {
                 Ok(
                     Order::Lease(_)
                     | Order::Recall(_)
-                    | Order::Share(..)
+                    | Order::Places(..)
                     | Order::Origin(_)
                     | Order::Probe(_)
                     | Order::Drain,

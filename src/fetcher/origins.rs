@@ -38,8 +38,13 @@ pub enum Need {
     Nothing,
     /// The store is to be asked about its origin.
     Facts(String),
-    /// An answer or an errand is under way, until this time.
-    Patience(Option<Instant>),
+    /// The store was asked about its origin and has not answered yet.
+    Answer,
+    /// Another URL reads its robots.txt, or none is to try that again so soon.
+    Patience {
+        /// Then it is to be asked again what is needed.
+        until: Instant,
+    },
     /// Its robots.txt is to be read first.
     Errand(String),
     /// It never may.
@@ -48,10 +53,10 @@ pub enum Need {
 
 /// The origins of one host.
 #[derive(Debug, Default)]
-pub struct Origins(HashMap<String, Origin>);
+pub struct Origins(HashMap<String, OriginState>);
 
 #[derive(Debug)]
-enum Origin {
+enum OriginState {
     /// The store was asked.
     Asked,
     /// What it said of a robots.txt that nobody has read in this run.
@@ -70,16 +75,16 @@ impl Origins {
         let origin = origin_of(url);
         match self.0.get(&origin) {
             None => Need::Facts(origin),
-            Some(Origin::Asked) => Need::Patience(None),
+            Some(OriginState::Asked) => Need::Answer,
             _ if !obeys || url.path() == "/robots.txt" => Need::Nothing,
-            Some(Origin::Unread { .. }) => Need::Errand(origin),
-            Some(Origin::Failed { until, .. }) if *until > Instant::now() => Need::Patience(Some(*until)),
-            Some(Origin::Failed { .. }) => Need::Errand(origin),
-            Some(Origin::Reading { since, .. }) if since.elapsed() < ERRAND_PATIENCE => {
-                Need::Patience(Some(*since + ERRAND_PATIENCE))
+            Some(OriginState::Unread { .. }) => Need::Errand(origin),
+            Some(OriginState::Failed { until, .. }) if *until > Instant::now() => Need::Patience { until: *until },
+            Some(OriginState::Failed { .. }) => Need::Errand(origin),
+            Some(OriginState::Reading { since, .. }) if since.elapsed() < ERRAND_PATIENCE => {
+                Need::Patience { until: *since + ERRAND_PATIENCE }
             }
-            Some(Origin::Reading { .. }) => Need::Errand(origin),
-            Some(Origin::Read { rules, .. }) => {
+            Some(OriginState::Reading { .. }) => Need::Errand(origin),
+            Some(OriginState::Read { rules, .. }) => {
                 let decision = rules.decide(url);
                 if decision.allowed { Need::Nothing } else { Need::Denied(decision) }
             }
@@ -89,37 +94,37 @@ impl Origins {
     /// Whether a list names the host of `url`, as far as is known.
     pub fn is_listed(&self, url: &Url) -> bool {
         match self.0.get(&origin_of(url)) {
-            None | Some(Origin::Asked) => false,
+            None | Some(OriginState::Asked) => false,
             Some(
-                Origin::Unread { listed }
-                | Origin::Reading { listed, .. }
-                | Origin::Failed { listed, .. }
-                | Origin::Read { listed, .. },
+                OriginState::Unread { listed }
+                | OriginState::Reading { listed, .. }
+                | OriginState::Failed { listed, .. }
+                | OriginState::Read { listed, .. },
             ) => *listed,
         }
     }
 
     /// The store was asked about `origin`.
     pub fn asked(&mut self, origin: String) {
-        self.0.insert(origin, Origin::Asked);
+        self.0.insert(origin, OriginState::Asked);
     }
 
     /// The questions that have no answer yet.
     pub fn open_questions(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().filter(|(_, origin)| matches!(origin, Origin::Asked)).map(|(name, _)| name)
+        self.0.iter().filter(|(_, origin)| matches!(origin, OriginState::Asked)).map(|(name, _)| name)
     }
 
     /// What the store knows; returns the rules if it has them.
     pub fn learn(&mut self, facts: OriginFacts, agent: &str) -> Option<Rc<Robots>> {
         let OriginFacts { origin, listed, robots, .. } = facts;
         // An errand may have been quicker.
-        if !matches!(self.0.get(&origin), None | Some(Origin::Asked)) {
+        if !matches!(self.0.get(&origin), None | Some(OriginState::Asked)) {
             return None;
         }
         let rules = robots.map(|text| Rc::new(rules_of(&text, agent)));
         let known = match &rules {
-            None => Origin::Unread { listed },
-            Some(rules) => Origin::Read { listed, rules: Rc::clone(rules) },
+            None => OriginState::Unread { listed },
+            Some(rules) => OriginState::Read { listed, rules: Rc::clone(rules) },
         };
         self.0.insert(origin, known);
         rules
@@ -128,34 +133,34 @@ impl Origins {
     /// A URL goes to read the robots.txt of `origin`.
     pub fn reading(&mut self, origin: String, listed: bool) {
         let failures = match self.0.get(&origin) {
-            Some(Origin::Failed { failures, .. }) => *failures,
+            Some(OriginState::Failed { failures, .. }) => *failures,
             _ => 0,
         };
-        self.0.insert(origin, Origin::Reading { listed, since: Instant::now(), failures });
+        self.0.insert(origin, OriginState::Reading { listed, since: Instant::now(), failures });
     }
 
     /// The errand has failed; another may try. At once if the host could not be reached, which is counted elsewhere; a
     /// server that works and cannot give its file is given time.
     pub fn not_read(&mut self, origin: &str, unreachable: bool) {
         if let Some(known) = self.0.get_mut(origin)
-            && let Origin::Reading { listed, failures, .. } = *known
+            && let OriginState::Reading { listed, failures, .. } = *known
         {
             let failures = (failures + 1).min(FAILED_PAUSES);
             let pause = if unreachable { Duration::ZERO } else { FAILED_PAUSE * failures };
-            *known = Origin::Failed { listed, until: Instant::now() + pause, failures };
+            *known = OriginState::Failed { listed, until: Instant::now() + pause, failures };
         }
     }
 
     /// The robots.txt of `url`'s origin was read.
     pub fn read(&mut self, url: &Url, rules: Rc<Robots>) {
         let listed = self.is_listed(url);
-        self.0.insert(origin_of(url), Origin::Read { listed, rules });
+        self.0.insert(origin_of(url), OriginState::Read { listed, rules });
     }
 
     /// Bytes of all rules.
     pub fn memory(&self) -> usize {
         let rules = self.0.values().map(|origin| match origin {
-            Origin::Read { rules, .. } => rules.memory(),
+            OriginState::Read { rules, .. } => rules.memory(),
             _ => 0,
         });
         rules.sum()
@@ -163,7 +168,7 @@ impl Origins {
 
     /// Forgets what takes memory; the store will be asked again.
     pub fn forget_rules(&mut self) {
-        self.0.retain(|_, origin| !matches!(origin, Origin::Read { .. }));
+        self.0.retain(|_, origin| !matches!(origin, OriginState::Read { .. }));
     }
 }
 
@@ -204,19 +209,19 @@ mod tests {
         let Need::Facts(origin) = origins.need(&page, true) else { panic!() };
         assert_eq!(origin, "http://a.test:8080");
         origins.asked(origin.clone());
-        assert!(matches!(origins.need(&page, true), Need::Patience(None)));
+        assert!(matches!(origins.need(&page, true), Need::Answer));
         assert_eq!(origins.open_questions().count(), 1);
         origins.learn(facts(&origin, None), "seine");
         assert!(matches!(origins.need(&page, true), Need::Errand(_)));
         assert!(matches!(origins.need(&page, false), Need::Nothing));
         assert!(matches!(origins.need(&url("http://a.test:8080/robots.txt"), true), Need::Nothing));
         origins.reading(origin.clone(), true);
-        assert!(matches!(origins.need(&page, true), Need::Patience(Some(_))));
+        assert!(matches!(origins.need(&page, true), Need::Patience { .. }));
         origins.not_read(&origin, true);
         assert!(matches!(origins.need(&page, true), Need::Errand(_)));
         origins.reading(origin.clone(), true);
         origins.not_read(&origin, false);
-        assert!(matches!(origins.need(&page, true), Need::Patience(Some(_))));
+        assert!(matches!(origins.need(&page, true), Need::Patience { .. }));
         origins.read(&page, Rc::new(Robots::parse(b"user-agent: *\ndisallow: /x", "seine")));
         assert!(matches!(origins.need(&page, true), Need::Denied(_)));
         assert!(matches!(origins.need(&url("http://a.test:8080/z"), true), Need::Nothing));

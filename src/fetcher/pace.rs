@@ -25,8 +25,21 @@ pub enum Mood {
     Unwell,
     /// It could not be reached.
     Unreachable,
-    /// It says that we come too often (429, 503).
-    Overrun,
+    /// It says that we come too often (429, 503), and is to be left alone for so long.
+    Overrun {
+        /// By its `Retry-After`, or by our own measure.
+        hold: Duration,
+    },
+}
+
+impl Mood {
+    /// For how long the host is to be left alone.
+    pub fn hold(self) -> Duration {
+        match self {
+            Self::Overrun { hold } => hold,
+            Self::Well | Self::Unwell | Self::Unreachable => Duration::ZERO,
+        }
+    }
 }
 
 /// The pace of one host.
@@ -44,13 +57,7 @@ pub struct Pace {
 impl Pace {
     /// A host nobody has asked yet, with `floor` between requests.
     pub fn new(floor: Duration, adaptive: bool, jitter: Duration) -> Self {
-        Self {
-            floor,
-            adapted: adaptive.then_some(Duration::ZERO),
-            jitter,
-            last_start: None,
-            earliest: Instant::now(),
-        }
+        Self { floor, adapted: adaptive.then_some(Duration::ZERO), jitter, last_start: None, earliest: Instant::now() }
     }
 
     /// The smallest gap in force.
@@ -104,8 +111,8 @@ impl Pace {
         let next = match mood {
             Mood::Well => (present + latency) / 2,
             Mood::Unwell | Mood::Unreachable => present,
-            Mood::Overrun if present.is_zero() => FIRST_TROUBLE,
-            Mood::Overrun => present * 2,
+            Mood::Overrun { .. } if present.is_zero() => FIRST_TROUBLE,
+            Mood::Overrun { .. } => present * 2,
         };
         let next = next.max(latency);
         let next = next.min(LONGEST_ADAPTED);
@@ -121,6 +128,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const OVERRUN: Mood = Mood::Overrun { hold: SECOND };
 
     #[test]
     fn the_gap_is_kept_from_start_to_start() {
@@ -174,7 +182,7 @@ mod tests {
         let before = pace.adapted.unwrap();
         pace.answered(SECOND / 10, Mood::Unwell);
         assert_eq!(pace.adapted.unwrap(), before.max(SECOND));
-        pace.answered(SECOND / 10, Mood::Overrun);
+        pace.answered(SECOND / 10, OVERRUN);
         assert_eq!(pace.adapted.unwrap(), before.max(SECOND) * 2);
     }
 
@@ -184,10 +192,10 @@ mod tests {
         let mut fixed = Pace::new(Duration::ZERO, false, Duration::ZERO);
         let now = Instant::now();
         assert!(pace.start(now, 0.0) && pace.start(now, 0.0));
-        pace.answered(Duration::ZERO, Mood::Overrun);
+        pace.answered(Duration::ZERO, OVERRUN);
         assert_eq!(pace.wait(now), Some(FIRST_TROUBLE));
         fixed.start(now, 0.0);
-        fixed.answered(SECOND, Mood::Overrun);
+        fixed.answered(SECOND, OVERRUN);
         assert_eq!(fixed.wait(now), None);
     }
 }

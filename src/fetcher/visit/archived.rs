@@ -1,11 +1,13 @@
-//! A URL whose answer is in an archive: read there, and asked of nobody.
+//! A URL whose answer is in an archive: the answer is read there, and no site is asked.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use url::Url;
 
-use super::{Hold, Visit, Visitor, epoch_us, one_line};
+use super::record::Ended;
+use super::{Visit, Visitor, epoch_us, one_line};
 use seine_core::protocol::{Archived, Job};
 use seine_core::record::{BadUrl, ErrorClass, Failure};
 use seine_http::recorded::Recorded;
@@ -19,11 +21,11 @@ impl Visitor {
     /// Records what the archive has for `job`, as if the site had just said it; its time is that of the archive.
     pub async fn archived(&self, job: Job) -> Visit {
         let now_at = epoch_us() / 1000;
-        let Some(place) = job.archived.clone() else { return Visit::over() };
-        tracing::trace!(url_id = job.url_id, file = place.file, at = place.at, "from archive");
+        let Some(archived) = job.archived.clone() else { return Visit::over() };
+        tracing::trace!(url_id = job.url_id, file = archived.file, at = archived.at, "from archive");
         let (date_at, answer) = match Url::parse(&job.url) {
             Ok(url) => {
-                let (date_at, recorded) = recorded(&place, self.settings.http.max_body.0);
+                let (date_at, recorded) = recorded(&archived, self.settings.http.max_body.0);
                 match recorded {
                     Ok(recorded) => (date_at, self.http.recorded(recorded).await.map(|answer| (url, answer))),
                     Err(failure) => (date_at, Err(failure)),
@@ -35,22 +37,22 @@ impl Visitor {
         match answer {
             Ok((url, answer)) => {
                 self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
-                self.record(job, &url, answer, started_at, &Hold::Not).await;
+                self.record(job, &url, answer, started_at, Duration::ZERO).await;
             }
             Err(failure) => {
-                let message = format!("{}; record at byte {} of {}", failure.message, place.at, place.file);
+                let message = format!("{}; record at byte {} of {}", failure.message, archived.at, archived.file);
                 let failure = Failure::new(failure.class, one_line(&message));
-                self.fail(job, failure, None, started_at, std::time::Duration::ZERO).await;
+                self.fail(job, failure, Ended::at(started_at)).await;
             }
         }
         Visit::over()
     }
 }
 
-/// The answer at `place`, and when it was recorded.
-fn recorded(place: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, Failure>) {
-    let read = |at| warc::read(Path::new(&place.file), at, max_body.saturating_mul(2).saturating_add(FRAMING_BYTES));
-    let found = read(place.at).and_then(|found| Ok((found, place.payload_at.map(read).transpose()?)));
+/// The answer that lies there, and when it was recorded.
+fn recorded(archived: &Archived, max_body: u64) -> (Option<u64>, Result<Recorded, Failure>) {
+    let read = |at| warc::read(Path::new(&archived.file), at, max_body.saturating_mul(2).saturating_add(FRAMING_BYTES));
+    let found = read(archived.at).and_then(|found| Ok((found, archived.payload_at.map(read).transpose()?)));
     match found {
         Ok(((head, block), None)) => (head.date_at, answer(&head, block)),
         Ok(((head, block), Some((first, first_block)))) => {

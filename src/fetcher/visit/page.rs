@@ -1,0 +1,177 @@
+//! From a body to what its record says of it: fields, items, text, hash, and the body compressed.
+//!
+//! All of it is CPU work, so everything here can be told to stop after some CPU time.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::config::{Extraction, Fetching};
+use seine_core::protocol::{BodyHead, PageFields};
+use seine_core::record::items::{PageExtras, PageItems};
+use seine_core::record::{ErrorClass, Failure, HtmlFields};
+use seine_http::{Body, SMALL};
+use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::rules::{self, Rules};
+use seine_page::extract::{Extractor, is_html};
+use seine_unix::clock::CpuBudget;
+
+/// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
+/// more for little.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A whole answer that is going to be a record.
+pub(super) struct Fetched {
+    pub url: Url,
+    pub listed_url: String,
+    pub content_type: Option<String>,
+    /// Whether it is what was asked for: an error page has no items and no main text.
+    pub is_ok: bool,
+    pub body: Body,
+}
+
+/// What processing makes of a body.
+#[derive(Default)]
+pub(super) struct Processed {
+    pub body: Option<BodyHead>,
+    pub charset: Option<&'static str>,
+    pub fields: Option<PageFields>,
+    /// What the page asks of robots.
+    pub robots: Option<String>,
+    pub items: Option<PageItems>,
+    pub extras: Option<PageExtras>,
+    pub failure: Option<Failure>,
+    pub zstd: Vec<u8>,
+}
+
+/// What processing a page may take and keep.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// CPU time.
+    pub parse: Duration,
+    keep_body: bool,
+    wanted: Wanted,
+}
+
+/// Reads one page after the other; what it has allocated is used again.
+pub(super) struct PageProcessor {
+    extractor: Extractor,
+    rules: Rules,
+    zstd: zstd::bulk::Compressor<'static>,
+    /// What is being compressed.
+    packed: Vec<u8>,
+}
+
+impl Fetched {
+    /// Whether what it is asked for needs a tree of the page.
+    pub fn needs_tree(&self, limits: &Limits, rules: &Rules) -> bool {
+        self.is_ok
+            && (limits.wanted.is_any() && is_html(self.content_type(), &self.body) || rules.wants(&self.for_rules()))
+    }
+
+    fn content_type(&self) -> Option<&[u8]> {
+        self.content_type.as_deref().map(str::as_bytes)
+    }
+
+    fn for_rules(&self) -> rules::Page<'_> {
+        let (url, content_type) = (&self.url, self.content_type());
+        rules::Page { url, listed_url: &self.listed_url, content_type, body: &self.body }
+    }
+}
+
+impl Limits {
+    pub fn new(settings: &Fetching) -> Self {
+        let Extraction { metadata, text, markdown, tables, .. } = settings.extraction;
+        Self {
+            parse: settings.http.parse_timeout.0,
+            keep_body: settings.extraction.store_bodies,
+            wanted: Wanted { metadata, text, markdown, tables },
+        }
+    }
+}
+
+impl PageProcessor {
+    pub fn new(rules: Rules) -> Self {
+        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
+        Self { extractor: Extractor::new(), rules, zstd, packed: Vec::new() }
+    }
+
+    /// What a page says, within `turn` of CPU time.
+    ///
+    /// # Errors
+    /// The page itself, if the turn was over before the time that the limits give it.
+    pub fn process(&mut self, page: Box<Fetched>, limits: &Limits, turn: Duration) -> Result<Processed, Box<Fetched>> {
+        let mut processed = Processed::default();
+        if page.body.is_empty() {
+            return Ok(processed);
+        }
+        let budget = CpuBudget::new(turn.min(limits.parse));
+        if self.extract(&page, limits.wanted, &mut processed, &|| budget.is_left()).is_none() {
+            if turn < limits.parse {
+                return Err(page);
+            }
+            let message = format!("the page took more than {:?} of CPU time (--parse-timeout)", limits.parse);
+            processed.failure = Some(Failure::new(ErrorClass::ParseTimeout, message));
+        }
+        let body: &[u8] = &page.body;
+        processed.body = Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() });
+        if limits.keep_body {
+            processed.zstd = self.compress(body);
+        }
+        Ok(processed)
+    }
+
+    /// Adds what the page says to `into`; `None` if that takes too long.
+    fn extract(
+        &mut self,
+        page: &Fetched,
+        wanted: Wanted,
+        into: &mut Processed,
+        in_time: &dyn Fn() -> bool,
+    ) -> Option<()> {
+        let content_type = page.content_type();
+        if is_html(content_type, &page.body) {
+            let mut extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
+            into.charset = Some(extracted.charset);
+            into.robots = extracted.fields.robots.take();
+            into.fields = Some(page_fields(extracted.fields, &page.listed_url));
+            if page.is_ok && wanted.is_any() {
+                into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
+            }
+        }
+        let for_rules = page.for_rules();
+        if page.is_ok && self.rules.wants(&for_rules) {
+            into.items = Some(self.rules.apply(&for_rules, in_time)?);
+        }
+        Some(())
+    }
+
+    fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.packed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.zstd
+            .compress_to_buffer(bytes, &mut self.packed)
+            .expect("compression into a buffer of sufficient size does not fail");
+        let packed = self.packed.to_vec();
+        // The outbox holds hundreds of them: each as large as it is, not as it might have been.
+        self.packed.clear();
+        self.packed.shrink_to(SMALL);
+        packed
+    }
+}
+
+/// A text that is not a page's, as its body would be.
+pub(super) fn compressed(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, ZSTD_LEVEL).expect("compression into a buffer of sufficient size does not fail")
+}
+
+fn page_fields(fields: HtmlFields, listed_url: &str) -> PageFields {
+    let links = (!fields.links.is_empty()).then(|| fields.links.to_json(listed_url));
+    PageFields {
+        title: fields.title,
+        h1: fields.h1,
+        description: fields.description,
+        canonical: fields.canonical,
+        lang: fields.lang,
+        links,
+    }
+}
