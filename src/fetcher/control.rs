@@ -10,8 +10,6 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::hosts::Hosts;
-use super::outbox::Outbox;
 use seine_core::protocol::{FromFetcher, Generation, Hello, Job, Lease, OriginFacts, PROTOCOL_VERSION, ToFetcher};
 use seine_core::record::{Failure, UrlId};
 use seine_unix::channel::{Channel, ChannelError};
@@ -182,24 +180,6 @@ impl Control {
             self.ready.push_back(Order::SupervisorGone);
         }
         Ok(())
-    }
-
-    /// Ends when the supervisor is gone; until then serves new queues to the closing outbox.
-    pub async fn gone(&mut self, outbox: &Outbox, hosts: &Hosts) {
-        loop {
-            match self.next().await {
-                Ok(Order::Queue(socket)) => {
-                    let mut holding = hosts.holding();
-                    holding.extend(outbox.holding());
-                    if outbox.connect(socket).is_err() {
-                        return;
-                    }
-                    self.holding(holding);
-                }
-                Ok(Order::SupervisorGone) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Method;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::http_options;
+use super::client::http_options;
 use super::robots_txt::ReaderError;
 use crate::config::{Fetching, Header};
 use seine_core::record::ErrorClass;

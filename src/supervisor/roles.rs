@@ -66,7 +66,7 @@ impl Supervisor {
     pub(super) fn spawn_fetcher(&mut self, slot: Slot, generation: Generation) -> Result<(), CrewError> {
         let (settings, rate) = (&self.settings, self.rate);
         self.crew.spawn(Who::Fetcher(slot), generation, &[], |control, row| {
-            let start = fetcher::Start {
+            let setup = fetcher::FetcherSetup {
                 slot,
                 generation,
                 control,
@@ -74,7 +74,7 @@ impl Supervisor {
                 rate,
                 settings: settings.fetching(),
             };
-            fetcher::run(start, row)
+            fetcher::run(setup, row)
         })
     }
 

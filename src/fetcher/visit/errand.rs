@@ -11,7 +11,7 @@ use super::request::Attempt;
 use super::{Next, Visit, Visitor, epoch_us, one_line};
 use crate::fetcher::origins::origin_of;
 use crate::fetcher::pace::Mood;
-use crate::fetcher::robots_txt::{self, Found};
+use crate::fetcher::robots_answer::{Found, judge};
 use seine_core::protocol::{Errand, Job, RecordHead, RequestKind, RobotsHead, RobotsText};
 use seine_core::record::{ErrorClass, Failure};
 use seine_page::robots::{self, Robots};
@@ -27,7 +27,7 @@ impl Visitor {
         attempt: Attempt,
     ) -> (Next, Option<Mood>) {
         let Attempt { started_at, exchange, .. } = attempt;
-        match robots_txt::judge(url, errand.hops, &exchange.answer) {
+        match judge(url, errand.hops, &exchange.answer) {
             Found::Redirect(target) => {
                 errand.hops += 1;
                 errand.url = target.url;
