@@ -17,7 +17,7 @@ use seine_unix::channel::{Channel, ChannelError};
 /// Leases come in bounded batches; nothing legitimate is near this.
 const CEILING: usize = 64 << 20;
 
-/// What the supervisor wants.
+/// An order of the supervisor.
 #[derive(Debug)]
 pub enum Order {
     /// Use this page queue from now on.
@@ -28,7 +28,7 @@ pub enum Order {
     Recall(String),
     /// Have no more requests in flight of this host than so many.
     Places(String, u32),
-    /// What the store knows of an origin.
+    /// Take over what the store knows of an origin.
     Origin(OriginFacts),
     /// Find out whether one of these URLs can be reached now.
     Probe(Vec<String>),
@@ -77,7 +77,7 @@ impl Speaker {
         self.say(FromFetcher::Shrunk(host));
     }
 
-    /// What does the store know of this origin?
+    /// Asks for what the store knows of this origin.
     pub fn ask_origin(&self, origin: String) {
         self.say(FromFetcher::AskOrigin(origin));
     }
@@ -118,7 +118,7 @@ impl Control {
         Ok(Self { channel, readiness: Rc::new(readiness), speaker: Speaker(sender), spoken, ready: VecDeque::new() })
     }
 
-    /// For those who have something to say.
+    /// A way to speak for any part of the fetcher.
     pub fn speaker(&self) -> Speaker {
         self.speaker.clone()
     }

@@ -37,7 +37,7 @@ enum SetupError {
     Http(#[from] HttpError),
     #[error("control channel: {0}")]
     Control(#[from] ChannelError),
-    /// Whoever started the crawl has read the rules before.
+    /// Unlikely: the process that started the crawl has read the rules before.
     #[error(transparent)]
     Rules(#[from] RuleError),
 }

@@ -13,8 +13,8 @@
 //! - [`robots_answer`]: what an answer to a request for a robots.txt means.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
 //!
-//! What commands ask for, without a crawl: [`robots_txt`], one robots.txt; [`single`], one page; [`webhook`], one message
-//! to be posted.
+//! Commands that run no crawl use [`robots_txt`] for one robots.txt, [`single`] for one page, and [`webhook`] to post one
+//! message.
 
 mod client;
 pub mod control;
@@ -89,7 +89,7 @@ pub fn run(setup: FetcherSetup, row: &'static Row) -> i32 {
         }
     };
     let code = runtime.block_on(life::live(setup, row));
-    // What is still in flight was given up on purpose.
+    // Requests that are still in flight were given up on purpose.
     runtime.shutdown_background();
     code
 }

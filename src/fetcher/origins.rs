@@ -1,7 +1,8 @@
-//! What a fetcher knows of the origins of one host: whether a list names it, and its robots.txt.
+//! The origins of one host as its fetcher knows them: whether a list names them, and their robots.txt.
 //!
 //! The store knows first: it is asked once, so that a robots.txt is read once per run even if the host moves from
-//! fetcher to fetcher. What nobody has read yet is read on an *errand* of the first URL that wants it; the others wait.
+//! fetcher to fetcher. If the store has none, the first URL that needs it goes on an *errand* to read it, and the others
+//! wait.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,7 +22,7 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// ... up to this many.
 const FAILED_PAUSES: u32 = 30;
 
-/// Where `url`'s robots.txt is.
+/// The URL of the robots.txt that `url` is subject to.
 pub fn robots_url(url: &Url) -> String {
     format!("{}/robots.txt", origin_of(url))
 }
@@ -31,7 +32,7 @@ pub fn origin_of(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// What has to happen before a URL may be requested.
+/// The next thing that has to happen before a URL may be requested.
 #[derive(Debug)]
 pub enum Need {
     /// Nothing.
@@ -59,18 +60,18 @@ pub struct Origins(HashMap<String, OriginState>);
 enum OriginState {
     /// The store was asked.
     Asked,
-    /// What it said of a robots.txt that nobody has read in this run.
+    /// The store knows of no robots.txt: none was read in this run.
     Unread { listed: bool },
     /// A URL went to read it.
     Reading { listed: bool, since: Instant, failures: u32 },
     /// It could not be read just now.
     Failed { listed: bool, until: Instant, failures: u32 },
-    /// What it says.
+    /// It was read, and says this.
     Read { listed: bool, rules: Rc<Robots> },
 }
 
 impl Origins {
-    /// What `url` needs; `obeys` if robots.txt counts here.
+    /// The next thing that `url` needs; `obeys` if robots.txt counts here.
     pub fn need(&self, url: &Url, obeys: bool) -> Need {
         let origin = origin_of(url);
         match self.0.get(&origin) {
@@ -114,7 +115,7 @@ impl Origins {
         self.0.iter().filter(|(_, origin)| matches!(origin, OriginState::Asked)).map(|(name, _)| name)
     }
 
-    /// What the store knows; returns the rules if it has them.
+    /// Takes over what the store knows; returns the rules if it has them.
     pub fn learn(&mut self, facts: OriginFacts, agent: &str) -> Option<Rc<Robots>> {
         let OriginFacts { origin, listed, robots, .. } = facts;
         // An errand may have been quicker.

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 /// Adaptive mode goes no further than this.
 const LONGEST_ADAPTED: Duration = Duration::from_secs(60);
-/// Where it starts from when a host without delay is in trouble.
+/// Adaptive mode begins here when a host without delay is in trouble.
 const FIRST_TROUBLE: Duration = Duration::from_millis(500);
 
-/// What an answer tells of its host.
+/// The state that a host seems to be in, judged by one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     /// All is well.
@@ -77,7 +77,7 @@ impl Pace {
         true
     }
 
-    /// Up to `at` somebody else may have asked the host.
+    /// Counts from `at`: then a request started, or another fetcher may have made one.
     pub fn asked(&mut self, at: Instant) {
         self.last_start = self.last_start.max(Some(at));
         self.hold(at + self.floor);

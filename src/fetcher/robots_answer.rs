@@ -1,4 +1,4 @@
-//! What an answer to a request for a robots.txt means.
+//! The meaning of an answer to a request for a robots.txt.
 
 use url::Url;
 
@@ -10,7 +10,7 @@ use seine_page::robots::MAX_BYTES;
 /// Redirects followed on the way to a robots.txt (RFC 9309 section 2.3.1.2).
 const MAX_REDIRECTS: u8 = 5;
 
-/// What came of a request for a robots.txt (RFC 9309 section 2.3.1).
+/// The result of a request for a robots.txt (RFC 9309 section 2.3.1).
 pub(super) enum Found<'a> {
     /// It lies there.
     Redirect(CrawlUrl),
@@ -20,16 +20,16 @@ pub(super) enum Found<'a> {
     Unreachable(Failure),
 }
 
-/// What `answer` to a request for `url`, after `hops` redirects, means.
+/// The meaning of `answer` to a request for `url`, after `hops` redirects.
 pub(super) fn judge<'a>(url: &Url, hops: u8, answer: &'a Result<Answer, Failure>) -> Found<'a> {
     let answer = match answer {
         Ok(answer) => answer,
-        // Redirected to where nobody may go: there is no file for us.
+        // A redirect to an address that may not be asked: there is no file for us.
         Err(failure) if failure.class == ErrorClass::BlockedAddress && hops > 0 => {
             return Found::File { status: 302, text: &[] };
         }
         Err(failure) => {
-            // Where no connection leads there is no page either; the rest is a broken file on a working server.
+            // A host without a connection has no page to give either; the rest is a broken file on a working server.
             let no_page = failure.class.is_of_host()
                 || matches!(failure.class, ErrorClass::BlockedAddress | ErrorClass::Proxy | ErrorClass::Tls);
             let class = if no_page { failure.class } else { ErrorClass::RobotsUnreachable };
@@ -39,7 +39,7 @@ pub(super) fn judge<'a>(url: &Url, hops: u8, answer: &'a Result<Answer, Failure>
     match answer.status {
         status if answer.is_redirect() => match redirect_target(url, answer) {
             Ok(next) if hops < MAX_REDIRECTS => Found::Redirect(next),
-            // Where redirects lead nowhere there is no file.
+            // Redirects that lead nowhere mean that there is no file.
             _ => Found::File { status, text: &[] },
         },
         status @ 200..300 => Found::File { status, text: &answer.body[..answer.body.len().min(MAX_BYTES)] },

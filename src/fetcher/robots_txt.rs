@@ -31,10 +31,10 @@ pub enum ReaderError {
     Http(#[from] HttpError),
 }
 
-/// What a site's robots.txt says.
+/// The robots.txt of a site.
 #[derive(Clone, Debug)]
 pub struct RobotsFile {
-    /// Where it was found, or was to be found.
+    /// The URL at which it was found, or looked for last.
     pub url: String,
     /// Status of the last answer.
     pub status: Option<u16>,

@@ -1,4 +1,4 @@
-//! One page for somebody who only asks (`seine try`): requested as a crawl does it, robots.txt and redirects obeyed.
+//! One page for a command that only asks (`seine try`): requested as a crawl does it, robots.txt and redirects obeyed.
 
 use reqwest::Method;
 use url::Url;
@@ -18,7 +18,7 @@ pub struct PageReader {
 /// A page as it came.
 #[derive(Debug)]
 pub struct SinglePage {
-    /// Where it was found, after redirects.
+    /// Its URL, after redirects.
     pub url: Url,
     /// The status of the last answer.
     pub status: u16,
@@ -49,7 +49,7 @@ pub enum SingleError {
     Failed {
         /// The URL asked for.
         url: String,
-        /// What went wrong; may contain text a site sent.
+        /// The problem; may contain text a site sent.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
-//! One message for somebody who waits for it (`--notify-url`), posted from a process of its own kind: the rules, proxies
-//! and certificate authorities of the crawl hold, its headers and cookies stay out of it.
+//! One message posted to a URL (`--notify-url`): the host rules, proxies and certificate authorities of the crawl hold,
+//! its headers and cookies stay out of it.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Poster {
     settings: Fetching,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
     /// It was answered with this status.
@@ -94,7 +94,7 @@ impl Poster {
         });
         match exchange {
             None => Posted::Stopped,
-            // What follows its status is of no interest, nor whether it came whole.
+            // The body is of no interest, nor whether it came whole.
             Some(exchange) if exchange.status.is_some() => Posted::Answered(exchange.status.unwrap_or_default()),
             Some(exchange) => match exchange.answer {
                 Ok(answer) => Posted::Answered(answer.status),

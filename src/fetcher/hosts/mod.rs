@@ -1,4 +1,4 @@
-//! The hosts of a fetcher: what the supervisor orders about them, and where each order goes.
+//! The hosts of a fetcher, and the supervisor's orders about them.
 //!
 //! There is one queue per host, and a host that has a pace lives in exactly one fetcher (see
 //! [`crate::supervisor::partition`]), so its pace is kept exactly here. One without may live in several (see
@@ -9,8 +9,8 @@
 //!
 //! - [`queue`]: one host: its URLs, its places, what is known of it.
 //! - [`turns`]: which of a host's URLs is next, and when its turn comes.
-//! - [`work`]: what is in flight: on which places, and what may follow on them.
-//! - [`verdict`]: what the end of a visit means for its host.
+//! - [`work`]: the work in flight: on which places, and which requests may follow on them.
+//! - [`verdict`]: how the host stands after a visit.
 //! - [`gate`]: the pace of the whole crawl.
 
 mod gate;
@@ -59,7 +59,7 @@ struct Inner {
     /// For answers that come from an archive.
     archive_places: Arc<Semaphore>,
     settings: Rc<Fetching>,
-    /// What holds for hosts that no rule names.
+    /// The settings of hosts that no rule names.
     common: Rc<HostPolicy>,
     rate: Option<Gate>,
     random: RefCell<fastrand::Rng>,
@@ -89,7 +89,7 @@ impl Hosts {
             capacity: places.available_permits(),
             places,
             archive_places: Arc::new(Semaphore::new(ARCHIVE_PLACES)),
-            // No host is called so: what is left are the settings common to all.
+            // No host is called so, so no rule names it.
             common: Rc::new(settings.politeness.policy("")),
             settings,
             rate: rate.map(Gate::new),

@@ -20,7 +20,7 @@ pub(super) struct HostQueue {
     pub name: String,
     pub policy: Rc<HostPolicy>,
     pub queue: RefCell<VecDeque<Job>>,
-    /// A job was queued, or something that one waits for has happened.
+    /// Tells the host's task that a job was queued, or that something has happened which one waits for.
     pub news: Notify,
     pub places: Arc<Semaphore>,
     /// How many of them there are, or will be when the requests beyond have ended.
@@ -79,10 +79,10 @@ impl HostQueue {
         self.places.available_permits() == self.capacity.get()
     }
 
-    /// What a job needs before it may be requested.
+    /// The next thing that a job needs before it may be requested.
     pub fn need(&self, job: &Job) -> Need {
         let target = job.errand.as_ref().map_or(&job.url, |errand| &errand.url);
-        // What cannot be parsed fails when it is visited.
+        // A URL that cannot be parsed fails when it is visited.
         let Ok(url) = Url::parse(target) else { return Need::Nothing };
         let obeys = self.policy.robots && job.errand.is_none();
         if !obeys && is_of_list(job) {

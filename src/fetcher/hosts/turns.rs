@@ -69,7 +69,7 @@ impl Hosts {
         starts.then(|| self.pop(host, url_id))?
     }
 
-    /// Starts what is answered by an archive: that asks nothing of the host, so it waits for no turn.
+    /// Starts the URLs that an archive answers: they ask nothing of the host, so they wait for no turn.
     async fn read_archived(&self, host: &Rc<HostQueue>) {
         let is_archived = |job: &Job| job.archived.is_some();
         while host.queue.borrow().iter().any(is_archived) {
@@ -135,7 +135,7 @@ impl Hosts {
         let forget_after = host.pace.borrow().floor() + Duration::from_secs(1);
         if tokio::time::timeout(forget_after, host.news.notified()).await.is_err()
             && host.queue.borrow().is_empty()
-            // What is in flight may still come back as a redirect, and holds its place of this host.
+            // A request in flight holds its place of this host, and may still come back as a redirect.
             && host.is_idle()
         {
             self.0.hosts.borrow_mut().remove(&host.name);

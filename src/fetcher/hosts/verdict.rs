@@ -1,4 +1,4 @@
-//! What the end of a visit means for its host: its pace, its robots.txt, and whether its URLs go back.
+//! The verdict on a host after a visit: its pace, its robots.txt, and whether its URLs go back.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Hosts {
                 self.give_back(host, hold);
             }
         }
-        // For the URLs that wait for the errand.
+        // URLs may wait for the errand.
         host.news.notify_one();
     }
 
@@ -109,8 +109,8 @@ impl Hosts {
         }
     }
 
-    /// A host that fails again and again is the supervisor's business, which hears of it with the records; until it
-    /// has, no more of the host's URLs are spent.
+    /// Counts failures in a row. After too many, the supervisor judges the host: it hears of the failures with the
+    /// records, and until it has, no more of the host's URLs are spent.
     fn count_failure(&self, host: &HostQueue, mood: Mood) {
         let failures = if mood == Mood::Unreachable { host.failures.get() + 1 } else { 0 };
         host.failures.set(failures);

@@ -1,4 +1,4 @@
-//! What is in flight: each URL that is worked on, the places it takes, and what may follow on them.
+//! The work in flight: each URL that is worked on, the places it takes, and the requests that may follow on them.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ const ROW_TIME: Duration = Duration::from_secs(1);
 /// The places that a request takes: one of its host and one of the fetcher.
 pub(super) type Places = [OwnedSemaphorePermit; 2];
 
-/// What is done for a URL.
+/// The work that is done for a URL.
 pub(super) enum Work {
     /// It, or its robots.txt, is requested.
     Request,
@@ -60,7 +60,7 @@ impl Hosts {
         });
     }
 
-    /// What one host may have of so many places, as long as the others want theirs.
+    /// One host's share of so many places, as long as the others want theirs.
     pub(super) fn share_of(&self, places: usize) -> usize {
         places / self.0.hosts.borrow().len().max(1)
     }
@@ -140,7 +140,7 @@ impl Hosts {
 
     /// Work for a host has ended, and its places are free.
     fn has_ended(&self, host: &HostQueue) {
-        // For a task that waits for a place of this host, or for its end.
+        // The host's task may wait for a place, or for the host to be idle.
         host.news.notify_one();
         self.show_in_flight();
         if self.0.draining.get() {

@@ -1,7 +1,7 @@
 //! The life of one URL in a fetcher: what it asks for next, and what it makes of the answer.
 //!
 //! - [`request`]: one request, noted in the URL's trail.
-//! - [`redirect`]: where a redirect leads, and who follows it.
+//! - [`redirect`]: the target of a redirect, and whether it may be followed.
 //! - [`errand`]: the way to a robots.txt and back.
 //! - [`retry`]: what an answer says of the time that follows: for the URL, and for its host.
 //! - [`record`]: the record with which an attempt ends.
@@ -41,10 +41,10 @@ use seine_unix::clock::monotonic_ms;
 use seine_unix::status::Row;
 use workers::Workers;
 
-/// What holds for one visit.
+/// The circumstances of one visit.
 #[derive(Debug)]
 pub struct VisitContext {
-    /// What the user has set for the host.
+    /// The user's settings for the host.
     pub policy: Rc<HostPolicy>,
     /// Whether a list names the host.
     pub listed: bool,
@@ -54,36 +54,36 @@ pub struct VisitContext {
     pub is_last: bool,
 }
 
-/// What came of a visit.
+/// The result of a visit.
 #[derive(Debug)]
 pub struct Visit {
-    /// Where it led.
+    /// The next step of its URL.
     pub next: Next,
-    /// What it tells of the host; `None`: the host was not asked.
+    /// News of the host; `None`: the host was not asked.
     pub heard: Option<Heard>,
 }
 
-/// What a request tells of its host.
+/// News of a host from one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
     /// How long the request took.
     pub latency: Duration,
-    /// How the host is.
+    /// The state that the host seems to be in.
     pub mood: Mood,
 }
 
-/// Where a visit led.
+/// The next step of a URL after a visit.
 #[derive(Debug)]
 pub enum Next {
     /// Its record is in the outbox.
     Over,
-    /// To another host: the supervisor has it.
+    /// It goes on at another host: the supervisor has it.
     Elsewhere,
-    /// To another URL of the same host.
+    /// It goes on at another URL of the same host.
     SameHost(Box<Job>),
     /// The robots.txt of the job's URL was read; the job goes on with the URL itself.
     RobotsRead(Box<Job>, Robots),
-    /// Nowhere, and that may be our own fault: the supervisor has it.
+    /// It was not reached, and that may be our own fault: the supervisor has it.
     Unreached,
 }
 
@@ -94,7 +94,7 @@ impl Visit {
     }
 }
 
-/// What visits share.
+/// All that visits have in common.
 pub struct Visitor {
     http: Http,
     outbox: Outbox,
@@ -126,7 +126,7 @@ impl Visitor {
         self.workers.endless()
     }
 
-    /// Requests what `job` is after now and does what the answer asks for.
+    /// Makes the next request of `job` and does what the answer asks for.
     pub async fn visit(&self, mut job: Job, context: VisitContext) -> Visit {
         let now_at = epoch_us() / 1000;
         if job.started_at == 0 {

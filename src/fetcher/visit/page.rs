@@ -30,13 +30,13 @@ pub(super) struct Fetched {
     pub body: Body,
 }
 
-/// What processing makes of a body.
+/// All that a record says of a body.
 #[derive(Default)]
 pub(super) struct Processed {
     pub body: Option<BodyHead>,
     pub charset: Option<&'static str>,
     pub fields: Option<PageFields>,
-    /// What the page asks of robots.
+    /// The page's own directives for robots.
     pub robots: Option<String>,
     pub items: Option<PageItems>,
     pub extras: Option<PageExtras>,
@@ -44,7 +44,7 @@ pub(super) struct Processed {
     pub zstd: Vec<u8>,
 }
 
-/// What processing a page may take and keep.
+/// The time that a page may take, and the parts of it that are kept.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     /// CPU time.
@@ -58,7 +58,7 @@ pub(super) struct PageProcessor {
     extractor: Extractor,
     rules: Rules,
     zstd: zstd::bulk::Compressor<'static>,
-    /// What is being compressed.
+    /// The buffer that bodies are compressed into.
     packed: Vec<u8>,
 }
 
@@ -96,7 +96,7 @@ impl PageProcessor {
         Self { extractor: Extractor::new(), rules, zstd, packed: Vec::new() }
     }
 
-    /// What a page says, within `turn` of CPU time.
+    /// Reads a page within `turn` of CPU time.
     ///
     /// # Errors
     /// The page itself, if the turn was over before the time that the limits give it.
@@ -159,7 +159,7 @@ impl PageProcessor {
     }
 }
 
-/// A text that is not a page's, as its body would be.
+/// Compresses a text as the body of a page would be.
 pub(super) fn compressed(bytes: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(bytes, ZSTD_LEVEL).expect("compression into a buffer of sufficient size does not fail")
 }

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and whether it may be followed.
+//! Redirects: the target that an answer names, and whether it may be followed.
 
 use url::Url;
 

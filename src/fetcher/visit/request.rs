@@ -1,4 +1,4 @@
-//! One request for a URL: what it asks for, and what it was, noted in the URL's trail.
+//! One request for a URL, as the URL's state asks for it, and noted in the URL's trail.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ impl Visitor {
     }
 }
 
-/// What the next request of `job` is for.
+/// The purpose of the next request of `job`.
 fn kind_of(job: &Job) -> RequestKind {
     if job.errand.is_some() { RequestKind::Robots } else { RequestKind::Page }
 }

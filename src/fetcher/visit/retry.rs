@@ -1,4 +1,4 @@
-//! What an answer says of the time that follows: when its URL is tried again, and how long its host is left alone.
+//! The time after an answer: when its URL is tried again, and how long its host is left alone.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Visitor {
         Some(epoch_us() / 1000 + backoff(job).max(asked).as_millis() as u64)
     }
 
-    /// What an answer that came at `now_at` tells of its host.
+    /// The mood of the host that gave this answer at `now_at`.
     pub(super) fn mood(&self, job: &Job, answer: &Answer, now_at: u64) -> Mood {
         match answer.status {
             429 | 503 => {
