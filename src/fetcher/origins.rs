@@ -60,32 +60,45 @@ pub struct Origins(HashMap<String, OriginState>);
 enum OriginState {
     /// The store was asked.
     Asked,
-    /// The store knows of no robots.txt: none was read in this run.
-    Unread { listed: bool },
+    /// The store has answered, or an errand was quicker.
+    Known {
+        /// Whether a list names it.
+        listed: bool,
+        robots: RobotsState,
+    },
+}
+
+#[derive(Debug)]
+enum RobotsState {
+    /// The store has none: none was read in this run.
+    Unread,
     /// A URL went to read it.
-    Reading { listed: bool, since: Instant, failures: u32 },
+    Reading { since: Instant, failures: u32 },
     /// It could not be read just now.
-    Failed { listed: bool, until: Instant, failures: u32 },
+    Failed { until: Instant, failures: u32 },
     /// It was read, and says this.
-    Read { listed: bool, rules: Rc<Robots> },
+    Read(Rc<Robots>),
 }
 
 impl Origins {
     /// The next thing that `url` needs; `obeys` if robots.txt counts here.
     pub fn need(&self, url: &Url, obeys: bool) -> Need {
         let origin = origin_of(url);
-        match self.0.get(&origin) {
-            None => Need::Facts(origin),
-            Some(OriginState::Asked) => Need::Answer,
-            _ if !obeys || url.path() == "/robots.txt" => Need::Nothing,
-            Some(OriginState::Unread { .. }) => Need::Errand(origin),
-            Some(OriginState::Failed { until, .. }) if *until > Instant::now() => Need::Patience { until: *until },
-            Some(OriginState::Failed { .. }) => Need::Errand(origin),
-            Some(OriginState::Reading { since, .. }) if since.elapsed() < ERRAND_PATIENCE => {
+        let robots = match self.0.get(&origin) {
+            None => return Need::Facts(origin),
+            Some(OriginState::Asked) => return Need::Answer,
+            Some(OriginState::Known { robots, .. }) => robots,
+        };
+        if !obeys || url.path() == "/robots.txt" {
+            return Need::Nothing;
+        }
+        match robots {
+            RobotsState::Failed { until, .. } if *until > Instant::now() => Need::Patience { until: *until },
+            RobotsState::Reading { since, .. } if since.elapsed() < ERRAND_PATIENCE => {
                 Need::Patience { until: *since + ERRAND_PATIENCE }
             }
-            Some(OriginState::Reading { .. }) => Need::Errand(origin),
-            Some(OriginState::Read { rules, .. }) => {
+            RobotsState::Unread | RobotsState::Failed { .. } | RobotsState::Reading { .. } => Need::Errand(origin),
+            RobotsState::Read(rules) => {
                 let decision = rules.decide(url);
                 if decision.allowed { Need::Nothing } else { Need::Denied(decision) }
             }
@@ -94,15 +107,7 @@ impl Origins {
 
     /// Whether a list names the host of `url`, as far as is known.
     pub fn is_listed(&self, url: &Url) -> bool {
-        match self.0.get(&origin_of(url)) {
-            None | Some(OriginState::Asked) => false,
-            Some(
-                OriginState::Unread { listed }
-                | OriginState::Reading { listed, .. }
-                | OriginState::Failed { listed, .. }
-                | OriginState::Read { listed, .. },
-            ) => *listed,
-        }
+        matches!(self.0.get(&origin_of(url)), Some(OriginState::Known { listed: true, .. }))
     }
 
     /// The store was asked about `origin`.
@@ -123,45 +128,43 @@ impl Origins {
             return None;
         }
         let rules = robots.map(|text| Rc::new(rules_of(&text, agent)));
-        let known = match &rules {
-            None => OriginState::Unread { listed },
-            Some(rules) => OriginState::Read { listed, rules: Rc::clone(rules) },
-        };
-        self.0.insert(origin, known);
+        let robots = rules.clone().map_or(RobotsState::Unread, RobotsState::Read);
+        self.0.insert(origin, OriginState::Known { listed, robots });
         rules
     }
 
     /// A URL goes to read the robots.txt of `origin`.
     pub fn reading(&mut self, origin: String, listed: bool) {
         let failures = match self.0.get(&origin) {
-            Some(OriginState::Failed { failures, .. }) => *failures,
+            Some(OriginState::Known { robots: RobotsState::Failed { failures, .. }, .. }) => *failures,
             _ => 0,
         };
-        self.0.insert(origin, OriginState::Reading { listed, since: Instant::now(), failures });
+        let robots = RobotsState::Reading { since: Instant::now(), failures };
+        self.0.insert(origin, OriginState::Known { listed, robots });
     }
 
     /// The errand has failed; another may try. At once if the host could not be reached, which is counted elsewhere; a
     /// server that works and cannot give its file is given time.
     pub fn not_read(&mut self, origin: &str, unreachable: bool) {
-        if let Some(known) = self.0.get_mut(origin)
-            && let OriginState::Reading { listed, failures, .. } = *known
+        if let Some(OriginState::Known { robots, .. }) = self.0.get_mut(origin)
+            && let RobotsState::Reading { failures, .. } = *robots
         {
             let failures = (failures + 1).min(FAILED_PAUSES);
             let pause = if unreachable { Duration::ZERO } else { FAILED_PAUSE * failures };
-            *known = OriginState::Failed { listed, until: Instant::now() + pause, failures };
+            *robots = RobotsState::Failed { until: Instant::now() + pause, failures };
         }
     }
 
     /// The robots.txt of `url`'s origin was read.
     pub fn read(&mut self, url: &Url, rules: Rc<Robots>) {
         let listed = self.is_listed(url);
-        self.0.insert(origin_of(url), OriginState::Read { listed, rules });
+        self.0.insert(origin_of(url), OriginState::Known { listed, robots: RobotsState::Read(rules) });
     }
 
     /// Bytes of all rules.
     pub fn memory(&self) -> usize {
         let rules = self.0.values().map(|origin| match origin {
-            OriginState::Read { rules, .. } => rules.memory(),
+            OriginState::Known { robots: RobotsState::Read(rules), .. } => rules.memory(),
             _ => 0,
         });
         rules.sum()
@@ -169,7 +172,7 @@ impl Origins {
 
     /// Forgets what takes memory; the store will be asked again.
     pub fn forget_rules(&mut self) {
-        self.0.retain(|_, origin| !matches!(origin, OriginState::Read { .. }));
+        self.0.retain(|_, origin| !matches!(origin, OriginState::Known { robots: RobotsState::Read(_), .. }));
     }
 }
 

@@ -58,3 +58,39 @@ fn backoff(job: &Job) -> Duration {
     let mix = (job.url_id as u64 ^ u64::from(job.attempts) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     full.mul_f64(mix as f64 / f64::from(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(url_id: i64, attempts: u16, forgiven: u16) -> Job {
+        Job {
+            url_id,
+            url: "http://a.test/".to_owned(),
+            attempts,
+            forgiven,
+            validators: None,
+            hops: Vec::new(),
+            started_at: 0,
+            trail: Vec::new(),
+            errand: None,
+            archived: None,
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn pauses_between_attempts_double_up_to_a_minute_and_urls_that_failed_together_spread() {
+        for (attempts, most) in [(0, 1), (1, 2), (3, 8), (6, 60), (u16::MAX, 60)] {
+            let pauses: Vec<_> = (1..100).map(|url_id| backoff(&job(url_id, attempts, 0))).collect();
+            let (most, longest) = (Duration::from_secs(most), pauses.iter().max().unwrap());
+            assert!(*longest <= most && *longest > most * 9 / 10, "{attempts} attempts: {longest:?}");
+            assert!(*pauses.iter().min().unwrap() < most / 10, "{attempts} attempts");
+        }
+    }
+
+    #[test]
+    fn attempts_that_are_forgiven_lengthen_no_pause() {
+        assert!((1..100).all(|url_id| backoff(&job(url_id, 6, 6)) <= FIRST_RETRY));
+    }
+}
