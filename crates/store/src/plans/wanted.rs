@@ -35,7 +35,6 @@ pub const WANTED: &[Wanted] = &[
     reads("once for a list that was edited", "UPDATE url SET file_id = first.file_id"),
     sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page WHERE url_id = ?1"),
     sorts("fetches of one page", "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h"),
-    reads("stops at the first", "SELECT NOT EXISTS (SELECT 1 FROM run WHERE NOT demo)"),
     // Its end, and prune: bodies that nobody has any more.
     reads("stops at the first", "SELECT EXISTS (SELECT 1 FROM loose_body)"),
     reads("the loose ones, once", "DELETE FROM loose_body WHERE EXISTS"),
