@@ -42,6 +42,8 @@ pub(super) struct Way {
     pub(super) pin: Option<usize>,
     /// Through this proxy.
     pub(super) proxy: Option<ProxyUrl>,
+    /// On a connection that nothing else has used or will use.
+    pub(super) fresh: bool,
 }
 
 /// The addresses given by hand for one host and port.
@@ -174,7 +176,7 @@ impl Clients {
             .no_proxy()
             .referer(false)
             .tcp_nodelay(true)
-            .pool_max_idle_per_host(self.idle_per_host)
+            .pool_max_idle_per_host(if way.fresh { 0 } else { self.idle_per_host })
             .pool_idle_timeout(self.idle_time)
             .http1_max_headers(MAX_HEADERS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)

@@ -24,6 +24,7 @@ struct Causes<'a> {
     tls: Option<&'a rustls::Error>,
     h2: Option<&'a h2::Error>,
     hyper: Option<&'a hyper::Error>,
+    connection: Option<&'a legacy::connect::Connected>,
     blocked: Option<&'a Blocked>,
     unresolved: Option<&'a Unresolved>,
     /// Directly inside the error of a connection: what failed is TLS, on a connection that stood.
@@ -38,7 +39,8 @@ impl<'a> Causes<'a> {
         while let Some(cause) = next {
             causes.last = Some(cause);
             next = cause.source();
-            if cause.is::<legacy::Error>() {
+            if let Some(client) = cause.downcast_ref::<legacy::Error>() {
+                causes.connection = client.connect_info();
                 causes.in_handshake = next.is_some_and(|inner| inner.is::<io::Error>());
             }
             if let Some(io) = cause.downcast_ref::<io::Error>() {
@@ -136,6 +138,18 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
         (Some(_), _) => failure(ErrorClass::Reset, format!("no answer from {host}: {}", causes.text())),
         _ => failure(ErrorClass::Protocol, format!("the answer of {host} is not HTTP: {}", causes.text())),
     }
+}
+
+/// The connection that was closed or torn down before a whole head of an answer had arrived, if that is what `error` means.
+pub(super) fn lost_connection(error: &reqwest::Error) -> Option<&legacy::connect::Connected> {
+    let causes = Causes::of(error);
+    let is_lost = match (causes.h2, causes.io_kind(), causes.hyper) {
+        (Some(h2), ..) => h2.is_io() || h2.is_go_away() && h2.is_remote(),
+        (None, Some(kind), _) => is_cut(kind) || kind == ErrorKind::UnexpectedEof,
+        (None, None, Some(hyper)) => hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed(),
+        (None, None, None) => false,
+    };
+    causes.connection.filter(|_| is_lost)
 }
 
 /// The failure of a request for `host`, all of whose addresses are out of bounds.

@@ -5,7 +5,8 @@
 //!
 //! An [`Ask`] goes through here from top to bottom: may its address be connected to (`address`), which headers and
 //! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`,
-//! whose names `resolver` looks up and whose TLS is set in `tls`). What comes back is an answer whose body is read
+//! whose names `resolver` looks up and whose TLS is set in `tls`), and should it be made again at once (`repeats`)? What
+//! comes back is an answer whose body is read
 //! (`body`, `coding`), or an error that is given its class (`failure`).
 
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod cookies;
 mod failure;
 mod proxies;
 pub mod recorded;
+mod repeats;
 mod resolver;
 mod tls;
 
@@ -44,6 +46,7 @@ pub use self::cookies::CookieFileError;
 use self::cookies::Jar;
 use self::failure::{ByProxy, failure};
 use self::proxies::Rotation;
+use self::repeats::Repeats;
 use self::resolver::{LookUp, Names, Refusal};
 pub use self::tls::PemError;
 use self::tls::Trust;
@@ -266,6 +269,7 @@ struct Shared {
     headers: HeaderMap,
     accept_types: Vec<String>,
     budget: Budget,
+    repeats: Repeats,
     timeout: Duration,
     keep_headers: bool,
 }
@@ -299,6 +303,7 @@ impl Http {
                 headers: headers(options)?,
                 accept_types: options.accept_types.clone(),
                 budget: Budget::new(options.max_body_bytes, options.large_bodies, options.min_speed),
+                repeats: Repeats::new(options.idle_time.saturating_add(options.timeout)),
                 timeout: options.timeout,
                 keep_headers: options.keep_headers,
             }),
@@ -367,15 +372,14 @@ impl Shared {
         let mut headers = self.headers_for(ask)?;
         let response = match self.rotation.of(ask.url, &ask.policy.proxies) {
             [] => {
-                let client = self.clients.get(&self.way(ask, None))?;
                 if ask.is_last {
                     headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                let response = deadline.bound(client.execute(request(ask, headers))).await;
+                let response = deadline.bound(self.send(ask, &headers, self.way(ask, None))).await;
                 let response = response.map_err(|_| match self.unanswered(ask) {
                     true => failure::unanswered(ask.url.host_str().unwrap_or_default(), self.timeout),
                     false => self.late(ErrorClass::Timeout, ""),
-                })?;
+                })??;
                 let timeout = self.clients.connect_timeout;
                 let response = response.map_err(|error| match error.is_timeout() && self.unanswered(ask) {
                     true => failure::unanswered(ask.url.host_str().unwrap_or_default(), timeout),
@@ -419,6 +423,31 @@ impl Shared {
         Ok(answer)
     }
 
+    /// The answer to a request made on `way`: a second one, if the first fell victim to its connection.
+    ///
+    /// # Errors
+    /// If there is no such way.
+    async fn send(
+        &self,
+        ask: &Ask<'_>,
+        headers: &HeaderMap,
+        way: Way,
+    ) -> Result<Result<Response, reqwest::Error>, Failure> {
+        let response = self.clients.get(&way)?.execute(request(ask, headers)).await;
+        match response {
+            Ok(response) => {
+                self.repeats.answered(&response);
+                Ok(Ok(response))
+            }
+            Err(error) if ask.method.is_idempotent() && self.repeats.was_reused(&error) => {
+                tracing::debug!(url = %ask.url, "a kept connection is gone; asking on a fresh one");
+                let client = self.clients.get(&Way { fresh: true, ..way })?;
+                Ok(client.execute(request(ask, headers)).await)
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     /// The answer to a request made through one of `proxies`: the first that leads to one. What is wrong with those
     /// before it lands in `problem`.
     async fn by_proxy(
@@ -448,8 +477,8 @@ impl Shared {
             && let Some(proxy) = self.rotation.next(proxies, &tried)
         {
             tried.push(proxy);
-            let client = self.clients.get(&self.way(ask, Some(proxy)))?;
-            let (text, unreachable, ours) = match client.execute(request(ask, headers.clone())).await {
+            let way = self.way(ask, Some(proxy));
+            let (text, unreachable, ours) = match self.send(ask, &headers, way).await? {
                 // Without a tunnel the proxy answers for itself.
                 Ok(response)
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && !is_tunnelled(ask, proxy) =>
@@ -509,6 +538,7 @@ impl Shared {
             identity: ask.policy.client_cert.clone().filter(|_| !ask.elsewhere),
             pin: self.clients.pin(ask.url),
             proxy: proxy.cloned(),
+            fresh: false,
         }
     }
 
@@ -574,9 +604,9 @@ fn is_tunnelled(ask: &Ask<'_>, proxy: &ProxyUrl) -> bool {
     ask.url.scheme() == "https" || proxy.url().scheme().starts_with("socks")
 }
 
-fn request(ask: &Ask<'_>, headers: HeaderMap) -> Request {
+fn request(ask: &Ask<'_>, headers: &HeaderMap) -> Request {
     let mut request = Request::new(ask.method.clone(), ask.url.clone());
-    *request.headers_mut() = headers;
+    request.headers_mut().clone_from(headers);
     *request.body_mut() = ask.body.map(|body| body.to_owned().into());
     request
 }

@@ -7,6 +7,7 @@ mod jar;
 mod limits;
 mod proxied;
 mod requests;
+mod reused;
 mod secure;
 
 use std::io::Write as _;

@@ -310,3 +310,34 @@ async fn large_bodies_on_one_http2_connection_share_one_permit_without_deadlock(
     });
     futures_util::future::join_all(downloads).await;
 }
+
+#[tokio::test]
+async fn kept_connections_of_tls_may_be_gone_too() {
+    for protocol in ["http/1.1", "h2"] {
+        let acceptor = acceptor("127.0.0.1", 4000, &[protocol]);
+        // One answer for each connection, which is gone without a word when the next request has come.
+        let site = Site::new(move |peer| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut stream = acceptor.accept(peer.stream).await.unwrap();
+                if protocol == "http/1.1" {
+                    let mut head = [0; 4096];
+                    let _ = stream.read(&mut head).await;
+                    let _ = stream.write_all(&page(b"four")).await;
+                    let _ = stream.read(&mut head).await;
+                    return;
+                }
+                let mut connection = h2::server::Builder::new().handshake::<_, bytes::Bytes>(stream).await.unwrap();
+                let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                body.send_data(b"four".to_vec().into(), true).unwrap();
+                let _ = connection.accept().await;
+            }
+        })
+        .await;
+        let http = client(|_| ());
+        for _ in 0..6 {
+            assert_eq!(&http.get(&site.tls_url("127.0.0.1")).await.unwrap().body[..], b"four", "{protocol}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Requests that are made again at once, since what failed was their connection and not the site.
+//!
+//! A server may close a connection that it has kept open at any time, also at the moment in which it is used again. Such
+//! a request is repeated on a fresh connection if its method is idempotent (RFC 9112 §9.3.1). The client itself repeats
+//! only what it has not begun to send, and tells nobody whether a connection was a fresh one; so it is known here which
+//! ones have answered before.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::HttpInfo;
+use reqwest::Response;
+use tokio::time::Instant;
+
+use super::failure;
+
+/// Connections known at once before those that nobody can reuse any more are forgotten.
+const MAX_KNOWN: usize = 1024;
+
+/// Both ends of a connection, ours first.
+type Ends = (SocketAddr, SocketAddr);
+
+/// What is known of the connections of one [`Http`](super::Http).
+#[derive(Debug)]
+pub(super) struct Repeats {
+    /// When each of those that have answered did so last, and how many are to be known before some are forgotten.
+    answered: Mutex<(HashMap<Ends, Instant>, usize)>,
+    /// How long after an answer its connection can be in use at most.
+    lasting: Duration,
+}
+
+impl Repeats {
+    /// For connections that last so long after an answer.
+    pub(super) fn new(lasting: Duration) -> Self {
+        Self { answered: Mutex::new((HashMap::new(), MAX_KNOWN)), lasting }
+    }
+
+    /// Notes that the connection of `response` has answered.
+    pub(super) fn answered(&self, response: &Response) {
+        let Some(ends) = response.extensions().get().map(ends) else { return };
+        let now = Instant::now();
+        let mut answered = self.lock();
+        let (known, most) = &mut *answered;
+        known.insert(ends, now);
+        if known.len() > *most {
+            known.retain(|_, at| now.duration_since(*at) < self.lasting);
+            // Twice what is left, so that forgetting costs each answer next to nothing.
+            *most = (2 * known.len()).max(MAX_KNOWN);
+        }
+    }
+
+    /// Whether `error` means that a connection which had answered before was no longer there for this request.
+    pub(super) fn was_reused(&self, error: &reqwest::Error) -> bool {
+        let Some(connected) = failure::lost_connection(error) else { return false };
+        let mut extras = Extensions::new();
+        connected.get_extras(&mut extras);
+        let last = extras.get().and_then(|info| self.lock().0.get(&ends(info)).copied());
+        // The system may have given the port of an old connection to a new one.
+        last.is_some_and(|at| at.elapsed() < self.lasting)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (HashMap<Ends, Instant>, usize)> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ends(info: &HttpInfo) -> Ends {
+    (info.local_addr(), info.remote_addr())
+}
