@@ -179,6 +179,10 @@ impl Clients {
             .pool_max_idle_per_host(if way.fresh { 0 } else { self.idle_per_host })
             .pool_idle_timeout(self.idle_time)
             .http1_max_headers(MAX_HEADERS)
+            // As RFC 9112 §5.1 and §5.2 have it for user agents; a line that is no field at all costs itself alone.
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             // No limit of its own: bodies that wait for a permit would use up a shared window, and with it

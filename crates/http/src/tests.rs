@@ -3,6 +3,7 @@
 mod answers;
 mod failures;
 mod guard;
+mod headers;
 mod jar;
 mod limits;
 mod proxied;
