@@ -917,7 +917,12 @@ impl World {
             0 if job.hops.len() < 2 => {
                 let to = 1 + (host + job.url_id as usize) % HOSTS;
                 let url = format!("http://h{to}/{}", job.url_id);
-                job.hops.push(Hop { url: std::mem::replace(&mut job.url, url), status: 302 });
+                job.hops.push(Hop {
+                    url: std::mem::replace(&mut job.url, url),
+                    status: 302,
+                    cookies: 0,
+                    sets_cookie: false,
+                });
                 if to == host {
                     fetcher.jobs.push_front(job);
                 } else {

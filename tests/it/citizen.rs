@@ -242,6 +242,78 @@ fn cookies_come_back_to_their_site_and_to_no_other() {
     assert_eq!(without.store().rows("SELECT title FROM pages"), ["none"]);
 }
 
+/// A wall that lets pass who sends back what was set, in each of the ways that sites build one.
+fn wall(request: &Request) -> Reply {
+    let cookie = request.headers.get("cookie").cloned().unwrap_or_default();
+    let page = request.path.as_str();
+    // Each has cookies of its own: they are asked side by side.
+    let of = page.rsplit("to=").next().and_then(|path| path.split('?').next()).unwrap_or_default();
+    let set = |to: String, cookie: &str| Reply::redirect(302, to).header("Set-Cookie", format!("{cookie}; Path={of}"));
+    match page {
+        "/self" if !cookie.contains("ok=1") => set(page.to_owned(), "ok=1"),
+        "/back" if !cookie.contains("back=1") => Reply::redirect(302, "/gate?to=/back"),
+        "/gate?to=/back" => set("/back".to_owned(), "back=1"),
+        "/two" if !cookie.contains("one=1") => set(page.to_owned(), "one=1"),
+        "/two" if !cookie.contains("two=2") => set(page.to_owned(), "two=2"),
+        "/away" if !cookie.contains("away=1") => set(request.url_at(1, "/check"), "away=1"),
+        "/check" if request.host == 1 => Reply::redirect(302, request.url_at(0, "/away")),
+        "/count?n=1" if !cookie.contains("n=3") => set("/count?n=2".to_owned(), "n=2"),
+        "/count?n=2" if !cookie.contains("n=3") => set("/count?n=1".to_owned(), "n=3"),
+        // These let nobody pass.
+        "/never" => set(page.to_owned(), "never=1"),
+        "/plain" => Reply::redirect(302, page),
+        "/other" => set(page.to_owned(), &format!("other={}", request.nth)),
+        _ => Reply::page(page),
+    }
+}
+
+#[test]
+fn cookie_walls_let_pass_who_keeps_cookies_and_the_message_names_the_flag_to_who_does_not() {
+    const WALLS: [&str; 8] = ["/self", "/back", "/two", "/away", "/count?n=1", "/never", "/plain", "/other"];
+    for (flags, code, expected) in [
+        (
+            &["--cookies"][..],
+            0,
+            [
+                "ok|200|-|-",
+                "ok|200|-|-",
+                "ok|200|-|-",
+                "ok|200|-|-",
+                "ok|200|-|-",
+                "failed|302|redirect_loop|redirects lead back to /never",
+                "failed|302|redirect_loop|redirects lead back to /plain",
+                "failed|302|too_many_redirects|more than 5 redirects; the next one led to /other",
+            ],
+        ),
+        (
+            &[],
+            1,
+            [
+                "failed|302|redirect_loop|redirects lead back to /self; HINT",
+                "failed|302|redirect_loop|redirects lead back to /back; HINT",
+                "failed|302|redirect_loop|redirects lead back to /two; HINT",
+                "failed|302|redirect_loop|redirects lead back to /away; HINT",
+                "failed|302|redirect_loop|redirects lead back to /count?n=1; HINT",
+                "failed|302|redirect_loop|redirects lead back to /never; HINT",
+                "failed|302|redirect_loop|redirects lead back to /plain",
+                "failed|302|redirect_loop|redirects lead back to /other; HINT",
+            ],
+        ),
+    ] {
+        let (site, place) = (Site::with_hosts(2, wall), Place::new());
+        place.list("urls.txt", WALLS.map(|path| site.url_at(0, path)));
+        let arguments = ["urls.txt", "--allow-private", "--delay", "0", "--max-redirects", "5", "--fetchers", "2"];
+        place.crawl(&[&arguments, flags].concat()).run().expect(code);
+        let rows = place.store().rows("SELECT outcome, status, error, error_message FROM pages ORDER BY input_line");
+        let hint = "a cookie was set on the way, which --cookies sends back";
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| row.replace(site.url_at(0, "").trim_end_matches('/'), "").replace(hint, "HINT"))
+            .collect();
+        assert_eq!(rows, expected, "{flags:?}");
+    }
+}
+
 #[test]
 fn a_post_is_a_get_after_a_redirect_that_says_so() {
     let site = Site::new(|request| match request.path.as_str() {

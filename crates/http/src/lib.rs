@@ -23,6 +23,7 @@ mod repeats;
 mod resolver;
 mod tls;
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -204,6 +205,8 @@ pub struct Exchange {
     /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came, but for those of
     /// cookies.
     pub headers: Vec<u8>,
+    /// The cookies of the jar that it was made with, see [`Http::cookies`].
+    pub cookies: u64,
     /// The answer, or what kept the URL from one.
     pub answer: Result<Answer, Failure>,
 }
@@ -219,6 +222,7 @@ impl Exchange {
             bytes: 0,
             waited: Duration::ZERO,
             headers: Vec::new(),
+            cookies: 0,
             answer: Err(failure),
         }
     }
@@ -239,6 +243,8 @@ pub struct Answer {
     pub etag: Option<Vec<u8>>,
     /// `Last-Modified` as sent.
     pub last_modified: Option<Vec<u8>>,
+    /// Whether it has a `Set-Cookie`.
+    pub sets_cookie: bool,
     /// `X-Robots-Tag`, each line of it; bytes that are no UTF-8 are replaced.
     pub x_robots_tag: Vec<String>,
     /// The type of the body, if it is none to be read.
@@ -327,8 +333,14 @@ impl Http {
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
         let mut seen = Seen::default();
         let answer = self.shared.exchange(ask, &mut seen).await;
-        let Seen { status, remote_ip, http_version, bytes, waited, headers } = seen;
-        Exchange { status, remote_ip, http_version, bytes, waited, headers, answer }
+        let Seen { status, remote_ip, http_version, bytes, waited, headers, cookies } = seen;
+        Exchange { status, remote_ip, http_version, bytes, waited, headers, cookies, answer }
+    }
+
+    /// A number for the cookies that sites and the cookie file have for `url`: the same for the same, in every process;
+    /// 0 if they have none, or `policy` wants none.
+    pub fn cookies(&self, url: &Url, policy: &HostPolicy) -> u64 {
+        self.shared.cookies(url, policy)
     }
 
     /// One of `urls`, each of a host with such a policy, that can be reached now. Nothing is requested.
@@ -359,6 +371,7 @@ struct Seen {
     bytes: u64,
     waited: Duration,
     headers: Vec<u8>,
+    cookies: u64,
 }
 
 impl Shared {
@@ -369,6 +382,7 @@ impl Shared {
             let host = ask.url.host_str().unwrap_or_default();
             failure(ErrorClass::BlockedAddress, format!("{host} is not to be connected to: {reason}"))
         })?;
+        seen.cookies = self.cookies(ask.url, ask.policy);
         let mut headers = self.headers_for(ask)?;
         let response = match self.rotation.of(ask.url, &ask.policy.proxies) {
             [] => {
@@ -547,6 +561,12 @@ impl Shared {
         failure(class, format!("no answer within {:?}{separator}{problem}", self.timeout))
     }
 
+    fn cookies(&self, url: &Url, policy: &HostPolicy) -> u64 {
+        let header = policy.cookies.then(|| self.jar.header(url, None)).flatten();
+        // Its keys are fixed.
+        header.map_or(0, |value| BuildHasherDefault::<DefaultHasher>::default().hash_one(value.as_bytes()).max(1))
+    }
+
     fn headers_for(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
         let mut headers = self.headers.clone();
         let unusable = |error: HttpError| failure(ErrorClass::Protocol, format!("a rule for this host: {error}"));
@@ -572,9 +592,9 @@ impl Shared {
             headers.insert(AUTHORIZATION, authorization(secret).map_err(unusable)?);
         }
         if policy.cookies
-            && let Some(cookies) = self.jar.header(ask.url, headers.get(COOKIE))
+            && let Some(all) = self.jar.header(ask.url, headers.get(COOKIE))
         {
-            headers.insert(COOKIE, cookies);
+            headers.insert(COOKIE, all);
         }
         Ok(headers)
     }
@@ -637,6 +657,7 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         retry_after: header(RETRY_AFTER),
         etag: header(ETAG),
         last_modified: header(LAST_MODIFIED),
+        sets_cookie: response.headers().contains_key(SET_COOKIE),
         x_robots_tag: robots.map(|value| String::from_utf8_lossy(value).into_owned()).collect(),
         skipped: None,
         body: Body::default(),

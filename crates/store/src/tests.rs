@@ -390,7 +390,7 @@ fn a_retry_keeps_the_url_pending_with_its_attempts_and_due_time() {
     let (hosts, _) = store.pull(&sweep).expect("a pull");
     assert_eq!((hosts[0].urls[0].attempts, hosts[0].urls[0].due_at), (1, 5000));
     head.ending = Ending::Final { outcome: Outcome::Failed, failure: Some(Failure::new(ErrorClass::Timeout, "again")) };
-    head.hops = vec![Hop { url: "https://a.example/".into(), status: 302 }];
+    head.hops = vec![Hop { url: "https://a.example/".into(), status: 302, cookies: 0, sets_cookie: false }];
     put(&mut store, &(head, Vec::new()));
     drop(store);
     assert_eq!(

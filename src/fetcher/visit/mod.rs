@@ -1,6 +1,7 @@
 //! The life of one URL in a fetcher: what it asks for next, and what it makes of the answer.
 //!
 //! - [`request`]: one request, noted in the URL's trail.
+//! - [`circles`]: redirects without an end.
 //! - [`redirect`]: the target of a redirect, and whether it may be followed.
 //! - [`errand`]: the way to a robots.txt and back.
 //! - [`retry`]: what an answer says of the time that follows: for the URL, and for its host.
@@ -9,6 +10,7 @@
 //! - [`archived`]: an answer that an archive has.
 
 mod archived;
+mod circles;
 mod errand;
 mod page;
 mod record;
@@ -142,6 +144,15 @@ impl Visitor {
                 return Visit::over();
             }
         };
+        if job.errand.is_none()
+            && let Some(failure) =
+                circles::closed(&job, || self.http.cookies(&url, &context.policy), context.policy.cookies)
+            && let Some(last) = job.hops.pop()
+        {
+            job.url = last.url;
+            self.fail(job, failure, Ended { status: Some(last.status), ..Ended::at(now_at) }).await;
+            return Visit::over();
+        }
         let attempt = match job.failed.take() {
             Some(failure) => Attempt::in_vain(*failure, now_at),
             None => {
@@ -182,7 +193,7 @@ impl Visitor {
         let Attempt { started_at, exchange, .. } = attempt;
         match exchange.answer {
             Ok(answer) if answer.is_redirect() => {
-                (self.redirected(job, url, &answer, started_at).await, Some(Mood::Well))
+                (self.redirected(job, url, &answer, exchange.cookies, started_at).await, Some(Mood::Well))
             }
             Ok(answer) => {
                 let mood = self.mood(&job, &answer, started_at);

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::circles;
 use super::record::Ended;
 use super::{Next, Visitor};
 use seine_core::protocol::{Hop, Job};
@@ -10,10 +11,20 @@ use seine_http::Answer;
 
 impl Visitor {
     /// Follows the redirect that `url` was answered with, or records why it cannot be followed.
-    pub(super) async fn redirected(&self, mut job: Job, url: &Url, answer: &Answer, started_at: u64) -> Next {
+    ///
+    /// `cookies` are those of the request, see [`Hop::cookies`].
+    pub(super) async fn redirected(
+        &self,
+        mut job: Job,
+        url: &Url,
+        answer: &Answer,
+        cookies: u64,
+        started_at: u64,
+    ) -> Next {
         match self.target(&job, url, answer) {
             Ok(target) => {
-                job.hops.push(Hop { url: std::mem::replace(&mut job.url, target.url), status: answer.status });
+                let asked = std::mem::replace(&mut job.url, target.url);
+                job.hops.push(Hop { url: asked, status: answer.status, cookies, sets_cookie: answer.sets_cookie });
                 self.go_on(job, url, target.host)
             }
             Err(failure) => {
@@ -29,13 +40,12 @@ impl Visitor {
             let message = format!("redirect ({}) to what cannot be followed: {error}", answer.status);
             Failure::new(ErrorClass::Protocol, message)
         })?;
-        if target.url == job.url || job.hops.iter().any(|hop| hop.url == target.url) {
-            let message = format!("redirects lead back to {}", target.url);
-            return Err(Failure::new(ErrorClass::RedirectLoop, message));
-        }
         let most = self.settings.http.max_redirects;
         if job.hops.len() >= most {
-            let message = format!("more than {most} redirects; the next one led to {}", target.url);
+            let sets_cookie = answer.sets_cookie || job.hops.iter().any(|hop| hop.sets_cookie);
+            let keeps_cookies = self.settings.politeness.policy(&target.host).cookies;
+            let way_out = circles::way_out(sets_cookie, keeps_cookies);
+            let message = format!("more than {most} redirects; the next one led to {}{way_out}", target.url);
             return Err(Failure::new(ErrorClass::TooManyRedirects, message));
         }
         Ok(target)

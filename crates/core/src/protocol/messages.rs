@@ -15,7 +15,7 @@ use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 9;
+pub const PROTOCOL_VERSION: u16 = 10;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -604,6 +604,10 @@ pub struct Hop {
     pub url: String,
     /// With which status.
     pub status: u16,
+    /// The cookies it was asked with, as a number; 0 for none.
+    pub cookies: u64,
+    /// Whether its answer set a cookie.
+    pub sets_cookie: bool,
 }
 
 /// Fetcher to supervisor.
