@@ -13,7 +13,7 @@ use super::tags::{DECODED_TEXT, Tag};
 use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
-use super::{AGENT, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
+use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
 use seine_core::record::links::{Link, Links};
 use seine_core::record::{self, HtmlFields, MAX_URL_BYTES};
 
@@ -29,6 +29,8 @@ struct Anchor<'d> {
     /// Without fragment.
     href: Cow<'d, str>,
     rel: &'d str,
+    /// What an area has in place of a text.
+    alt: Option<&'d str>,
 }
 
 struct Page<'d, 's> {
@@ -121,7 +123,10 @@ impl<'d> Page<'d, '_> {
     #[inline]
     fn element(&mut self, tag: Tag, is_open: bool) {
         match tag {
-            Tag::A => self.anchor(is_open),
+            Tag::A => self.anchor(is_open, None),
+            Tag::Area if !self.tree.stack.in_foreign() => {
+                self.anchor(false, Some(self.tokens.attribute("alt").unwrap_or_default()));
+            }
             Tag::H1 if !self.has_h1 => {
                 self.has_h1 = true;
                 self.tree.capture(Owner::H1);
@@ -163,7 +168,7 @@ impl<'d> Page<'d, '_> {
         }
     }
 
-    fn anchor(&mut self, is_open: bool) {
+    fn anchor(&mut self, is_open: bool, alt: Option<&'d str>) {
         let Some(href) = self.tokens.attribute("href") else { return };
         if self.anchors.len() == MAX_LINKS || href.len() > MAX_URL_BYTES {
             return;
@@ -178,7 +183,7 @@ impl<'d> Page<'d, '_> {
         let anchors = &self.anchors;
         if self.seen.is_new(&href, |number| anchors[number].href.as_ref()) {
             let number = self.anchors.len();
-            self.anchors.push(Anchor { href, rel: self.tokens.attribute("rel").unwrap_or_default() });
+            self.anchors.push(Anchor { href, rel: self.tokens.attribute("rel").unwrap_or_default(), alt });
             if is_open {
                 self.tree.capture(Owner::Anchor(number));
             }
@@ -228,11 +233,18 @@ impl<'d> Page<'d, '_> {
             }
             let rel = attribute_value(anchor.rel);
             let rel = cut(&rel, MAX_TOKEN_BYTES);
-            total_bytes += url.len() + rel.len();
+            let alt = anchor.alt.map(|alt| {
+                let mut text = String::new();
+                fold_into(&mut text, &attribute_value(alt), MAX_ANCHOR_BYTES, Nul::Replaced);
+                cut(&text, MAX_ANCHOR_BYTES).trim_end().to_owned()
+            });
+            // The texts of anchors are bounded where they are gathered.
+            total_bytes += url.len() + rel.len() + alt.as_deref().unwrap_or_default().len();
             if total_bytes > MAX_LINKS_TOTAL_BYTES {
                 break;
             }
-            links.push(Link { url, text: captures.anchor(number), rel });
+            let text = alt.as_deref().unwrap_or_else(|| captures.anchor(number));
+            links.push(Link { url, text, rel });
         }
         Some(HtmlFields {
             title: captures.title.take(),

@@ -166,7 +166,7 @@ tags! {
     Address "address" BLOCK;
     AnnotationXml "annotation-xml" ATTRIBUTES;
     Applet "applet" SPECIAL | SCOPE | MARKER | CLOSES_BLOCK | NO_FRAMESET;
-    Area "area" EMBEDDED;
+    Area "area" EMBEDDED | ATTRIBUTES;
     Article "article" BLOCK;
     Aside "aside" BLOCK;
     B "b" FORMATTING | BREAKOUT;

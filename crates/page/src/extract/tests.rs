@@ -32,12 +32,20 @@ fn from_dom(page: &str) -> HtmlFields {
         |selector: &str, name: &str| select(selector).first().and_then(|found| found.attr(name)).map(str::to_owned);
     let base = first("base[href]", "href").and_then(|href| url.join(&href).ok()).unwrap_or(url);
     let mut links = Links::default();
-    for anchor in select("a[href]") {
+    for anchor in select("a[href], area[href]") {
+        let is_area = anchor.value().name() == "area";
+        if is_area && anchor.value().name.ns != html5ever::ns!(html) {
+            continue;
+        }
         let Ok(mut url) = base.join(anchor.attr("href").unwrap_or_default()) else { continue };
         url.set_fragment(None);
         if matches!(url.scheme(), "http" | "https") && !links.iter().any(|link| link.url == url.as_str()) {
             let rel = anchor.attr("rel").unwrap_or_default();
-            links.push(Link { url: url.as_str(), text: &text(&anchor, MAX_ANCHOR_BYTES), rel });
+            let text = match anchor.attr("alt").filter(|_| is_area) {
+                Some(alt) => folded(alt, MAX_ANCHOR_BYTES),
+                None => text(&anchor, MAX_ANCHOR_BYTES),
+            };
+            links.push(Link { url: url.as_str(), text: &text, rel });
         }
     }
     HtmlFields {
@@ -327,6 +335,18 @@ fn links_are_http_without_fragment_and_each_once() {
         "<a href=c:x>x</a><a href=./c:x>y</a><a href=?a:b>z</a><a href=1:x>w</a><a href=+:x>v</a><a href=:x>u</a>",
         "<area href=1><link href=2><a name=3 href=4><img></a>",
     ]);
+}
+
+#[test]
+fn areas_of_image_maps_are_links_and_their_alternative_is_the_text() {
+    agrees_with_the_dom(&[
+        "<map><area href=1 alt='to &amp;  fro' rel=x><area alt=none><AREA HREF=2/><area href=1 alt=again></map>",
+        "<a href=1>x<area href=2 alt=y>z</a><area href=1#f alt=late>",
+        "<svg><area href=1 alt=x></area></svg><template><area href=2></template><p><area href=3></p>",
+    ]);
+    let fields = extract("<map><area href=/x alt=' the\nnorth '><area href=/y></map>");
+    let found: Vec<_> = fields.links.iter().map(|link| (link.url, link.text)).collect();
+    assert_eq!(found, [("https://example.org/x", "the north"), ("https://example.org/y", "")]);
 }
 
 #[test]

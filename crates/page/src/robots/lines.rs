@@ -12,7 +12,7 @@ pub(super) enum Directive {
     Disallow,
     CrawlDelay,
     Sitemap,
-    /// Belongs to a group, but says nothing to us.
+    /// Belongs to the agents above it as `Crawl-delay` does, but says nothing to us.
     OtherMember,
 }
 

@@ -5,8 +5,8 @@
 //!
 //! Where the RFC leaves room, the files of real sites decide, as the large crawlers read them:
 //!
-//! - `Sitemap` and records no one knows do not interfere with groups. `Crawl-delay`, `Noindex` and their kin belong
-//!   to one: a `User-agent` line behind them begins the next.
+//! - Only `Allow` and `Disallow` end the `User-agent` lines of a group (section 2.2.4: other records must not interfere
+//!   with those of the RFC). `Crawl-delay` is none of the RFC's: it is for the agents that are named right above it.
 //! - Frequent misspellings (`Dissallow`) and a missing colon (`disallow /x`) are understood.
 //! - A pattern that starts with neither `/` nor `*` is read as if it started with `/`.
 //! - The delays of several groups for the same agent: the longest counts.
@@ -51,6 +51,15 @@ pub struct Robots {
     sitemaps: Vec<String>,
 }
 
+/// The agents that lines are for.
+#[derive(Default)]
+struct Group {
+    /// Whether ours is among them.
+    applies: bool,
+    /// Past its `User-agent` lines: another one begins the next.
+    begun: bool,
+}
+
 /// One line of a group. Its text is twice in [`Robots::text`]: from `start` as written, from `middle` to `end` to be
 /// compared.
 #[derive(Clone, Copy, Debug)]
@@ -82,23 +91,23 @@ impl Robots {
         let mut robots = Self::default();
         // Groups for `*` count until the first group that names the agent.
         let mut named = false;
-        // Whether the group at hand applies, and whether it is past its User-agent lines.
-        let mut applies = false;
-        let mut begun = false;
+        let (mut rules, mut delays) = (Group::default(), Group::default());
         for (number, line) in lines::lines(text) {
             let Some((directive, value)) = lines::record(line) else { continue };
             match directive {
                 Directive::UserAgent => {
-                    if begun {
-                        (applies, begun) = (false, false);
+                    for group in [&mut rules, &mut delays] {
+                        if group.begun {
+                            *group = Group::default();
+                        }
                     }
                     if !agent.is_empty() && lines::token(value).eq_ignore_ascii_case(agent) {
                         if !named {
                             robots.forget_rules();
                         }
-                        (applies, named) = (true, true);
+                        (rules.applies, delays.applies, named) = (true, true, true);
                     } else if !named && lines::is_any_agent(value) {
-                        applies = true;
+                        (rules.applies, delays.applies) = (true, true);
                     }
                 }
                 Directive::Sitemap => {
@@ -107,18 +116,18 @@ impl Robots {
                     }
                 }
                 Directive::Allow | Directive::Disallow => {
-                    begun = true;
-                    if applies {
+                    (rules.begun, delays.begun) = (true, true);
+                    if rules.applies {
                         robots.add_rule(directive == Directive::Allow, value, number);
                     }
                 }
                 Directive::CrawlDelay => {
-                    begun = true;
-                    if applies {
+                    delays.begun = true;
+                    if delays.applies {
                         robots.crawl_delay = robots.crawl_delay.max(lines::seconds(value));
                     }
                 }
-                Directive::OtherMember => begun = true,
+                Directive::OtherMember => delays.begun = true,
             }
         }
         robots.rules.sort_by_key(|rule| (Reverse(rule.octets()), !rule.allow));

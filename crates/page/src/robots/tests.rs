@@ -278,18 +278,37 @@ fn other_records_do_not_interfere_with_groups() {
 }
 
 #[test]
-fn members_of_a_group_end_its_agents() {
-    for member in [
+fn only_rules_end_the_agents_of_a_group() {
+    for other in [
         "Crawl-delay: 10",
         "crawl-delay: soon",
         "Request-rate: 1/5",
         "Visit-time: 0200-0630",
         "Noindex: /x",
         "Host: site.example",
+        "Clean-param: a",
     ] {
-        let file = format!("User-agent: *\n{member}\n\nUser-agent: bad\nDisallow: /\n");
-        check(&file, "seine", &["/", "/x"], &[]);
-        check(&file, "bad", &[], &["/"]);
+        let file =
+            format!("User-agent: one\n{other}\n\nUser-agent: seine\n{other}\nDisallow: /x\n{other}\nAllow: /y\n");
+        for agent in ["one", "seine"] {
+            check(&file, agent, &["/", "/y"], &["/x"]);
+        }
+        check(&file, "other", &["/", "/x"], &[]);
+    }
+}
+
+#[test]
+fn a_crawl_delay_is_for_the_agents_named_above_it() {
+    let file = "User-agent: one\nUser-agent: two\nCrawl-delay: 2\nUser-agent: three\nCrawl-delay: 3\nDisallow: /x\n\
+                User-agent: four\nDisallow: /\nCrawl-delay: 4\n";
+    for (agent, seconds, allowed, denied) in [
+        ("one", Some(2), "/y", "/x"),
+        ("two", Some(2), "/y", "/x"),
+        ("three", Some(3), "/y", "/x"),
+        ("four", Some(4), "/robots.txt", "/y"),
+    ] {
+        check(file, agent, &[allowed], &[denied]);
+        assert_eq!(Robots::parse(file.as_bytes(), agent).crawl_delay(), seconds.map(Duration::from_secs), "{agent}");
     }
 }
 
