@@ -164,7 +164,7 @@ fn a_redirect_never_leads_inside_unless_the_list_does_too() {
 #[test]
 fn a_list_from_strangers_leads_nowhere_inside() {
     let (site, place) = (Site::new(|request| Reply::page(&request.path)), Place::new());
-    place.list("urls.txt", [site.url("/x"), "http://169.254.169.254/".to_owned(), "http://localhost:1/".to_owned()]);
+    place.list("urls.txt", [site.url("/x"), "http://169.254.169.254/".to_owned(), "http://localhost:81/".to_owned()]);
     place.write("seine.toml", "[network]\nprivate = 'deny'\n");
     place.obedient_crawl(&["urls.txt", "--config", "seine.toml"]).run().expect(1);
     assert_eq!(place.store().rows("SELECT DISTINCT outcome, error FROM pages"), ["failed|blocked_address"]);

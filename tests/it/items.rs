@@ -144,15 +144,21 @@ fn a_field_that_is_not_found_any_more_is_named_and_can_be_a_failure() {
 }
 
 #[test]
-fn headers_are_kept_without_the_values_of_cookies_or_not_at_all() {
-    let site = Site::new(|_| {
-        Reply::html("<title>t</title>").header("X-Odd", "caf\u{e9}").header("Set-Cookie", "session=swordfish; Path=/")
+fn headers_are_kept_without_secrets_or_not_at_all() {
+    let site = Site::new(|request| {
+        Reply::redirect(302, "http://me:swordfish@127.0.0.1/")
+            .header("X-Odd", "caf\u{e9}")
+            .header("Set-Cookie", "session=swordfish; Path=/")
+            .header("Link", "<https://swordfish@a.test/>; rel=next")
+            .header("X-Auth-Token", "swordfish")
+            .header("X-Echo", request.headers["authorization"].clone())
     });
     for (name, flag, kept) in [("with", "--store-headers=true", true), ("without", "--store-headers=false", false)] {
         let place = Place::new();
         place.list("urls.txt", site.urls(1));
         let db = place.path(&format!("{name}.db"));
-        place.crawl(&["urls.txt", "--delay", "0", flag]).db(&db).run().expect(0);
+        let arguments = ["urls.txt", "--delay", "0", flag, "--header", "Authorization: Bearer swordfish"];
+        place.crawl(&arguments).db(&db).run().expect(1);
         let store = crate::support::Store::open(&db);
         let packed: Option<Vec<u8>> =
             store.0.query_row("SELECT headers FROM request", [], |row| row.get(0)).expect("one request");
@@ -161,7 +167,10 @@ fn headers_are_kept_without_the_values_of_cookies_or_not_at_all() {
         let lines = seine_core::record::headers::unpack(&packed).expect("not damaged");
         let lines = String::from_utf8(lines).expect("UTF-8");
         assert!(lines.contains("x-odd: caf\u{e9}\r\n"), "{lines}");
-        assert!(lines.contains("set-cookie: session=; Path=/\r\n"), "{lines}");
+        for line in ["set-cookie: session=; Path=/", "location: http://***@127.0.0.1/", "x-auth-token: ***"] {
+            assert!(lines.contains(&format!("{line}\r\n")), "{lines}");
+        }
+        assert!(!lines.contains("swordfish"), "{lines}");
     }
 }
 

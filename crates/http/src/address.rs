@@ -22,6 +22,14 @@ enum Kind {
 /// The reason names what such an address is attacked for.
 const LINK_LOCAL: &str = "link-local (cloud metadata)";
 
+/// The "bad ports" of the Fetch standard, §2.9.
+const BAD_PORTS: [u16; 83] = [
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
+    110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
+    532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
+    5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
+
 /// Whether `ip` may be connected to for a host that the user's own list names (`listed`) or that a site led to.
 ///
 /// # Errors
@@ -40,11 +48,15 @@ pub fn judge(ip: IpAddr, listed: bool, networks: &Networks) -> Result<(), &'stat
 }
 
 /// Judges as much of `url` as is known without a look-up: an address in place of a host name (the URL standard has
-/// turned `0x7f.1` and its like into one already), and names that mean this machine whatever a name server says.
+/// turned `0x7f.1` and its like into one already), and names that mean this machine whatever a name server says. Ports
+/// of other protocols are never connected to: what a URL says could be a command there.
 ///
 /// # Errors
 /// As [`judge`].
 pub fn judge_url(url: &Url, listed: bool, networks: &Networks) -> Result<(), &'static str> {
+    if url.port().is_some_and(|port| BAD_PORTS.binary_search(&port).is_ok()) {
+        return Err("its port belongs to another protocol");
+    }
     match url.host() {
         Some(Host::Ipv4(ip)) => judge(ip.into(), listed, networks),
         Some(Host::Ipv6(ip)) => judge(ip.into(), listed, networks),
@@ -226,6 +238,26 @@ mod tests {
             assert_eq!(judge(ip(allowed), false, &open), Ok(()), "{allowed}");
         }
         assert_eq!(judge(ip("10.2.0.0"), false, &open), Err("private"));
+    }
+
+    #[test]
+    fn ports_of_other_protocols_are_refused_whoever_names_them() {
+        assert!(BAD_PORTS.is_sorted());
+        for port in 1..=u16::MAX {
+            let url = format!("http://1.1.1.1:{port}/").parse().unwrap();
+            let judged = judge_url(&url, true, &Networks::default());
+            assert_eq!(judged.is_err(), BAD_PORTS.contains(&port), "{port}");
+        }
+        for (url, is_bad) in [
+            ("http://a.test:6667/", true),
+            ("https://a.test:25/", true),
+            ("http://[2606:4700::1]:22/", true),
+            ("http://a.test/", false),
+            ("https://a.test:80/", false),
+            ("https://a.test:8443/", false),
+        ] {
+            assert_eq!(judge_url(&url.parse().unwrap(), false, &Networks::default()).is_err(), is_bad, "{url}");
+        }
     }
 
     #[test]

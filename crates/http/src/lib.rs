@@ -6,8 +6,8 @@
 //! An [`Ask`] goes through here from top to bottom: may its address be connected to (`address`), which headers and
 //! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`,
 //! whose names `resolver` looks up and whose TLS is set in `tls`), and should it be made again at once (`repeats`)? What
-//! comes back is an answer whose body is read
-//! (`body`, `coding`), or an error that is given its class (`failure`).
+//! comes back is an answer whose body is read (`body`, `coding`) and whose header lines are `kept` without secrets, or an
+//! error that is given its class (`failure`).
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod clients;
 mod coding;
 pub mod cookies;
 mod failure;
+mod kept;
 mod proxies;
 pub mod recorded;
 mod repeats;
@@ -202,8 +203,7 @@ pub struct Exchange {
     pub bytes: u64,
     /// How much of its time was spent on waiting for others of this fetcher.
     pub waited: Duration,
-    /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came, but for those of
-    /// cookies.
+    /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came but for secrets.
     pub headers: Vec<u8>,
     /// The cookies of the jar that it was made with, see [`Http::cookies`].
     pub cookies: u64,
@@ -404,7 +404,7 @@ impl Shared {
             }
             proxies => {
                 let mut problem = String::new();
-                match deadline.bound(self.by_proxy(ask, headers, proxies, &mut problem)).await {
+                match deadline.bound(self.by_proxy(ask, &headers, proxies, &mut problem)).await {
                     Ok(response) => response?,
                     Err(_) if problem.is_empty() => return Err(self.late(ErrorClass::Timeout, "")),
                     // The time went to proxies: no fault of the host's.
@@ -416,7 +416,7 @@ impl Shared {
         let mut answer = head(&response)?;
         seen.http_version = Some(version(&response)?);
         if self.keep_headers && ask.want == Want::Page {
-            seen.headers = header_lines(response.headers());
+            seen.headers = kept::lines(response.headers(), &headers);
         }
         if ask.policy.cookies {
             self.jar.take(ask.url, response.headers());
@@ -467,7 +467,7 @@ impl Shared {
     async fn by_proxy(
         &self,
         ask: &Ask<'_>,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         proxies: &[ProxyUrl],
         problem: &mut String,
     ) -> Result<Response, Failure> {
@@ -492,7 +492,7 @@ impl Shared {
         {
             tried.push(proxy);
             let way = self.way(ask, Some(proxy));
-            let (text, unreachable, ours) = match self.send(ask, &headers, way).await? {
+            let (text, unreachable, ours) = match self.send(ask, headers, way).await? {
                 // Without a tunnel the proxy answers for itself.
                 Ok(response)
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && !is_tunnelled(ask, proxy) =>
@@ -662,27 +662,6 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         skipped: None,
         body: Body::default(),
     })
-}
-
-/// The lines of `headers`. Of a cookie only what is no secret: whoever has the store shall not have the session.
-fn header_lines(headers: &HeaderMap) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(512);
-    for (name, value) in headers {
-        lines.extend_from_slice(name.as_str().as_bytes());
-        lines.extend_from_slice(b": ");
-        let value = value.as_bytes();
-        if *name == SET_COOKIE {
-            let pair = value.split(|byte| *byte == b';').next().unwrap_or_default();
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-            lines.extend_from_slice(name);
-            lines.push(b'=');
-            lines.extend_from_slice(&value[pair.len()..]);
-        } else {
-            lines.extend_from_slice(value);
-        }
-        lines.extend_from_slice(b"\r\n");
-    }
-    lines
 }
 
 /// The headers of every request: the defaults, then the user's.

@@ -93,6 +93,6 @@ async fn a_proxys_kept_connections_are_no_better() {
     let (proxy, _) = fickle(1, Peer::reset).await;
     let http = client(|options| options.proxies = vec![proxy.url("/").as_str().parse().unwrap()]);
     for _ in 0..5 {
-        http.get(&"http://127.0.0.1:1/".parse().unwrap()).await.unwrap();
+        http.get(&"http://127.0.0.1:81/".parse().unwrap()).await.unwrap();
     }
 }
