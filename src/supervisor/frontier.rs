@@ -18,6 +18,7 @@ use std::rc::Rc;
 use super::breaker::{Breaker, Trip};
 use super::lanes::Lanes;
 use super::partition::Partition;
+use seine_core::policy::longest_backoff;
 use seine_core::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
 use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
 
@@ -61,6 +62,8 @@ pub struct HostLimits {
     pub urls: u64,
     /// Requests in flight.
     pub places: u32,
+    /// Longest pause that it may ask for. A later time in the store was written by a clock that was wrong.
+    pub longest_pause_ms: u64,
     /// Whether nothing else limits it, so that several fetchers may have a part of them each.
     pub shared: bool,
 }
@@ -397,13 +400,17 @@ impl Frontier {
                 self.refresh(at, now);
                 continue;
             }
-            let hold_ms = candidates.hold_until.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
+            let longest_ms = self.limits.host(&candidates.host).longest_pause_ms;
+            let hold_ms = candidates.hold_until.saturating_sub(now_at).min(longest_ms);
             self.hold(at, now + hold_ms, now);
             if let Some(host) = self.hosts[at].as_mut() {
                 // There are thousands of such queues: room to spare would be most of the memory here.
                 host.queue.reserve_exact(candidates.urls.len());
             }
             for candidate in candidates.urls {
+                let backoff_ms =
+                    longest_backoff(candidate.attempts.saturating_sub(candidate.forgiven)).as_millis() as u64;
+                let wait_ms = candidate.due_at.saturating_sub(now_at).min(longest_ms.max(backoff_ms));
                 if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
                     continue;
                 }
@@ -421,8 +428,8 @@ impl Frontier {
                     archived: candidate.archived,
                     failed: None,
                 };
-                if candidate.due_at > now_at {
-                    self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
+                if wait_ms > 0 {
+                    self.delay(at, Queued { job, counted: false }, now + wait_ms);
                 } else {
                     self.enqueue(at, job, false, false);
                 }
@@ -469,11 +476,12 @@ impl Frontier {
         self.refresh(at, now);
     }
 
-    /// Keeps a URL of `host` until the wall clock reads `due_at`; if memory is full, leaves it to the store.
+    /// Keeps a URL of `host` until `due_at` of the wall clock as it goes now; if memory is full, leaves it to the store.
     pub fn put_off(&mut self, host: &str, job: Job, due_at: u64, now: u64, now_at: u64) {
         if self.held.len() < 2 * self.room.urls {
             let at = self.host(host, now);
-            self.delay(at, Queued { job, counted: true }, due_at, now_at);
+            let wait_ms = due_at.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
+            self.delay(at, Queued { job, counted: true }, now + wait_ms);
         } else {
             // Whoever runs dry looks for it in the store.
             self.store_grew(true);
@@ -614,9 +622,9 @@ impl Frontier {
     }
 
     /// Moves URLs whose time has come to their hosts' queues, forgets hosts that have rested enough.
-    pub fn tick(&mut self, now: u64, now_at: u64) {
-        while let Some(&Reverse((due_at, url_id))) = self.delayed.peek() {
-            if due_at > now_at {
+    pub fn tick(&mut self, now: u64) {
+        while let Some(&Reverse((due, url_id))) = self.delayed.peek() {
+            if due > now {
                 break;
             }
             self.delayed.pop();
@@ -671,9 +679,9 @@ impl Frontier {
         self.waking.peek().map(|Reverse((until, _))| *until)
     }
 
-    /// The next time of the wall clock at which [`Self::tick`] has a delayed URL.
-    pub fn next_due_at(&self) -> Option<u64> {
-        self.delayed.peek().map(|Reverse((due_at, _))| *due_at)
+    /// When [`Self::tick`] has the next delayed URL.
+    pub fn next_due(&self) -> Option<u64> {
+        self.delayed.peek().map(|Reverse((due, _))| *due)
     }
 
     /// Takes up to `room` URLs for `slot`, a few of each host in turn. `allowance` is how many URLs may still be
@@ -853,16 +861,14 @@ impl Frontier {
         }
     }
 
-    fn delay(&mut self, at: HostRef, queued: Queued, due_at: u64, now_at: u64) {
+    fn delay(&mut self, at: HostRef, queued: Queued, due: u64) {
         let url_id = queued.job.url_id;
-        // A later time than any retry has was written by a clock that was wrong.
-        let due_at = due_at.min(now_at + LONGEST_PAUSE_MS);
         self.held.insert(url_id);
         self.counted += usize::from(queued.counted);
         if let Some(host) = self.hosts[at].as_mut() {
             host.delayed += 1;
         }
-        self.delayed.push(Reverse((due_at, url_id)));
+        self.delayed.push(Reverse((due, url_id)));
         self.delayed_jobs.insert(url_id, (at, queued));
     }
 

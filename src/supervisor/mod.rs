@@ -346,8 +346,7 @@ impl Supervisor {
 
     fn wait(&mut self) -> Result<(), CrewError> {
         let now = monotonic_ms();
-        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let mut timeout = Duration::from_millis(self.plan.next_tick(now, now_at).saturating_sub(now));
+        let mut timeout = Duration::from_millis(self.plan.next_tick(now).saturating_sub(now));
         if self.settings.budgets.max_bytes.is_some() {
             timeout = timeout.min(Duration::from_millis(ADD_UP_MS));
         }
@@ -476,6 +475,7 @@ impl Supervisor {
 fn limits_of(settings: &Crawling) -> LimitsOf {
     let steady = !*settings.politeness.adaptive && settings.politeness.jitter.0.is_zero();
     let places = u32::try_from(settings.crew.concurrency.div_ceil(*settings.crew.fetchers)).unwrap_or(u32::MAX);
+    let longest_pause_ms = settings.politeness.max_retry_after.0.as_millis() as u64;
     let limits = move |delay: Duration, concurrency: usize, urls: u64| {
         let delay_ms = delay.as_millis() as u64;
         let concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX);
@@ -485,7 +485,8 @@ fn limits_of(settings: &Crawling) -> LimitsOf {
             // Enough for a second of requests, so that a commit is never waited for.
             Some(starts) => concurrency.saturating_mul(2).saturating_add(starts.min(LEASED_AHEAD.into()) as u32),
         };
-        HostLimits { delay_ms, window, urls, places: concurrency, shared: delay.is_zero() && steady }
+        let shared = delay.is_zero() && steady;
+        HostLimits { delay_ms, window, urls, places: concurrency, longest_pause_ms, shared }
     };
     if settings.politeness.host.is_empty() {
         let policy = settings.politeness.policy("");

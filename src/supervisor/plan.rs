@@ -206,7 +206,7 @@ impl Plan {
             Event::Stop(ended_by) => self.stop(ended_by, now, &mut actions),
             Event::Tick => {}
         }
-        self.frontier.tick(now, now_at);
+        self.frontier.tick(now);
         self.advance(now, &mut actions);
         actions
     }
@@ -1020,9 +1020,8 @@ impl Plan {
         }
     }
 
-    /// When [`Event::Tick`] is due at the latest: respawns and deadlines, monotonic; `wall` turns times of the wall
-    /// clock into monotonic ones.
-    pub fn next_tick(&self, now: u64, now_at: u64) -> u64 {
+    /// When [`Event::Tick`] is due at the latest: respawns and deadlines, monotonic.
+    pub fn next_tick(&self, now: u64) -> u64 {
         let mut next = now + 250;
         let mut sooner = |at: u64| next = next.min(at.max(now));
         for child in self.seats.iter().map(|seat| &seat.child).chain([&self.writer]) {
@@ -1044,8 +1043,8 @@ impl Plan {
         if let Some(wake) = self.frontier.next_wake() {
             sooner(wake);
         }
-        if let Some(due_at) = self.frontier.next_due_at() {
-            sooner(now + due_at.saturating_sub(now_at));
+        if let Some(due) = self.frontier.next_due() {
+            sooner(due);
         }
         next
     }

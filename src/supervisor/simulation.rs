@@ -205,6 +205,7 @@ impl World {
                 window: 1 + random.below(40) as u32,
                 urls: 0,
                 places: host_places,
+                longest_pause_ms: 86_400_000,
                 shared: delay_ms == 0,
             }),
             by_site: false,

@@ -319,7 +319,7 @@ fn what_may_pass_is_tried_again_and_what_may_not_is_asked_once() {
         Place::new(),
         Site::new(|request| match (request.path.as_str(), request.nth) {
             ("/once", 1) => Reply::status(503),
-            ("/torn", 1) => Reply::reset(),
+            ("/torn", 1) => Reply::page("torn").cut_after(4),
             ("/always", _) => Reply::status(500).body("still broken"),
             ("/wait", 1) => Reply::status(429).header("Retry-After", "2"),
             ("/gone", _) => Reply::status(410),

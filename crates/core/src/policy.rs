@@ -6,6 +6,16 @@ use std::time::Duration;
 
 use crate::values::{Header, ProxyUrl};
 
+/// First pause before a repeated attempt; it doubles with each ...
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// ... up to this.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// The longest pause before an attempt at a URL, after so many that failed and one more.
+pub fn longest_backoff(failed: u16) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << failed.min(10)).min(LONGEST_RETRY)
+}
+
 /// Text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -38,7 +38,7 @@ use gate::Gate;
 use queue::HostQueue;
 use seine_core::policy::HostPolicy;
 use seine_core::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
-use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
+use seine_core::record::UrlId;
 use seine_unix::pace::SharedPace;
 use seine_unix::status::Row;
 use work::Work;
@@ -162,8 +162,10 @@ impl Hosts {
     pub fn learn(&self, facts: OriginFacts) {
         let Ok(url) = Url::parse(&facts.origin) else { return };
         let Some(host) = url.host_str().and_then(|name| self.known(name)) else { return };
-        let held_ms = facts.hold_until.saturating_sub(epoch_ms()).min(LONGEST_PAUSE_MS);
-        host.pace.borrow_mut().hold(Instant::now() + Duration::from_millis(held_ms));
+        // A later time was written by a clock that was wrong.
+        let held = Duration::from_millis(facts.hold_until.saturating_sub(epoch_ms()));
+        let held = held.min(self.0.settings.politeness.max_retry_after.0);
+        host.pace.borrow_mut().hold(Instant::now() + held);
         let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.politeness.robots_agent);
         if let Some(rules) = rules {
             self.obey(&host, &rules);

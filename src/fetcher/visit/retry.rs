@@ -5,13 +5,9 @@ use std::time::Duration;
 use super::{Visitor, epoch_us};
 use crate::fetcher::pace::Mood;
 use crate::fetcher::retry_after;
+use seine_core::policy::longest_backoff;
 use seine_core::protocol::Job;
 use seine_http::Answer;
-
-/// First pause before a repeated attempt; it doubles with each ...
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// ... up to this.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 impl Visitor {
     /// When to try again, if at all; not before the host has been left alone for as long as it `asked`.
@@ -54,7 +50,7 @@ pub(super) fn hold_until(asked: Duration) -> u64 {
 /// spreads URLs that failed together.
 fn backoff(job: &Job) -> Duration {
     let round = job.attempts.saturating_sub(job.forgiven);
-    let full = FIRST_RETRY.saturating_mul(1 << round.min(10)).min(LONGEST_RETRY);
+    let full = longest_backoff(round);
     let mix = (job.url_id as u64 ^ u64::from(job.attempts) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     full.mul_f64(mix as f64 / f64::from(u32::MAX))
 }
@@ -91,6 +87,6 @@ mod tests {
 
     #[test]
     fn attempts_that_are_forgiven_lengthen_no_pause() {
-        assert!((1..100).all(|url_id| backoff(&job(url_id, 6, 6)) <= FIRST_RETRY));
+        assert!((1..100).all(|url_id| backoff(&job(url_id, 6, 6)) <= longest_backoff(0)));
     }
 }

@@ -1,7 +1,8 @@
 use super::*;
 use seine_core::protocol::Candidate;
 
-const LIMITS: HostLimits = HostLimits { delay_ms: 0, window: 100, urls: 0, places: 4, shared: false };
+const LIMITS: HostLimits =
+    HostLimits { delay_ms: 0, window: 100, urls: 0, places: 4, longest_pause_ms: 10_000, shared: false };
 
 fn frontier() -> Frontier {
     let room = Room { urls: 1000, hosts_per_pull: 8 };
@@ -25,6 +26,10 @@ fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCan
 fn lease_all(frontier: &mut Frontier) -> Vec<HostRef> {
     let leases = frontier.lease(0, 1000, &mut u64::MAX.clone(), None, 1);
     leases.iter().flat_map(|(at, lease)| lease.jobs.iter().map(|_| *at)).collect()
+}
+
+fn lease_at(frontier: &mut Frontier, now: u64) -> usize {
+    frontier.lease(0, 1000, &mut u64::MAX.clone(), None, now).iter().map(|(_, lease)| lease.jobs.len()).sum()
 }
 
 #[test]
@@ -62,6 +67,31 @@ fn a_host_that_has_run_dry_is_asked_for_again_if_the_store_has_grown_meanwhile()
 }
 
 #[test]
+fn waits_of_the_store_are_bounded_whatever_the_clock_says_now() {
+    const DAY: u64 = 86_400_000;
+    for (hold_until, due_at, attempts, bound) in [
+        // The clock was a day ahead when these were written.
+        (DAY + 8_000, 0, 1, 10_000),
+        (0, DAY + 8_000, 1, 10_000),
+        (DAY + 8_000, DAY + 500, 1, 10_000),
+        // A backoff may be longer than what a site may ask for.
+        (0, DAY + 50_000, 9, 60_000),
+        (8_000, 0, 1, 8_000),
+        (0, 500, 1, 500),
+    ] {
+        let mut frontier = frontier();
+        frontier.pull(9, 1).unwrap();
+        let mut candidates = HostCandidates { hold_until, ..host(1, 10..11, false) };
+        (candidates.urls[0].due_at, candidates.urls[0].attempts) = (due_at, attempts);
+        frontier.pulled(vec![candidates], Some(None), |_| false, 1, 0);
+        frontier.tick(bound);
+        assert_eq!(lease_at(&mut frontier, bound), 0, "{hold_until} {due_at}");
+        frontier.tick(1 + bound);
+        assert_eq!(lease_at(&mut frontier, 1 + bound), 1, "{hold_until} {due_at}");
+    }
+}
+
+#[test]
 fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run() {
     const HOSTS: HostId = 200;
     const URLS_OF_EACH: u32 = 2;
@@ -80,7 +110,7 @@ fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run()
             frontier.pulled(hosts, Some(reached), |_| false, now, now);
         }
         lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now));
-        frontier.tick(now, now);
+        frontier.tick(now);
         if frontier.is_spent() {
             assert!(cut_short > 0, "the round was of one pull");
             return;
