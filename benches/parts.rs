@@ -292,7 +292,8 @@ fn frontier(c: &mut Criterion) {
     };
     group.bench_function("pulled, leased, closed", |b| {
         let work = |hosts: Vec<HostCandidates>| {
-            let limits = HostLimits { delay_ms: 0, window: 40, urls: 0, places: 4, shared: false };
+            let limits =
+                HostLimits { delay_ms: 0, window: 40, urls: 0, places: 4, shared: false, longest_pause_ms: 300_000 };
             let room = Room { urls: 65_536, hosts_per_pull: 128 };
             let mut frontier = Frontier::new(Partition::new(2), LimitsOf::all(limits), 5, room);
             let (mut allowance, mut closed) = (u64::MAX, 0);

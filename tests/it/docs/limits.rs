@@ -56,7 +56,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("growth of a body by decompression", "", "BOMB_RATIO", Count),
     ("codings of a body on top of each other", "", "MAX_STACKED", Count),
     ("window of a body in zstd", "coding.rs", "ZSTD_WINDOW_LOG", Log),
-    ("redirects of a robots.txt", "robots_txt.rs", "MAX_REDIRECTS", Count),
+    ("redirects of a robots.txt", "robots_answer.rs", "MAX_REDIRECTS", Count),
     ("robots.txt", "", "MAX_ROBOTS_BYTES", Bytes),
     ("sitemaps of a robots.txt", "", "MAX_SITEMAPS", Count),
     ("cookies of a site", "", "MAX_PER_SITE", Count),
