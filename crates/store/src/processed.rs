@@ -1,8 +1,10 @@
-//! Which records processors have had, and what they answered.
+//! The records that processors are to have; `marks`: their answers.
 //!
 //! The store is the queue: a record without a mark is to be done. A mark is written in one transaction with the items of
-//! its answer, so a record is answered exactly once, whoever is killed when. A record that has changed since (a page
+//! its answer, so a record is answered exactly once, whichever process is killed. A record that has changed since (a page
 //! fetched again, an item with other data) is done again, and its new items take the place of the old.
+
+mod marks;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -10,146 +12,12 @@ use std::rc::Rc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::retry::{ConditionError, check_over, is_named_by};
-use super::statement::insert;
 use super::{StoreError, collections};
-use seine_core::protocol::processing::{Input, Processed};
-use seine_core::record::items::{Collection, MAX_FOUND_BYTES, ProblemKind, item_key};
+pub use marks::{Marks, answer};
+use seine_core::protocol::processing::Input;
 use seine_core::record::{Outcome, UrlId};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
-
-/// Writes an answer and its mark; `false` if that was done before. In a transaction of the caller's.
-///
-/// # Errors
-/// [`StoreError`]
-pub fn answer(db: &Connection, collection_id: i64, processed: &Processed) -> Result<bool> {
-    let Processed { record, version, url_id, answer, is_item, .. } = processed;
-    let earlier: Option<(i64, u32, bool)> = db
-        .prepare_cached("SELECT version, items, failed FROM processed WHERE collection_id = ?1 AND record = ?2")?
-        .query_row(params![collection_id, record], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    if earlier.is_some_and(|(earlier, _, had_failed)| earlier == *version && !had_failed) {
-        return Ok(false);
-    }
-    // An item may outlive the page it was found on, until that comes anew.
-    let (table, column, id) = if *is_item { ("item", "item_id", *record) } else { ("page", "url_id", *url_id) };
-    let time = if *is_item { "last_seen" } else { "fetched_at" };
-    let origin = db
-        .prepare_cached(&format!("SELECT run_id, {time} FROM {table} WHERE {column} = ?1"))?
-        .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-        .optional()?;
-    let Some((run_id, fetched_at)) = origin else {
-        // The record is gone or will come anew as another version: the answer is marked as done and nothing is kept of it.
-        insert!(
-            db,
-            "INSERT INTO",
-            processed { collection_id: collection_id, record: record, version: version, items: 0, failed: false },
-            "ON CONFLICT DO UPDATE SET version = :version"
-        )?;
-        return Ok(true);
-    };
-    let key = |number: usize| item_key(&format!("[{record},{number}]"));
-    let answered = answer.as_ref().map_or(&[][..], Vec::as_slice);
-    let mut remove = db.prepare_cached("DELETE FROM item WHERE collection_id = ?1 AND key = ?2")?;
-    for number in answered.len()..earlier.map_or(0, |(_, items, _)| items as usize) {
-        remove.execute(params![collection_id, key(number)])?;
-    }
-    for (number, data) in answered.iter().enumerate() {
-        insert!(
-            db,
-            "INSERT INTO",
-            item {
-                collection_id: collection_id,
-                key: key(number),
-                url_id: url_id,
-                number: number,
-                run_id: run_id,
-                data: data,
-                first_seen: fetched_at,
-                last_seen: fetched_at,
-                first_run: run_id,
-            },
-            "ON CONFLICT(collection_id, key) WHERE key IS NOT NULL DO UPDATE SET \
-               url_id = :url_id, run_id = :run_id, data = :data, last_seen = :last_seen"
-        )?;
-    }
-    // Of an item its id tells which it was.
-    let number = is_item.then_some(*record);
-    db.prepare_cached("DELETE FROM extract_problem WHERE url_id = ?1 AND collection_id = ?2 AND number IS ?3")?
-        .execute(params![url_id, collection_id, number])?;
-    if let Err(failed) = answer {
-        insert!(
-            db,
-            "INSERT INTO",
-            extract_problem {
-                url_id: url_id,
-                run_id: run_id,
-                collection_id: collection_id,
-                number: number,
-                field: "",
-                kind: ProblemKind::Processor as u8,
-                found: within(&failed.reason, MAX_FOUND_BYTES),
-            }
-        )?;
-    }
-    insert!(
-        db,
-        "INSERT INTO",
-        processed {
-            collection_id: collection_id,
-            record: record,
-            version: version,
-            items: answered.len(),
-            failed: answer.is_err(),
-        },
-        "ON CONFLICT DO UPDATE SET version = :version, items = :items, failed = :failed"
-    )?;
-    Ok(true)
-}
-
-fn is_known(db: &Connection, collection: &str) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM collection WHERE name = ?1")?.exists([collection])
-}
-
-fn within(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    &text[..end.unwrap_or(0)]
-}
-
-/// The store, where answers and marks are written. For the writer, with the store's lock held.
-pub struct Marks {
-    db: Connection,
-    collection_ids: Vec<i64>,
-}
-
-impl Marks {
-    /// Opens the store at `path` and makes the collections of the answers, or brings them up to date.
-    ///
-    /// # Errors
-    /// [`StoreError`], [`StoreError::NameTaken`] among them.
-    pub fn open(path: &Path, answers: &[Collection]) -> Result<Self> {
-        let db = super::open_for_writing(path)?;
-        let transaction = db.unchecked_transaction()?;
-        let collection_ids =
-            answers.iter().map(|collection| collections::declare(&db, collection)).collect::<Result<_>>()?;
-        transaction.commit()?;
-        Ok(Self { db, collection_ids })
-    }
-
-    /// Writes these answers with their marks, all or none.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn commit(&mut self, batch: &[Processed]) -> Result<()> {
-        let transaction = self.db.transaction()?;
-        for answer in batch {
-            if let Some(collection_id) = self.collection_ids.get(usize::from(answer.processor)) {
-                self::answer(&transaction, *collection_id, answer)?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-}
 
 /// The records that one processor is to have.
 #[derive(Clone, Debug)]
@@ -419,4 +287,8 @@ impl Todo {
             .prepare_cached("SELECT 1 FROM processed WHERE collection_id = ?1 AND record = ?2 AND version = ?3")?
             .exists(params![self.collection_id, record, version])?)
     }
+}
+
+fn is_known(db: &Connection, collection: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM collection WHERE name = ?1")?.exists([collection])
 }
