@@ -7,21 +7,18 @@
 //! Only items of pages that were read are touched. A page without a stored body, or one that could not be read, keeps
 //! what it has; so do pages a condition leaves out. An item with a key belongs to the page that last had it.
 
-use std::collections::HashMap;
+mod report;
+
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fill::as_declared;
 use super::items::ItemPage;
 use super::retry::{self, ConditionError};
 use super::{NO_HOST, StoreError, collections};
-use seine_core::protocol::reextract::{CollectionChanges, Example, PageJob, Report};
-use seine_core::record::items::{Collection, Fill, PageItems};
+use seine_core::protocol::reextract::{PageJob, Report};
+use seine_core::record::items::{Collection, PageItems};
 use seine_core::record::{Outcome, UrlId};
-
-/// Items shown of each kind.
-const EXAMPLES: u32 = 5;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -150,15 +147,23 @@ impl Rework {
             self.db.execute_batch("BEGIN")?;
             self.in_batch = true;
         }
-        let db = &self.db;
-        db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2, ?3)")?.execute(params![
+        self.db.prepare_cached("INSERT INTO temp.page_read VALUES (?1, ?2, ?3)")?.execute(params![
             page.url_id,
             page.run_id,
             page.fetched_at
         ])?;
+        self.keep_items(page, found)?;
+        self.keep_problems(page, found)?;
+        self.keep_counts(page, found)
+    }
+
+    fn keep_items(&self, page: &ItemPage, found: &PageItems) -> Result<()> {
+        if found.items.is_empty() {
+            return Ok(());
+        }
         // As in a crawl, see `store::items`: the page fetched last says what the item is, in whatever order pages come.
         const WINS: &str = "(excluded.last_seen, excluded.url_id, excluded.number) > (last_seen, url_id, number)";
-        let mut insert = db.prepare_cached(&format!(
+        let mut insert = self.db.prepare_cached(&format!(
             "INSERT INTO temp.fresh(collection, key, url_id, number, run_id, data, first_seen, last_seen, first_run) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) \
              ON CONFLICT(collection, key) WHERE key IS NOT NULL DO UPDATE SET \
@@ -167,7 +172,7 @@ impl Rework {
                first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen), \
                first_run = min(first_run, excluded.first_run)"
         ))?;
-        let first_run = first_run(db, page)?;
+        let first_run = first_run(&self.db, page)?;
         for item in &found.items {
             insert.execute(params![
                 item.collection,
@@ -180,7 +185,11 @@ impl Rework {
                 first_run
             ])?;
         }
-        let mut insert = db.prepare_cached("INSERT INTO temp.problem VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        Ok(())
+    }
+
+    fn keep_problems(&self, page: &ItemPage, found: &PageItems) -> Result<()> {
+        let mut insert = self.db.prepare_cached("INSERT INTO temp.problem VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         for problem in &found.problems {
             insert.execute(params![
                 page.url_id,
@@ -192,7 +201,11 @@ impl Rework {
                 problem.found
             ])?;
         }
-        let mut insert = db.prepare_cached(
+        Ok(())
+    }
+
+    fn keep_counts(&self, page: &ItemPage, found: &PageItems) -> Result<()> {
+        let mut insert = self.db.prepare_cached(
             "INSERT INTO temp.rate VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
                of_items = of_items + excluded.of_items, found = found + excluded.found",
         )?;
@@ -253,84 +266,6 @@ impl Rework {
     pub fn commit(&mut self) -> Result<()> {
         self.db.execute_batch("COMMIT")?;
         Ok(())
-    }
-
-    fn report(&self) -> Result<Report> {
-        let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, u64>(0));
-        let mut report = Report {
-            pages: count("SELECT count(*) FROM temp.page_read")?,
-            not_stored: self.not_stored,
-            problems: count("SELECT count(*) FROM temp.problem")?,
-            ..Report::default()
-        };
-        let ids = self
-            .db
-            .prepare("SELECT number, collection_id FROM temp.declared")?
-            .query_map([], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, Option<i64>>(1)?)))?
-            .collect::<Result<HashMap<_, _>, _>>()?;
-        for (number, collection) in self.declared.iter().enumerate() {
-            let of = |table: &str| {
-                let sql = format!("SELECT count(*) FROM temp.{table} WHERE collection = ?1");
-                self.db.query_row(&sql, [number], |row| row.get::<_, u64>(0))
-            };
-            let had = match ids.get(&number).copied().flatten() {
-                Some(id) => {
-                    self.db.query_row("SELECT count(*) FROM item WHERE collection_id = ?1", [id], |row| row.get(0))?
-                }
-                None => 0,
-            };
-            let (added, removed, changed) = (of("added")?, of("removed")?, of("changed")?);
-            report.collections.push(CollectionChanges {
-                name: collection.name.clone(),
-                fill: self.fill(number, collection)?,
-                added,
-                removed,
-                changed,
-                same: u64::saturating_sub(had, removed + changed),
-                added_examples: self.examples(
-                    "SELECT u.url, NULL, f.data FROM temp.added d CROSS JOIN temp.fresh f USING(fresh_id) \
-                     CROSS JOIN url u ON u.url_id = f.url_id WHERE d.collection = ?1 ORDER BY d.fresh_id LIMIT ?2",
-                    number,
-                )?,
-                removed_examples: self.examples(
-                    "SELECT u.url, i.data, NULL FROM temp.removed d CROSS JOIN item i USING(item_id) \
-                     CROSS JOIN url u ON u.url_id = i.url_id WHERE d.collection = ?1 ORDER BY d.item_id LIMIT ?2",
-                    number,
-                )?,
-                changed_examples: self.examples(
-                    "SELECT u.url, i.data, f.data FROM temp.changed d CROSS JOIN temp.fresh f USING(fresh_id) \
-                     CROSS JOIN item i ON i.item_id = f.item_id CROSS JOIN url u ON u.url_id = f.url_id \
-                     WHERE d.collection = ?1 ORDER BY d.fresh_id LIMIT ?2",
-                    number,
-                )?,
-            });
-        }
-        report.left_alone = collections::all(&self.db)?
-            .into_iter()
-            .filter(|(id, _)| !ids.values().any(|declared| *declared == Some(*id)))
-            .map(|(_, collection)| collection.name)
-            .collect();
-        Ok(report)
-    }
-
-    /// How well the rules of a collection fit the pages read, which are of all runs and hosts.
-    fn fill(&self, number: usize, collection: &Collection) -> Result<Fill> {
-        let mut select = self.db.prepare_cached("SELECT name, of_items, found FROM temp.rate WHERE collection = ?1")?;
-        let mut rows = select.query([number])?;
-        let mut fill = Fill::default();
-        while let Some(row) = rows.next()? {
-            fill.add(&row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
-        }
-        as_declared(&mut fill, collection);
-        Ok(fill)
-    }
-
-    fn examples(&self, sql: &str, number: usize) -> Result<Vec<Example>> {
-        let mut select = self.db.prepare(sql)?;
-        let rows = select.query_map(params![number, EXAMPLES], |row| {
-            Ok(Example { url: row.get(0)?, before: row.get(1)?, after: row.get(2)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
