@@ -94,6 +94,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("items below which a field is not judged for drift", "", "LEAST_ITEMS", Count),
     ("a body in a processor's line", "", "MAX_INLINE_BYTES", Bytes),
     ("a processor's answer", "answer.rs", "MAX_BYTES", Bytes),
+    ("a body that `seine diff --text` compares", "diff/prose.rs", "MAX_BODY_BYTES", Bytes),
     ("head of a WARC record", "warc.rs", "MAX_HEAD_BYTES", Bytes),
     ("payloads that a `revisit` can refer to, of one archive", "", "MAX_PAYLOADS", Count),
     ("window of a `.zst` archive", "warc.rs", "ZSTD_WINDOW_LOG", Log),
