@@ -17,7 +17,7 @@ use super::ConfigError;
 use super::bounds::{LONGEST_PAUSE, MAX_CONCURRENCY};
 use super::files::lines_of;
 use seine_core::policy::{HostPolicy, Proxies, Secret};
-use seine_core::values::{Header, ProxyUrl, Span};
+use seine_core::values::{Header, HttpChoice, ProxyUrl, Span};
 
 /// Settings for the hosts that `match` names. Of several rules that match, the later wins, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -40,6 +40,8 @@ pub struct HostRule {
     pub auth: Option<Auth>,
     /// Whether cookies are taken and sent.
     pub cookies: Option<bool>,
+    /// In which versions of HTTP it is asked.
+    pub http: Option<HttpChoice>,
     /// Its proxies; `"none"` for a direct connection.
     pub proxy: Option<ProxyRule>,
     /// Its proxies, one a line, instead of those of `proxy`.
@@ -130,6 +132,7 @@ impl HostRule {
             policy.authorization = Some(authorization.clone());
         }
         policy.cookies = self.cookies.unwrap_or(policy.cookies);
+        policy.http = self.http.unwrap_or(policy.http);
         policy.robots = self.robots.unwrap_or(policy.robots);
         policy.insecure = self.insecure.unwrap_or(policy.insecure);
         match &self.proxy {
@@ -275,6 +278,7 @@ impl Serialize for HostRule {
         self.headers_file.as_ref().map_or(Ok(()), |file| map.serialize_entry("headers_file", &path(file)))?;
         self.auth.as_ref().map_or(Ok(()), |auth| map.serialize_entry("auth", auth))?;
         self.cookies.map_or(Ok(()), |on| map.serialize_entry("cookies", &on))?;
+        self.http.map_or(Ok(()), |http| map.serialize_entry("http", &http))?;
         self.proxy.as_ref().map_or(Ok(()), |proxy| map.serialize_entry("proxy", proxy))?;
         self.proxy_file.as_ref().map_or(Ok(()), |file| map.serialize_entry("proxy_file", &path(file)))?;
         self.robots.map_or(Ok(()), |on| map.serialize_entry("robots", &on))?;

@@ -9,7 +9,7 @@ use super::bounds::{lasting, refused, within};
 use super::files::lines_of;
 use super::group::group;
 use super::{Chosen, ConfigError, lossy};
-use seine_core::values::{Header, Networks, ProxyUrl, Resolve, Size, Span, is_token};
+use seine_core::values::{Header, HttpChoice, Networks, ProxyUrl, Resolve, Size, Span, is_token};
 
 /// Says who comes, and nothing that is not so.
 const DEFAULT_USER_AGENT: &str = concat!("seine/", env!("CARGO_PKG_VERSION"));
@@ -73,6 +73,10 @@ group! {
         #[arg(long, value_name = "FILE")]
         #[serde(serialize_with = "lossy::maybe")]
         cookie_file: Option<PathBuf>;
+
+        /// Version of HTTP: 1.1, 2, or auto for 2 where it is offered and 1.1 where that fails [default: auto]
+        #[arg(long, value_name = "VERSION")]
+        http: HttpChoice;
 
         /// Proxy: http://, https://, socks5:// or socks5h://; may be repeated to take turns; NO_PROXY is honoured
         #[arg(long, value_name = "URL")]

@@ -10,7 +10,7 @@ use super::group::group;
 use super::hosts::HostRule;
 use super::{Budgets, Chosen, ConfigError, Crew, Http};
 use seine_core::policy::{HostPolicy, Proxies};
-use seine_core::values::{Rate, Span};
+use seine_core::values::{HttpChoice, Rate, Span};
 
 group! {
     /// What is due to a host.
@@ -67,6 +67,10 @@ group! {
         #[arg(skip)]
         cookies: bool;
 
+        /// In which versions of HTTP hosts are asked, likewise.
+        #[arg(skip)]
+        http: HttpChoice;
+
         /// URLs of a host in one invocation, likewise; 0: any.
         #[arg(skip)]
         host_limit: u64;
@@ -88,6 +92,7 @@ impl Politeness {
             authorization: None,
             cookies: self.cookies,
             robots: !self.ignore_robots,
+            http: self.http,
             proxies: Proxies::Common,
             insecure: false,
             client_cert: None,
@@ -108,6 +113,7 @@ impl Politeness {
     /// Fills in what follows from other groups.
     pub(super) fn resolve(&mut self, crew: &Crew, http: &Http, budgets: &Budgets) -> Result<(), ConfigError> {
         self.cookies = http.cookies;
+        self.http = http.http;
         self.host_limit = budgets.host_limit;
         self.cap(*crew.concurrency);
         self.adaptive = self.adaptive.or(!self.delay.0.is_zero());

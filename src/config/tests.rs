@@ -245,6 +245,19 @@ fn values_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn the_version_of_http_is_a_flag_a_key_and_a_rule() {
+    let rule = "http = '2'\n[[host]]\nmatch = 'old.test'\nhttp = '1.1'\n[[host]]\nmatch = 'any.test'\nhttp = 'auto'";
+    let of = |settings: &Settings, host: &str| settings.politeness.policy(host).http.to_string();
+    let settings = resolved(rule, &[]);
+    assert_eq!(["a.test", "old.test", "any.test"].map(|host| of(&settings, host)), ["2", "1.1", "auto"]);
+    let settings = resolved(rule, &["--http", "1.1"]);
+    assert_eq!(["a.test", "any.test"].map(|host| of(&settings, host)), ["1.1", "auto"]);
+    assert_eq!(of(&resolved("", &[]), "a.test"), "auto");
+    let error = CrawlOptions::read("http = '3'").unwrap_err().to_string();
+    assert!(error.contains("\"auto\", \"1.1\" or \"2\""), "{error}");
+}
+
+#[test]
 fn what_is_not_said_follows_from_what_is() {
     let Settings { politeness, http, recrawl, .. } = resolved(
         "delay = '0'\nuser_agent = 'Bot-x/1'\nbody = 'x'\ncookie_file = 'c'\nrevisit_min = '60days'\n\

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::values::{Header, ProxyUrl};
+use crate::values::{Header, HttpChoice, ProxyUrl};
 
 /// First pause before a repeated attempt; it doubles with each ...
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -55,6 +55,8 @@ pub struct HostPolicy {
     pub cookies: bool,
     /// Whether robots.txt is obeyed.
     pub robots: bool,
+    /// In which versions of HTTP it is asked.
+    pub http: HttpChoice,
     /// How to connect.
     pub proxies: Proxies,
     /// Whether any certificate is accepted.

@@ -360,6 +360,47 @@ impl Serialize for Resolve {
     }
 }
 
+/// The versions of HTTP that a host is asked in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HttpChoice {
+    /// HTTP/2 where it is offered, and HTTP/1.1 where that fails.
+    #[default]
+    Auto,
+    /// HTTP/1.1 alone.
+    One,
+    /// HTTP/2 alone, without TLS too.
+    Two,
+}
+
+impl fmt::Display for HttpChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::One => "1.1",
+            Self::Two => "2",
+        })
+    }
+}
+
+impl FromStr for HttpChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "1.1" => Ok(Self::One),
+            "2" => Ok(Self::Two),
+            _ => Err(format!("{text:?} is no choice of HTTP; write \"auto\", \"1.1\" or \"2\"")),
+        }
+    }
+}
+
+impl Serialize for HttpChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What addresses may be connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -423,6 +464,7 @@ deserialize_from_text!(ProxyUrl);
 deserialize_from_text!(HookUrl);
 deserialize_from_text!(Resolve);
 deserialize_from_text!(Network);
+deserialize_from_text!(HttpChoice);
 
 /// The text of a config file, for its rules. It may hold secrets beside them, so it is never written down.
 #[derive(Clone, Default, PartialEq, Eq)]

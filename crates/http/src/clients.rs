@@ -21,7 +21,7 @@ use super::resolver::{Guard, Names};
 use super::tls::{Checks, PemError, Trust};
 use super::{HttpOptions, MAX_PROBES, address, first};
 use seine_core::record::{ErrorClass, Failure};
-use seine_core::values::{Networks, ProxyUrl};
+use seine_core::values::{HttpChoice, Networks, ProxyUrl};
 
 /// Header lines accepted in an answer; hyper alone stops at 100, and real sites send more.
 const MAX_HEADERS: usize = 512;
@@ -42,6 +42,8 @@ pub(super) struct Way {
     pub(super) pin: Option<usize>,
     /// Through this proxy.
     pub(super) proxy: Option<ProxyUrl>,
+    /// In these versions of HTTP.
+    pub(super) http: HttpChoice,
     /// On a connection that nothing else has used or will use.
     pub(super) fresh: bool,
 }
@@ -157,7 +159,7 @@ impl Clients {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn check_identity(&self, path: &Path) -> Result<(), PemError> {
-        self.trust.config(Checks::All, Some(path)).map(drop)
+        self.trust.config(Checks::All, Some(path), HttpChoice::Auto).map(drop)
     }
 
     fn make(&self, way: &Way) -> Result<Client, Failure> {
@@ -165,7 +167,7 @@ impl Clients {
             false => Checks::All,
             true => Checks::NoneBut(way.proxy.as_ref().and_then(|proxy| proxy.url().host_str()).map(str::to_owned)),
         };
-        let tls = self.trust.config(checks, way.identity.as_deref());
+        let tls = self.trust.config(checks, way.identity.as_deref(), way.http);
         let tls =
             tls.map_err(|error| failure(ErrorClass::Tls, format!("cannot use the client certificate {error}")))?;
         let builder = Client::builder()
@@ -188,6 +190,11 @@ impl Clients {
             // No limit of its own: bodies that wait for a permit would use up a shared window, and with it
             // starve the very body they wait for.
             .http2_initial_connection_window_size(i32::MAX as u32);
+        let builder = match way.http {
+            HttpChoice::Auto => builder,
+            HttpChoice::One => builder.http1_only(),
+            HttpChoice::Two => builder.http2_prior_knowledge(),
+        };
         let builder = match &way.proxy {
             None => builder,
             Some(proxy) => {

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use h2::Reason;
 use hyper_util::client::legacy;
 use url::Url;
 
@@ -153,6 +154,27 @@ pub(super) fn lost_connection(error: &reqwest::Error) -> Option<&legacy::connect
 }
 
 /// The failure of a request for `host`, all of whose addresses are out of bounds.
+/// Whether `error` is one of HTTP/2 itself, which the same request need not meet over HTTP/1.1: the peer asks for that
+/// (RFC 9113 §7, `HTTP_1_1_REQUIRED`), or one of the two ends breaks the rules of HTTP/2.
+pub(super) fn is_of_http2(error: &reqwest::Error) -> bool {
+    let Some(h2) = Causes::of(error).h2 else { return false };
+    let is_broken = |reason| {
+        matches!(
+            reason,
+            Reason::HTTP_1_1_REQUIRED
+                | Reason::PROTOCOL_ERROR
+                | Reason::INTERNAL_ERROR
+                | Reason::FLOW_CONTROL_ERROR
+                | Reason::SETTINGS_TIMEOUT
+                | Reason::STREAM_CLOSED
+                | Reason::FRAME_SIZE_ERROR
+                | Reason::COMPRESSION_ERROR
+                | Reason::INADEQUATE_SECURITY
+        )
+    };
+    h2.is_library() || h2.reason().is_some_and(is_broken)
+}
+
 pub(super) fn blocked(host: &str, Blocked { ip, reason }: &Blocked) -> Failure {
     failure(ErrorClass::BlockedAddress, format!("{host} leads to {ip}, which is not to be connected to: {reason}"))
 }

@@ -55,7 +55,7 @@ use self::tls::Trust;
 use seine_core::policy::{HostPolicy, Secret};
 use seine_core::protocol::Validators;
 use seine_core::record::{ErrorClass, Failure, HttpVersion};
-use seine_core::values::{Networks, ProxyUrl, Resolve};
+use seine_core::values::{HttpChoice, Networks, ProxyUrl, Resolve};
 
 /// What a crawler of web pages asks for: the `Accept` header of every request.
 pub const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -332,7 +332,19 @@ impl Http {
     /// Makes one request.
     pub async fn request(&self, ask: &Ask<'_>) -> Exchange {
         let mut seen = Seen::default();
-        let answer = self.shared.exchange(ask, &mut seen).await;
+        let mut answer = self.shared.exchange(ask, &mut seen).await;
+        // In its body HTTP/2 can fail as well; what is reset there is tried again anyway.
+        if let Err(failure) = &answer
+            && seen.http_version == Some(HttpVersion::Http2)
+            && matches!(failure.class, ErrorClass::Protocol | ErrorClass::Reset)
+            && ask.policy.http == HttpChoice::Auto
+            && self.shared.repeats.http2_failed(ask.url)
+            && failure.class == ErrorClass::Protocol
+            && ask.method.is_idempotent()
+        {
+            seen = Seen::default();
+            answer = self.shared.exchange(ask, &mut seen).await;
+        }
         let Seen { status, remote_ip, http_version, bytes, waited, headers, cookies } = seen;
         Exchange { status, remote_ip, http_version, bytes, waited, headers, cookies, answer }
     }
@@ -437,7 +449,7 @@ impl Shared {
         Ok(answer)
     }
 
-    /// The answer to a request made on `way`: a second one, if the first fell victim to its connection.
+    /// The answer to a request made on `way`: a second one, if the first fell victim to its connection or to HTTP/2.
     ///
     /// # Errors
     /// If there is no such way.
@@ -459,6 +471,15 @@ impl Shared {
                 Ok(client.execute(request(ask, headers)).await)
             }
             Err(error) => Ok(Err(error)),
+            Err(error) if way.http == HttpChoice::Auto && failure::is_of_http2(&error) => {
+                self.repeats.http2_failed(ask.url);
+                if !ask.method.is_idempotent() {
+                    return Ok(Err(error));
+                }
+                tracing::debug!(url = %ask.url, %error, "HTTP/2 fails; asking over HTTP/1.1");
+                let client = self.clients.get(&Way { http: HttpChoice::One, ..way })?;
+                Ok(client.execute(request(ask, headers)).await.inspect(|response| self.repeats.answered(response)))
+            }
         }
     }
 
@@ -553,6 +574,10 @@ impl Shared {
             pin: self.clients.pin(ask.url),
             proxy: proxy.cloned(),
             fresh: false,
+            http: match ask.policy.http {
+                HttpChoice::Auto if self.repeats.is_without_http2(ask.url) => HttpChoice::One,
+                choice => choice,
+            },
         }
     }
 

@@ -4,8 +4,10 @@
 //! a request is repeated on a fresh connection if its method is idempotent (RFC 9112 §9.3.1). The client itself repeats
 //! only what it has not begun to send, and tells nobody whether a connection was a fresh one; so it is known here which
 //! ones have answered before.
+//!
+//! Where HTTP/2 fails as such, the request is repeated over HTTP/1.1, and so are later ones made to that origin.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,11 +16,15 @@ use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 use tokio::time::Instant;
+use url::{Origin, Url};
 
 use super::failure;
 
 /// Connections known at once before those that nobody can reuse any more are forgotten.
 const MAX_KNOWN: usize = 1024;
+
+/// Origins without HTTP/2 that are known at once.
+const MAX_WITHOUT_HTTP2: usize = 10_000;
 
 /// Both ends of a connection, ours first.
 type Ends = (SocketAddr, SocketAddr);
@@ -28,6 +34,7 @@ type Ends = (SocketAddr, SocketAddr);
 pub(super) struct Repeats {
     /// When each of those that have answered did so last, and how many are to be known before some are forgotten.
     answered: Mutex<(HashMap<Ends, Instant>, usize)>,
+    without_http2: Mutex<HashSet<Origin>>,
     /// How long after an answer its connection can be in use at most.
     lasting: Duration,
 }
@@ -35,7 +42,7 @@ pub(super) struct Repeats {
 impl Repeats {
     /// For connections that last so long after an answer.
     pub(super) fn new(lasting: Duration) -> Self {
-        Self { answered: Mutex::new((HashMap::new(), MAX_KNOWN)), lasting }
+        Self { answered: Mutex::new((HashMap::new(), MAX_KNOWN)), without_http2: Mutex::default(), lasting }
     }
 
     /// Notes that the connection of `response` has answered.
@@ -60,6 +67,22 @@ impl Repeats {
         let last = extras.get().and_then(|info| self.lock().0.get(&ends(info)).copied());
         // The system may have given the port of an old connection to a new one.
         last.is_some_and(|at| at.elapsed() < self.lasting)
+    }
+
+    /// Notes that HTTP/2 fails at the origin of `url`: whether that is news.
+    pub(super) fn http2_failed(&self, url: &Url) -> bool {
+        let mut without = self.without_http2.lock().unwrap_or_else(PoisonError::into_inner);
+        if without.len() >= MAX_WITHOUT_HTTP2 {
+            // They are found out again.
+            without.clear();
+        }
+        without.insert(url.origin())
+    }
+
+    /// Whether the origin of `url` is known to be one where HTTP/2 fails.
+    pub(super) fn is_without_http2(&self, url: &Url) -> bool {
+        let without = self.without_http2.lock().unwrap_or_else(PoisonError::into_inner);
+        !without.is_empty() && without.contains(&url.origin())
     }
 
     fn lock(&self) -> MutexGuard<'_, (HashMap<Ends, Instant>, usize)> {

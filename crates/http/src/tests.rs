@@ -64,6 +64,7 @@ fn policy() -> HostPolicy {
         proxies: Proxies::Common,
         insecure: false,
         client_cert: None,
+        http: HttpChoice::Auto,
     }
 }
 

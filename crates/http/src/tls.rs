@@ -13,6 +13,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use seine_core::values::HttpChoice;
+
 /// A PEM file that is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
@@ -55,11 +57,16 @@ impl Trust {
         Ok(Self { verifier: Arc::new(LazyVerifier { provider, system, own, verifier: OnceLock::new() }) })
     }
 
-    /// The settings of a client, offering HTTP/2 and HTTP/1.1. Each client gets sessions of its own to resume.
+    /// The settings of a client, offering the versions of `http`. Each client gets sessions of its own to resume.
     ///
     /// # Errors
     /// If the file `identity` does not hold a certificate chain and its key.
-    pub(super) fn config(&self, checks: Checks, identity: Option<&Path>) -> Result<ClientConfig, PemError> {
+    pub(super) fn config(
+        &self,
+        checks: Checks,
+        identity: Option<&Path>,
+        http: HttpChoice,
+    ) -> Result<ClientConfig, PemError> {
         let verifier: Arc<dyn ServerCertVerifier> = match checks {
             Checks::All => self.verifier.clone(),
             Checks::NoneBut(host) => {
@@ -81,7 +88,11 @@ impl Trust {
                 builder.with_client_auth_cert(chain, key).map_err(|error| problem(path, error))?
             }
         };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = match http {
+            HttpChoice::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            HttpChoice::One => vec![b"http/1.1".to_vec()],
+            HttpChoice::Two => vec![b"h2".to_vec()],
+        };
         Ok(config)
     }
 }
@@ -248,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_configuration_reads_no_authorities_before_the_first_certificate() {
-        let config = Trust::new(|| panic!("read too early"), &[]).unwrap().config(Checks::All, None).unwrap();
+        let config =
+            Trust::new(|| panic!("read too early"), &[]).unwrap().config(Checks::All, None, HttpChoice::Auto).unwrap();
         assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     }
 }

@@ -296,8 +296,94 @@ async fn http2_failures_have_their_classes() {
         (Deed::EndEarly, ErrorClass::Truncated, "after 0 of 100 bytes"),
     ] {
         let site = http2_site(deed).await;
-        let failure = failure_of(&client(|_| ()), &site.tls_url("127.0.0.1")).await;
-        assert_failure(&failure, class, message);
+        let (url, only) = (site.tls_url("127.0.0.1"), policy_with(|policy| policy.http = HttpChoice::Two));
+        let failure = client(|_| ()).request(&ask(&url, &only)).await.answer.unwrap_err();
+        assert_failure(&(failure.class, failure.message), class, message);
+    }
+}
+
+/// A server whose HTTP/2 does `fail` with each request and whose HTTP/1.1 works.
+async fn broken_http2(fail: fn(&mut h2::server::SendResponse<bytes::Bytes>)) -> Site {
+    let acceptor = acceptor("127.0.0.1", 4000, &["h2", "http/1.1"]);
+    Site::new(move |peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(peer.stream).await.unwrap();
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                let mut connection = h2::server::Builder::new().handshake::<_, bytes::Bytes>(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    fail(&mut respond);
+                }
+                return;
+            }
+            let mut head = [0; 4096];
+            while stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                stream.write_all(&page(b"old")).await.unwrap();
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn where_http2_fails_http1_is_spoken_at_once_and_from_then_on() {
+    for reason in [h2::Reason::HTTP_1_1_REQUIRED, h2::Reason::PROTOCOL_ERROR, h2::Reason::INTERNAL_ERROR] {
+        // No closure could name the reason: each is a function of its own.
+        let site = broken_http2(match reason {
+            h2::Reason::HTTP_1_1_REQUIRED => |respond| respond.send_reset(h2::Reason::HTTP_1_1_REQUIRED),
+            h2::Reason::PROTOCOL_ERROR => |respond| respond.send_reset(h2::Reason::PROTOCOL_ERROR),
+            _ => |respond| respond.send_reset(h2::Reason::INTERNAL_ERROR),
+        })
+        .await;
+        let (http, url, policy) = (client(|_| ()), site.tls_url("127.0.0.1"), policy());
+        for _ in 0..3 {
+            let exchange = http.request(&ask(&url, &policy)).await;
+            assert_eq!(exchange.http_version, Some(HttpVersion::Http11), "{reason:?}");
+            assert_eq!(&exchange.answer.unwrap().body[..], b"old");
+        }
+        assert_eq!(site.connections(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_http2_resets_in_a_body_is_asked_over_http1_next_time() {
+    let site = broken_http2(|respond| {
+        let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+        body.send_reset(h2::Reason::INTERNAL_ERROR);
+    })
+    .await;
+    let (http, url) = (client(|_| ()), site.tls_url("127.0.0.1"));
+    let first = http.get(&url).await;
+    assert!(first.is_ok() || first.is_err_and(|failure| failure.class == ErrorClass::Reset));
+    assert_eq!(&http.get(&url).await.unwrap().body[..], b"old");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_says_nothing_against_http2() {
+    let site = broken_http2(|respond| respond.send_reset(h2::Reason::ENHANCE_YOUR_CALM)).await;
+    let (http, url) = (client(|_| ()), site.tls_url("127.0.0.1"));
+    for _ in 0..2 {
+        assert_eq!(http.get(&url).await.unwrap_err().class, ErrorClass::Reset);
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_asked_in_the_version_that_is_set_for_it() {
+    let site = broken_http2(|respond| {
+        let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+        body.send_data(b"new".to_vec().into(), true).unwrap();
+    })
+    .await;
+    let (http, url) = (client(|_| ()), site.tls_url("127.0.0.1"));
+    for (choice, version, body) in [
+        (HttpChoice::Auto, HttpVersion::Http2, b"new"),
+        (HttpChoice::One, HttpVersion::Http11, b"old"),
+        (HttpChoice::Two, HttpVersion::Http2, b"new"),
+    ] {
+        let policy = policy_with(|policy| policy.http = choice);
+        let exchange = http.request(&ask(&url, &policy)).await;
+        assert_eq!(exchange.http_version, Some(version), "{choice}");
+        assert_eq!(exchange.answer.unwrap().body[..], body[..]);
     }
 }
 
