@@ -117,6 +117,7 @@ impl Jar {
     /// If it cannot be read or is of another format.
     pub fn load(&self, path: &Path) -> Result<(), CookieFileError> {
         let text = std::fs::read(path).map_err(|source| CookieFileError::Read { path: path.to_owned(), source })?;
+        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let cookie = from_file(line).map_err(|problem| CookieFileError::Line {
@@ -437,8 +438,8 @@ fn from_file(line: &[u8]) -> Result<Option<Cookie>, &'static str> {
     };
     let value = value.first().copied().unwrap_or_default();
     let flag = |field: &[u8]| match field {
-        b"TRUE" => Ok(true),
-        b"FALSE" => Ok(false),
+        _ if field.eq_ignore_ascii_case(b"true") => Ok(true),
+        _ if field.eq_ignore_ascii_case(b"false") => Ok(false),
         _ => Err("the second and the fourth field of a cookie are TRUE or FALSE"),
     };
     let text = |field| std::str::from_utf8(field).map_err(|_| "domain and path of a cookie must be UTF-8");
@@ -646,6 +647,8 @@ mod tests {
 
     #[test]
     fn a_file_of_cookies_is_taken_as_curl_writes_it() {
+        let (jar, result) = load("\u{feff}a.test\ttrue\t/\tFalse\t0\tk\tv\n");
+        assert_eq!((result, &header(&jar, "http://www.a.test/")[..]), (Ok(()), "k=v"));
         let (jar, result) = load(
             "# Netscape HTTP Cookie File\r\n\r\n\
              .example.com\tTRUE\t/\tFALSE\t0\tall\t1\r\n\

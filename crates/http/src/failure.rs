@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use h2::Reason;
 use hyper_util::client::legacy;
+use rustls::{CertificateError, OtherError};
 use url::Url;
 
 use super::resolver::{Blocked, Unresolved};
@@ -94,7 +95,7 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
         return failure(ErrorClass::Dns, format!("cannot resolve {host}: {}", causes.text()));
     }
     if let Some(tls) = causes.tls {
-        return failure(ErrorClass::Tls, format!("TLS with {host} failed: {tls}"));
+        return failure(ErrorClass::Tls, format!("TLS with {host} failed: {}", tls_text(tls)));
     }
     if error.is_timeout() {
         // The system's own patience may be shorter than ours.
@@ -153,7 +154,6 @@ pub(super) fn lost_connection(error: &reqwest::Error) -> Option<&legacy::connect
     causes.connection.filter(|_| is_lost)
 }
 
-/// The failure of a request for `host`, all of whose addresses are out of bounds.
 /// Whether `error` is one of HTTP/2 itself, which the same request need not meet over HTTP/1.1: the peer asks for that
 /// (RFC 9113 §7, `HTTP_1_1_REQUIRED`), or one of the two ends breaks the rules of HTTP/2.
 pub(super) fn is_of_http2(error: &reqwest::Error) -> bool {
@@ -175,6 +175,7 @@ pub(super) fn is_of_http2(error: &reqwest::Error) -> bool {
     h2.is_library() || h2.reason().is_some_and(is_broken)
 }
 
+/// The failure of a request for `host`, all of whose addresses are out of bounds.
 pub(super) fn blocked(host: &str, Blocked { ip, reason }: &Blocked) -> Failure {
     failure(ErrorClass::BlockedAddress, format!("{host} leads to {ip}, which is not to be connected to: {reason}"))
 }
@@ -230,11 +231,35 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     ByProxy::Proxy { problem, unreachable, ours }
 }
 
+/// What a TLS error says; those of certificates that rustls knows by the names of its own types only, in words.
+fn tls_text(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(problem) = error else { return error.to_string() };
+    let text = match problem {
+        CertificateError::UnknownIssuer => "its issuer is unknown (UnknownIssuer); see --ca-cert".to_owned(),
+        CertificateError::Expired => "it has expired".to_owned(),
+        CertificateError::NotValidYet => "it is not valid yet".to_owned(),
+        CertificateError::NotValidForName => "it is for another name".to_owned(),
+        CertificateError::BadEncoding => "it is damaged".to_owned(),
+        CertificateError::BadSignature => "its signature is wrong".to_owned(),
+        CertificateError::Revoked => "it is revoked".to_owned(),
+        CertificateError::InvalidPurpose => "it is for another purpose".to_owned(),
+        CertificateError::Other(OtherError(cause)) => {
+            let cause = cause.to_string();
+            match &cause[..] {
+                "CaUsedAsEndEntity" => "it is that of an authority, and used as a server's".to_owned(),
+                _ => cause,
+            }
+        }
+        other => other.to_string(),
+    };
+    format!("invalid peer certificate: {text}")
+}
+
 /// The failure of a request whose body `error` cut after `received` of `expected` bytes.
 pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u64>) -> Failure {
     let causes = Causes::of(error);
     if let Some(tls) = causes.tls {
-        return failure(ErrorClass::Tls, format!("TLS failed after {received} bytes of the body: {tls}"));
+        return failure(ErrorClass::Tls, format!("TLS failed after {received} bytes of the body: {}", tls_text(tls)));
     }
     let short = expected.is_some_and(|expected| received < expected);
     if let Some(h2) = causes.h2 {
@@ -303,6 +328,23 @@ fn is_cut(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_are_judged_in_words() {
+        let text = |problem| tls_text(&rustls::Error::InvalidCertificate(problem));
+        let other = |name: &str| {
+            CertificateError::Other(OtherError(std::sync::Arc::from(Box::<dyn Error + Send + Sync>::from(name))))
+        };
+        for (problem, expected) in [
+            (other("CaUsedAsEndEntity"), "it is that of an authority, and used as a server's"),
+            (other("UnsupportedCertVersion"), "UnsupportedCertVersion"),
+            (CertificateError::Revoked, "it is revoked"),
+            (CertificateError::Expired, "it has expired"),
+        ] {
+            let text = text(problem);
+            assert!(text.ends_with(expected) && !text.contains("Other("), "{text}");
+        }
+    }
 
     #[test]
     fn a_message_is_one_bounded_line() {

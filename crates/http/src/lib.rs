@@ -4,10 +4,10 @@
 //! answer is whole or it is a [`Failure`]: a body that was cut, damaged or too large never looks clean.
 //!
 //! An [`Ask`] goes through here from top to bottom: may its address be connected to (`address`), which headers and
-//! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`,
-//! whose names `resolver` looks up and whose TLS is set in `tls`), and should it be made again at once (`repeats`)? What
-//! comes back is an answer whose body is read (`body`, `coding`) and whose header lines are `kept` without secrets, or an
-//! error that is given its class (`failure`).
+//! cookies does it get (`cookies`), by which proxy, if any (`proxies`), on which client's connections (`clients`, whose
+//! names `resolver` looks up and whose TLS is set in `tls`), and should it be made again at once (`repeats`)? What
+//! comes back is an answer whose body is read (`body`, `coding`), whose `fields` are understood and whose header lines
+//! are `kept` without secrets, or an error that is given its class (`failure`).
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod clients;
 mod coding;
 pub mod cookies;
 mod failure;
+mod fields;
 mod kept;
 mod proxies;
 pub mod recorded;
@@ -33,9 +34,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
 };
 use reqwest::{Method, Request, Response, StatusCode, Version};
 use url::Url;
@@ -47,6 +47,7 @@ pub use self::coding::ACCEPTED as ACCEPTED_CODINGS;
 pub use self::cookies::CookieFileError;
 use self::cookies::Jar;
 use self::failure::{ByProxy, failure};
+pub use self::fields::location;
 use self::proxies::Rotation;
 use self::repeats::Repeats;
 use self::resolver::{LookUp, Names, Refusal};
@@ -239,7 +240,7 @@ pub struct Answer {
     pub location: Option<Vec<u8>>,
     /// `Retry-After` as sent.
     pub retry_after: Option<Vec<u8>>,
-    /// `ETag` as sent.
+    /// `ETag` as sent, if it is one.
     pub etag: Option<Vec<u8>>,
     /// `Last-Modified` as sent.
     pub last_modified: Option<Vec<u8>>,
@@ -470,7 +471,6 @@ impl Shared {
                 let client = self.clients.get(&Way { fresh: true, ..way })?;
                 Ok(client.execute(request(ask, headers)).await)
             }
-            Err(error) => Ok(Err(error)),
             Err(error) if way.http == HttpChoice::Auto && failure::is_of_http2(&error) => {
                 self.repeats.http2_failed(ask.url);
                 if !ask.method.is_idempotent() {
@@ -480,6 +480,7 @@ impl Shared {
                 let client = self.clients.get(&Way { http: HttpChoice::One, ..way })?;
                 Ok(client.execute(request(ask, headers)).await.inspect(|response| self.repeats.answered(response)))
             }
+            Err(error) => Ok(Err(error)),
         }
     }
 
@@ -573,11 +574,11 @@ impl Shared {
             identity: ask.policy.client_cert.clone().filter(|_| !ask.elsewhere),
             pin: self.clients.pin(ask.url),
             proxy: proxy.cloned(),
-            fresh: false,
             http: match ask.policy.http {
                 HttpChoice::Auto if self.repeats.is_without_http2(ask.url) => HttpChoice::One,
                 choice => choice,
             },
+            fresh: false,
         }
     }
 
@@ -677,10 +678,10 @@ fn head(response: &Response) -> Result<Answer, Failure> {
     let robots = robots.map(|value| &value.as_bytes()[..value.len().min(MAX_ROBOTS_TAG_BYTES)]);
     Ok(Answer {
         status: response.status().as_u16(),
-        content_type: header(CONTENT_TYPE).map(|value| String::from_utf8_lossy(&value).into_owned()),
+        content_type: fields::content_type(response.headers()),
         location: header(LOCATION),
         retry_after: header(RETRY_AFTER),
-        etag: header(ETAG),
+        etag: fields::etag(response.headers()),
         last_modified: header(LAST_MODIFIED),
         sets_cookie: response.headers().contains_key(SET_COOKIE),
         x_robots_tag: robots.map(|value| String::from_utf8_lossy(value).into_owned()).collect(),

@@ -55,6 +55,6 @@ impl Visitor {
 /// The target that `answer` names, checked as a URL of a list is; a relative one is resolved against `url`
 /// (RFC 9110 §15.4).
 pub(in crate::fetcher) fn redirect_target(url: &Url, answer: &Answer) -> Result<CrawlUrl, BadUrl> {
-    let location = String::from_utf8_lossy(answer.location.as_deref().unwrap_or_default());
+    let location = seine_http::location(answer.location.as_deref().unwrap_or_default());
     url.join(location.trim()).map_err(BadUrl::Syntax).and_then(CrawlUrl::try_from)
 }

@@ -276,3 +276,18 @@ async fn robots_tags_come_line_by_line_and_bounded() {
     assert_eq!((&tags[0][..], &tags[1][..]), ("noindex, nofollow", "bot: caf\u{e9}"));
     assert_eq!((tags[2].len(), tags.len()), (MAX_ROBOTS_TAG_BYTES, MAX_ROBOTS_TAGS));
 }
+
+#[tokio::test]
+async fn odd_fields_are_understood_on_the_wire() {
+    let site = Site::says(
+        "HTTP/1.1 302 Found\r\nContent-Type: text/plain;charset=gbk\r\nContent-Type: text/html\r\nETag: *\r\n\
+         Location: /caf"
+            .bytes()
+            .chain(*b"\xe9\r\nContent-Length: 0\r\n\r\n")
+            .collect::<Vec<u8>>(),
+    )
+    .await;
+    let answer = answer(&site).await;
+    assert_eq!((answer.content_type.as_deref(), &answer.etag), (Some("text/html"), &None));
+    assert_eq!(location(&answer.location.unwrap()), "/caf%E9");
+}
