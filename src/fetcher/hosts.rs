@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ use seine_core::policy::HostPolicy;
 use seine_core::protocol::{Errand, Job, Lease, NOT_ASKED, OriginFacts};
 use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
 use seine_page::robots::Robots;
+use seine_unix::clock;
 use seine_unix::pace::SharedPace;
 use seine_unix::status::Row;
 
@@ -127,8 +128,7 @@ impl Gate {
 
 /// Different in every process; nothing seeded before a fork would be.
 fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    now ^ u64::from(std::process::id()) << 32
+    clock::since_epoch().as_nanos() as u64 ^ u64::from(std::process::id()) << 32
 }
 
 impl Hosts {
@@ -250,7 +250,7 @@ impl Hosts {
         let Ok(url) = Url::parse(&facts.origin) else { return };
         let host = url.host_str().and_then(|name| self.0.hosts.borrow().get(name).cloned());
         let Some(host) = host else { return };
-        let held_ms = facts.hold_until.saturating_sub(epoch_ms()).min(LONGEST_PAUSE_MS);
+        let held_ms = facts.hold_until.saturating_sub(clock::wall().ms()).min(LONGEST_PAUSE_MS);
         host.pace.borrow_mut().hold(Instant::now() + Duration::from_millis(held_ms));
         let rules = host.origins.borrow_mut().learn(facts, &self.0.settings.politeness.robots_agent);
         if let Some(rules) = rules {
@@ -678,10 +678,6 @@ impl Hosts {
         self.0.queued.set(queued);
         self.0.row.queued.store(queued as u64, Ordering::Relaxed);
     }
-}
-
-fn epoch_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Whether a list itself names what the job requests now.

@@ -6,7 +6,7 @@ mod process;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use url::Url;
@@ -30,7 +30,7 @@ use seine_http::{Answer, Ask, Exchange, Http, Want};
 use seine_page::extract::robots::directives;
 use seine_page::extract::rules::Rules;
 use seine_page::robots::{self, Decision, Robots};
-use seine_unix::clock::monotonic_ms;
+use seine_unix::clock;
 use seine_unix::status::Row;
 
 /// First pause before a repeated attempt; it doubles with each ...
@@ -156,7 +156,7 @@ impl Visitor {
             Some(failure) => Made::in_vain(*failure, now_at),
             None => {
                 tracing::trace!(url_id, %url, "request");
-                let began = monotonic_ms();
+                let began = clock::mono().ms();
                 let made = self.request(&mut job, &url, &context).await;
                 if let Err(failure) = &made.exchange.answer
                     && failure.class.may_be_ours()
@@ -693,5 +693,5 @@ fn one_line(text: &str) -> String {
 
 /// Microseconds of the Unix epoch.
 fn epoch_us() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+    clock::since_epoch().as_micros() as u64
 }

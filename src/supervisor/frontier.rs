@@ -8,7 +8,7 @@
 //! A host may be *held*: because it asked to be left alone for a while, or because it has failed too often in a row
 //! and [`super::breaker`] has put it aside. Nothing of a held host is leased, so it takes nobody's place.
 //!
-//! Pure: no clock, no I/O; callers pass `now` (milliseconds of the monotonic clock).
+//! Pure: no clock, no I/O; callers pass `now`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -20,6 +20,7 @@ use super::lanes::Lanes;
 use super::partition::Partition;
 use seine_core::protocol::{HostCandidates, HostId, Job, Lease, NOT_ASKED, Pull, Slot, Sweep};
 use seine_core::record::{LONGEST_PAUSE_MS, UrlId};
+use seine_core::time::{Mono, Now, Wall};
 
 /// Hosts active at once at most. Each may start a request every delay, so this is no brake on the pace.
 pub const MAX_HOSTS: usize = 8_192;
@@ -137,13 +138,13 @@ struct Host {
     delayed: u32,
     resting: bool,
     /// Its last activity: no other fetcher may start a request within a delay of it.
-    active_at: u64,
+    active_at: Mono,
     /// Up to this time another process than its present fetcher may have started requests.
-    asked_at: Option<u64>,
+    asked_at: Option<Mono>,
     /// Nothing is leased before this.
-    held_until: u64,
+    held_until: Mono,
     /// Held because it failed.
-    aside_until: u64,
+    aside_until: Mono,
     /// Held, and counted among [`Frontier::asleep`].
     asleep: bool,
     breaker: Breaker,
@@ -190,12 +191,12 @@ pub struct Frontier {
     /// For each slot, the hosts that could be leased from, in turn.
     rings: Vec<VecDeque<HostRef>>,
     /// URLs that wait for a time of the wall clock: (due, tie-break).
-    delayed: BinaryHeap<Reverse<(u64, UrlId)>>,
+    delayed: BinaryHeap<Reverse<(Wall, UrlId)>>,
     delayed_jobs: HashMap<UrlId, (HostRef, Queued)>,
     /// Hosts that rest until a time.
-    resting: BinaryHeap<Reverse<(u64, HostRef)>>,
+    resting: BinaryHeap<Reverse<(Mono, HostRef)>>,
     /// Hosts held until a time.
-    waking: BinaryHeap<Reverse<(u64, HostRef)>>,
+    waking: BinaryHeap<Reverse<(Mono, HostRef)>>,
     refills: VecDeque<HostRef>,
     /// URLs queued or delayed here.
     held: HashSet<UrlId>,
@@ -218,12 +219,12 @@ pub struct Frontier {
     /// The present or last round has left out hosts that are here.
     passed_over: bool,
     /// When a whole round last found nothing new.
-    swept_in_vain_at: Option<u64>,
+    swept_in_vain_at: Option<Mono>,
     /// How long to wait after it.
     sweep_pause_ms: u64,
     pulling: bool,
     /// When hosts may be looked through for one to share.
-    next_lane_at: u64,
+    next_lane_at: Mono,
 }
 
 /// What a fetcher is to be told before a lane of a host opens elsewhere.
@@ -273,7 +274,7 @@ impl Frontier {
             swept_in_vain_at: None,
             sweep_pause_ms: SWEEP_PAUSE_MS,
             pulling: false,
-            next_lane_at: 0,
+            next_lane_at: Mono::EARLIEST,
         }
     }
 
@@ -317,7 +318,7 @@ impl Frontier {
 
     /// What to ask the store for, if anything: `unknown` is how many pending URLs it has that are neither here nor
     /// leased. At most one pull is under way at a time.
-    pub fn pull(&mut self, unknown: u64, now: u64) -> Option<Pull> {
+    pub fn pull(&mut self, unknown: u64, now: Mono) -> Option<Pull> {
         if self.pulling || unknown == 0 || self.held.len() >= self.room.urls {
             return None;
         }
@@ -340,7 +341,7 @@ impl Frontier {
         if awake < MAX_HOSTS
             && self.asleep < MAX_ASLEEP
             && (self.sweep_again || self.sweep_after > 0 || dry)
-            && self.swept_in_vain_at.is_none_or(|at| now >= at + self.sweep_pause_ms)
+            && self.swept_in_vain_at.is_none_or(|at| now >= at.plus_ms(self.sweep_pause_ms))
         {
             if self.sweep_after == 0 {
                 (self.sweep_again, self.sweep_found, self.passed_over) = (false, false, false);
@@ -369,12 +370,11 @@ impl Frontier {
         hosts: Vec<HostCandidates>,
         swept: Option<Option<HostId>>,
         is_leased: impl Fn(UrlId) -> bool,
-        now: u64,
-        now_at: u64,
+        now: Now,
     ) {
         self.pulling = false;
         for candidates in hosts {
-            let at = self.host(&candidates.host, now);
+            let at = self.host(&candidates.host, now.mono);
             self.ids.insert(candidates.host_id);
             let mut refilled = false;
             if let Some(host) = self.hosts[at].as_mut() {
@@ -394,11 +394,11 @@ impl Frontier {
             if self.has_had_its_limit(at) {
                 self.leave_to_store(at);
                 self.left |= !candidates.urls.is_empty();
-                self.refresh(at, now);
+                self.refresh(at, now.mono);
                 continue;
             }
-            let hold_ms = candidates.hold_until.saturating_sub(now_at).min(LONGEST_PAUSE_MS);
-            self.hold(at, now + hold_ms, now);
+            let hold_ms = Wall::from_ms(candidates.hold_until).ms_since(now.wall).min(LONGEST_PAUSE_MS);
+            self.hold(at, now.mono.plus_ms(hold_ms), now.mono);
             if let Some(host) = self.hosts[at].as_mut() {
                 // There are thousands of such queues: room to spare would be most of the memory here.
                 host.queue.reserve_exact(candidates.urls.len());
@@ -421,13 +421,14 @@ impl Frontier {
                     archived: candidate.archived,
                     failed: None,
                 };
-                if candidate.due_at > now_at {
-                    self.delay(at, Queued { job, counted: false }, candidate.due_at, now_at);
+                let due_at = Wall::from_ms(candidate.due_at);
+                if due_at > now.wall {
+                    self.delay(at, Queued { job, counted: false }, due_at, now.wall);
                 } else {
                     self.enqueue(at, job, false, false);
                 }
             }
-            self.refresh(at, now);
+            self.refresh(at, now.mono);
         }
         if let Some(reached) = swept {
             self.sweep_after = reached.unwrap_or(0);
@@ -437,7 +438,7 @@ impl Frontier {
                 if self.sweep_found {
                     self.swept_in_vain_at = None;
                 } else {
-                    self.swept_in_vain_at = Some(now);
+                    self.swept_in_vain_at = Some(now.mono);
                     self.sweep_pause_ms = (2 * self.sweep_pause_ms).min(LONGEST_SWEEP_PAUSE_MS);
                 }
             }
@@ -463,17 +464,17 @@ impl Frontier {
     }
 
     /// Puts a URL at the front of the queue of `host`: it was leased before, or a redirect led it here.
-    pub fn put_back(&mut self, host: &str, job: Job, now: u64) {
+    pub fn put_back(&mut self, host: &str, job: Job, now: Mono) {
         let at = self.host(host, now);
         self.enqueue(at, job, true, true);
         self.refresh(at, now);
     }
 
     /// Keeps a URL of `host` until the wall clock reads `due_at`; if memory is full, leaves it to the store.
-    pub fn put_off(&mut self, host: &str, job: Job, due_at: u64, now: u64, now_at: u64) {
+    pub fn put_off(&mut self, host: &str, job: Job, due_at: Wall, now: Now) {
         if self.held.len() < 2 * self.room.urls {
-            let at = self.host(host, now);
-            self.delay(at, Queued { job, counted: true }, due_at, now_at);
+            let at = self.host(host, now.mono);
+            self.delay(at, Queued { job, counted: true }, due_at, now.wall);
         } else {
             // Whoever runs dry looks for it in the store.
             self.store_grew(true);
@@ -481,7 +482,7 @@ impl Frontier {
     }
 
     /// Leases nothing of `host` before `until`.
-    pub fn hold(&mut self, host: HostRef, until: u64, now: u64) {
+    pub fn hold(&mut self, host: HostRef, until: Mono, now: Mono) {
         if let Some(entry) = self.hosts[host].as_mut()
             && until > now
             && until > entry.held_until
@@ -492,7 +493,7 @@ impl Frontier {
                 self.asleep += 1;
             }
             // (An answer under way would have the last word on what is here.)
-            if until > now + LONG_PAUSE_MS && entry.id.is_some() && !entry.asked {
+            if until > now.plus_ms(LONG_PAUSE_MS) && entry.id.is_some() && !entry.asked {
                 // What the store has as well need not wait here.
                 let (kept, rest): (VecDeque<_>, VecDeque<_>) =
                     entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
@@ -509,7 +510,7 @@ impl Frontier {
 
     /// The smallest gap between requests to the host called `name` is this. If it was shared, its slots: nobody but the
     /// first may go on asking it, and that one not before it knows when the others have.
-    pub fn pace(&mut self, name: &str, delay_ms: u64, now: u64) -> Vec<Slot> {
+    pub fn pace(&mut self, name: &str, delay_ms: u64, now: Mono) -> Vec<Slot> {
         let mut others = Vec::new();
         if let Some(&at) = self.by_name.get(name)
             && let Some(host) = self.hosts[at].as_mut()
@@ -542,7 +543,7 @@ impl Frontier {
 
     /// A request to `host` failed in a way that tells of the host. If that was once too often it is put aside:
     /// `Some(true)` if it was for the last time, and its URLs are to be ended.
-    pub fn trouble(&mut self, host: HostRef, trouble: Trouble, now: u64) -> Option<bool> {
+    pub fn trouble(&mut self, host: HostRef, trouble: Trouble, now: Mono) -> Option<bool> {
         let entry = self.hosts[host].as_mut()?;
         // The retries of a few URLs are bound to end soon by themselves.
         let left = entry.queue.len() + entry.delayed as usize;
@@ -554,12 +555,12 @@ impl Frontier {
             return None;
         }
         // Who asks for a long pause has said enough.
-        let is_enough = trouble == Trouble::Gate || entry.held_until > now + LONG_PAUSE_MS;
+        let is_enough = trouble == Trouble::Gate || entry.held_until > now.plus_ms(LONG_PAUSE_MS);
         let most = if is_enough { 1 } else { self.max_failures };
         match entry.breaker.failed(most, trouble == Trouble::Busy)? {
             Trip::Aside { pause_ms } => {
-                entry.aside_until = entry.held_until.max(now + pause_ms);
-                self.hold(host, now + pause_ms, now);
+                entry.aside_until = entry.held_until.max(now.plus_ms(pause_ms));
+                self.hold(host, now.plus_ms(pause_ms), now);
                 Some(false)
             }
             Trip::Down => Some(true),
@@ -578,8 +579,8 @@ impl Frontier {
     }
 
     /// Hosts with queued URLs, each with one of them; others at another time.
-    pub fn some(&self, now: u64) -> impl Iterator<Item = (&str, &str)> {
-        let begin = now as usize % self.hosts.len().max(1);
+    pub fn some(&self, now: Mono) -> impl Iterator<Item = (&str, &str)> {
+        let begin = now.ms() as usize % self.hosts.len().max(1);
         let hosts = self.hosts[begin..].iter().chain(&self.hosts[..begin]).flatten();
         hosts.filter_map(|host| {
             let first = host.queue.iter().find(|queued| queued.job.archived.is_none() && queued.job.hops.is_empty())?;
@@ -588,7 +589,7 @@ impl Frontier {
     }
 
     /// Forgets the URLs of `host` that are here: they are to be ended in the store.
-    pub fn give_up(&mut self, host: HostRef, now: u64) -> GivenUp {
+    pub fn give_up(&mut self, host: HostRef, now: Mono) -> GivenUp {
         let mut given_up = GivenUp { id: None, guests: Vec::new() };
         let Some(entry) = self.hosts[host].as_mut() else { return given_up };
         given_up.id = entry.id;
@@ -614,9 +615,9 @@ impl Frontier {
     }
 
     /// Moves URLs whose time has come to their hosts' queues, forgets hosts that have rested enough.
-    pub fn tick(&mut self, now: u64, now_at: u64) {
+    pub fn tick(&mut self, now: Now) {
         while let Some(&Reverse((due_at, url_id))) = self.delayed.peek() {
-            if due_at > now_at {
+            if due_at > now.wall {
                 break;
             }
             self.delayed.pop();
@@ -628,25 +629,25 @@ impl Frontier {
                 }
                 // Ahead of URLs that --limit may not let pass any more.
                 self.enqueue(at, queued.job, true, queued.counted);
-                self.refresh(at, now);
+                self.refresh(at, now.mono);
             }
         }
         while let Some(&Reverse((until, at))) = self.waking.peek() {
-            if until > now {
+            if until > now.mono {
                 break;
             }
             self.waking.pop();
             if let Some(host) = self.hosts[at].as_mut()
                 && host.asleep
-                && host.held_until <= now
+                && host.held_until <= now.mono
             {
                 host.asleep = false;
                 self.asleep -= 1;
             }
-            self.refresh(at, now);
+            self.refresh(at, now.mono);
         }
         while let Some(&Reverse((until, at))) = self.resting.peek() {
-            if until > now {
+            if until > now.mono {
                 break;
             }
             self.resting.pop();
@@ -656,7 +657,7 @@ impl Frontier {
                 continue;
             }
             let until = host.rest_until();
-            if until <= now {
+            if until <= now.mono {
                 self.forget(at);
             } else {
                 // It was active again for a while.
@@ -667,12 +668,12 @@ impl Frontier {
     }
 
     /// When the next held host wakes.
-    pub fn next_wake(&self) -> Option<u64> {
+    pub fn next_wake(&self) -> Option<Mono> {
         self.waking.peek().map(|Reverse((until, _))| *until)
     }
 
     /// The next time of the wall clock at which [`Self::tick`] has a delayed URL.
-    pub fn next_due_at(&self) -> Option<u64> {
+    pub fn next_due_at(&self) -> Option<Wall> {
         self.delayed.peek().map(|Reverse((due_at, _))| *due_at)
     }
 
@@ -683,8 +684,8 @@ impl Frontier {
         slot: Slot,
         room: usize,
         allowance: &mut u64,
-        asked_at: Option<u64>,
-        now: u64,
+        asked_at: Option<Mono>,
+        now: Mono,
     ) -> Vec<(HostRef, Lease)> {
         let mut leases = Vec::new();
         let mut room = room;
@@ -723,7 +724,7 @@ impl Frontier {
                 host.active_at = now;
                 room -= jobs.len();
                 let asked = host.asked_at.max(asked_at);
-                let ago = asked.map_or(u64::MAX, |at| now.saturating_sub(at));
+                let ago = asked.map_or(u64::MAX, |at| now.ms_since(at));
                 let asked_ms_ago = ago.min(NOT_ASKED.into()) as u32;
                 let places = host.lanes.places(slot, host.limits.places);
                 let more = host.more || !host.queue.is_empty() || host.delayed > 0;
@@ -740,7 +741,7 @@ impl Frontier {
     }
 
     /// A URL of `host` that was leased to `slot` was committed or came back.
-    pub fn closed(&mut self, host: HostRef, slot: Slot, now: u64) {
+    pub fn closed(&mut self, host: HostRef, slot: Slot, now: Mono) {
         if let Some(entry) = self.hosts[host].as_mut() {
             entry.leased = entry.leased.saturating_sub(1);
             entry.lanes.closed(slot);
@@ -750,7 +751,7 @@ impl Frontier {
     }
 
     /// The fetcher of `slot` is gone and with it the knowledge of its last requests.
-    pub fn slot_lost(&mut self, slot: Slot, now: u64) {
+    pub fn slot_lost(&mut self, slot: Slot, now: Mono) {
         let of_slot = self.hosts.iter_mut().enumerate().filter_map(|(at, host)| Some((at, host.as_mut()?)));
         let mut opened = Vec::new();
         for (at, host) in of_slot.filter(|(_, host)| host.lanes.has(slot)) {
@@ -762,7 +763,7 @@ impl Frontier {
     }
 
     /// The fetcher of `slot` keeps to its share of the host called `name`.
-    pub fn shrunk(&mut self, name: &str, slot: Slot, now: u64) {
+    pub fn shrunk(&mut self, name: &str, slot: Slot, now: Mono) {
         if let Some(at) = self.find(name)
             && let Some(lane) = self.hosts[at].as_mut().and_then(|host| host.lanes.shrunk(slot))
         {
@@ -770,7 +771,7 @@ impl Frontier {
         }
     }
 
-    fn lane_opened(&mut self, at: HostRef, slot: Slot, now: u64) {
+    fn lane_opened(&mut self, at: HostRef, slot: Slot, now: Mono) {
         self.invited[usize::from(slot)] = false;
         self.refresh(at, now);
     }
@@ -786,7 +787,7 @@ impl Frontier {
     }
 
     /// The entry of the host called `name`, made if need be.
-    fn host(&mut self, name: &str, now: u64) -> HostRef {
+    fn host(&mut self, name: &str, now: Mono) -> HostRef {
         if let Some(&at) = self.by_name.get(name) {
             return at;
         }
@@ -807,8 +808,8 @@ impl Frontier {
             resting: false,
             active_at: now,
             asked_at: None,
-            held_until: 0,
-            aside_until: 0,
+            held_until: Mono::EARLIEST,
+            aside_until: Mono::EARLIEST,
             asleep: false,
             breaker: Breaker::default(),
             answered: false,
@@ -853,10 +854,10 @@ impl Frontier {
         }
     }
 
-    fn delay(&mut self, at: HostRef, queued: Queued, due_at: u64, now_at: u64) {
+    fn delay(&mut self, at: HostRef, queued: Queued, due_at: Wall, now: Wall) {
         let url_id = queued.job.url_id;
         // A later time than any retry has was written by a clock that was wrong.
-        let due_at = due_at.min(now_at + LONGEST_PAUSE_MS);
+        let due_at = due_at.min(now.plus_ms(LONGEST_PAUSE_MS));
         self.held.insert(url_id);
         self.counted += usize::from(queued.counted);
         if let Some(host) = self.hosts[at].as_mut() {
@@ -867,7 +868,7 @@ impl Frontier {
     }
 
     /// Puts the host where its state belongs: the ring of its slot, the refill list, another slot, or to rest.
-    fn refresh(&mut self, at: HostRef, now: u64) {
+    fn refresh(&mut self, at: HostRef, now: Mono) {
         let Some(host) = self.hosts[at].as_mut() else { return };
         if let (Some(slot), 0) = (host.moving, host.leased) {
             self.partition.moved(host.lanes.home(), slot);
@@ -916,7 +917,7 @@ impl Frontier {
     /// Gives `slot`, which has run dry, a host of the busiest slot. The host moves once its leases are closed, so that it
     /// is never in two fetchers at once. If no slot has one to spare, a host may be shared: who has it so far is to be
     /// told.
-    pub fn invite(&mut self, slot: Slot, now: u64) -> Vec<Share> {
+    pub fn invite(&mut self, slot: Slot, now: Mono) -> Vec<Share> {
         let to = usize::from(slot);
         if self.invited[to] || !self.rings[to].is_empty() || self.partition.is_fixed() {
             return Vec::new();
@@ -939,11 +940,11 @@ impl Frontier {
     }
 
     /// Begins to open a lane to `slot`, of the host with most to do.
-    fn open_lane(&mut self, slot: Slot, now: u64) -> Vec<Share> {
+    fn open_lane(&mut self, slot: Slot, now: Mono) -> Vec<Share> {
         if now < self.next_lane_at {
             return Vec::new();
         }
-        self.next_lane_at = now + LANE_PAUSE_MS;
+        self.next_lane_at = now.plus_ms(LANE_PAUSE_MS);
         let may_be_shared = |host: &&mut Host| {
             host.limits.shared
                 && host.answered
@@ -997,8 +998,8 @@ impl Host {
         }
     }
 
-    fn rest_until(&self) -> u64 {
-        (self.active_at.max(self.asked_at.unwrap_or(0)) + self.limits.delay_ms).max(self.held_until)
+    fn rest_until(&self) -> Mono {
+        self.active_at.max(self.asked_at.unwrap_or_default()).plus_ms(self.limits.delay_ms).max(self.held_until)
     }
 }
 

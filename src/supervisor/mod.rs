@@ -28,7 +28,7 @@ mod simulation;
 use std::collections::VecDeque;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::config::Crawling;
 use crate::console::progress::{Live, Progress};
@@ -40,10 +40,11 @@ use plan::Plan;
 use seine_core::protocol::{EndedBy, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
+use seine_core::time::Mono;
 use seine_lists::url_list::UrlList;
 use seine_store::insert::Session;
 use seine_unix::Signal;
-use seine_unix::clock::monotonic_ms;
+use seine_unix::clock;
 use seine_unix::crew::{self, Crew, CrewError, Ended, News};
 use seine_unix::limits;
 use seine_unix::lock::StoreLock;
@@ -148,7 +149,7 @@ struct Supervisor {
     /// Bytes of bodies that fetchers had which are gone.
     bytes_of_the_dead: u64,
     /// When the room on disk was last looked at.
-    room_seen: u64,
+    room_seen: Mono,
 }
 
 impl Supervisor {
@@ -157,7 +158,7 @@ impl Supervisor {
         let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| CrewError::System("map memory for the pace of all processes", error))?;
         let line_batches = settings.crew.buffers.line_batches;
-        let now = monotonic_ms();
+        let now = clock::mono();
         let config = PlanConfig {
             slots: *settings.crew.fetchers,
             hosts: limits_of(&settings),
@@ -170,7 +171,7 @@ impl Supervisor {
             disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
             processors: !settings.processor.is_empty(),
             outage_wait_ms: settings.budgets.outage_wait.0.as_millis() as u64,
-            seed: u64::from(std::process::id()) ^ now,
+            seed: u64::from(std::process::id()) ^ now.ms(),
         };
         let (plan, actions) = Plan::new(config, now);
         Ok(Self {
@@ -229,8 +230,7 @@ impl Supervisor {
     }
 
     fn on(&mut self, event: Event) {
-        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let actions = self.plan.on(event, monotonic_ms(), now_at);
+        let actions = self.plan.on(event, clock::now());
         self.actions.extend(actions);
     }
 
@@ -345,9 +345,8 @@ impl Supervisor {
     }
 
     fn wait(&mut self) -> Result<(), CrewError> {
-        let now = monotonic_ms();
-        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let mut timeout = Duration::from_millis(self.plan.next_tick(now, now_at).saturating_sub(now));
+        let now = clock::now();
+        let mut timeout = Duration::from_millis(self.plan.next_tick(now).ms_since(now.mono));
         if self.settings.budgets.max_bytes.is_some() {
             timeout = timeout.min(Duration::from_millis(ADD_UP_MS));
         }
@@ -422,7 +421,7 @@ impl Supervisor {
 
     /// Stops the run when a budget is spent.
     fn watch_budgets(&mut self) {
-        let now = monotonic_ms();
+        let now = clock::mono();
         if let Some(max_wall) = self.settings.budgets.max_wall
             && self.plan.phase() == Phase::Running
             && self.started.elapsed() >= max_wall.0
@@ -437,7 +436,7 @@ impl Supervisor {
             self.progress.note("seine: the bytes of --max-bytes have come: finishing what is in flight");
             self.on(Event::Stop(EndedBy::MaxBytes));
         }
-        if now.saturating_sub(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
+        if now.ms_since(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
             self.room_seen = now;
             if let Some(problem) = little_room(&self.lock, self.settings.budgets.min_free_disk.0) {
                 self.progress.warn(&format!("{problem}; finishing what is in flight"));

@@ -6,6 +6,7 @@
 use super::backoff::{Backoff, CrashBudget};
 use seine_core::protocol::Generation;
 use seine_core::protocol::processing::{FromHost, Tally};
+use seine_core::time::Mono;
 
 /// Why processors could not do what there was to do.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Failure {
 #[derive(Debug, Default)]
 pub(super) struct Host {
     up: Option<Up>,
-    start_at: u64,
+    start_at: Mono,
     backoff: Backoff,
     crashes: CrashBudget,
     done: Option<Vec<Tally>>,
@@ -46,7 +47,7 @@ impl Host {
     }
 
     /// When it is to be started, if it is not up.
-    pub fn start_at(&self) -> Option<u64> {
+    pub fn start_at(&self) -> Option<Mono> {
         (self.up.is_none() && self.is_wanted()).then_some(self.start_at)
     }
 
@@ -72,12 +73,12 @@ impl Host {
     }
 
     /// It is gone, `how` is for people. `is_wanted` says whether it should not be; yields what people should know then.
-    pub fn exited(&mut self, how: &str, is_wanted: bool, now: u64, seed: u64) -> Option<String> {
+    pub fn exited(&mut self, how: &str, is_wanted: bool, now: Mono, seed: u64) -> Option<String> {
         let up = self.up.take()?;
         if !is_wanted || !up.has_writer {
             return None;
         }
-        self.start_at = now + self.backoff.crashed(now, seed);
+        self.start_at = now.plus_ms(self.backoff.crashed(now, seed));
         if self.crashes.crashed(now) {
             let message = format!("the processor host {how}, again and again");
             self.failure = Some(Failure { message, is_usage: false });
