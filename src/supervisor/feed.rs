@@ -37,6 +37,15 @@ pub struct Feed {
     failures: Vec<String>,
 }
 
+/// What one turn has brought.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// For the writer, encoded.
+    pub frames: Vec<Vec<u8>>,
+    /// Lists that failed, and what is worth knowing of others: for people.
+    pub warnings: Vec<String>,
+}
+
 impl Feed {
     /// Will read `lists` one after the other, at most `window` batches ahead of the writer's commits.
     pub fn new(lists: Vec<UrlList>, window: usize) -> Self {
@@ -96,15 +105,15 @@ impl Feed {
         self.waiting = false;
     }
 
-    /// Reads on for one turn; returns frames to send, and a sentence if a list failed or something is worth knowing of it.
+    /// Reads on for one turn.
     ///
     /// # Errors
     /// A batch does not fit a frame.
-    pub fn turn(&mut self) -> Result<(Vec<Vec<u8>>, Option<String>), FrameError> {
-        let mut frames = Vec::new();
-        let (mut failure, mut note) = (None, None);
+    pub fn turn(&mut self) -> Result<Turn, FrameError> {
+        let mut turn = Turn::default();
+        let mut has_failed = false;
         let deadline = Instant::now() + TURN;
-        while self.is_ready() && failure.is_none() {
+        while self.is_ready() && !has_failed {
             if self.known.as_ref().is_some_and(|known| known.get(self.at) == Some(&true)) {
                 self.next_list();
                 continue;
@@ -126,22 +135,23 @@ impl Feed {
                     Ok(Step::End) => ended = true,
                     Err(error) => {
                         let error = anyhow::Error::new(error);
-                        failure = Some(format!("{error:#}; what was read before it is crawled"));
-                        self.failures.extend(failure.clone());
-                        ended = true;
+                        let failure = format!("{error:#}; what was read before it is crawled");
+                        self.failures.push(failure.clone());
+                        turn.warnings.push(failure);
+                        (has_failed, ended) = (true, true);
                     }
                 }
             }
             if !self.entries.is_empty() {
                 let entries = std::mem::take(&mut self.entries);
                 self.entry_bytes = 0;
-                frames.push(self.keep(&ToWriter::Import { file: self.at as u32, entries })?);
+                turn.frames.push(self.keep(&ToWriter::Import { file: self.at as u32, entries })?);
             }
             if ended {
-                note = self.lists[self.at].note().or(note);
                 // A list that failed is not marked as read: the next crawl tries it again.
-                if failure.is_none() {
-                    frames.push(self.keep(&ToWriter::ImportEnd { file: self.at as u32, lines: self.last_line })?);
+                if !has_failed {
+                    turn.warnings.extend(self.lists[self.at].note());
+                    turn.frames.push(self.keep(&ToWriter::ImportEnd { file: self.at as u32, lines: self.last_line })?);
                 }
                 self.next_list();
             }
@@ -149,7 +159,7 @@ impl Feed {
                 break;
             }
         }
-        Ok((frames, failure.or(note)))
+        Ok(turn)
     }
 
     fn next_list(&mut self) {

@@ -336,11 +336,8 @@ impl Supervisor {
             return Ok(());
         }
         let turn = self.feed.turn().map_err(|error| CrewError::Channel(Role::Writer, error.into()))?;
-        let (frames, failure) = turn;
-        if let Some(failure) = failure {
-            self.progress.warn(&failure);
-        }
-        frames.into_iter().for_each(|frame| self.crew.tell_frame(Who::Writer, frame));
+        turn.warnings.iter().for_each(|warning| self.progress.warn(warning));
+        turn.frames.into_iter().for_each(|frame| self.crew.tell_frame(Who::Writer, frame));
         Ok(())
     }
 

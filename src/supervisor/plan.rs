@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::backoff::{Backoff, CrashBudget, FIRST_PAUSE_MS};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
-use super::frontier::{Frontier, HostRef, Trouble};
+use super::frontier::{Demand, Frontier, HostRef, Judgement, Swept, Trouble};
 use super::ledger::{Ledger, Place};
 use super::outage::{Findings, News, Outage};
 use super::partition::Partition;
@@ -51,6 +51,17 @@ struct Seat {
     marks: VecDeque<u64>,
     /// The generation whose queue the writer has read to its end.
     drained: Option<Generation>,
+}
+
+/// How a child has ended.
+struct Exit<'a> {
+    generation: Generation,
+    /// Exit status 0.
+    clean: bool,
+    /// For people.
+    how: &'a str,
+    /// The URL its status row named last.
+    working_on: Option<UrlId>,
 }
 
 /// For the processor host to end its programs when it is to stop; after that it is killed.
@@ -196,12 +207,11 @@ impl Plan {
             }
             Event::Exited { who, generation, clean, how, working_on } => {
                 if self.generation(who) == Some(generation) {
+                    let exit = Exit { generation, clean, how: &how, working_on };
                     match who {
-                        Who::Writer => self.on_writer_exit(clean, &how, now.mono, &mut actions),
-                        Who::Fetcher(slot) => {
-                            self.on_fetcher_exit(slot, generation, clean, &how, working_on, now.mono, &mut actions);
-                        }
-                        Who::Processors => self.on_processors_exit(&how, now.mono, &mut actions),
+                        Who::Writer => self.on_writer_exit(&exit, now.mono, &mut actions),
+                        Who::Fetcher(slot) => self.on_fetcher_exit(slot, &exit, now.mono, &mut actions),
+                        Who::Processors => self.on_processors_exit(&exit, now.mono, &mut actions),
                     }
                 }
             }
@@ -332,7 +342,11 @@ impl Plan {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let swept = std::mem::take(&mut self.sweeping).then_some(sweep_after);
+        let swept = match (std::mem::take(&mut self.sweeping), sweep_after) {
+            (false, _) => Swept::Nothing,
+            (true, Some(host_id)) => Swept::UpTo(host_id),
+            (true, None) => Swept::Round,
+        };
         // More URLs of a host that was given up end as the others did, but for those that need no host.
         let is_fetched = |candidate: &Candidate| candidate.archived.is_none();
         for host in hosts.iter_mut().filter(|host| host.urls.iter().any(is_fetched)) {
@@ -449,11 +463,11 @@ impl Plan {
             }
         };
         match self.frontier.trouble(host, trouble, now) {
-            None => {}
-            Some(false) => {
+            Judgement::Tolerated => {}
+            Judgement::Aside => {
                 actions.extend(self.frontier.away(host).map(|(slot, name)| Action::Recall(slot, name)));
             }
-            Some(true) => self.give_up(host, class, &why, now, actions),
+            Judgement::Down => self.give_up(host, class, &why, now, actions),
         }
     }
 
@@ -630,7 +644,8 @@ impl Plan {
         }
     }
 
-    fn on_writer_exit(&mut self, clean: bool, how: &str, now: Mono, actions: &mut Vec<Action>) {
+    fn on_writer_exit(&mut self, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
+        let &Exit { clean, how, .. } = exit;
         self.writer = Child::Down { respawn_at: None };
         self.writer_ready = false;
         self.processors.iter_mut().for_each(Host::lose_writer);
@@ -666,17 +681,8 @@ impl Plan {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one event")]
-    fn on_fetcher_exit(
-        &mut self,
-        slot: Slot,
-        generation: Generation,
-        clean: bool,
-        how: &str,
-        working_on: Option<UrlId>,
-        now: Mono,
-        actions: &mut Vec<Action>,
-    ) {
+    fn on_fetcher_exit(&mut self, slot: Slot, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
+        let &Exit { generation, clean, how, working_on } = exit;
         let running = self.phase == Phase::Running;
         let seat = &mut self.seats[usize::from(slot)];
         let asked_to = matches!(seat.child, Child::Up { stopping: true, .. });
@@ -731,10 +737,10 @@ impl Plan {
         }
     }
 
-    fn on_processors_exit(&mut self, how: &str, now: Mono, actions: &mut Vec<Action>) {
+    fn on_processors_exit(&mut self, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
         let (is_wanted, seed) = (self.wants_processors(), self.config.seed.wrapping_add(self.generations));
         if let Some(host) = &mut self.processors {
-            actions.extend(host.exited(how, is_wanted, now, seed).map(Action::Warn));
+            actions.extend(host.exited(exit.how, is_wanted, now, seed).map(Action::Warn));
         }
     }
 
@@ -948,7 +954,8 @@ impl Plan {
             if room == 0 {
                 continue;
             }
-            for (host, lease) in self.frontier.lease(slot, room, &mut self.allowance, self.quiet_since, now) {
+            let demand = Demand { slot, room, allowance: &mut self.allowance, asked_at: self.quiet_since };
+            for (host, lease) in self.frontier.lease(demand, now) {
                 for job in &lease.jobs {
                     self.ledger.lease(job.clone(), host, slot, generation);
                 }

@@ -55,7 +55,7 @@ const CONFIG: &[&str] = &[
 const RULES: &[(&str, &[&str])] = &[
     ("src/supervisor", SUPERVISOR),
     ("src/supervisor/plan.rs", PURE),
-    ("src/supervisor/frontier.rs", PURE),
+    ("src/supervisor/frontier", PURE),
     ("src/supervisor/ledger.rs", PURE),
     ("src/supervisor/breaker.rs", PURE),
     ("src/supervisor/outage.rs", PURE),
