@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::with_causes;
 use seine_core::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
 use seine_core::record::{KeyKind, url_key};
 use seine_lists::url_list::{Entry, Step, UrlList};
@@ -134,8 +135,7 @@ impl Feed {
                     }
                     Ok(Step::End) => ended = true,
                     Err(error) => {
-                        let error = anyhow::Error::new(error);
-                        let failure = format!("{error:#}; what was read before it is crawled");
+                        let failure = format!("{}; what was read before it is crawled", with_causes(&error));
                         self.failures.push(failure.clone());
                         turn.warnings.push(failure);
                         (has_failed, ended) = (true, true);

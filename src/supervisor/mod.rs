@@ -26,6 +26,7 @@ mod roles;
 mod simulation;
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -303,7 +304,7 @@ impl Supervisor {
         match spawned {
             // Too many processes or no memory may pass; the budget of crashes decides when it is enough.
             Err(CrewError::Fork(error)) => {
-                let how = format!("could not be started ({:#})", anyhow::Error::new(error));
+                let how = format!("could not be started ({})", with_causes(&error));
                 self.on(Event::Exited { who, generation, clean: false, how, working_on: None });
                 Ok(())
             }
@@ -507,6 +508,12 @@ pub fn little_room(lock: &StoreLock, least: u64) -> Option<String> {
         text::size(free),
         text::size(least)
     ))
+}
+
+/// What an error says, and what its causes say.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// How a process ended that was killed for lack of memory, of which `limit` bytes are allowed.
