@@ -93,7 +93,7 @@ pub struct Report {
     /// What processors have done, if they could finish.
     pub processors: Vec<processing::Tally>,
     /// Why they could not.
-    pub processor_failure: Option<processors::Failure>,
+    pub processor_failure: Option<processors::ProcessorFailure>,
     /// Time of this invocation.
     pub elapsed: Duration,
     /// The store is nobody else's until this is dropped.
@@ -462,7 +462,7 @@ impl Supervisor {
             reading_lists: !self.feed.is_read(),
             draining: self.plan.phase() != Phase::Running,
         };
-        // Before that nothing is known that could be shown.
+        // Until the store is open there are no numbers to show.
         if self.plan.tally().opened {
             self.progress.update(self.plan.tally(), &live);
         }

@@ -15,10 +15,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::backoff::{Backoff, CrashBudget, FIRST_PAUSE_MS};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{Demand, Frontier, HostRef, Judgement, Swept, Trouble};
-use super::ledger::{Ledger, Place};
+use super::ledger::{Ledger, Whereabouts};
 use super::outage::{Findings, News, Outage};
 use super::partition::Partition;
-use super::processors::{Failure as ProcessorFailure, Host};
+use super::processors::{ProcessorFailure, ProcessorHost};
 use seine_core::protocol::processing::{self, FromHost};
 use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, PROCESSORS,
@@ -44,7 +44,7 @@ enum Child {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct Fetcher {
     child: Child,
     backoff: Backoff,
     /// Latest lease sent before each `Attach` that has not been answered by `Holding`.
@@ -78,8 +78,8 @@ pub struct Plan {
     writer_backoff: Backoff,
     writer_budget: CrashBudget,
     fetcher_budget: CrashBudget,
-    seats: Vec<Seat>,
-    processors: Option<Host>,
+    fetchers: Vec<Fetcher>,
+    processors: Option<ProcessorHost>,
     generations: Generation,
     phase: Phase,
     lists_done: bool,
@@ -101,8 +101,8 @@ pub struct Plan {
 impl Plan {
     /// A run about to start, and its first actions.
     pub fn new(config: PlanConfig, now: Mono) -> (Self, Vec<Action>) {
-        let seats = (0..config.slots)
-            .map(|_| Seat {
+        let fetchers = (0..config.slots)
+            .map(|_| Fetcher {
                 child: Child::Down { respawn_at: Some(now) },
                 backoff: Backoff::default(),
                 marks: VecDeque::new(),
@@ -122,8 +122,8 @@ impl Plan {
             writer_backoff: Backoff::default(),
             writer_budget: CrashBudget::default(),
             fetcher_budget: CrashBudget::default(),
-            seats,
-            processors: config.processors.then(Host::default),
+            fetchers,
+            processors: config.processors.then(ProcessorHost::default),
             generations: 0,
             phase: Phase::Running,
             lists_done: false,
@@ -165,7 +165,7 @@ impl Plan {
 
     /// What processors have done, if they could finish, and why they could not.
     pub fn processed(&self) -> (Vec<processing::Tally>, Option<ProcessorFailure>) {
-        self.processors.as_ref().map(Host::report).unwrap_or_default()
+        self.processors.as_ref().map(ProcessorHost::report).unwrap_or_default()
     }
 
     /// Whether lines of lists may be sent to the writer.
@@ -177,7 +177,7 @@ impl Plan {
     pub fn generation(&self, who: Who) -> Option<Generation> {
         let child = match who {
             Who::Writer => &self.writer,
-            Who::Fetcher(slot) => &self.seats.get(usize::from(slot))?.child,
+            Who::Fetcher(slot) => &self.fetchers.get(usize::from(slot))?.child,
             Who::Processors => return self.processors.as_ref()?.generation(),
         };
         match child {
@@ -241,7 +241,7 @@ impl Plan {
             }
             FromWriter::StillPending(url_ids) => {
                 for found in url_ids {
-                    if self.ledger.place(found.url_id) == Some(Place::Asked) {
+                    if self.ledger.whereabouts(found.url_id) == Some(Whereabouts::Asked) {
                         self.still_pending(found, now, actions);
                     }
                 }
@@ -277,7 +277,7 @@ impl Plan {
                     )));
                     self.tally.disk_full = Some(message);
                 }
-                // Nobody is left who could wait for room but the writer itself, and it would for ever.
+                // Only the writer is left to wait for room, and it would wait for ever.
                 match self.phase {
                     Phase::Closing { .. } => self.close_writer(EndedBy::DiskFull, actions),
                     Phase::Processing { kill_at: None, .. } => self.stop(EndedBy::DiskFull, now.mono, actions),
@@ -310,23 +310,23 @@ impl Plan {
                                this finishes it, and fetches nothing that it has fetched";
                 actions.push(Action::Warn(message.into()));
             }
-            // What the earlier invocation asked of the hosts last is not known better than this.
+            // The store tells when the earlier invocation was last active, and not which host it asked then.
             let ago_ms = now.wall.ms_since(Wall::from_ms(ready.last_activity_at));
             self.quiet_since = (ready.last_activity_at > 0).then(|| now.mono.minus_ms(ago_ms));
         }
         self.writer_ready = true;
         self.tally.pending = ready.pending;
         actions.push(Action::ResendLists(ready.lists_known.clone()));
-        for slot in 0..self.seats.len() {
+        for slot in 0..self.fetchers.len() {
             self.attach(slot as Slot, actions);
         }
         // Fetchers that are up say what they hold; what others had can only be in the store, or nowhere.
-        let (seats, ledger) = (&self.seats, &self.ledger);
-        let lost = ledger.select(|entry| match entry.place {
-            Place::Asked => true,
-            Place::InDoubt => false,
-            Place::Fetcher(slot, generation) => {
-                !matches!(seats[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
+        let (fetchers, ledger) = (&self.fetchers, &self.ledger);
+        let lost = ledger.select(|entry| match entry.whereabouts {
+            Whereabouts::Asked => true,
+            Whereabouts::InDoubt => false,
+            Whereabouts::Fetcher(slot, generation) => {
+                !matches!(fetchers[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
             }
         });
         self.ask(lost, actions);
@@ -399,7 +399,7 @@ impl Plan {
             self.put_off(entry.host, entry.job, attempts, Wall::from_ms(due_at), now);
         }
         self.frontier.closed(entry.host, entry.slot, now.mono);
-        // What an archive says of a host is long past.
+        // An answer from an archive tells how the host was long ago, not how it is.
         if !is_archived {
             self.judge_host(entry.host, done, now.mono, actions);
         }
@@ -440,22 +440,22 @@ impl Plan {
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
         let (why, trouble) = match (done.status, class) {
-            // In an outage nobody can be reached, whoever says so.
+            // In an outage no host can be reached, so a failure tells nothing of this one.
             (None, Some(class)) if class.is_of_host() && self.outage.is_on() => return,
-            // Without it nothing of the host can be had, however it failed; and its URLs wait for it one by one.
+            // Without its robots.txt nothing of the host may be fetched, and each of its URLs would wait for it in turn.
             (_, Some(class @ ErrorClass::Timeout)) if done.robots => (class.name().to_owned(), Trouble::Gate),
             (_, Some(class)) if done.robots && class != ErrorClass::BlockedAddress => {
                 (class.name().to_owned(), Trouble::Failed)
             }
-            // Who has begun to answer is there.
+            // A timeout after the status line still proves that the host is up.
             (Some(_), Some(ErrorClass::Timeout | ErrorClass::Tls)) => {
                 self.frontier.well(host);
                 return;
             }
             (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), Trouble::Failed),
-            // Too many requests, overloaded: it wants to be left alone.
+            // The host is overloaded or says that it is asked too often: it wants to be left alone.
             (Some(status @ (429 | 503)), _) => (format!("status {status}"), Trouble::Busy),
-            // Nothing was asked, or nobody knows any more what came of it.
+            // No request was made, or its end is not known any more.
             (_, Some(ErrorClass::Robots | ErrorClass::BlockedAddress)) | (None, None) => return,
             _ => {
                 self.frontier.well(host);
@@ -499,15 +499,15 @@ impl Plan {
         if self.generation(Who::Fetcher(slot)) == Some(generation) {
             // The writer saw its end before we did; its leases are settled when it is known to be gone. Should it only
             // have lost its queue, it is of no more use either.
-            let seat = &mut self.seats[usize::from(slot)];
-            seat.drained = Some(generation);
-            if matches!(seat.child, Child::Up { stopping: false, .. }) {
+            let fetcher = &mut self.fetchers[usize::from(slot)];
+            fetcher.drained = Some(generation);
+            if matches!(fetcher.child, Child::Up { stopping: false, .. }) {
                 actions.push(Action::Kill(Who::Fetcher(slot)));
             }
             return;
         }
-        // What it sent to an earlier writer may be in the store all the same, and its word was lost.
-        let left = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation));
+        // Records that it sent to an earlier writer may be in the store all the same: only their acknowledgement was lost.
+        let left = self.ledger.select(|entry| entry.whereabouts == Whereabouts::Fetcher(slot, generation));
         self.ask(left, actions);
     }
 
@@ -523,16 +523,16 @@ impl Plan {
             FromFetcher::Hello(_) => {}
             FromFetcher::Holding(mut held) => {
                 held.sort_unstable();
-                let Some(mark) = self.seats[usize::from(slot)].marks.pop_front() else { return };
+                let Some(mark) = self.fetchers[usize::from(slot)].marks.pop_front() else { return };
                 let lost = self.ledger.select(|entry| {
-                    entry.place == Place::Fetcher(slot, generation)
+                    entry.whereabouts == Whereabouts::Fetcher(slot, generation)
                         && entry.sent <= mark
                         && held.binary_search(&entry.job.url_id).is_err()
                 });
                 self.ask(lost, actions);
             }
             FromFetcher::Redirected { host, job } => {
-                if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                if self.ledger.whereabouts(job.url_id) == Some(Whereabouts::Fetcher(slot, generation))
                     && let Some(entry) = self.ledger.close(job.url_id)
                 {
                     self.frontier.closed(entry.host, entry.slot, now.mono);
@@ -550,7 +550,7 @@ impl Plan {
             }
             FromFetcher::Returned { host, jobs, wait_ms } => {
                 for job in jobs.into_iter().rev() {
-                    if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                    if self.ledger.whereabouts(job.url_id) == Some(Whereabouts::Fetcher(slot, generation))
                         && let Some(entry) = self.ledger.close(job.url_id)
                     {
                         self.frontier.closed(entry.host, entry.slot, now.mono);
@@ -559,7 +559,7 @@ impl Plan {
                 }
                 if let Some(host) = self.frontier.find(&host).filter(|_| wait_ms > 0) {
                     self.frontier.hold(host, now.mono.plus_ms(wait_ms.min(LONGEST_PAUSE_MS)), now.mono);
-                    // Whoever else asks it is to leave it alone too.
+                    // Other fetchers that ask this host are to leave it alone too.
                     let others = self.frontier.away(host).filter(|(other, _)| *other != slot);
                     actions.extend(others.map(|(other, name)| Action::Recall(other, name)));
                 }
@@ -574,9 +574,9 @@ impl Plan {
         }
     }
 
-    /// A URL could not be requested, and nobody knows yet whose fault that is.
+    /// A URL could not be requested, and it is not known yet whether the host or our network is at fault.
     fn unreached(&mut self, (slot, generation): (Slot, Generation), job: Job, failure: Failure, began: Mono, now: Now) {
-        if self.ledger.place(job.url_id) != Some(Place::Fetcher(slot, generation)) {
+        if self.ledger.whereabouts(job.url_id) != Some(Whereabouts::Fetcher(slot, generation)) {
             return;
         }
         let (url_id, url) = (job.url_id, job.listed_url().to_owned());
@@ -589,7 +589,7 @@ impl Plan {
 
     /// A URL in doubt comes again, as if it had not been tried.
     fn forget_attempt(&mut self, url_id: UrlId, now: Now) {
-        if self.ledger.place(url_id) == Some(Place::InDoubt)
+        if self.ledger.whereabouts(url_id) == Some(Whereabouts::InDoubt)
             && let Some(mut entry) = self.ledger.close(url_id)
         {
             self.frontier.closed(entry.host, entry.slot, now.mono);
@@ -602,7 +602,7 @@ impl Plan {
     /// What has been found out about URLs in doubt, and about the network.
     fn probed(&mut self, findings: Findings, now: Now, actions: &mut Vec<Action>) {
         for (url_id, failure) in findings.theirs {
-            if self.ledger.place(url_id) == Some(Place::InDoubt)
+            if self.ledger.whereabouts(url_id) == Some(Whereabouts::InDoubt)
                 && let Some(mut entry) = self.ledger.close(url_id)
             {
                 self.frontier.closed(entry.host, entry.slot, now.mono);
@@ -618,7 +618,7 @@ impl Plan {
             None => {}
             Some(News::Out(failure)) => {
                 self.tally.outage = true;
-                // What fetchers have would only fail as well.
+                // The URLs that fetchers have would only fail as well.
                 actions.extend(self.frontier.all_away().map(|(slot, name)| Action::Recall(slot, name)));
                 actions.push(Action::Warn(format!(
                     "nothing can be reached any more ({}): our network or its resolver is out; fetching pauses and goes \
@@ -634,10 +634,10 @@ impl Plan {
         }
     }
 
-    /// Has somebody find out whose fault it is that hosts cannot be reached, or whether that is over.
+    /// Has a fetcher find out why hosts cannot be reached, or whether they can be reached again.
     fn probe(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        let is_up = |seat: &Seat| matches!(seat.child, Child::Up { attached: true, stopping: false, .. });
-        if let Some(slot) = self.seats.iter().position(is_up)
+        let is_up = |fetcher: &Fetcher| matches!(fetcher.child, Child::Up { attached: true, stopping: false, .. });
+        if let Some(slot) = self.fetchers.iter().position(is_up)
             && let Some(urls) = self.outage.probe(slot as Slot, self.frontier.some(now), now)
         {
             actions.push(Action::Probe(slot as Slot, urls));
@@ -648,9 +648,9 @@ impl Plan {
         let &Exit { clean, how, .. } = exit;
         self.writer = Child::Down { respawn_at: None };
         self.writer_ready = false;
-        self.processors.iter_mut().for_each(Host::lose_writer);
-        for seat in &mut self.seats {
-            if let Child::Up { attached, .. } = &mut seat.child {
+        self.processors.iter_mut().for_each(ProcessorHost::lose_writer);
+        for fetcher in &mut self.fetchers {
+            if let Child::Up { attached, .. } = &mut fetcher.child {
                 *attached = false;
             }
         }
@@ -684,18 +684,19 @@ impl Plan {
     fn on_fetcher_exit(&mut self, slot: Slot, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
         let &Exit { generation, clean, how, working_on } = exit;
         let running = self.phase == Phase::Running;
-        let seat = &mut self.seats[usize::from(slot)];
-        let asked_to = matches!(seat.child, Child::Up { stopping: true, .. });
-        seat.child = Child::Down { respawn_at: None };
-        seat.marks.clear();
+        let fetcher = &mut self.fetchers[usize::from(slot)];
+        let asked_to = matches!(fetcher.child, Child::Up { stopping: true, .. });
+        fetcher.child = Child::Down { respawn_at: None };
+        fetcher.marks.clear();
         self.frontier.slot_lost(slot, now);
         self.outage.lost(slot);
         if clean && asked_to {
             return;
         }
         self.tally.fetcher_crashes += 1;
-        let leased = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)).len();
-        let blame = working_on.filter(|url_id| self.ledger.place(*url_id) == Some(Place::Fetcher(slot, generation)));
+        let leased = self.ledger.select(|entry| entry.whereabouts == Whereabouts::Fetcher(slot, generation)).len();
+        let blame = working_on
+            .filter(|url_id| self.ledger.whereabouts(*url_id) == Some(Whereabouts::Fetcher(slot, generation)));
         let mut at_work = String::new();
         let mut is_of_page = false;
         if let Some(url_id) = blame {
@@ -709,7 +710,7 @@ impl Plan {
         }
         actions
             .push(Action::Warn(format!("fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier")));
-        if self.seats[usize::from(slot)].drained == Some(generation) {
+        if self.fetchers[usize::from(slot)].drained == Some(generation) {
             self.on_drained(slot, generation, actions);
         }
         if !running {
@@ -717,14 +718,14 @@ impl Plan {
         }
         // A page kills so many and no more, and is put away: pages alone never end the run, however many there are.
         if is_of_page {
-            self.seats[usize::from(slot)].child = Child::Down { respawn_at: Some(now.plus_ms(FIRST_PAUSE_MS)) };
+            self.fetchers[usize::from(slot)].child = Child::Down { respawn_at: Some(now.plus_ms(FIRST_PAUSE_MS)) };
         } else if self.fetcher_budget.crashed(now) {
             self.tally.fatal = Some(format!("fetchers failed more than five times in ten seconds; the last one {how}"));
             self.stop(EndedBy::Failure, now, actions);
         } else {
-            let seat = &mut self.seats[usize::from(slot)];
-            let pause = seat.backoff.crashed(now, self.config.seed.wrapping_add(u64::from(slot)));
-            seat.child = Child::Down { respawn_at: Some(now.plus_ms(pause)) };
+            let fetcher = &mut self.fetchers[usize::from(slot)];
+            let pause = fetcher.backoff.crashed(now, self.config.seed.wrapping_add(u64::from(slot)));
+            fetcher.child = Child::Down { respawn_at: Some(now.plus_ms(pause)) };
         }
     }
 
@@ -751,7 +752,7 @@ impl Plan {
             Phase::Processing { kill_at, .. } => kill_at.is_none(),
             Phase::Closing { .. } | Phase::Over { .. } => false,
         };
-        is_time && self.processors.as_ref().is_some_and(Host::is_wanted)
+        is_time && self.processors.as_ref().is_some_and(ProcessorHost::is_wanted)
     }
 
     /// Asks the writer about leases whose acknowledgement may have been lost.
@@ -789,9 +790,9 @@ impl Plan {
                 let at_once = matches!(ended_by, EndedBy::DiskFull | EndedBy::Failure);
                 let grace = if at_once { 0 } else { self.config.grace_ms };
                 self.phase = Phase::Draining { ended_by, cancel_at: now.plus_ms(grace), kill_at: None };
-                for slot in 0..self.seats.len() {
-                    let seat = &mut self.seats[slot];
-                    match &mut seat.child {
+                for slot in 0..self.fetchers.len() {
+                    let fetcher = &mut self.fetchers[slot];
+                    match &mut fetcher.child {
                         Child::Down { respawn_at } => *respawn_at = None,
                         Child::Up { stopping, .. } => {
                             *stopping = true;
@@ -809,7 +810,7 @@ impl Plan {
             }
             Phase::Processing { kill_at: Some(kill_at), .. } => *kill_at = now,
             Phase::Processing { ended_by: why, kill_at } => {
-                // What is left to process is for another time.
+                // The pages that are left are processed by another run.
                 if *why == EndedBy::Completed {
                     *why = ended_by;
                 }
@@ -885,13 +886,13 @@ impl Plan {
             self.writer = Child::Up { generation: self.generations, attached: true, stopping: false };
             actions.push(Action::Spawn(Who::Writer, self.generations));
         }
-        for slot in 0..self.seats.len() {
-            if let Child::Down { respawn_at: Some(at) } = self.seats[slot].child
+        for slot in 0..self.fetchers.len() {
+            if let Child::Down { respawn_at: Some(at) } = self.fetchers[slot].child
                 && at <= now
             {
                 self.generations += 1;
                 let generation = self.generations;
-                self.seats[slot].child = Child::Up { generation, attached: false, stopping: false };
+                self.fetchers[slot].child = Child::Up { generation, attached: false, stopping: false };
                 actions.push(Action::Spawn(Who::Fetcher(slot as Slot), generation));
                 if self.writer_ready {
                     self.attach(slot as Slot, actions);
@@ -924,10 +925,10 @@ impl Plan {
     }
 
     fn attach(&mut self, slot: Slot, actions: &mut Vec<Action>) {
-        let seat = &mut self.seats[usize::from(slot)];
-        if let Child::Up { generation, attached, .. } = &mut seat.child {
+        let fetcher = &mut self.fetchers[usize::from(slot)];
+        if let Child::Up { generation, attached, .. } = &mut fetcher.child {
             *attached = true;
-            seat.marks.push_back(self.ledger.sent());
+            fetcher.marks.push_back(self.ledger.sent());
             actions.push(Action::Attach(slot, *generation));
         }
     }
@@ -947,8 +948,8 @@ impl Plan {
         if self.full_since.is_some() || self.outage.holds() {
             return;
         }
-        for slot in 0..self.seats.len() as Slot {
-            let Child::Up { generation, attached: true, .. } = self.seats[usize::from(slot)].child else { continue };
+        for slot in 0..self.fetchers.len() as Slot {
+            let Child::Up { generation, attached: true, .. } = self.fetchers[usize::from(slot)].child else { continue };
             let in_slot = self.ledger.in_slot(slot);
             let room = self.config.slot_window.saturating_sub(in_slot);
             if room == 0 {
@@ -963,10 +964,10 @@ impl Plan {
             }
         }
         // Only when every slot has taken what it could: a host that is about to be leased shall not move.
-        for slot in 0..self.seats.len() as Slot {
+        for slot in 0..self.fetchers.len() as Slot {
             if self.ledger.in_slot(slot) < self.config.slot_window / 64 {
                 for share in self.frontier.invite(slot, now) {
-                    match self.seats[usize::from(share.slot)].child {
+                    match self.fetchers[usize::from(share.slot)].child {
                         // It has nothing in flight, and whoever comes next is told with the first lease.
                         Child::Down { .. } => self.frontier.shrunk(&share.host, share.slot, now),
                         Child::Up { .. } => actions.push(Action::Share(share)),
@@ -984,8 +985,8 @@ impl Plan {
         now: Mono,
         actions: &mut Vec<Action>,
     ) {
-        let up: Vec<Slot> = (0..self.seats.len() as Slot)
-            .filter(|slot| matches!(self.seats[usize::from(*slot)].child, Child::Up { .. }))
+        let up: Vec<Slot> = (0..self.fetchers.len() as Slot)
+            .filter(|slot| matches!(self.fetchers[usize::from(*slot)].child, Child::Up { .. }))
             .collect();
         if up.is_empty() {
             if self.writer_ready || self.is_writer_lost() {
@@ -1031,7 +1032,7 @@ impl Plan {
     pub fn next_tick(&self, now: Now) -> Mono {
         let mut next = now.mono.plus_ms(LONGEST_TICK_MS);
         let mut sooner = |at: Mono| next = next.min(at.max(now.mono));
-        for child in self.seats.iter().map(|seat| &seat.child).chain([&self.writer]) {
+        for child in self.fetchers.iter().map(|fetcher| &fetcher.child).chain([&self.writer]) {
             if let Child::Down { respawn_at: Some(at) } = child {
                 sooner(*at);
             }
@@ -1043,7 +1044,7 @@ impl Plan {
         }
         if self.writer_ready
             && self.wants_processors()
-            && let Some(at) = self.processors.as_ref().and_then(Host::start_at)
+            && let Some(at) = self.processors.as_ref().and_then(ProcessorHost::start_at)
         {
             sooner(at);
         }

@@ -10,7 +10,7 @@ use seine_core::time::Mono;
 
 /// Why processors could not do what there was to do.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct ProcessorFailure {
     /// Full sentence for people.
     pub message: String,
     /// Whether the configuration is to blame: the crawl does not go on either.
@@ -19,13 +19,13 @@ pub struct Failure {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Host {
+pub(super) struct ProcessorHost {
     up: Option<Up>,
     start_at: Mono,
     backoff: Backoff,
     crashes: CrashBudget,
     done: Option<Vec<Tally>>,
-    failure: Option<Failure>,
+    failure: Option<ProcessorFailure>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Up {
     has_writer: bool,
 }
 
-impl Host {
+impl ProcessorHost {
     /// Its generation, if it is up.
     pub fn generation(&self) -> Option<Generation> {
         Some(self.up.as_ref()?.generation)
@@ -67,7 +67,7 @@ impl Host {
             FromHost::Progress { .. } => return None,
             FromHost::Warning(text) => return Some(text),
             FromHost::Done(tallies) => self.done = Some(tallies),
-            FromHost::Fatal { message, usage } => self.failure = Some(Failure { message, is_usage: usage }),
+            FromHost::Fatal { message, usage } => self.failure = Some(ProcessorFailure { message, is_usage: usage }),
         }
         None
     }
@@ -81,19 +81,19 @@ impl Host {
         self.start_at = now.plus_ms(self.backoff.crashed(now, seed));
         if self.crashes.crashed(now) {
             let message = format!("the processor host {how}, again and again");
-            self.failure = Some(Failure { message, is_usage: false });
+            self.failure = Some(ProcessorFailure { message, is_usage: false });
             return None;
         }
         Some(format!("the processor host {how}; another takes its place"))
     }
 
     /// Why it could not do what there was to do.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&ProcessorFailure> {
         self.failure.as_ref()
     }
 
     /// What it has come to: numbers if it could finish, and why not if it could not.
-    pub fn report(&self) -> (Vec<Tally>, Option<Failure>) {
+    pub fn report(&self) -> (Vec<Tally>, Option<ProcessorFailure>) {
         (self.done.clone().unwrap_or_default(), self.failure.clone())
     }
 }

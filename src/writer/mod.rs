@@ -172,7 +172,7 @@ impl Writer {
                 self.read_queues();
             }
             if self.store.as_ref().is_some_and(|store| self.batch.rows() as u64 >= store.pending()) {
-                // Nobody has anything to do until the first lines are in, nor once the last pages are.
+                // All wait for this commit: for the first lines of a run, or with its last pages.
                 self.batch.hurry();
                 self.acknowledge_at = self.acknowledge_at.map(|_| Instant::now());
             }
@@ -266,7 +266,7 @@ impl Writer {
                     }
                 }
                 ToWriter::Recheck(url_ids) => {
-                    // What is in the batch will be reported when it is committed, but the question is about now.
+                    // The answer is about now, so records that are still in the batch are committed first.
                     self.commit()?;
                     if let Some(store) = &mut self.store {
                         let (done, still) = store.recheck(&url_ids)?;
@@ -316,7 +316,7 @@ impl Writer {
                 }
                 if !report.imported.is_empty() {
                     let records_took = std::mem::take(&mut self.records_took);
-                    // What it takes to commit them together is the lines': it grows with the pages they are spread over.
+                    // The time of the commit itself counts for the lines: it grows with the pages that they are spread over.
                     let lines_took = took.saturating_sub(report.records_took);
                     let pause = (LINES_PAUSE * lines_took).min(RECORDS_PAUSE * records_took);
                     let now = Instant::now();
@@ -425,7 +425,7 @@ impl Writer {
         let Some(store) = self.store.take() else { return Ok(true) };
         match stop {
             Stop::Told { ended_by, .. } => match store.end(ended_by) {
-                // Nobody can write down how the run ended then; it is resumable all the same.
+                // Without room the end of the run cannot be noted; it is resumable all the same.
                 Err(StoreError::Full(_)) if abandon => {}
                 ended => ended?,
             },

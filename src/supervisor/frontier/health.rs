@@ -19,7 +19,7 @@ pub enum Trouble {
     Failed,
     /// It was asked too much.
     Busy,
-    /// What all of its URLs wait for did not come in all the time there is: once is as bad as many a failure.
+    /// Its robots.txt, for which all of its URLs wait, timed out: that is as bad once as many other failures.
     Gate,
 }
 
@@ -57,7 +57,7 @@ impl Frontier {
             }
             // (An answer under way would have the last word on what is here.)
             if until > now.plus_ms(LONG_PAUSE_MS) && entry.id.is_some() && !entry.asked {
-                // What the store has as well need not wait here.
+                // URLs that the store has as well need not wait here.
                 let (kept, rest): (VecDeque<_>, VecDeque<_>) =
                     entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
                 entry.queue = kept;
@@ -87,7 +87,7 @@ impl Frontier {
         if !entry.breaker.is_probing() && !entry.more && left <= self.max_failures as usize {
             return Judgement::Tolerated;
         }
-        // What was under way when it was put aside tells nothing new.
+        // Requests that were under way when it was put aside tell nothing new.
         if self.max_failures == 0 || entry.aside_until > now {
             return Judgement::Tolerated;
         }

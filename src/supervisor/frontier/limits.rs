@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-/// What the pace of a host means for leases.
+/// The limits of one host.
 #[derive(Clone, Copy, Debug)]
 pub struct HostLimits {
     /// Smallest gap between request starts.

@@ -23,8 +23,8 @@ pub struct Share {
 
 impl Frontier {
     /// Gives `slot`, which has run dry, a host of the busiest slot. The host moves once its leases are closed, so that it
-    /// is never in two fetchers at once. If no slot has one to spare, a host may be shared: who has it so far is to be
-    /// told.
+    /// is never in two fetchers at once. If no slot has one to spare, a host may be shared: the fetchers that have it so
+    /// far are to be told.
     pub fn invite(&mut self, slot: Slot, now: Mono) -> Vec<Share> {
         let to = usize::from(slot);
         if self.invited[to] || !self.rings[to].is_empty() || self.partition.is_fixed() {
@@ -98,8 +98,8 @@ impl Frontier {
         self.refresh(at, now);
     }
 
-    /// The smallest gap between requests to the host called `name` is this. If it was shared, its slots: nobody but the
-    /// first may go on asking it, and that one not before it knows when the others have.
+    /// The smallest gap between requests to the host called `name` is this. If it was shared, yields its slots: all but
+    /// the first must stop asking it, and the first must wait until it knows when the others last did.
     pub fn pace(&mut self, name: &str, delay_ms: u64, now: Mono) -> Vec<Slot> {
         let mut others = Vec::new();
         if let Some(at) = self.find(name)
