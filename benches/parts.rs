@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use seine::supervisor::frontier::{Frontier, HostLimits, LimitsOf, Room};
+use seine::supervisor::frontier::{Demand, Frontier, HostLimits, LimitsOf, Room, Swept};
 use seine::supervisor::partition::Partition;
 use seine_core::protocol::frame::{FrameBuffer, encode_head};
 use seine_core::protocol::{
@@ -15,6 +15,7 @@ use seine_core::protocol::{
     RequestKind,
 };
 use seine_core::record::{CrawlUrl, HttpVersion, Outcome, UrlId};
+use seine_core::time::{Mono, Now};
 use seine_page::extract::extras::{Wanted, extras};
 use seine_page::extract::rules::{Page, Rules};
 use seine_page::extract::{Extractor, is_html};
@@ -297,11 +298,12 @@ fn frontier(c: &mut Criterion) {
             let room = Room { urls: 65_536, hosts_per_pull: 128 };
             let mut frontier = Frontier::new(Partition::new(2), LimitsOf::all(limits), 5, room);
             let (mut allowance, mut closed) = (u64::MAX, 0);
-            frontier.pulled(hosts, None, |_| false, 0, 0);
+            frontier.pulled(hosts, Swept::Nothing, |_| false, Now::default());
             while frontier.urls() > 0 {
                 for slot in 0..2 {
-                    for (host, lease) in frontier.lease(slot, 256, &mut allowance, None, 1) {
-                        lease.jobs.iter().for_each(|_| frontier.closed(host, slot, 1));
+                    let demand = Demand { slot, room: 256, allowance: &mut allowance, asked_at: None };
+                    for (host, lease) in frontier.lease(demand, Mono::from_ms(1)) {
+                        lease.jobs.iter().for_each(|_| frontier.closed(host, slot, Mono::from_ms(1)));
                         closed += lease.jobs.len();
                     }
                 }

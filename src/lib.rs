@@ -64,9 +64,11 @@
 //! # Who waits for whom
 //!
 //! Fetchers wait for the writer, the writer for the disk, and nobody else for anybody: so nothing can deadlock. The
-//! supervisor never blocks on a write and always reads. A fetcher's questions to the store go by way of the supervisor
-//! and keep only the host waiting that they are about. Nothing on disk is ever "leased": what has no outcome is
-//! pending, so after any crash there is nothing to repair. E waits for W, P for W and its programs, likewise.
+//! supervisor and the writer never block on what they say to each other: what does not fit the socket is kept, and is
+//! bounded by what was asked or entrusted and is not answered. The supervisor always reads. A fetcher's questions to the
+//! store go by way of the supervisor and keep only the host waiting that they are about. Nothing on disk is ever
+//! "leased": what has no outcome is pending, so after any crash there is nothing to repair. E waits for W, P for W and
+//! its programs, likewise.
 //!
 //! # Rooms
 //!

@@ -29,7 +29,7 @@ use seine_page::extract::rules::Rules;
 use seine_store::diff::{self, Changes};
 use seine_store::drift::{DEFAULT_DRIFT, drifts};
 use seine_store::fill::fills;
-use seine_store::insert::{Again, ListFile, Only, Session, epoch_ms};
+use seine_store::insert::{Again, ListFile, Only, Session};
 use seine_store::read::{self, Summary};
 use seine_store::revisit::Revisit;
 use seine_store::versions::Keep;
@@ -37,7 +37,7 @@ use seine_store::{StoreError, open_at_rest, open_for_reading, open_for_writing, 
 use seine_unix::lock::{LockError, StoreLock};
 use seine_unix::say::{self, Level};
 use seine_unix::signals::Signals;
-use seine_unix::{limits, title};
+use seine_unix::{clock, limits, title};
 
 /// Descriptors a fetcher needs beside two for each request: channels, log, resolver, TLS roots.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -169,7 +169,7 @@ pub fn crawl_locked(
                 config::Only::Changed => Only::Changed,
                 config::Only::All => Only::All,
             },
-            fetched_before: epoch_ms().saturating_sub(settings.recrawl.max_age.0.as_millis() as u64),
+            fetched_before: clock::wall().ms().saturating_sub(settings.recrawl.max_age.0.as_millis() as u64),
             revisit: (settings.recrawl.revisit == Revisits::Adaptive).then_some(Revisit {
                 min_ms: settings.recrawl.revisit_min.0.as_millis() as u64,
                 max_ms: settings.recrawl.revisit_max.0.as_millis() as u64,
@@ -177,7 +177,10 @@ pub fn crawl_locked(
         },
         keep: Keep {
             versions: settings.recrawl.keep_versions,
-            since: settings.recrawl.keep_for.map_or(0, |span| epoch_ms().saturating_sub(span.0.as_millis() as u64)),
+            since: settings
+                .recrawl
+                .keep_for
+                .map_or(0, |span| clock::wall().ms().saturating_sub(span.0.as_millis() as u64)),
         },
         processors: settings.programs.processor.iter().map(Processor::answers).collect(),
         finishes_untold: !lock.is_being_told_of(),

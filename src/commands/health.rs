@@ -16,9 +16,8 @@ use crate::console::text::printable;
 use crate::schedule::keeper::lock_path;
 use crate::schedule::state::State;
 use seine_store::health::{Facts, RunFacts, facts};
-use seine_store::insert::epoch_ms;
 use seine_store::{StoreError, open_at_rest};
-use seine_unix::lock;
+use seine_unix::{clock, lock};
 
 /// A run that has committed nothing for so long is taken for one that does not move. What a site asks for with
 /// Retry-After is 5 minutes at most by default; a crawl that was allowed more by `--max-retry-after`, or given a longer
@@ -47,7 +46,8 @@ type Verdict = Result<String, String>;
 /// # Errors
 /// Standard output cannot be written.
 pub fn run(args: &HealthArgs) -> Result<i32> {
-    let demands = Demands { max_age: args.max_age.0, fail_threshold: args.fail_threshold.0, now_ms: epoch_ms() };
+    let demands =
+        Demands { max_age: args.max_age.0, fail_threshold: args.fail_threshold.0, now_ms: clock::wall().ms() };
     let (verdict, facts) = examined(args, demands);
     let healthy = verdict.is_ok();
     let reason = printable(&verdict.unwrap_or_else(|reason| reason));

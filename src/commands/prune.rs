@@ -13,9 +13,9 @@ use super::session::DISK_FULL;
 use crate::cli::PruneArgs;
 use crate::config::Recrawl;
 use crate::console::text::{grouped, size};
-use seine_store::insert::epoch_ms;
 use seine_store::versions::{self, Keep, Pruned};
 use seine_store::{StoreError, life, open_for_writing};
+use seine_unix::clock;
 
 /// Prunes; returns the exit code.
 ///
@@ -78,7 +78,7 @@ fn keep(args: &PruneArgs, last: &Value) -> Result<Keep> {
 }
 
 fn before(span: Duration) -> u64 {
-    epoch_ms().saturating_sub(span.as_millis() as u64)
+    clock::wall().ms().saturating_sub(span.as_millis() as u64)
 }
 
 fn size_of(path: &Path) -> u64 {

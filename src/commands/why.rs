@@ -9,8 +9,8 @@ use crate::cli::WhyArgs;
 use crate::console::text::{at_ms, at_us, span_ms};
 use crate::console::text::{grouped, printable, size};
 use seine_page::robots::Robots;
-use seine_store::insert::epoch_ms;
 use seine_store::life::{EndingLine, Life, Pending, RequestLine, RobotsLine, RobotsVerdict, Wait, WaitCause, life};
+use seine_unix::clock;
 use url::Url;
 
 /// Tells what the store knows of the URL.
@@ -24,7 +24,7 @@ pub fn run(args: &WhyArgs) -> Result<i32> {
         let (url, db) = (printable(args.url.trim()), args.db.display());
         bail!("{url} is not in {db}; `sqlite3 {db} \"SELECT raw_url FROM inputs\"` lists what is");
     };
-    let text = if args.json { serde_json::to_string(&life)? + "\n" } else { text(&life, epoch_ms()) };
+    let text = if args.json { serde_json::to_string(&life)? + "\n" } else { text(&life, clock::wall().ms()) };
     super::session::written(io::stdout().write_all(text.as_bytes()))?;
     Ok(0)
 }

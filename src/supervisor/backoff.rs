@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use seine_core::time::Mono;
+
 /// First pause before a respawn; and the only one where a page was to blame, which is soon put away.
 pub const FIRST_PAUSE_MS: u64 = 100;
 /// Longest pause.
@@ -17,20 +19,20 @@ const CRASH_SPAN_MS: u64 = 10_000;
 #[derive(Debug, Default)]
 pub struct Backoff {
     crashes: u32,
-    last_crash: Option<u64>,
+    last_crash: Option<Mono>,
 }
 
 impl Backoff {
-    /// The child crashed; how long to wait before it is started again. `seed` spreads children that crash together.
-    pub fn crashed(&mut self, now: u64, seed: u64) -> u64 {
-        if self.last_crash.is_some_and(|last| now.saturating_sub(last) >= HEALTHY_MS) {
+    /// The child crashed; how many milliseconds to wait before it is started again. `seed` spreads children that crash together.
+    pub fn crashed(&mut self, now: Mono, seed: u64) -> u64 {
+        if self.last_crash.is_some_and(|last| now.ms_since(last) >= HEALTHY_MS) {
             self.crashes = 0;
         }
         self.last_crash = Some(now);
         let pause = FIRST_PAUSE_MS.saturating_mul(1 << self.crashes.min(10)).min(LONGEST_PAUSE_MS);
         self.crashes += 1;
         // Up to a fifth less; a linear congruence is random enough for that.
-        let jitter = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(now) >> 33;
+        let jitter = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(now.ms()) >> 33;
         pause - jitter % (pause / 5)
     }
 }
@@ -38,14 +40,14 @@ impl Backoff {
 /// The crashes of one role of late.
 #[derive(Debug, Default)]
 pub struct CrashBudget {
-    crashes: VecDeque<u64>,
+    crashes: VecDeque<Mono>,
 }
 
 impl CrashBudget {
     /// Notes a crash; `true` if there were too many.
-    pub fn crashed(&mut self, now: u64) -> bool {
+    pub fn crashed(&mut self, now: Mono) -> bool {
         self.crashes.push_back(now);
-        while self.crashes.front().is_some_and(|&at| now.saturating_sub(at) > CRASH_SPAN_MS) {
+        while self.crashes.front().is_some_and(|&at| now.ms_since(at) > CRASH_SPAN_MS) {
             self.crashes.pop_front();
         }
         self.crashes.len() > CRASHES
@@ -59,26 +61,26 @@ mod tests {
     #[test]
     fn pauses_double_up_to_five_seconds_and_start_anew_after_a_healthy_minute() {
         let mut backoff = Backoff::default();
-        let mut now = 0;
+        let mut now = Mono::EARLIEST;
         let mut pauses = Vec::new();
         for seed in 0..8 {
             let pause = backoff.crashed(now, seed);
             pauses.push(pause);
-            now += pause;
+            now = now.plus_ms(pause);
         }
         for (i, pause) in pauses.iter().enumerate() {
             let full = (100 << i).min(5_000);
             assert!(*pause <= full && *pause >= full * 4 / 5, "pause {i} is {pause}");
         }
-        assert!(backoff.crashed(now + HEALTHY_MS, 1) <= 100);
+        assert!(backoff.crashed(now.plus_ms(HEALTHY_MS), 1) <= 100);
     }
 
     #[test]
     fn six_crashes_in_ten_seconds_are_too_many() {
         let mut budget = CrashBudget::default();
-        assert!((0..5).all(|i| !budget.crashed(i * 1000)));
-        assert!(budget.crashed(5000));
+        assert!((0..5).all(|i| !budget.crashed(Mono::from_ms(i * 1000))));
+        assert!(budget.crashed(Mono::from_ms(5000)));
         let mut slow = CrashBudget::default();
-        assert!((0..50).all(|i| !slow.crashed(i * 2500)));
+        assert!((0..50).all(|i| !slow.crashed(Mono::from_ms(i * 2500))));
     }
 }

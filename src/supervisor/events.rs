@@ -4,6 +4,7 @@ use super::frontier::{LimitsOf, Room, Share};
 use seine_core::protocol::processing::FromHost;
 use seine_core::protocol::{EndedBy, FromFetcher, FromWriter, Generation, HostId, Lease, OriginFacts, Pull, Slot};
 use seine_core::record::{Failure, Outcome, UrlId};
+use seine_core::time::Mono;
 
 /// What the plan needs to know of the configuration.
 #[derive(Clone, Debug)]
@@ -133,16 +134,16 @@ pub enum Phase {
         /// Why.
         ended_by: EndedBy,
         /// When they are cancelled.
-        cancel_at: u64,
+        cancel_at: Mono,
         /// When they are killed.
-        kill_at: Option<u64>,
+        kill_at: Option<Mono>,
     },
     /// Every page is in the store; the processor host finishes if the run is complete, and stops otherwise.
     Processing {
         /// Why.
         ended_by: EndedBy,
         /// When the host is killed: it was told to stop.
-        kill_at: Option<u64>,
+        kill_at: Option<Mono>,
     },
     /// The writer finishes.
     Closing {

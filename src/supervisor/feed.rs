@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::with_causes;
 use seine_core::protocol::{FrameError, ImportEntry, ImportUrl, ToWriter, encode};
 use seine_core::record::{KeyKind, url_key};
 use seine_lists::url_list::{Entry, Step, UrlList};
@@ -35,6 +36,15 @@ pub struct Feed {
     waiting: bool,
     known: Option<Vec<bool>>,
     failures: Vec<String>,
+}
+
+/// What one turn has brought.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// For the writer, encoded.
+    pub frames: Vec<Vec<u8>>,
+    /// Lists that failed, and what is worth knowing of others: for people.
+    pub warnings: Vec<String>,
 }
 
 impl Feed {
@@ -96,15 +106,15 @@ impl Feed {
         self.waiting = false;
     }
 
-    /// Reads on for one turn; returns frames to send, and a sentence if a list failed or something is worth knowing of it.
+    /// Reads on for one turn.
     ///
     /// # Errors
     /// A batch does not fit a frame.
-    pub fn turn(&mut self) -> Result<(Vec<Vec<u8>>, Option<String>), FrameError> {
-        let mut frames = Vec::new();
-        let (mut failure, mut note) = (None, None);
+    pub fn turn(&mut self) -> Result<Turn, FrameError> {
+        let mut turn = Turn::default();
+        let mut has_failed = false;
         let deadline = Instant::now() + TURN;
-        while self.is_ready() && failure.is_none() {
+        while self.is_ready() && !has_failed {
             if self.known.as_ref().is_some_and(|known| known.get(self.at) == Some(&true)) {
                 self.next_list();
                 continue;
@@ -125,23 +135,23 @@ impl Feed {
                     }
                     Ok(Step::End) => ended = true,
                     Err(error) => {
-                        let error = anyhow::Error::new(error);
-                        failure = Some(format!("{error:#}; what was read before it is crawled"));
-                        self.failures.extend(failure.clone());
-                        ended = true;
+                        let failure = format!("{}; what was read before it is crawled", with_causes(&error));
+                        self.failures.push(failure.clone());
+                        turn.warnings.push(failure);
+                        (has_failed, ended) = (true, true);
                     }
                 }
             }
             if !self.entries.is_empty() {
                 let entries = std::mem::take(&mut self.entries);
                 self.entry_bytes = 0;
-                frames.push(self.keep(&ToWriter::Import { file: self.at as u32, entries })?);
+                turn.frames.push(self.keep(&ToWriter::Import { file: self.at as u32, entries })?);
             }
             if ended {
-                note = self.lists[self.at].note().or(note);
                 // A list that failed is not marked as read: the next crawl tries it again.
-                if failure.is_none() {
-                    frames.push(self.keep(&ToWriter::ImportEnd { file: self.at as u32, lines: self.last_line })?);
+                if !has_failed {
+                    turn.warnings.extend(self.lists[self.at].note());
+                    turn.frames.push(self.keep(&ToWriter::ImportEnd { file: self.at as u32, lines: self.last_line })?);
                 }
                 self.next_list();
             }
@@ -149,7 +159,7 @@ impl Feed {
                 break;
             }
         }
-        Ok((frames, failure.or(note)))
+        Ok(turn)
     }
 
     fn next_list(&mut self) {

@@ -19,14 +19,14 @@ pub struct Entry {
     /// The slot it was leased to.
     pub slot: Slot,
     /// Where it is.
-    pub place: Place,
+    pub whereabouts: Whereabouts,
     /// Number of the lease message: what was sent before and after something else.
     pub sent: u64,
 }
 
 /// Where a leased URL is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Whereabouts {
     /// With this fetcher, or in its page queue, or in the writer's batch.
     Fetcher(Slot, Generation),
     /// Its acknowledgement may have been lost: the writer is asked whether it has an outcome.
@@ -70,8 +70,8 @@ impl Ledger {
     }
 
     /// Where `url_id` is.
-    pub fn place(&self, url_id: UrlId) -> Option<Place> {
-        self.entries.get(&url_id).map(|entry| entry.place)
+    pub fn whereabouts(&self, url_id: UrlId) -> Option<Whereabouts> {
+        self.entries.get(&url_id).map(|entry| entry.whereabouts)
     }
 
     /// `url_id` as it was leased.
@@ -83,21 +83,21 @@ impl Ledger {
     pub fn lease(&mut self, job: Job, host: HostRef, slot: Slot, generation: Generation) {
         self.sent += 1;
         self.per_slot[usize::from(slot)] += 1;
-        let place = Place::Fetcher(slot, generation);
-        self.entries.insert(job.url_id, Entry { job, host, slot, place, sent: self.sent });
+        let whereabouts = Whereabouts::Fetcher(slot, generation);
+        self.entries.insert(job.url_id, Entry { job, host, slot, whereabouts, sent: self.sent });
     }
 
     /// Ends the lease of `url_id`.
     pub fn close(&mut self, url_id: UrlId) -> Option<Entry> {
         let entry = self.entries.remove(&url_id)?;
-        self.leave(entry.place);
+        self.leave(entry.whereabouts);
         Some(entry)
     }
 
     /// Marks `url_id` as asked for at the writer.
     pub fn ask(&mut self, url_id: UrlId) {
         let Some(entry) = self.entries.get_mut(&url_id) else { return };
-        let before = std::mem::replace(&mut entry.place, Place::Asked);
+        let before = std::mem::replace(&mut entry.whereabouts, Whereabouts::Asked);
         self.leave(before);
     }
 
@@ -112,12 +112,12 @@ impl Ledger {
     pub fn doubt(&mut self, job: Job) {
         let Some(entry) = self.entries.get_mut(&job.url_id) else { return };
         entry.job = job;
-        let before = std::mem::replace(&mut entry.place, Place::InDoubt);
+        let before = std::mem::replace(&mut entry.whereabouts, Whereabouts::InDoubt);
         self.leave(before);
     }
 
-    fn leave(&mut self, place: Place) {
-        if let Place::Fetcher(slot, _) = place {
+    fn leave(&mut self, whereabouts: Whereabouts) {
+        if let Whereabouts::Fetcher(slot, _) = whereabouts {
             self.per_slot[usize::from(slot)] -= 1;
         }
     }

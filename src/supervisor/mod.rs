@@ -26,9 +26,10 @@ mod roles;
 mod simulation;
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::config::Crawling;
 use crate::console::progress::{Live, Progress};
@@ -40,10 +41,11 @@ use plan::Plan;
 use seine_core::protocol::{EndedBy, FromWriter, Generation, PROCESSORS, Slot, ToFetcher, ToWriter, processing};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
+use seine_core::time::Mono;
 use seine_lists::url_list::UrlList;
 use seine_store::insert::Session;
 use seine_unix::Signal;
-use seine_unix::clock::monotonic_ms;
+use seine_unix::clock;
 use seine_unix::crew::{self, Crew, CrewError, Ended, News};
 use seine_unix::limits;
 use seine_unix::lock::StoreLock;
@@ -91,7 +93,7 @@ pub struct Report {
     /// What processors have done, if they could finish.
     pub processors: Vec<processing::Tally>,
     /// Why they could not.
-    pub processor_failure: Option<processors::Failure>,
+    pub processor_failure: Option<processors::ProcessorFailure>,
     /// Time of this invocation.
     pub elapsed: Duration,
     /// The store is nobody else's until this is dropped.
@@ -148,7 +150,7 @@ struct Supervisor {
     /// Bytes of bodies that fetchers had which are gone.
     bytes_of_the_dead: u64,
     /// When the room on disk was last looked at.
-    room_seen: u64,
+    room_seen: Mono,
 }
 
 impl Supervisor {
@@ -157,7 +159,7 @@ impl Supervisor {
         let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| CrewError::System("map memory for the pace of all processes", error))?;
         let line_batches = settings.crew.buffers.line_batches;
-        let now = monotonic_ms();
+        let now = clock::mono();
         let config = PlanConfig {
             slots: *settings.crew.fetchers,
             hosts: limits_of(&settings),
@@ -170,7 +172,7 @@ impl Supervisor {
             disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
             processors: !settings.processor.is_empty(),
             outage_wait_ms: settings.budgets.outage_wait.0.as_millis() as u64,
-            seed: u64::from(std::process::id()) ^ now,
+            seed: u64::from(std::process::id()) ^ now.ms(),
         };
         let (plan, actions) = Plan::new(config, now);
         Ok(Self {
@@ -229,8 +231,7 @@ impl Supervisor {
     }
 
     fn on(&mut self, event: Event) {
-        let now_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let actions = self.plan.on(event, monotonic_ms(), now_at);
+        let actions = self.plan.on(event, clock::now());
         self.actions.extend(actions);
     }
 
@@ -303,7 +304,7 @@ impl Supervisor {
         match spawned {
             // Too many processes or no memory may pass; the budget of crashes decides when it is enough.
             Err(CrewError::Fork(error)) => {
-                let how = format!("could not be started ({:#})", anyhow::Error::new(error));
+                let how = format!("could not be started ({})", with_causes(&error));
                 self.on(Event::Exited { who, generation, clean: false, how, working_on: None });
                 Ok(())
             }
@@ -336,17 +337,14 @@ impl Supervisor {
             return Ok(());
         }
         let turn = self.feed.turn().map_err(|error| CrewError::Channel(Role::Writer, error.into()))?;
-        let (frames, failure) = turn;
-        if let Some(failure) = failure {
-            self.progress.warn(&failure);
-        }
-        frames.into_iter().for_each(|frame| self.crew.tell_frame(Who::Writer, frame));
+        turn.warnings.iter().for_each(|warning| self.progress.warn(warning));
+        turn.frames.into_iter().for_each(|frame| self.crew.tell_frame(Who::Writer, frame));
         Ok(())
     }
 
     fn wait(&mut self) -> Result<(), CrewError> {
-        let now = monotonic_ms();
-        let mut timeout = Duration::from_millis(self.plan.next_tick(now).saturating_sub(now));
+        let now = clock::now();
+        let mut timeout = Duration::from_millis(self.plan.next_tick(now.mono).ms_since(now.mono));
         if self.settings.budgets.max_bytes.is_some() {
             timeout = timeout.min(Duration::from_millis(ADD_UP_MS));
         }
@@ -421,7 +419,7 @@ impl Supervisor {
 
     /// Stops the run when a budget is spent.
     fn watch_budgets(&mut self) {
-        let now = monotonic_ms();
+        let now = clock::mono();
         if let Some(max_wall) = self.settings.budgets.max_wall
             && self.plan.phase() == Phase::Running
             && self.started.elapsed() >= max_wall.0
@@ -436,7 +434,7 @@ impl Supervisor {
             self.progress.note("seine: the bytes of --max-bytes have come: finishing what is in flight");
             self.on(Event::Stop(EndedBy::MaxBytes));
         }
-        if now.saturating_sub(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
+        if now.ms_since(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
             self.room_seen = now;
             if let Some(problem) = little_room(&self.lock, self.settings.budgets.min_free_disk.0) {
                 self.progress.warn(&format!("{problem}; finishing what is in flight"));
@@ -464,7 +462,7 @@ impl Supervisor {
             reading_lists: !self.feed.is_read(),
             draining: self.plan.phase() != Phase::Running,
         };
-        // Before that nothing is known that could be shown.
+        // Until the store is open there are no numbers to show.
         if self.plan.tally().opened {
             self.progress.update(self.plan.tally(), &live);
         }
@@ -512,6 +510,12 @@ pub fn little_room(lock: &StoreLock, least: u64) -> Option<String> {
         text::size(free),
         text::size(least)
     ))
+}
+
+/// What an error says, and what its causes say.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// How a process ended that was killed for lack of memory, of which `limit` bytes are allowed.

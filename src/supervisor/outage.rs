@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 
 use seine_core::protocol::Slot;
 use seine_core::record::{ErrorClass, Failure, UrlId};
+use seine_core::time::Mono;
 
 /// Smallest gap between two probes.
 const PROBE_GAP_MS: u64 = 250;
@@ -45,22 +46,22 @@ pub struct Outage {
     named: Recent,
     nameless: Recent,
     /// When anybody answered last.
-    answered_at: Option<u64>,
+    answered_at: Option<Mono>,
     /// In the order of their arrival.
     doubts: Vec<Doubt>,
     in_doubt: Recent,
     probe: Option<Probe>,
-    next_probe_at: u64,
+    next_probe_at: Mono,
     pause: Option<Pause>,
     /// End of the last outage: what began before failed by it.
-    ended_at: u64,
+    ended_at: Mono,
 }
 
 #[derive(Debug)]
 struct Doubt {
     url_id: UrlId,
     failure: Failure,
-    at: u64,
+    at: Mono,
     /// Nobody at all could be reached at about the same time.
     was_alone: bool,
 }
@@ -76,7 +77,7 @@ impl Doubt {
 #[derive(Debug)]
 struct Probe {
     slot: Slot,
-    at: u64,
+    at: Mono,
     /// Names were looked up for it.
     by_name: bool,
     /// It asks hosts that have answered before.
@@ -85,7 +86,7 @@ struct Probe {
 
 #[derive(Debug)]
 struct Pause {
-    since: u64,
+    since: Mono,
     by_name: bool,
 }
 
@@ -126,27 +127,27 @@ impl Outage {
     }
 
     /// Whether an outage has lasted for too long.
-    pub fn is_overdue(&self, now: u64) -> bool {
-        self.pause.as_ref().is_some_and(|pause| now.saturating_sub(pause.since) >= self.wait_ms)
+    pub fn is_overdue(&self, now: Mono) -> bool {
+        self.pause.as_ref().is_some_and(|pause| now.ms_since(pause.since) >= self.wait_ms)
     }
 
     /// The host of this URL has answered.
-    pub fn answered(&mut self, host: &str, url: &str, now: u64) {
+    pub fn answered(&mut self, host: &str, url: &str, now: Mono) {
         self.answered_at = Some(now);
         self.witness(host, url, now);
     }
 
-    fn witness(&mut self, host: &str, url: &str, now: u64) {
+    fn witness(&mut self, host: &str, url: &str, now: Mono) {
         let witnesses = if has_name(host) { &mut self.named } else { &mut self.nameless };
         if witnesses.note(host, url) && self.is_on() {
             // It is news of before the outage, or of its end: soon known.
-            self.next_probe_at = self.next_probe_at.min(now + PROBE_GAP_MS);
+            self.next_probe_at = self.next_probe_at.min(now.plus_ms(PROBE_GAP_MS));
         }
     }
 
     /// A request that `began` then could not reach its host; `host` and `url` are those of the list. Whether it counts for
     /// nobody; if not, that is to be found out.
-    pub fn failed(&mut self, url_id: UrlId, host: &str, url: &str, failure: Failure, began: u64, now: u64) -> bool {
+    pub fn failed(&mut self, url_id: UrlId, host: &str, url: &str, failure: Failure, began: Mono, now: Mono) -> bool {
         self.in_doubt.note(host, url);
         if self.is_on() || began < self.ended_at {
             return true;
@@ -161,21 +162,21 @@ impl Outage {
         &mut self,
         slot: Slot,
         others: impl Iterator<Item = (&'a str, &'a str)>,
-        now: u64,
+        now: Mono,
     ) -> Option<Vec<String>> {
-        let is_under_way = self.probe.as_ref().is_some_and(|probe| now < probe.at + PROBE_LOST_MS);
+        let is_under_way = self.probe.as_ref().is_some_and(|probe| now < probe.at.plus_ms(PROBE_LOST_MS));
         if is_under_way || now < self.next_probe_at {
             return None;
         }
         let by_name = match &self.pause {
             None if self.doubts.is_empty() => return None,
             None => {
-                self.next_probe_at = now + PROBE_GAP_MS;
+                self.next_probe_at = now.plus_ms(PROBE_GAP_MS);
                 self.doubts.iter().any(Doubt::needs_name)
             }
             Some(pause) => {
-                let part = now.saturating_sub(pause.since) / PART_OF_OUTAGE;
-                self.next_probe_at = now + part.clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+                let part = now.ms_since(pause.since) / PART_OF_OUTAGE;
+                self.next_probe_at = now.plus_ms(part.clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
                 pause.by_name
             }
         };
@@ -198,19 +199,19 @@ impl Outage {
     /// The fetcher of `slot` is gone.
     pub fn lost(&mut self, slot: Slot) {
         if self.probe.take_if(|probe| probe.slot == slot).is_some() {
-            self.next_probe_at = 0;
+            self.next_probe_at = Mono::EARLIEST;
         }
     }
 
     /// What came of the probe of `slot`: a host that could be reached, with its URL.
-    pub fn probed(&mut self, slot: Slot, reached: Option<(&str, &str)>, now: u64) -> Findings {
+    pub fn probed(&mut self, slot: Slot, reached: Option<(&str, &str)>, now: Mono) -> Findings {
         let Some(probe) = self.probe.take_if(|probe| probe.slot == slot) else { return Findings::default() };
         if let Some((host, url)) = reached {
             self.witness(host, url, now);
         }
         match &self.pause {
             Some(pause) if reached.is_some() => {
-                let news = Some(News::Back(now.saturating_sub(pause.since)));
+                let news = Some(News::Back(now.ms_since(pause.since)));
                 (self.pause, self.ended_at, self.next_probe_at) = (None, now, now);
                 Findings { news, ..Findings::default() }
             }
@@ -233,15 +234,15 @@ impl Outage {
         findings
     }
 
-    fn unreached(&mut self, probe: &Probe, now: u64) -> Findings {
+    fn unreached(&mut self, probe: &Probe, now: Mono) -> Findings {
         let Some(Doubt { at: first, failure, .. }) = self.doubts.first() else { return Findings::default() };
         let (first, failure) = (*first, failure.clone());
         if !probe.has_witness {
             // Somebody may be about to answer, or is a witness by now.
             let is_witnessed = !self.named.is_empty() || !probe.by_name && !self.nameless.is_empty();
-            let is_early = now < first + FIRST_ANSWER_MS;
+            let is_early = now < first.plus_ms(FIRST_ANSWER_MS);
             // Hosts without names answer all the time, and nobody with one ever has: so it is not the network.
-            let is_theirs = !is_early && self.answered_at.is_some_and(|at| at > first + FIRST_ANSWER_MS / 2);
+            let is_theirs = !is_early && self.answered_at.is_some_and(|at| at > first.plus_ms(FIRST_ANSWER_MS / 2));
             self.doubts.iter_mut().for_each(|doubt| doubt.was_alone = !is_theirs);
             if is_theirs {
                 return self.settle(&Probe { by_name: true, ..*probe });
@@ -254,7 +255,7 @@ impl Outage {
         let by_name = probe.by_name;
         let ours = self.doubts.drain(..).map(|doubt| doubt.url_id).collect();
         self.pause = Some(Pause { since: now, by_name });
-        self.next_probe_at = now + FIRST_PAUSE_MS;
+        self.next_probe_at = now.plus_ms(FIRST_PAUSE_MS);
         Findings { ours, news, theirs: Vec::new() }
     }
 }
@@ -311,6 +312,10 @@ mod tests {
     const NOBODY: [(&str, &str); 0] = [];
     const SOMEBODY: Option<(&str, &str)> = Some(("a.test", "http://a.test/"));
 
+    fn at(ms: u64) -> Mono {
+        Mono::from_ms(ms)
+    }
+
     fn resolver() -> Failure {
         Failure::new(ErrorClass::Resolver, "cannot resolve")
     }
@@ -326,79 +331,86 @@ mod tests {
     /// A witness, and a doubt at 100.
     fn doubted(witness: &str, failure: Failure) -> Outage {
         let mut outage = Outage::new(WAIT_MS);
-        outage.answered(witness, &url(witness), 0);
-        assert!(!outage.failed(1, "b.test", &url("b.test"), failure, 90, 100));
+        outage.answered(witness, &url(witness), at(0));
+        assert!(!outage.failed(1, "b.test", &url("b.test"), failure, at(90), at(100)));
         outage
     }
 
     #[test]
     fn while_a_witness_can_be_reached_a_failure_is_the_hosts_own() {
         let mut outage = doubted("a.test", resolver());
-        assert_eq!(outage.probe(0, NOBODY.into_iter(), 100).unwrap(), [url("a.test"), url("b.test")]);
-        assert!(!outage.failed(2, "c.test", &url("c.test"), resolver(), 110, 120));
-        assert_eq!(outage.probe(0, NOBODY.into_iter(), 130), None, "one at a time");
-        let found = outage.probed(0, SOMEBODY, 140);
+        assert_eq!(outage.probe(0, NOBODY.into_iter(), at(100)).unwrap(), [url("a.test"), url("b.test")]);
+        assert!(!outage.failed(2, "c.test", &url("c.test"), resolver(), at(110), at(120)));
+        assert_eq!(outage.probe(0, NOBODY.into_iter(), at(130)), None, "one at a time");
+        let found = outage.probed(0, SOMEBODY, at(140));
         assert_eq!(found, Findings { theirs: vec![(1, resolver())], ..Findings::default() });
         assert!(!outage.is_on());
-        assert_eq!(outage.probe(0, NOBODY.into_iter(), 150), None, "not so soon");
-        assert!(outage.probe(0, NOBODY.into_iter(), 350).is_some(), "the second came after the probe had begun");
-        assert_eq!(outage.probed(0, SOMEBODY, 360).theirs, [(2, resolver())]);
-        assert_eq!(outage.probe(0, NOBODY.into_iter(), 10_000), None, "nothing is in doubt");
+        assert_eq!(outage.probe(0, NOBODY.into_iter(), at(150)), None, "not so soon");
+        assert!(outage.probe(0, NOBODY.into_iter(), at(350)).is_some(), "the second came after the probe had begun");
+        assert_eq!(outage.probed(0, SOMEBODY, at(360)).theirs, [(2, resolver())]);
+        assert_eq!(outage.probe(0, NOBODY.into_iter(), at(10_000)), None, "nothing is in doubt");
     }
 
     #[test]
     fn if_no_witness_can_be_reached_failures_count_for_nobody_until_one_can() {
         let mut outage = doubted("a.test", network());
-        outage.probe(0, NOBODY.into_iter(), 100).unwrap();
-        let found = outage.probed(0, None, 110);
+        outage.probe(0, NOBODY.into_iter(), at(100)).unwrap();
+        let found = outage.probed(0, None, at(110));
         assert_eq!(found, Findings { ours: vec![1], news: Some(News::Out(network())), ..Findings::default() });
         assert!(outage.is_on() && outage.holds());
-        assert!(outage.failed(2, "c.test", &url("c.test"), network(), 105, 120));
+        assert!(outage.failed(2, "c.test", &url("c.test"), network(), at(105), at(120)));
         let mut probes = Vec::new();
         for now in (120..60_110).step_by(10) {
-            if outage.probe(0, NOBODY.into_iter(), now).is_some() {
+            if outage.probe(0, NOBODY.into_iter(), at(now)).is_some() {
                 probes.push(now);
-                assert_eq!(outage.probed(0, None, now), Findings::default());
+                assert_eq!(outage.probed(0, None, at(now)), Findings::default());
             }
-            assert!(!outage.is_overdue(now));
+            assert!(!outage.is_overdue(at(now)));
         }
         let gaps: Vec<u64> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.is_sorted() && gaps[0] == FIRST_PAUSE_MS && gaps[gaps.len() - 1] > 10_000, "{gaps:?}");
-        outage.probe(0, NOBODY.into_iter(), 75_000).unwrap();
-        assert!(outage.is_overdue(60_110));
-        assert_eq!(outage.probed(0, SOMEBODY, 75_010).news, Some(News::Back(74_900)));
-        assert!(!outage.is_on() && !outage.holds() && !outage.is_overdue(200_000));
-        assert!(outage.failed(3, "c.test", &url("c.test"), network(), 75_000, 75_020), "it began in the outage");
-        assert!(!outage.failed(3, "c.test", &url("c.test"), network(), 75_020, 75_030));
+        outage.probe(0, NOBODY.into_iter(), at(75_000)).unwrap();
+        assert!(outage.is_overdue(at(60_110)));
+        assert_eq!(outage.probed(0, SOMEBODY, at(75_010)).news, Some(News::Back(74_900)));
+        assert!(!outage.is_on() && !outage.holds() && !outage.is_overdue(at(200_000)));
+        assert!(
+            outage.failed(3, "c.test", &url("c.test"), network(), at(75_000), at(75_020)),
+            "it began in the outage"
+        );
+        assert!(!outage.failed(3, "c.test", &url("c.test"), network(), at(75_020), at(75_030)));
     }
 
     #[test]
     fn a_host_without_a_name_is_no_witness_for_the_resolver() {
         for address in ["127.0.0.1", "[::1]", "localhost", "a.localhost"] {
             let mut outage = doubted(address, resolver());
-            assert_eq!(outage.probe(0, NOBODY.into_iter(), 100).unwrap(), [url("b.test")], "{address}");
+            assert_eq!(outage.probe(0, NOBODY.into_iter(), at(100)).unwrap(), [url("b.test")], "{address}");
             let mut outage = doubted(address, network());
-            assert_eq!(outage.probe(0, NOBODY.into_iter(), 100).unwrap(), [url(address), url("b.test")], "{address}");
+            assert_eq!(
+                outage.probe(0, NOBODY.into_iter(), at(100)).unwrap(),
+                [url(address), url("b.test")],
+                "{address}"
+            );
         }
     }
 
     #[test]
     fn before_anybody_has_answered_the_first_to_do_so_is_waited_for() {
         let mut outage = Outage::new(WAIT_MS);
-        outage.failed(1, "b.test", &url("b.test"), resolver(), 90, 100);
+        outage.failed(1, "b.test", &url("b.test"), resolver(), at(90), at(100));
         for now in (100..100 + FIRST_ANSWER_MS).step_by(PROBE_GAP_MS as usize) {
-            assert_eq!(outage.probe(0, NOBODY.into_iter(), now).unwrap(), [url("b.test")]);
-            assert_eq!(outage.probed(0, None, now), Findings::default());
+            assert_eq!(outage.probe(0, NOBODY.into_iter(), at(now)).unwrap(), [url("b.test")]);
+            assert_eq!(outage.probed(0, None, at(now)), Findings::default());
         }
-        outage.probe(0, NOBODY.into_iter(), 2_100).unwrap();
+        outage.probe(0, NOBODY.into_iter(), at(2_100)).unwrap();
         let mut witnessed = doubted("a.test", resolver());
-        witnessed.probe(0, NOBODY.into_iter(), 2_100).unwrap();
-        assert!(outage.probed(0, None, 2_100).news.is_some());
-        outage.probe(0, NOBODY.into_iter(), 2_600).unwrap();
-        outage.probed(0, None, 2_610);
+        witnessed.probe(0, NOBODY.into_iter(), at(2_100)).unwrap();
+        assert!(outage.probed(0, None, at(2_100)).news.is_some());
+        outage.probe(0, NOBODY.into_iter(), at(2_600)).unwrap();
+        outage.probed(0, None, at(2_610));
         // It was in flight.
-        outage.answered("a.test", &url("a.test"), 2_620);
-        assert_eq!(outage.probe(0, NOBODY.into_iter(), 2_870).unwrap(), [url("a.test"), url("b.test")], "at once");
+        outage.answered("a.test", &url("a.test"), at(2_620));
+        assert_eq!(outage.probe(0, NOBODY.into_iter(), at(2_870)).unwrap(), [url("a.test"), url("b.test")], "at once");
     }
 
     #[test]
@@ -406,9 +418,9 @@ mod tests {
         let mut outage = doubted("127.0.0.1", resolver());
         let mut theirs = Vec::new();
         for now in (100..4_000).step_by(PROBE_GAP_MS as usize) {
-            outage.answered("127.0.0.1", &url("127.0.0.1"), now);
-            if outage.probe(0, NOBODY.into_iter(), now).is_some() {
-                theirs.extend(outage.probed(0, None, now).theirs);
+            outage.answered("127.0.0.1", &url("127.0.0.1"), at(now));
+            if outage.probe(0, NOBODY.into_iter(), at(now)).is_some() {
+                theirs.extend(outage.probed(0, None, at(now)).theirs);
             }
             assert!(!outage.is_on());
         }
@@ -418,25 +430,25 @@ mod tests {
     #[test]
     fn a_probe_that_died_with_its_fetcher_is_repeated() {
         let mut outage = doubted("a.test", network());
-        outage.probe(0, NOBODY.into_iter(), 100).unwrap();
+        outage.probe(0, NOBODY.into_iter(), at(100)).unwrap();
         outage.lost(1);
-        assert_eq!(outage.probe(1, NOBODY.into_iter(), 400), None);
+        assert_eq!(outage.probe(1, NOBODY.into_iter(), at(400)), None);
         outage.lost(0);
-        assert!(outage.probe(1, NOBODY.into_iter(), 401).is_some());
-        assert_eq!(outage.probed(0, None, 402), Findings::default(), "not its own");
-        assert!(outage.probe(0, NOBODY.into_iter(), 401 + PROBE_LOST_MS).is_some(), "no answer");
+        assert!(outage.probe(1, NOBODY.into_iter(), at(401)).is_some());
+        assert_eq!(outage.probed(0, None, at(402)), Findings::default(), "not its own");
+        assert!(outage.probe(0, NOBODY.into_iter(), at(401 + PROBE_LOST_MS)).is_some(), "no answer");
     }
 
     #[test]
     fn many_doubts_keep_back_what_would_only_be_doubted_too() {
         let mut outage = doubted("a.test", network());
-        outage.probe(0, NOBODY.into_iter(), 100).unwrap();
+        outage.probe(0, NOBODY.into_iter(), at(100)).unwrap();
         for url_id in 2..=MANY_DOUBTS as UrlId {
             assert!(!outage.holds());
-            outage.failed(url_id, "b.test", &url("b.test"), network(), 90, 100);
+            outage.failed(url_id, "b.test", &url("b.test"), network(), at(90), at(100));
         }
         assert!(outage.holds() && !outage.is_on());
-        assert_eq!(outage.probed(0, SOMEBODY, 110).theirs.len(), MANY_DOUBTS);
+        assert_eq!(outage.probed(0, SOMEBODY, at(110)).theirs.len(), MANY_DOUBTS);
         assert!(!outage.holds());
     }
 }

@@ -14,11 +14,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::backoff::{Backoff, CrashBudget, FIRST_PAUSE_MS};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
-use super::frontier::{Frontier, HostRef, Trouble};
-use super::ledger::{Ledger, Place};
+use super::frontier::{Demand, Frontier, HostRef, Judgement, Swept, Trouble};
+use super::ledger::{Ledger, Whereabouts};
 use super::outage::{Findings, News, Outage};
 use super::partition::Partition;
-use super::processors::{Failure as ProcessorFailure, Host};
+use super::processors::{ProcessorFailure, ProcessorHost};
 use seine_core::protocol::processing::{self, FromHost};
 use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, HostCandidates, HostId, Imported, Job, PROCESSORS,
@@ -26,6 +26,7 @@ use seine_core::protocol::{
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, LONGEST_PAUSE_MS, Outcome, UrlId};
 use seine_core::tally::Tally;
+use seine_core::time::{Mono, Now, Wall};
 
 /// Deaths of a fetcher while working on the same URL after which it is quarantined.
 const DEATHS_PER_URL: u8 = 2;
@@ -33,21 +34,34 @@ const DEATHS_PER_URL: u8 = 2;
 const MAX_BLAMED: usize = 10_000;
 /// After the grace period fetchers are cancelled; after this much more they are killed.
 const CANCEL_MS: u64 = 1_500;
+/// Time passes for the plan at least so often.
+const LONGEST_TICK_MS: u64 = 250;
 
 #[derive(Debug)]
 enum Child {
-    Down { respawn_at: Option<u64> },
+    Down { respawn_at: Option<Mono> },
     Up { generation: Generation, attached: bool, stopping: bool },
 }
 
 #[derive(Debug)]
-struct Seat {
+struct Fetcher {
     child: Child,
     backoff: Backoff,
     /// Latest lease sent before each `Attach` that has not been answered by `Holding`.
     marks: VecDeque<u64>,
     /// The generation whose queue the writer has read to its end.
     drained: Option<Generation>,
+}
+
+/// How a child has ended.
+struct Exit<'a> {
+    generation: Generation,
+    /// Exit status 0.
+    clean: bool,
+    /// For people.
+    how: &'a str,
+    /// The URL its status row named last.
+    working_on: Option<UrlId>,
 }
 
 /// For the processor host to end its programs when it is to stop; after that it is killed.
@@ -64,21 +78,21 @@ pub struct Plan {
     writer_backoff: Backoff,
     writer_budget: CrashBudget,
     fetcher_budget: CrashBudget,
-    seats: Vec<Seat>,
-    processors: Option<Host>,
+    fetchers: Vec<Fetcher>,
+    processors: Option<ProcessorHost>,
     generations: Generation,
     phase: Phase,
     lists_done: bool,
     allowance: u64,
     /// URLs at work when a fetcher died.
     blamed: HashMap<UrlId, (u8, String)>,
-    /// Up to this time (monotonic) an earlier run may have asked any host.
-    quiet_since: Option<u64>,
+    /// Up to this time an earlier run may have asked any host.
+    quiet_since: Option<Mono>,
     /// Hosts given up, and how their URLs end.
     down: HashMap<HostId, (Outcome, Failure)>,
     /// Those of them that the writer is at work on.
     ending: HashSet<HostId>,
-    full_since: Option<u64>,
+    full_since: Option<Mono>,
     outage: Outage,
     sweeping: bool,
     tally: Tally,
@@ -86,9 +100,9 @@ pub struct Plan {
 
 impl Plan {
     /// A run about to start, and its first actions.
-    pub fn new(config: PlanConfig, now: u64) -> (Self, Vec<Action>) {
-        let seats = (0..config.slots)
-            .map(|_| Seat {
+    pub fn new(config: PlanConfig, now: Mono) -> (Self, Vec<Action>) {
+        let fetchers = (0..config.slots)
+            .map(|_| Fetcher {
                 child: Child::Down { respawn_at: Some(now) },
                 backoff: Backoff::default(),
                 marks: VecDeque::new(),
@@ -108,8 +122,8 @@ impl Plan {
             writer_backoff: Backoff::default(),
             writer_budget: CrashBudget::default(),
             fetcher_budget: CrashBudget::default(),
-            seats,
-            processors: config.processors.then(Host::default),
+            fetchers,
+            processors: config.processors.then(ProcessorHost::default),
             generations: 0,
             phase: Phase::Running,
             lists_done: false,
@@ -151,7 +165,7 @@ impl Plan {
 
     /// What processors have done, if they could finish, and why they could not.
     pub fn processed(&self) -> (Vec<processing::Tally>, Option<ProcessorFailure>) {
-        self.processors.as_ref().map(Host::report).unwrap_or_default()
+        self.processors.as_ref().map(ProcessorHost::report).unwrap_or_default()
     }
 
     /// Whether lines of lists may be sent to the writer.
@@ -163,7 +177,7 @@ impl Plan {
     pub fn generation(&self, who: Who) -> Option<Generation> {
         let child = match who {
             Who::Writer => &self.writer,
-            Who::Fetcher(slot) => &self.seats.get(usize::from(slot))?.child,
+            Who::Fetcher(slot) => &self.fetchers.get(usize::from(slot))?.child,
             Who::Processors => return self.processors.as_ref()?.generation(),
         };
         match child {
@@ -172,64 +186,63 @@ impl Plan {
         }
     }
 
-    /// Takes an event; `now` is monotonic, `now_at` the wall clock, both in milliseconds.
-    pub fn on(&mut self, event: Event, now: u64, now_at: u64) -> Vec<Action> {
+    /// Takes an event.
+    pub fn on(&mut self, event: Event, now: Now) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
             Event::Writer(generation, message) => {
                 if self.generation(Who::Writer) == Some(generation) {
-                    self.on_writer(message, now, now_at, &mut actions);
+                    self.on_writer(message, now, &mut actions);
                 }
             }
             Event::Fetcher(slot, generation, message) => {
                 if self.generation(Who::Fetcher(slot)) == Some(generation) {
-                    self.on_fetcher(slot, generation, message, now, now_at, &mut actions);
+                    self.on_fetcher(slot, generation, message, now, &mut actions);
                 }
             }
             Event::Processors(generation, message) => {
                 if self.generation(Who::Processors) == Some(generation) {
-                    self.on_processors(message, now, &mut actions);
+                    self.on_processors(message, now.mono, &mut actions);
                 }
             }
             Event::Exited { who, generation, clean, how, working_on } => {
                 if self.generation(who) == Some(generation) {
+                    let exit = Exit { generation, clean, how: &how, working_on };
                     match who {
-                        Who::Writer => self.on_writer_exit(clean, &how, now, &mut actions),
-                        Who::Fetcher(slot) => {
-                            self.on_fetcher_exit(slot, generation, clean, &how, working_on, now, &mut actions);
-                        }
-                        Who::Processors => self.on_processors_exit(&how, now, &mut actions),
+                        Who::Writer => self.on_writer_exit(&exit, now.mono, &mut actions),
+                        Who::Fetcher(slot) => self.on_fetcher_exit(slot, &exit, now.mono, &mut actions),
+                        Who::Processors => self.on_processors_exit(&exit, now.mono, &mut actions),
                     }
                 }
             }
             Event::ListsDone => self.lists_done = true,
-            Event::Stop(ended_by) => self.stop(ended_by, now, &mut actions),
+            Event::Stop(ended_by) => self.stop(ended_by, now.mono, &mut actions),
             Event::Tick => {}
         }
-        self.frontier.tick(now);
-        self.advance(now, &mut actions);
+        self.frontier.tick(now.mono);
+        self.advance(now.mono, &mut actions);
         actions
     }
 
-    fn on_writer(&mut self, message: FromWriter, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+    fn on_writer(&mut self, message: FromWriter, now: Now, actions: &mut Vec<Action>) {
         match message {
             FromWriter::Hello(_) => {}
-            FromWriter::Ready(ready) => self.on_ready(&ready, now, now_at, actions),
+            FromWriter::Ready(ready) => self.on_ready(&ready, now, actions),
             FromWriter::Candidates { hosts, sweep_after, pending } => {
-                self.on_candidates(hosts, sweep_after, now, now_at, actions);
+                self.on_candidates(hosts, sweep_after, now, actions);
                 self.tally.pending = pending;
             }
             FromWriter::Imported(imported) => self.on_imported(&imported),
             FromWriter::Committed { done, pending } => {
                 for done in done {
-                    self.on_done(&done, now, now_at, actions);
+                    self.on_done(&done, now, actions);
                 }
                 self.tally.pending = pending;
             }
             FromWriter::StillPending(url_ids) => {
                 for found in url_ids {
-                    if self.ledger.place(found.url_id) == Some(Place::Asked) {
-                        self.still_pending(found, now, now_at, actions);
+                    if self.ledger.whereabouts(found.url_id) == Some(Whereabouts::Asked) {
+                        self.still_pending(found, now, actions);
                     }
                 }
             }
@@ -258,16 +271,16 @@ impl Plan {
             }
             FromWriter::Full { message } => {
                 if self.full_since.is_none() {
-                    self.full_since = Some(now);
+                    self.full_since = Some(now.mono);
                     actions.push(Action::Warn(format!(
                         "{message}; fetching pauses and goes on by itself when there is room; nothing is lost"
                     )));
                     self.tally.disk_full = Some(message);
                 }
-                // Nobody is left who could wait for room but the writer itself, and it would for ever.
+                // Only the writer is left to wait for room, and it would wait for ever.
                 match self.phase {
                     Phase::Closing { .. } => self.close_writer(EndedBy::DiskFull, actions),
-                    Phase::Processing { kill_at: None, .. } => self.stop(EndedBy::DiskFull, now, actions),
+                    Phase::Processing { kill_at: None, .. } => self.stop(EndedBy::DiskFull, now.mono, actions),
                     _ => {}
                 }
             }
@@ -282,12 +295,12 @@ impl Plan {
                 if disk_full && let Phase::Closing { ended_by } = &mut self.phase {
                     *ended_by = EndedBy::DiskFull;
                 }
-                self.stop(if disk_full { EndedBy::DiskFull } else { EndedBy::Failure }, now, actions);
+                self.stop(if disk_full { EndedBy::DiskFull } else { EndedBy::Failure }, now.mono, actions);
             }
         }
     }
 
-    fn on_ready(&mut self, ready: &Ready, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+    fn on_ready(&mut self, ready: &Ready, now: Now, actions: &mut Vec<Action>) {
         if !std::mem::replace(&mut self.tally.opened, true) {
             self.tally.outcomes = ready.done;
             self.tally.outcomes_before = ready.done;
@@ -297,23 +310,23 @@ impl Plan {
                                this finishes it, and fetches nothing that it has fetched";
                 actions.push(Action::Warn(message.into()));
             }
-            // What the earlier invocation asked of the hosts last is not known better than this.
-            let ago = now_at.saturating_sub(ready.last_activity_at);
-            self.quiet_since = (ready.last_activity_at > 0).then(|| now.saturating_sub(ago));
+            // The store tells when the earlier invocation was last active, and not which host it asked then.
+            let ago_ms = now.wall.ms_since(Wall::from_ms(ready.last_activity_at));
+            self.quiet_since = (ready.last_activity_at > 0).then(|| now.mono.minus_ms(ago_ms));
         }
         self.writer_ready = true;
         self.tally.pending = ready.pending;
         actions.push(Action::ResendLists(ready.lists_known.clone()));
-        for slot in 0..self.seats.len() {
+        for slot in 0..self.fetchers.len() {
             self.attach(slot as Slot, actions);
         }
         // Fetchers that are up say what they hold; what others had can only be in the store, or nowhere.
-        let (seats, ledger) = (&self.seats, &self.ledger);
-        let lost = ledger.select(|entry| match entry.place {
-            Place::Asked => true,
-            Place::InDoubt => false,
-            Place::Fetcher(slot, generation) => {
-                !matches!(seats[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
+        let (fetchers, ledger) = (&self.fetchers, &self.ledger);
+        let lost = ledger.select(|entry| match entry.whereabouts {
+            Whereabouts::Asked => true,
+            Whereabouts::InDoubt => false,
+            Whereabouts::Fetcher(slot, generation) => {
+                !matches!(fetchers[usize::from(slot)].child, Child::Up { generation: up, .. } if up == generation)
             }
         });
         self.ask(lost, actions);
@@ -326,11 +339,14 @@ impl Plan {
         &mut self,
         mut hosts: Vec<HostCandidates>,
         sweep_after: Option<HostId>,
-        now: u64,
-        now_at: u64,
+        now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let swept = std::mem::take(&mut self.sweeping).then_some(sweep_after);
+        let swept = match (std::mem::take(&mut self.sweeping), sweep_after) {
+            (false, _) => Swept::Nothing,
+            (true, Some(host_id)) => Swept::UpTo(host_id),
+            (true, None) => Swept::Round,
+        };
         // More URLs of a host that was given up end as the others did, but for those that need no host.
         let is_fetched = |candidate: &Candidate| candidate.archived.is_none();
         for host in hosts.iter_mut().filter(|host| host.urls.iter().any(is_fetched)) {
@@ -343,7 +359,7 @@ impl Plan {
             }
         }
         let ledger = &self.ledger;
-        self.frontier.pulled(hosts, swept, |url_id| ledger.has(url_id), now, now_at);
+        self.frontier.pulled(hosts, swept, |url_id| ledger.has(url_id), now);
     }
 
     fn on_imported(&mut self, imported: &Imported) {
@@ -355,7 +371,7 @@ impl Plan {
         }
     }
 
-    fn on_done(&mut self, done: &Done, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+    fn on_done(&mut self, done: &Done, now: Now, actions: &mut Vec<Action>) {
         match done.verdict {
             Verdict::Ended(outcome, class) => {
                 self.tally.outcomes[outcome as usize] += 1;
@@ -376,70 +392,70 @@ impl Plan {
         };
         let is_answer = done.status.is_some() || class.is_some_and(ErrorClass::is_answer);
         if is_answer && !is_archived && entry.job.hops.is_empty() {
-            self.outage.answered(self.frontier.name(entry.host), &entry.job.url, now);
+            self.outage.answered(self.frontier.name(entry.host), &entry.job.url, now.mono);
         }
         if let Verdict::Again { due_at, .. } = done.verdict {
             let attempts = entry.job.attempts + 1;
-            self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
+            self.put_off(entry.host, entry.job, attempts, Wall::from_ms(due_at), now);
         }
-        self.frontier.closed(entry.host, entry.slot, now);
-        // What an archive says of a host is long past.
+        self.frontier.closed(entry.host, entry.slot, now.mono);
+        // An answer from an archive tells how the host was long ago, not how it is.
         if !is_archived {
-            self.judge_host(entry.host, done, now, actions);
+            self.judge_host(entry.host, done, now.mono, actions);
         }
     }
 
     /// A URL comes again at `due_at`, after an attempt whose record is in the store. `host` is the one it was leased at.
-    fn put_off(&mut self, host: HostRef, mut job: Job, attempts: u16, due_at: u64, now: u64, now_at: u64) {
+    fn put_off(&mut self, host: HostRef, mut job: Job, attempts: u16, due_at: Wall, now: Now) {
         job.attempts = attempts;
         job.trail.clear();
-        self.begin_again(host, job, due_at, now, now_at);
+        self.begin_again(host, job, due_at, now);
     }
 
     /// A URL comes again at `due_at`, from the listed URL on: where its redirects lead may have changed.
-    fn begin_again(&mut self, host: HostRef, job: Job, due_at: u64, now: u64, now_at: u64) {
+    fn begin_again(&mut self, host: HostRef, job: Job, due_at: Wall, now: Now) {
         let moved = !job.hops.is_empty() || job.errand.is_some();
         let job = job.afresh();
         let listed = if moved { CrawlUrl::parse(&job.url).ok().map(|url| url.host) } else { None };
         let host = listed.unwrap_or_else(|| self.frontier.name(host).to_owned());
-        self.frontier.put_off(&host, job, due_at, now, now_at);
+        self.frontier.put_off(&host, job, due_at, now);
     }
 
     /// A lease in doubt has no outcome; what it has is perhaps an attempt more, of which the word was lost.
-    fn still_pending(&mut self, found: StillPending, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+    fn still_pending(&mut self, found: StillPending, now: Now, actions: &mut Vec<Action>) {
         let StillPending { url_id, attempts, due_at } = found;
         let is_news = self.ledger.job(url_id).is_some_and(|job| job.attempts < attempts);
         if !is_news {
-            self.lease_again(url_id, now, actions);
+            self.lease_again(url_id, now.mono, actions);
         } else if let Some(entry) = self.ledger.close(url_id) {
-            self.frontier.closed(entry.host, entry.slot, now);
-            self.put_off(entry.host, entry.job, attempts, due_at, now, now_at);
+            self.frontier.closed(entry.host, entry.slot, now.mono);
+            self.put_off(entry.host, entry.job, attempts, Wall::from_ms(due_at), now);
         }
     }
 
     /// What a URL's end tells of its host.
-    fn judge_host(&mut self, host: HostRef, done: &Done, now: u64, actions: &mut Vec<Action>) {
+    fn judge_host(&mut self, host: HostRef, done: &Done, now: Mono, actions: &mut Vec<Action>) {
         let class = match done.verdict {
             Verdict::Known | Verdict::Ended(Outcome::Quarantined, _) => return,
             Verdict::Again { class, .. } | Verdict::Ended(_, class) => class,
         };
         let (why, trouble) = match (done.status, class) {
-            // In an outage nobody can be reached, whoever says so.
+            // In an outage no host can be reached, so a failure tells nothing of this one.
             (None, Some(class)) if class.is_of_host() && self.outage.is_on() => return,
-            // Without it nothing of the host can be had, however it failed; and its URLs wait for it one by one.
+            // Without its robots.txt nothing of the host may be fetched, and each of its URLs would wait for it in turn.
             (_, Some(class @ ErrorClass::Timeout)) if done.robots => (class.name().to_owned(), Trouble::Gate),
             (_, Some(class)) if done.robots && class != ErrorClass::BlockedAddress => {
                 (class.name().to_owned(), Trouble::Failed)
             }
-            // Who has begun to answer is there.
+            // A timeout after the status line still proves that the host is up.
             (Some(_), Some(ErrorClass::Timeout | ErrorClass::Tls)) => {
                 self.frontier.well(host);
                 return;
             }
             (_, Some(class)) if class.is_of_host() => (class.name().to_owned(), Trouble::Failed),
-            // Too many requests, overloaded: it wants to be left alone.
+            // The host is overloaded or says that it is asked too often: it wants to be left alone.
             (Some(status @ (429 | 503)), _) => (format!("status {status}"), Trouble::Busy),
-            // Nothing was asked, or nobody knows any more what came of it.
+            // No request was made, or its end is not known any more.
             (_, Some(ErrorClass::Robots | ErrorClass::BlockedAddress)) | (None, None) => return,
             _ => {
                 self.frontier.well(host);
@@ -447,16 +463,16 @@ impl Plan {
             }
         };
         match self.frontier.trouble(host, trouble, now) {
-            None => {}
-            Some(false) => {
+            Judgement::Tolerated => {}
+            Judgement::Aside => {
                 actions.extend(self.frontier.away(host).map(|(slot, name)| Action::Recall(slot, name)));
             }
-            Some(true) => self.give_up(host, class, &why, now, actions),
+            Judgement::Down => self.give_up(host, class, &why, now, actions),
         }
     }
 
     /// Ends all URLs of a host that is down.
-    fn give_up(&mut self, host: HostRef, class: Option<ErrorClass>, why: &str, now: u64, actions: &mut Vec<Action>) {
+    fn give_up(&mut self, host: HostRef, class: Option<ErrorClass>, why: &str, now: Mono, actions: &mut Vec<Action>) {
         let message = format!(
             "{} failed again and again, the last time with {why}; its URLs are given up, `seine retry` brings them back",
             self.frontier.name(host)
@@ -483,15 +499,15 @@ impl Plan {
         if self.generation(Who::Fetcher(slot)) == Some(generation) {
             // The writer saw its end before we did; its leases are settled when it is known to be gone. Should it only
             // have lost its queue, it is of no more use either.
-            let seat = &mut self.seats[usize::from(slot)];
-            seat.drained = Some(generation);
-            if matches!(seat.child, Child::Up { stopping: false, .. }) {
+            let fetcher = &mut self.fetchers[usize::from(slot)];
+            fetcher.drained = Some(generation);
+            if matches!(fetcher.child, Child::Up { stopping: false, .. }) {
                 actions.push(Action::Kill(Who::Fetcher(slot)));
             }
             return;
         }
-        // What it sent to an earlier writer may be in the store all the same, and its word was lost.
-        let left = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation));
+        // Records that it sent to an earlier writer may be in the store all the same: only their acknowledgement was lost.
+        let left = self.ledger.select(|entry| entry.whereabouts == Whereabouts::Fetcher(slot, generation));
         self.ask(left, actions);
     }
 
@@ -500,118 +516,109 @@ impl Plan {
         slot: Slot,
         generation: Generation,
         message: FromFetcher,
-        now: u64,
-        now_at: u64,
+        now: Now,
         actions: &mut Vec<Action>,
     ) {
         match message {
             FromFetcher::Hello(_) => {}
             FromFetcher::Holding(mut held) => {
                 held.sort_unstable();
-                let Some(mark) = self.seats[usize::from(slot)].marks.pop_front() else { return };
+                let Some(mark) = self.fetchers[usize::from(slot)].marks.pop_front() else { return };
                 let lost = self.ledger.select(|entry| {
-                    entry.place == Place::Fetcher(slot, generation)
+                    entry.whereabouts == Whereabouts::Fetcher(slot, generation)
                         && entry.sent <= mark
                         && held.binary_search(&entry.job.url_id).is_err()
                 });
                 self.ask(lost, actions);
             }
             FromFetcher::Redirected { host, job } => {
-                if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                if self.ledger.whereabouts(job.url_id) == Some(Whereabouts::Fetcher(slot, generation))
                     && let Some(entry) = self.ledger.close(job.url_id)
                 {
-                    self.frontier.closed(entry.host, entry.slot, now);
-                    self.frontier.put_back(&host, job, now);
+                    self.frontier.closed(entry.host, entry.slot, now.mono);
+                    self.frontier.put_back(&host, job, now.mono);
                 }
             }
             FromFetcher::Unreached { host: _, job, failure, began } => {
-                self.unreached((slot, generation), job, failure, began, now, now_at);
+                self.unreached((slot, generation), job, failure, Mono::from_ms(began), now);
             }
             FromFetcher::Probed(reached) => {
                 let reached = reached.as_deref().and_then(|url| Some((CrawlUrl::parse(url).ok()?.host, url)));
                 let reached = reached.as_ref().map(|(host, url)| (host.as_str(), *url));
-                let findings = self.outage.probed(slot, reached, now);
-                self.probed(findings, now, now_at, actions);
+                let findings = self.outage.probed(slot, reached, now.mono);
+                self.probed(findings, now, actions);
             }
             FromFetcher::Returned { host, jobs, wait_ms } => {
                 for job in jobs.into_iter().rev() {
-                    if self.ledger.place(job.url_id) == Some(Place::Fetcher(slot, generation))
+                    if self.ledger.whereabouts(job.url_id) == Some(Whereabouts::Fetcher(slot, generation))
                         && let Some(entry) = self.ledger.close(job.url_id)
                     {
-                        self.frontier.closed(entry.host, entry.slot, now);
-                        self.frontier.put_back(&host, job, now);
+                        self.frontier.closed(entry.host, entry.slot, now.mono);
+                        self.frontier.put_back(&host, job, now.mono);
                     }
                 }
                 if let Some(host) = self.frontier.find(&host).filter(|_| wait_ms > 0) {
-                    self.frontier.hold(host, now + wait_ms.min(LONGEST_PAUSE_MS), now);
-                    // Whoever else asks it is to leave it alone too.
+                    self.frontier.hold(host, now.mono.plus_ms(wait_ms.min(LONGEST_PAUSE_MS)), now.mono);
+                    // Other fetchers that ask this host are to leave it alone too.
                     let others = self.frontier.away(host).filter(|(other, _)| *other != slot);
                     actions.extend(others.map(|(other, name)| Action::Recall(other, name)));
                 }
             }
             FromFetcher::Pace { host, delay_ms } => {
-                let others = self.frontier.pace(&host, delay_ms, now);
+                let others = self.frontier.pace(&host, delay_ms, now.mono);
                 actions.extend(others.into_iter().map(|other| Action::Recall(other, host.clone())));
             }
-            FromFetcher::Shrunk(host) => self.frontier.shrunk(&host, slot, now),
+            FromFetcher::Shrunk(host) => self.frontier.shrunk(&host, slot, now.mono),
             FromFetcher::AskOrigin(origin) => actions.push(Action::AskOrigin(slot, generation, origin)),
             FromFetcher::Warning(message) => actions.push(Action::Warn(message)),
         }
     }
 
-    /// A URL could not be requested, and nobody knows yet whose fault that is.
-    fn unreached(
-        &mut self,
-        (slot, generation): (Slot, Generation),
-        job: Job,
-        failure: Failure,
-        began: u64,
-        now: u64,
-        now_at: u64,
-    ) {
-        if self.ledger.place(job.url_id) != Some(Place::Fetcher(slot, generation)) {
+    /// A URL could not be requested, and it is not known yet whether the host or our network is at fault.
+    fn unreached(&mut self, (slot, generation): (Slot, Generation), job: Job, failure: Failure, began: Mono, now: Now) {
+        if self.ledger.whereabouts(job.url_id) != Some(Whereabouts::Fetcher(slot, generation)) {
             return;
         }
         let (url_id, url) = (job.url_id, job.listed_url().to_owned());
         let host = CrawlUrl::parse(&url).map(|url| url.host).unwrap_or_default();
         self.ledger.doubt(job);
-        if self.outage.failed(url_id, &host, &url, failure, began, now) {
-            self.forget_attempt(url_id, now, now_at);
+        if self.outage.failed(url_id, &host, &url, failure, began, now.mono) {
+            self.forget_attempt(url_id, now);
         }
     }
 
     /// A URL in doubt comes again, as if it had not been tried.
-    fn forget_attempt(&mut self, url_id: UrlId, now: u64, now_at: u64) {
-        if self.ledger.place(url_id) == Some(Place::InDoubt)
+    fn forget_attempt(&mut self, url_id: UrlId, now: Now) {
+        if self.ledger.whereabouts(url_id) == Some(Whereabouts::InDoubt)
             && let Some(mut entry) = self.ledger.close(url_id)
         {
-            self.frontier.closed(entry.host, entry.slot, now);
+            self.frontier.closed(entry.host, entry.slot, now.mono);
             // Hops before may have been answered: that was asked, and is to be told.
             entry.job.trail.retain(|request| request.status.is_some());
-            self.begin_again(entry.host, entry.job, now_at, now, now_at);
+            self.begin_again(entry.host, entry.job, now.wall, now);
         }
     }
 
     /// What has been found out about URLs in doubt, and about the network.
-    fn probed(&mut self, findings: Findings, now: u64, now_at: u64, actions: &mut Vec<Action>) {
+    fn probed(&mut self, findings: Findings, now: Now, actions: &mut Vec<Action>) {
         for (url_id, failure) in findings.theirs {
-            if self.ledger.place(url_id) == Some(Place::InDoubt)
+            if self.ledger.whereabouts(url_id) == Some(Whereabouts::InDoubt)
                 && let Some(mut entry) = self.ledger.close(url_id)
             {
-                self.frontier.closed(entry.host, entry.slot, now);
+                self.frontier.closed(entry.host, entry.slot, now.mono);
                 entry.job.failed = Some(Box::new(failure));
                 let host = self.frontier.name(entry.host).to_owned();
-                self.frontier.put_back(&host, entry.job, now);
+                self.frontier.put_back(&host, entry.job, now.mono);
             }
         }
         for url_id in findings.ours {
-            self.forget_attempt(url_id, now, now_at);
+            self.forget_attempt(url_id, now);
         }
         match findings.news {
             None => {}
             Some(News::Out(failure)) => {
                 self.tally.outage = true;
-                // What fetchers have would only fail as well.
+                // The URLs that fetchers have would only fail as well.
                 actions.extend(self.frontier.all_away().map(|(slot, name)| Action::Recall(slot, name)));
                 actions.push(Action::Warn(format!(
                     "nothing can be reached any more ({}): our network or its resolver is out; fetching pauses and goes \
@@ -627,22 +634,23 @@ impl Plan {
         }
     }
 
-    /// Has somebody find out whose fault it is that hosts cannot be reached, or whether that is over.
-    fn probe(&mut self, now: u64, actions: &mut Vec<Action>) {
-        let is_up = |seat: &Seat| matches!(seat.child, Child::Up { attached: true, stopping: false, .. });
-        if let Some(slot) = self.seats.iter().position(is_up)
+    /// Has a fetcher find out why hosts cannot be reached, or whether they can be reached again.
+    fn probe(&mut self, now: Mono, actions: &mut Vec<Action>) {
+        let is_up = |fetcher: &Fetcher| matches!(fetcher.child, Child::Up { attached: true, stopping: false, .. });
+        if let Some(slot) = self.fetchers.iter().position(is_up)
             && let Some(urls) = self.outage.probe(slot as Slot, self.frontier.some(now), now)
         {
             actions.push(Action::Probe(slot as Slot, urls));
         }
     }
 
-    fn on_writer_exit(&mut self, clean: bool, how: &str, now: u64, actions: &mut Vec<Action>) {
+    fn on_writer_exit(&mut self, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
+        let &Exit { clean, how, .. } = exit;
         self.writer = Child::Down { respawn_at: None };
         self.writer_ready = false;
-        self.processors.iter_mut().for_each(Host::lose_writer);
-        for seat in &mut self.seats {
-            if let Child::Up { attached, .. } = &mut seat.child {
+        self.processors.iter_mut().for_each(ProcessorHost::lose_writer);
+        for fetcher in &mut self.fetchers {
+            if let Child::Up { attached, .. } = &mut fetcher.child {
                 *attached = false;
             }
         }
@@ -669,34 +677,26 @@ impl Plan {
             self.stop(EndedBy::Failure, now, actions);
         } else {
             let pause = self.writer_backoff.crashed(now, self.config.seed);
-            self.writer = Child::Down { respawn_at: Some(now + pause) };
+            self.writer = Child::Down { respawn_at: Some(now.plus_ms(pause)) };
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one event")]
-    fn on_fetcher_exit(
-        &mut self,
-        slot: Slot,
-        generation: Generation,
-        clean: bool,
-        how: &str,
-        working_on: Option<UrlId>,
-        now: u64,
-        actions: &mut Vec<Action>,
-    ) {
+    fn on_fetcher_exit(&mut self, slot: Slot, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
+        let &Exit { generation, clean, how, working_on } = exit;
         let running = self.phase == Phase::Running;
-        let seat = &mut self.seats[usize::from(slot)];
-        let asked_to = matches!(seat.child, Child::Up { stopping: true, .. });
-        seat.child = Child::Down { respawn_at: None };
-        seat.marks.clear();
+        let fetcher = &mut self.fetchers[usize::from(slot)];
+        let asked_to = matches!(fetcher.child, Child::Up { stopping: true, .. });
+        fetcher.child = Child::Down { respawn_at: None };
+        fetcher.marks.clear();
         self.frontier.slot_lost(slot, now);
         self.outage.lost(slot);
         if clean && asked_to {
             return;
         }
         self.tally.fetcher_crashes += 1;
-        let leased = self.ledger.select(|entry| entry.place == Place::Fetcher(slot, generation)).len();
-        let blame = working_on.filter(|url_id| self.ledger.place(*url_id) == Some(Place::Fetcher(slot, generation)));
+        let leased = self.ledger.select(|entry| entry.whereabouts == Whereabouts::Fetcher(slot, generation)).len();
+        let blame = working_on
+            .filter(|url_id| self.ledger.whereabouts(*url_id) == Some(Whereabouts::Fetcher(slot, generation)));
         let mut at_work = String::new();
         let mut is_of_page = false;
         if let Some(url_id) = blame {
@@ -710,7 +710,7 @@ impl Plan {
         }
         actions
             .push(Action::Warn(format!("fetcher {slot} {how}{at_work}; {leased} leased URLs go back to the frontier")));
-        if self.seats[usize::from(slot)].drained == Some(generation) {
+        if self.fetchers[usize::from(slot)].drained == Some(generation) {
             self.on_drained(slot, generation, actions);
         }
         if !running {
@@ -718,18 +718,18 @@ impl Plan {
         }
         // A page kills so many and no more, and is put away: pages alone never end the run, however many there are.
         if is_of_page {
-            self.seats[usize::from(slot)].child = Child::Down { respawn_at: Some(now + FIRST_PAUSE_MS) };
+            self.fetchers[usize::from(slot)].child = Child::Down { respawn_at: Some(now.plus_ms(FIRST_PAUSE_MS)) };
         } else if self.fetcher_budget.crashed(now) {
             self.tally.fatal = Some(format!("fetchers failed more than five times in ten seconds; the last one {how}"));
             self.stop(EndedBy::Failure, now, actions);
         } else {
-            let seat = &mut self.seats[usize::from(slot)];
-            let pause = seat.backoff.crashed(now, self.config.seed.wrapping_add(u64::from(slot)));
-            seat.child = Child::Down { respawn_at: Some(now + pause) };
+            let fetcher = &mut self.fetchers[usize::from(slot)];
+            let pause = fetcher.backoff.crashed(now, self.config.seed.wrapping_add(u64::from(slot)));
+            fetcher.child = Child::Down { respawn_at: Some(now.plus_ms(pause)) };
         }
     }
 
-    fn on_processors(&mut self, message: FromHost, now: u64, actions: &mut Vec<Action>) {
+    fn on_processors(&mut self, message: FromHost, now: Mono, actions: &mut Vec<Action>) {
         let Some(host) = &mut self.processors else { return };
         actions.extend(host.hear(message).map(Action::Warn));
         // Pages that cannot be processed as the configuration wants are not fetched either.
@@ -738,10 +738,10 @@ impl Plan {
         }
     }
 
-    fn on_processors_exit(&mut self, how: &str, now: u64, actions: &mut Vec<Action>) {
+    fn on_processors_exit(&mut self, exit: &Exit, now: Mono, actions: &mut Vec<Action>) {
         let (is_wanted, seed) = (self.wants_processors(), self.config.seed.wrapping_add(self.generations));
         if let Some(host) = &mut self.processors {
-            actions.extend(host.exited(how, is_wanted, now, seed).map(Action::Warn));
+            actions.extend(host.exited(exit.how, is_wanted, now, seed).map(Action::Warn));
         }
     }
 
@@ -752,7 +752,7 @@ impl Plan {
             Phase::Processing { kill_at, .. } => kill_at.is_none(),
             Phase::Closing { .. } | Phase::Over { .. } => false,
         };
-        is_time && self.processors.as_ref().is_some_and(Host::is_wanted)
+        is_time && self.processors.as_ref().is_some_and(ProcessorHost::is_wanted)
     }
 
     /// Asks the writer about leases whose acknowledgement may have been lost.
@@ -767,7 +767,7 @@ impl Plan {
     }
 
     /// A lease whose record cannot arrive any more goes back to the frontier, or to quarantine.
-    fn lease_again(&mut self, url_id: UrlId, now: u64, actions: &mut Vec<Action>) {
+    fn lease_again(&mut self, url_id: UrlId, now: Mono, actions: &mut Vec<Action>) {
         if let Some((deaths, how)) = self.blamed.get(&url_id)
             && *deaths >= DEATHS_PER_URL
         {
@@ -783,16 +783,16 @@ impl Plan {
         self.frontier.put_back(&host, entry.job, now);
     }
 
-    fn stop(&mut self, ended_by: EndedBy, now: u64, actions: &mut Vec<Action>) {
+    fn stop(&mut self, ended_by: EndedBy, now: Mono, actions: &mut Vec<Action>) {
         let has_work = self.wants_processors();
         match &mut self.phase {
             Phase::Running => {
                 let at_once = matches!(ended_by, EndedBy::DiskFull | EndedBy::Failure);
                 let grace = if at_once { 0 } else { self.config.grace_ms };
-                self.phase = Phase::Draining { ended_by, cancel_at: now + grace, kill_at: None };
-                for slot in 0..self.seats.len() {
-                    let seat = &mut self.seats[slot];
-                    match &mut seat.child {
+                self.phase = Phase::Draining { ended_by, cancel_at: now.plus_ms(grace), kill_at: None };
+                for slot in 0..self.fetchers.len() {
+                    let fetcher = &mut self.fetchers[slot];
+                    match &mut fetcher.child {
                         Child::Down { respawn_at } => *respawn_at = None,
                         Child::Up { stopping, .. } => {
                             *stopping = true;
@@ -810,11 +810,11 @@ impl Plan {
             }
             Phase::Processing { kill_at: Some(kill_at), .. } => *kill_at = now,
             Phase::Processing { ended_by: why, kill_at } => {
-                // What is left to process is for another time.
+                // The pages that are left are processed by another run.
                 if *why == EndedBy::Completed {
                     *why = ended_by;
                 }
-                *kill_at = Some(now + STOP_MS);
+                *kill_at = Some(now.plus_ms(STOP_MS));
                 if self.generation(Who::Processors).is_some() {
                     actions.push(Action::Cancel(Who::Processors));
                 }
@@ -834,7 +834,7 @@ impl Plan {
     }
 
     /// Does what the present state allows: respawns, pulls, leases, steps to the next phase.
-    fn advance(&mut self, now: u64, actions: &mut Vec<Action>) {
+    fn advance(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if self.phase == Phase::Running {
             self.check_end(now, actions);
         }
@@ -853,9 +853,9 @@ impl Plan {
         }
     }
 
-    fn check_end(&mut self, now: u64, actions: &mut Vec<Action>) {
+    fn check_end(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if let Some(since) = self.full_since
-            && now.saturating_sub(since) >= self.config.disk_wait_ms
+            && now.ms_since(since) >= self.config.disk_wait_ms
         {
             self.stop(EndedBy::DiskFull, now, actions);
             return;
@@ -876,7 +876,7 @@ impl Plan {
         }
     }
 
-    fn respawn(&mut self, now: u64, actions: &mut Vec<Action>) {
+    fn respawn(&mut self, now: Mono, actions: &mut Vec<Action>) {
         // The writer first: it answers the earliest question, whether the store can be used at all. It is needed
         // until the end of draining, since fetchers still hold finished pages.
         if let Child::Down { respawn_at: Some(at) } = self.writer
@@ -886,13 +886,13 @@ impl Plan {
             self.writer = Child::Up { generation: self.generations, attached: true, stopping: false };
             actions.push(Action::Spawn(Who::Writer, self.generations));
         }
-        for slot in 0..self.seats.len() {
-            if let Child::Down { respawn_at: Some(at) } = self.seats[slot].child
+        for slot in 0..self.fetchers.len() {
+            if let Child::Down { respawn_at: Some(at) } = self.fetchers[slot].child
                 && at <= now
             {
                 self.generations += 1;
                 let generation = self.generations;
-                self.seats[slot].child = Child::Up { generation, attached: false, stopping: false };
+                self.fetchers[slot].child = Child::Up { generation, attached: false, stopping: false };
                 actions.push(Action::Spawn(Who::Fetcher(slot as Slot), generation));
                 if self.writer_ready {
                     self.attach(slot as Slot, actions);
@@ -925,15 +925,15 @@ impl Plan {
     }
 
     fn attach(&mut self, slot: Slot, actions: &mut Vec<Action>) {
-        let seat = &mut self.seats[usize::from(slot)];
-        if let Child::Up { generation, attached, .. } = &mut seat.child {
+        let fetcher = &mut self.fetchers[usize::from(slot)];
+        if let Child::Up { generation, attached, .. } = &mut fetcher.child {
             *attached = true;
-            seat.marks.push_back(self.ledger.sent());
+            fetcher.marks.push_back(self.ledger.sent());
             actions.push(Action::Attach(slot, *generation));
         }
     }
 
-    fn pull(&mut self, now: u64, actions: &mut Vec<Action>) {
+    fn pull(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if !self.writer_ready || self.full_since.is_some() {
             return;
         }
@@ -944,18 +944,19 @@ impl Plan {
         }
     }
 
-    fn fill_windows(&mut self, now: u64, actions: &mut Vec<Action>) {
+    fn fill_windows(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if self.full_since.is_some() || self.outage.holds() {
             return;
         }
-        for slot in 0..self.seats.len() as Slot {
-            let Child::Up { generation, attached: true, .. } = self.seats[usize::from(slot)].child else { continue };
+        for slot in 0..self.fetchers.len() as Slot {
+            let Child::Up { generation, attached: true, .. } = self.fetchers[usize::from(slot)].child else { continue };
             let in_slot = self.ledger.in_slot(slot);
             let room = self.config.slot_window.saturating_sub(in_slot);
             if room == 0 {
                 continue;
             }
-            for (host, lease) in self.frontier.lease(slot, room, &mut self.allowance, self.quiet_since, now) {
+            let demand = Demand { slot, room, allowance: &mut self.allowance, asked_at: self.quiet_since };
+            for (host, lease) in self.frontier.lease(demand, now) {
                 for job in &lease.jobs {
                     self.ledger.lease(job.clone(), host, slot, generation);
                 }
@@ -963,10 +964,10 @@ impl Plan {
             }
         }
         // Only when every slot has taken what it could: a host that is about to be leased shall not move.
-        for slot in 0..self.seats.len() as Slot {
+        for slot in 0..self.fetchers.len() as Slot {
             if self.ledger.in_slot(slot) < self.config.slot_window / 64 {
                 for share in self.frontier.invite(slot, now) {
-                    match self.seats[usize::from(share.slot)].child {
+                    match self.fetchers[usize::from(share.slot)].child {
                         // It has nothing in flight, and whoever comes next is told with the first lease.
                         Child::Down { .. } => self.frontier.shrunk(&share.host, share.slot, now),
                         Child::Up { .. } => actions.push(Action::Share(share)),
@@ -976,9 +977,16 @@ impl Plan {
         }
     }
 
-    fn drain(&mut self, ended_by: EndedBy, cancel_at: u64, kill_at: Option<u64>, now: u64, actions: &mut Vec<Action>) {
-        let up: Vec<Slot> = (0..self.seats.len() as Slot)
-            .filter(|slot| matches!(self.seats[usize::from(*slot)].child, Child::Up { .. }))
+    fn drain(
+        &mut self,
+        ended_by: EndedBy,
+        cancel_at: Mono,
+        kill_at: Option<Mono>,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        let up: Vec<Slot> = (0..self.fetchers.len() as Slot)
+            .filter(|slot| matches!(self.fetchers[usize::from(*slot)].child, Child::Up { .. }))
             .collect();
         if up.is_empty() {
             if self.writer_ready || self.is_writer_lost() {
@@ -994,11 +1002,11 @@ impl Plan {
         }
         match kill_at {
             None if now >= cancel_at => {
-                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
+                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now.plus_ms(CANCEL_MS)) };
                 actions.extend(up.into_iter().map(|slot| Action::Cancel(Who::Fetcher(slot))));
             }
             Some(kill_at) if now >= kill_at => {
-                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now + CANCEL_MS) };
+                self.phase = Phase::Draining { ended_by, cancel_at, kill_at: Some(now.plus_ms(CANCEL_MS)) };
                 actions.extend(up.into_iter().map(|slot| Action::Kill(Who::Fetcher(slot))));
             }
             _ => {}
@@ -1006,10 +1014,10 @@ impl Plan {
     }
 
     /// Waits for the processor host to be done or gone; then the store may be closed.
-    fn process(&mut self, ended_by: EndedBy, kill_at: Option<u64>, now: u64, actions: &mut Vec<Action>) {
+    fn process(&mut self, ended_by: EndedBy, kill_at: Option<Mono>, now: Mono, actions: &mut Vec<Action>) {
         if self.generation(Who::Processors).is_some() {
             if kill_at.is_some_and(|at| at <= now) {
-                self.phase = Phase::Processing { ended_by, kill_at: Some(now + CANCEL_MS) };
+                self.phase = Phase::Processing { ended_by, kill_at: Some(now.plus_ms(CANCEL_MS)) };
                 actions.push(Action::Kill(Who::Processors));
             }
         } else if self.is_writer_lost() {
@@ -1020,11 +1028,11 @@ impl Plan {
         }
     }
 
-    /// When [`Event::Tick`] is due at the latest: respawns and deadlines, monotonic.
-    pub fn next_tick(&self, now: u64) -> u64 {
-        let mut next = now + 250;
-        let mut sooner = |at: u64| next = next.min(at.max(now));
-        for child in self.seats.iter().map(|seat| &seat.child).chain([&self.writer]) {
+    /// When [`Event::Tick`] is due at the latest, for respawns, deadlines and URLs that wait.
+    pub fn next_tick(&self, now: Mono) -> Mono {
+        let mut next = now.plus_ms(LONGEST_TICK_MS);
+        let mut sooner = |at: Mono| next = next.min(at.max(now));
+        for child in self.fetchers.iter().map(|fetcher| &fetcher.child).chain([&self.writer]) {
             if let Child::Down { respawn_at: Some(at) } = child {
                 sooner(*at);
             }
@@ -1036,7 +1044,7 @@ impl Plan {
         }
         if self.writer_ready
             && self.wants_processors()
-            && let Some(at) = self.processors.as_ref().and_then(Host::start_at)
+            && let Some(at) = self.processors.as_ref().and_then(ProcessorHost::start_at)
         {
             sooner(at);
         }

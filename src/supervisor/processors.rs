@@ -6,10 +6,11 @@
 use super::backoff::{Backoff, CrashBudget};
 use seine_core::protocol::Generation;
 use seine_core::protocol::processing::{FromHost, Tally};
+use seine_core::time::Mono;
 
 /// Why processors could not do what there was to do.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct ProcessorFailure {
     /// Full sentence for people.
     pub message: String,
     /// Whether the configuration is to blame: the crawl does not go on either.
@@ -18,13 +19,13 @@ pub struct Failure {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Host {
+pub(super) struct ProcessorHost {
     up: Option<Up>,
-    start_at: u64,
+    start_at: Mono,
     backoff: Backoff,
     crashes: CrashBudget,
     done: Option<Vec<Tally>>,
-    failure: Option<Failure>,
+    failure: Option<ProcessorFailure>,
 }
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ struct Up {
     has_writer: bool,
 }
 
-impl Host {
+impl ProcessorHost {
     /// Its generation, if it is up.
     pub fn generation(&self) -> Option<Generation> {
         Some(self.up.as_ref()?.generation)
@@ -46,7 +47,7 @@ impl Host {
     }
 
     /// When it is to be started, if it is not up.
-    pub fn start_at(&self) -> Option<u64> {
+    pub fn start_at(&self) -> Option<Mono> {
         (self.up.is_none() && self.is_wanted()).then_some(self.start_at)
     }
 
@@ -66,33 +67,33 @@ impl Host {
             FromHost::Progress { .. } => return None,
             FromHost::Warning(text) => return Some(text),
             FromHost::Done(tallies) => self.done = Some(tallies),
-            FromHost::Fatal { message, usage } => self.failure = Some(Failure { message, is_usage: usage }),
+            FromHost::Fatal { message, usage } => self.failure = Some(ProcessorFailure { message, is_usage: usage }),
         }
         None
     }
 
     /// It is gone, `how` is for people. `is_wanted` says whether it should not be; yields what people should know then.
-    pub fn exited(&mut self, how: &str, is_wanted: bool, now: u64, seed: u64) -> Option<String> {
+    pub fn exited(&mut self, how: &str, is_wanted: bool, now: Mono, seed: u64) -> Option<String> {
         let up = self.up.take()?;
         if !is_wanted || !up.has_writer {
             return None;
         }
-        self.start_at = now + self.backoff.crashed(now, seed);
+        self.start_at = now.plus_ms(self.backoff.crashed(now, seed));
         if self.crashes.crashed(now) {
             let message = format!("the processor host {how}, again and again");
-            self.failure = Some(Failure { message, is_usage: false });
+            self.failure = Some(ProcessorFailure { message, is_usage: false });
             return None;
         }
         Some(format!("the processor host {how}; another takes its place"))
     }
 
     /// Why it could not do what there was to do.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&ProcessorFailure> {
         self.failure.as_ref()
     }
 
     /// What it has come to: numbers if it could finish, and why not if it could not.
-    pub fn report(&self) -> (Vec<Tally>, Option<Failure>) {
+    pub fn report(&self) -> (Vec<Tally>, Option<ProcessorFailure>) {
         (self.done.clone().unwrap_or_default(), self.failure.clone())
     }
 }

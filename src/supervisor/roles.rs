@@ -70,7 +70,7 @@ impl Supervisor {
                 slot,
                 generation,
                 control,
-                concurrency: share(*settings.crew.concurrency, *settings.crew.fetchers, usize::from(slot)),
+                concurrency: part(*settings.crew.concurrency, *settings.crew.fetchers, usize::from(slot)),
                 rate,
                 settings: settings.fetching(),
             };
@@ -96,8 +96,8 @@ impl Supervisor {
     }
 }
 
-/// Requests in flight for one of `slots` fetchers; the sum is exactly `total`.
-fn share(total: usize, slots: usize, slot: usize) -> usize {
+/// The part of the requests in flight for one of `slots` fetchers; the sum is exactly `total`.
+fn part(total: usize, slots: usize, slot: usize) -> usize {
     total / slots + usize::from(slot < total % slots)
 }
 
@@ -115,8 +115,8 @@ mod tests {
     fn shares_add_up_exactly() {
         for total in 1..200 {
             for slots in 1..=total.min(17) {
-                assert_eq!((0..slots).map(|slot| share(total, slots, slot)).sum::<usize>(), total);
-                assert!((0..slots).all(|slot| share(total, slots, slot) > 0));
+                assert_eq!((0..slots).map(|slot| part(total, slots, slot)).sum::<usize>(), total);
+                assert!((0..slots).all(|slot| part(total, slots, slot) > 0));
             }
         }
     }

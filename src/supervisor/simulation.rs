@@ -16,6 +16,7 @@ use seine_core::protocol::{
     PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
 };
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
+use seine_core::time::{Mono, Now, Wall};
 use stops::{HostModel, Setup};
 
 /// Splitmix64: small, seeded, good enough to choose who dies.
@@ -222,7 +223,7 @@ impl World {
         };
         let slots = config.slots;
         let dead = if config.host_failures > 0 { random.below(3) } else { 0 };
-        let (plan, actions) = Plan::new(config, 0);
+        let (plan, actions) = Plan::new(config, Mono::EARLIEST);
         // With few hosts they are shared, with many they move.
         let hosts = [1, 2, HOSTS][random.below(3)];
         let list = (0..150 + random.below(150)).map(|_| random.below(hosts)).collect();
@@ -283,7 +284,8 @@ impl World {
             *held = (*held).max(self.now + wait_ms);
         }
         self.log.push(format!("{} {event:?}", self.now));
-        let actions = self.plan.on(event, self.now, self.now);
+        let now = Now { mono: Mono::from_ms(self.now), wall: Wall::from_ms(self.now) };
+        let actions = self.plan.on(event, now);
         self.carry_out(actions);
     }
 

@@ -3,6 +3,10 @@
 //! It drains all page queues fairly, commits in batches, and only then acknowledges, to the supervisor. It makes no
 //! network request. While the disk is full it holds its batch, reads nothing and tries again; everyone upstream waits.
 //!
+//! It waits for the disk and for nobody else: what it says to the supervisor is sent when there is room for it, and until
+//! then kept. That is bounded by what the supervisor has asked for and not heard: one pull, the lines on their way, the
+//! leases. Only when nothing is left to write does it wait until all is told, since it is about to exit.
+//!
 //! - [`queue`]: one fetcher's page queue, read to its end.
 //! - [`batch`]: records collected for one transaction.
 
@@ -168,7 +172,7 @@ impl Writer {
                 self.read_queues();
             }
             if self.store.as_ref().is_some_and(|store| self.batch.rows() as u64 >= store.pending()) {
-                // Nobody has anything to do until the first lines are in, nor once the last pages are.
+                // All wait for this commit: for the first lines of a run, or with its last pages.
                 self.batch.hurry();
                 self.acknowledge_at = self.acknowledge_at.map(|_| Instant::now());
             }
@@ -206,7 +210,11 @@ impl Writer {
         let deadline = if let Some(retry_at) = self.retry_at { Some(retry_at) } else { self.batch.due_at() };
         let deadline = deadline.into_iter().chain(self.acknowledge_at).min();
         let mut timeout = deadline.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
-        if self.stop.is_some() && self.queues.iter().all(Queue::has_ended) && self.full_since.is_none() {
+        if self.stop.is_some()
+            && self.queues.iter().all(Queue::has_ended)
+            && self.full_since.is_none()
+            && self.control.backlog() == 0
+        {
             timeout = Duration::ZERO;
         }
         let mut set = PollSet::new();
@@ -227,6 +235,7 @@ impl Writer {
         if matches!(self.stop, Some(Stop::Orphaned)) {
             return Ok(());
         }
+        self.tell()?;
         self.control.receive()?;
         while let Some(message) = self.control.next::<ToWriter>()? {
             match message {
@@ -257,7 +266,7 @@ impl Writer {
                     }
                 }
                 ToWriter::Recheck(url_ids) => {
-                    // What is in the batch will be reported when it is committed, but the question is about now.
+                    // The answer is about now, so records that are still in the batch are committed first.
                     self.commit()?;
                     if let Some(store) = &mut self.store {
                         let (done, still) = store.recheck(&url_ids)?;
@@ -307,7 +316,7 @@ impl Writer {
                 }
                 if !report.imported.is_empty() {
                     let records_took = std::mem::take(&mut self.records_took);
-                    // What it takes to commit them together is the lines': it grows with the pages they are spread over.
+                    // The time of the commit itself counts for the lines: it grows with the pages that they are spread over.
                     let lines_took = took.saturating_sub(report.records_took);
                     let pause = (LINES_PAUSE * lines_took).min(RECORDS_PAUSE * records_took);
                     let now = Instant::now();
@@ -409,10 +418,14 @@ impl Writer {
         }
         self.acknowledge_at = Some(Instant::now());
         self.acknowledge_lines()?;
+        // The supervisor counts what it hears, so it is to hear all before the store knows how the run has ended.
+        if !self.tell()? {
+            return Ok(false);
+        }
         let Some(store) = self.store.take() else { return Ok(true) };
         match stop {
             Stop::Told { ended_by, .. } => match store.end(ended_by) {
-                // Nobody can write down how the run ended then; it is resumable all the same.
+                // Without room the end of the run cannot be noted; it is resumable all the same.
                 Err(StoreError::Full(_)) if abandon => {}
                 ended => ended?,
             },
@@ -421,16 +434,28 @@ impl Writer {
         Ok(true)
     }
 
+    /// Says something to the supervisor; never waits.
     fn say(&mut self, message: &FromWriter) -> Result<()> {
-        if matches!(self.stop, Some(Stop::Orphaned)) {
-            return Ok(());
+        if !matches!(self.stop, Some(Stop::Orphaned)) {
+            self.control.send(message, None)?;
         }
-        match self.control.say(message) {
+        self.tell().map(drop)
+    }
+
+    /// Sends what fits of what was said; `true` if that is all, or nobody is left to hear it.
+    fn tell(&mut self) -> Result<bool> {
+        if matches!(self.stop, Some(Stop::Orphaned)) {
+            return Ok(true);
+        }
+        match self.control.flush() {
             Err(ChannelError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 self.stop = Some(Stop::Orphaned);
-                Ok(())
+                Ok(true)
             }
-            other => Ok(other?),
+            told => Ok(told?),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

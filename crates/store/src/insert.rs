@@ -93,7 +93,7 @@ struct HostChange {
 }
 
 /// Milliseconds since the Unix epoch.
-pub fn epoch_ms() -> u64 {
+fn epoch_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 

@@ -1,9 +1,30 @@
-//! One clock for all processes, which never runs backwards; and the CPU time of a thread.
+//! One clock for all processes, which never runs backwards; the wall clock; and the CPU time of a thread.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
+use seine_core::time::{Mono, Now, Wall};
+
+/// What the monotonic clock shows.
+pub fn mono() -> Mono {
+    Mono::from_ms(monotonic_ms())
+}
+
+/// What the wall clock shows.
+pub fn wall() -> Wall {
+    Wall::from_ms(u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What both clocks show.
+pub fn now() -> Now {
+    Now { mono: mono(), wall: wall() }
+}
+
+/// Time since the Unix epoch, as fine as the wall clock has it; nothing if that is set to a time before the epoch.
+pub fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
 
 /// Milliseconds on `CLOCK_MONOTONIC`, which the processes of one machine share and no clock
 /// adjustment moves. Only differences have a meaning; stands still while the machine is suspended.

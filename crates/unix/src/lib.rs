@@ -16,7 +16,7 @@
 //! - [`limits`]: descriptors, core files, CPUs, memory.
 //! - [`say`]: what is said on the way, as text or as JSON lines.
 //! - `procfs`: what `/proc` tells about processes.
-//! - [`clock`]: one monotonic clock for all processes.
+//! - [`clock`]: one monotonic clock for all processes; the wall clock.
 //!
 //! # The laws of the room
 //!

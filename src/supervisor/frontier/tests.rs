@@ -1,6 +1,14 @@
+use super::pull::{FIRST_DEPTH, LONGEST_SWEEP_PAUSE_MS};
 use super::*;
-use seine_core::protocol::Candidate;
+use seine_core::protocol::{Candidate, HostCandidates, HostId};
+use seine_core::time::{Now, Wall};
 
+/// Both clocks show `ms`.
+fn now(ms: u64) -> Now {
+    Now { mono: Mono::from_ms(ms), wall: Wall::from_ms(ms) }
+}
+
+const FIRST: Mono = Mono::from_ms(1);
 const LIMITS: HostLimits =
     HostLimits { delay_ms: 0, window: 100, urls: 0, places: 4, longest_pause_ms: 10_000, shared: false };
 
@@ -24,45 +32,47 @@ fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCan
 }
 
 fn lease_all(frontier: &mut Frontier) -> Vec<HostRef> {
-    let leases = frontier.lease(0, 1000, &mut u64::MAX.clone(), None, 1);
+    let demand = Demand { slot: 0, room: 1000, allowance: &mut u64::MAX.clone(), asked_at: None };
+    let leases = frontier.lease(demand, FIRST);
     leases.iter().flat_map(|(at, lease)| lease.jobs.iter().map(|_| *at)).collect()
 }
 
 fn lease_at(frontier: &mut Frontier, now: u64) -> usize {
-    frontier.lease(0, 1000, &mut u64::MAX.clone(), None, now).iter().map(|(_, lease)| lease.jobs.len()).sum()
+    let demand = Demand { slot: 0, room: 1000, allowance: &mut u64::MAX.clone(), asked_at: None };
+    frontier.lease(demand, Mono::from_ms(now)).iter().map(|(_, lease)| lease.jobs.len()).sum()
 }
 
 #[test]
 fn a_sweep_passes_over_hosts_that_are_here_unless_nothing_is_left() {
     let mut frontier = frontier();
-    let first = frontier.pull(9, 1).unwrap().sweep.unwrap();
+    let first = frontier.pull(9, FIRST).unwrap().sweep.unwrap();
     assert_eq!((first.after, first.but.len()), (0, 0));
-    frontier.pulled(vec![host(1, 10..12, false), host(2, 20..22, false)], Some(None), |_| false, 1, 1);
-    let next = frontier.pull(9, 1).unwrap().sweep.unwrap();
+    frontier.pulled(vec![host(1, 10..12, false), host(2, 20..22, false)], Swept::Round, |_| false, now(1));
+    let next = frontier.pull(9, FIRST).unwrap().sweep.unwrap();
     assert_eq!(next.but, [1, 2]);
-    frontier.pulled(Vec::new(), Some(None), |_| false, 1, 1);
+    frontier.pulled(Vec::new(), Swept::Round, |_| false, now(1));
     lease_all(&mut frontier);
-    let later = 1 + LONGEST_SWEEP_PAUSE_MS;
+    let later = FIRST.plus_ms(LONGEST_SWEEP_PAUSE_MS);
     assert!(frontier.pull(9, later).unwrap().sweep.unwrap().but.is_empty());
 }
 
 #[test]
 fn a_host_that_has_run_dry_is_asked_for_again_if_the_store_has_grown_meanwhile() {
     let mut frontier = frontier();
-    frontier.pull(9, 1).unwrap();
-    frontier.pulled(vec![host(1, 10..12, false)], Some(None), |_| false, 1, 1);
+    frontier.pull(9, FIRST).unwrap();
+    frontier.pulled(vec![host(1, 10..12, false)], Swept::Round, |_| false, now(1));
     let leased = lease_all(&mut frontier);
-    frontier.closed(leased[0], 0, 1);
-    assert_eq!(frontier.pull(9, 1).unwrap().refills, []);
-    frontier.pulled(Vec::new(), Some(None), |_| false, 1, 1);
+    frontier.closed(leased[0], 0, FIRST);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, []);
+    frontier.pulled(Vec::new(), Swept::Round, |_| false, now(1));
     frontier.store_grew(false);
-    frontier.closed(leased[1], 0, 1);
+    frontier.closed(leased[1], 0, FIRST);
     // After what it has had: new URLs have greater ids.
-    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 11, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 11, FIRST_DEPTH)]);
     // The answer is lost with the writer, and what it had committed may have been pending before.
     frontier.pull_lost();
-    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
-    frontier.pulled(vec![host(1, 30..31, false)], None, |_| false, 1, 1);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    frontier.pulled(vec![host(1, 30..31, false)], Swept::Nothing, |_| false, now(1));
     assert_eq!(lease_all(&mut frontier).len(), 1);
 }
 
@@ -80,13 +90,14 @@ fn waits_of_the_store_are_bounded_whatever_the_clock_says_now() {
         (0, 500, 1, 500),
     ] {
         let mut frontier = frontier();
-        frontier.pull(9, 1).unwrap();
+        frontier.pull(9, FIRST).unwrap();
         let mut candidates = HostCandidates { hold_until, ..host(1, 10..11, false) };
         (candidates.urls[0].due_at, candidates.urls[0].attempts) = (due_at, attempts);
-        frontier.pulled(vec![candidates], Some(None), |_| false, 1, 0);
-        frontier.tick(bound);
+        let began = Now { mono: FIRST, wall: Wall::from_ms(0) };
+        frontier.pulled(vec![candidates], Swept::Round, |_| false, began);
+        frontier.tick(Mono::from_ms(bound));
         assert_eq!(lease_at(&mut frontier, bound), 0, "{hold_until} {due_at}");
-        frontier.tick(1 + bound);
+        frontier.tick(Mono::from_ms(1 + bound));
         assert_eq!(lease_at(&mut frontier, 1 + bound), 1, "{hold_until} {due_at}");
     }
 }
@@ -99,18 +110,18 @@ fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run()
     let room = Room { urls: 1000, hosts_per_pull: 8 };
     let mut frontier = Frontier::new(Partition::new(1), LimitsOf::all(limits), 5, room);
     let mut cut_short = 0;
-    for now in (1..100).map(|n| n * LONGEST_SWEEP_PAUSE_MS) {
-        if let Some(pull) = frontier.pull(9, now) {
+    for now in (1..100).map(|n| now(n * LONGEST_SWEEP_PAUSE_MS)) {
+        if let Some(pull) = frontier.pull(9, now.mono) {
             let sweep = pull.sweep.unwrap();
             let most = sweep.hosts.min(sweep.urls / URLS_OF_EACH) as usize;
             let next: Vec<_> = (sweep.after + 1..=HOSTS).take(most).collect();
             let reached = next.last().copied().filter(|last| *last < HOSTS);
             cut_short += usize::from(reached.is_some());
             let hosts = next.into_iter().map(|id| host(id, id * 10 + 1..id * 10 + 3, false)).collect();
-            frontier.pulled(hosts, Some(reached), |_| false, now, now);
+            frontier.pulled(hosts, reached.map_or(Swept::Round, Swept::UpTo), |_| false, now);
         }
-        lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now));
-        frontier.tick(now);
+        lease_all(&mut frontier).into_iter().for_each(|at| frontier.closed(at, 0, now.mono));
+        frontier.tick(now.mono);
         if frontier.is_spent() {
             assert!(cut_short > 0, "the round was of one pull");
             return;
@@ -122,26 +133,26 @@ fn a_round_of_several_pulls_over_hosts_that_have_had_their_limits_ends_the_run()
 #[test]
 fn the_answer_of_a_sweep_is_not_taken_for_one_that_a_host_still_waits_for() {
     let mut frontier = frontier();
-    frontier.pull(9, 1).unwrap();
-    frontier.pulled(vec![host(1, 50..52, false)], Some(None), |_| false, 1, 1);
+    frontier.pull(9, FIRST).unwrap();
+    frontier.pulled(vec![host(1, 50..52, false)], Swept::Round, |_| false, now(1));
     let leased = lease_all(&mut frontier);
     // Nothing is left to lease, so the sweep looks at all hosts; then this one is to be asked for as well.
-    let sweep = frontier.pull(9, 1 + LONGEST_SWEEP_PAUSE_MS).unwrap();
+    let sweep = frontier.pull(9, FIRST.plus_ms(LONGEST_SWEEP_PAUSE_MS)).unwrap();
     assert_eq!((sweep.refills.len(), sweep.sweep.unwrap().but.len()), (0, 0));
     frontier.store_grew(true);
-    frontier.closed(leased[0], 0, 1);
-    frontier.pulled(vec![host(1, 1..3, true)], Some(None), |_| false, 1, 1);
+    frontier.closed(leased[0], 0, FIRST);
+    frontier.pulled(vec![host(1, 1..3, true)], Swept::Round, |_| false, now(1));
     // On from what the sweep has brought, or from the beginning: not from what was known before.
-    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
 }
 
 #[test]
 fn urls_that_are_pending_again_are_found_before_those_already_pulled() {
     let mut frontier = frontier();
-    frontier.pull(9, 1).unwrap();
-    frontier.pulled(vec![host(1, 50..52, false)], Some(None), |_| false, 1, 1);
+    frontier.pull(9, FIRST).unwrap();
+    frontier.pulled(vec![host(1, 50..52, false)], Swept::Round, |_| false, now(1));
     let leased = lease_all(&mut frontier);
     frontier.store_grew(true);
-    frontier.closed(leased[0], 0, 1);
-    assert_eq!(frontier.pull(9, 1).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    frontier.closed(leased[0], 0, FIRST);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
 }
