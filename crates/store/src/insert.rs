@@ -159,6 +159,17 @@ pub fn epoch_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
+/// A page as one line tells it.
+#[derive(Debug)]
+pub struct PageLine {
+    /// The URL.
+    pub url: String,
+    /// Time of the last request; `None` before the URL was ended.
+    pub elapsed_ms: Option<u32>,
+    /// The message of a failure.
+    pub message: Option<String>,
+}
+
 impl Store {
     /// Opens the store and the run: an unfinished one goes on, and one that nobody knows to be finished; otherwise a new
     /// one starts.
@@ -270,6 +281,19 @@ impl Store {
     /// URLs without outcome, as of the last commit.
     pub fn pending(&self) -> u64 {
         self.counts.pending
+    }
+
+    /// The page of a URL as one line tells it, as of the last commit.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn line_of(&self, url_id: UrlId) -> Result<Option<PageLine>> {
+        let sql = "SELECT u.url, p.elapsed_ms, p.error_message FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
+                   WHERE u.url_id = ?1";
+        let line = self.statement(sql)?.query_row([url_id], |row| {
+            Ok(PageLine { url: row.get(0)?, elapsed_ms: row.get(1)?, message: row.get(2)? })
+        });
+        Ok(line.optional()?)
     }
 
     /// Runs `work` in one transaction, all or nothing.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::diff::Changes;
 use super::drift::Drift;
+use super::examples::{self, Example};
 use super::{NO_HOST, StoreError};
 use seine_core::record::{CrawlUrl, Outcome, UrlId, UrlKey};
 
@@ -27,6 +28,8 @@ pub struct Summary {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Failures of the run by class, HTTP errors by status (`http_404`).
     pub errors: BTreeMap<String, u64>,
+    /// A few URLs of each of these classes, with what was said of them.
+    pub error_examples: BTreeMap<String, Vec<Example>>,
     /// Items of the store by collection.
     pub items: BTreeMap<String, u64>,
     /// What the run met that was not as a rule says.
@@ -132,6 +135,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         )?;
         summary.errors =
             errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        summary.error_examples = examples::of_errors(&db, run.run_id, &summary.errors)?;
     }
     // Each half has an index that answers it alone.
     let mut items = db.prepare(
