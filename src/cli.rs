@@ -1,11 +1,15 @@
 //! The command line: every verb and flag, once. Settings of a crawl are declared in [`crate::config`].
 
+mod meaning;
+mod store;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use self::store::{StoreAndQuery, StoreArg};
 use crate::config::{Given, Settings, Share, Sources, Span, Store};
 use crate::schedule::cron::Cron;
 use crate::schedule::job::Overlap;
@@ -13,7 +17,9 @@ use crate::schedule::zone::Zone;
 use seine_export::Format;
 use seine_unix::say::{self, Level};
 
-const EXIT_CODES: &str = "\
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
   0        every URL has an outcome
   1        as 0, but not one URL ended ok, or too many failed (--fail-threshold)
@@ -22,7 +28,27 @@ Exit codes:
   4        the store is held by another run
   5        out of disk, or below --min-free-disk; resumable
   6        as 0, but a field drifted (--fail-on-drift)
-  130/143  stopped by SIGINT/SIGTERM; resumable";
+  130/143  stopped by SIGINT/SIGTERM; resumable"
+    };
+}
+
+const EXIT_CODES: &str = exit_codes!();
+
+const CRAWL_HELP: &str = concat!(
+    "\
+Sizes are written 512KiB or 10MiB, durations 500ms, 2s or 1h 30m; a bare number is bytes or seconds.
+
+",
+    exit_codes!(),
+    "
+
+Examples:
+  seine crawl urls.txt                      into crawl.db; again, it goes on or asks for changes
+  seine crawl shop.csv --url-column link    the other columns of the table travel along
+  seine crawl urls.txt -c shop.toml -j 16   with the settings and rules of a file
+  seine crawl urls.txt --delay 2 -A 'mybot/1 (+https://me.example/bot)' -H 'Accept-Language: de'
+  seine crawl urls.txt --limit 100 --db first-look.db -v"
+);
 
 const WHY_EXIT_CODES: &str = "\
 Exit codes:
@@ -136,7 +162,7 @@ What there is none of is null. Of retry-after, now is a number of seconds of the
 #[derive(Debug, Parser)]
 #[command(name = "seine", version, about, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The verb.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -147,7 +173,8 @@ impl Cli {
     #[must_use]
     pub fn of_process() -> Self {
         const MAY_HOLD_SECRETS: [&str; 5] = ["--proxy", "--header", "--body", "--notify", "--notify-url"];
-        Self::try_parse().unwrap_or_else(|error| {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            meaning::explain(&mut error);
             if error.use_stderr() && chooses_json(std::env::args_os()) {
                 say::in_json();
             }
@@ -157,6 +184,12 @@ impl Cli {
                 && let Some(source) = std::error::Error::source(&error)
             {
                 let message = format!("invalid value for '{argument}': {source}");
+                refuse(&Self::command().error(ErrorKind::ValueValidation, message));
+            }
+            if let (Some(problem), Some(value)) =
+                (std::error::Error::source(&error).and_then(meaning::of_number), error.get(ContextKind::InvalidValue))
+            {
+                let message = format!("invalid value '{value}' for '{argument}': {problem}");
                 refuse(&Self::command().error(ErrorKind::ValueValidation, message));
             }
             refuse(&error)
@@ -191,7 +224,7 @@ fn chooses_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
 #[allow(clippy::large_enum_variant, reason = "there is one, for the life of the program")]
 pub enum Command {
     /// Fetch every URL of the lists and store what was found; the same command again goes on, or asks for changes
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = CRAWL_HELP)]
     Crawl(CrawlArgs),
     /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
     #[command(after_help = EXIT_CODES)]
@@ -201,9 +234,10 @@ pub enum Command {
     /// Show what a crawl has come to: finished, running or dead
     Status(StatusArgs),
     /// Print the stored body of a URL, byte for byte
+    #[command(allow_missing_positional = true)]
     Cat(CatArgs),
     /// Tell the life of one URL: who named it, robots.txt, requests, waits, redirects, outcome
-    #[command(after_help = WHY_EXIT_CODES)]
+    #[command(after_help = WHY_EXIT_CODES, allow_missing_positional = true)]
     Why(WhyArgs),
     /// Prove from the record that every limit was kept, and that nothing is missing
     #[command(after_help = AUDIT_EXIT_CODES)]
@@ -250,7 +284,7 @@ pub enum Command {
 #[derive(Args, Debug)]
 pub struct CrawlArgs {
     /// Settings from a TOML file; flags win over it. See config/seine.example.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Lists and archives.
     #[command(flatten)]
@@ -270,7 +304,7 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE", required = true)]
     pub archives: Vec<PathBuf>,
     /// Settings from a TOML file; flags win over it. See config/seine.example.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The store.
     #[command(flatten)]
@@ -297,9 +331,9 @@ pub struct DemoArgs {
 /// `seine status`
 #[derive(Args, Debug)]
 pub struct StatusArgs {
-    /// The store
-    #[arg(value_name = "DB", default_value = crate::config::DEFAULT_DB)]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// As one JSON object
     #[arg(long)]
     pub json: bool,
@@ -308,9 +342,9 @@ pub struct StatusArgs {
 /// `seine cat`
 #[derive(Args, Debug)]
 pub struct CatArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// A URL of it, as in a list
     #[arg(value_name = "URL")]
     pub url: String,
@@ -319,9 +353,9 @@ pub struct CatArgs {
 /// `seine why`
 #[derive(Args, Debug)]
 pub struct WhyArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// A URL of it, or the text of a rejected line, as in a list
     #[arg(value_name = "URL")]
     pub url: String,
@@ -333,9 +367,9 @@ pub struct WhyArgs {
 /// `seine audit`
 #[derive(Args, Debug)]
 pub struct AuditArgs {
-    /// The store
-    #[arg(value_name = "DB", default_value = crate::config::DEFAULT_DB)]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// Show every host, not only the 20 that came closest to their limit
     #[arg(long)]
     pub all: bool,
@@ -347,9 +381,9 @@ pub struct AuditArgs {
 /// `seine prune`
 #[derive(Args, Debug)]
 pub struct PruneArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// Versions of a page that keep their bodies, the last one included; 0 for all of them [default: as the last run]
     #[arg(long, value_name = "N")]
     pub keep_versions: Option<u32>,
@@ -367,9 +401,9 @@ pub struct PruneArgs {
 /// `seine retry`
 #[derive(Args, Debug)]
 pub struct RetryArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// Which URLs: a condition in SQL over the columns of `pages`, "error = 'timeout'"; rejected lines never are
     #[arg(long = "where", value_name = "SQL")]
     pub condition: String,
@@ -377,7 +411,7 @@ pub struct RetryArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Settings from a TOML file; flags win over it. See config/seine.example.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How they are crawled.
     #[command(flatten)]
@@ -387,9 +421,9 @@ pub struct RetryArgs {
 /// `seine extract`
 #[derive(Args, Debug)]
 pub struct ExtractArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// The rules: every `[[collection]]` of this file; collections it does not name stay as they are
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -416,9 +450,9 @@ pub struct ExtractArgs {
 /// `seine process`
 #[derive(Args, Debug)]
 pub struct ProcessArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// The programs: every `[[processor]]` of this file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -491,9 +525,9 @@ pub struct TryArgs {
 /// `seine export`
 #[derive(Args, Clone, Debug)]
 pub struct ExportArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// pages, links, items, inputs, attempts, requests, runs, robots_files, extract_problems, field_rates, tables, a
     /// collection or a view of your own; several for xlsx, sqlite and folders [default: pages]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -564,7 +598,7 @@ pub enum OrderBy {
     Input,
 }
 
-/// What makes a file of its own.
+/// The group of rows that makes a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitBy {
     /// The host of a row's URL.
@@ -591,9 +625,9 @@ impl std::str::FromStr for SplitBy {
 /// `seine diff`
 #[derive(Args, Clone, Debug)]
 pub struct DiffArgs {
-    /// The store
-    #[arg(value_name = "DB", default_value = crate::config::DEFAULT_DB)]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// The earlier run: a number, `last` for the last complete one, `last-1` for the complete one before that
     /// [default: the last complete one before the later run]
     #[arg(long, value_name = "RUN")]
@@ -616,7 +650,7 @@ pub struct DiffArgs {
     /// Only these pages and their items: a condition in SQL over the columns of `pages`, "url LIKE '%/p/%'"
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
-    /// What has become of this URL from fetch to fetch, with what differs in its main text
+    /// The history of this URL, fetch by fetch, with the differences in its main text
     #[arg(long, value_name = "URL", conflicts_with_all = ["only", "text", "collection", "condition", "summary", "limit"])]
     pub url: Option<String>,
     /// Only how much differs
@@ -658,7 +692,7 @@ impl std::str::FromStr for CompleteRun {
     }
 }
 
-/// What `seine diff` tells of.
+/// The kinds of difference that `seine diff` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DiffPart {
     /// Pages
@@ -669,7 +703,7 @@ pub enum DiffPart {
     Text,
 }
 
-/// What `seine diff` writes.
+/// The formats of `seine diff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
     /// For people
@@ -700,7 +734,7 @@ pub struct ScheduleArgs {
     /// Run at the start too
     #[arg(long, requires = "cron")]
     pub run_on_start: bool,
-    /// What becomes of a run that is due while the one before it goes
+    /// How to treat a run that is due while the one before it still goes
     #[arg(long, value_name = "WHAT", value_enum, default_value = "skip")]
     pub overlap: Overlap,
     /// Make up for what was missed or cut short, while the machine slept or the scheduler was not running, by one run
@@ -744,18 +778,18 @@ pub struct HealthArgs {
 /// `seine sql`
 #[derive(Args, Clone, Debug)]
 pub struct SqlArgs {
-    /// The store
-    #[arg(value_name = "DB")]
-    pub db: PathBuf,
-    /// One statement that reads: "SELECT outcome, count(*) FROM pages GROUP BY 1"
-    #[arg(value_name = "QUERY")]
-    pub query: String,
+    /// Store and query.
+    #[command(flatten)]
+    pub asked: StoreAndQuery,
     /// How the rows are shown
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
     pub format: SqlFormat,
-    /// Stop it after so long; 0s for no limit. Time in which its output waits to be read does not count
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
-    pub timeout: std::time::Duration,
+    /// Show so many rows; 0 for all [default: 200 in a table on a terminal, else all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Stop it after so long; 0 for no limit. Time in which its output waits to be read does not count
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub timeout: Span,
 }
 
 /// How `seine sql` shows rows.
@@ -772,12 +806,12 @@ pub enum SqlFormat {
 /// `seine explain`
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ExplainArgs {
-    /// What the questions are about
+    /// The subject of the questions
     #[arg(value_name = "KIND", value_enum)]
     pub kind: ExplainKind,
 }
 
-/// What [`ExplainArgs`] can be about.
+/// The subjects of questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExplainKind {
     /// Whether a robots.txt allows a URL

@@ -55,7 +55,7 @@ pub use seine_core::values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText
 pub use settings::{CrawlOptions, Crawling, Fetching, Settings};
 pub use sources::{DEFAULT_DB, Lists, Sources, Store, is_stdin};
 
-/// What is wrong with a config file or a combination of settings.
+/// A mistake in a config file or a combination of settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -71,7 +71,7 @@ pub enum ConfigError {
         setting: &'static str,
         /// The host rule's pattern.
         rule: String,
-        /// What is wrong.
+        /// The mistake.
         problem: String,
     },
     /// A file that a setting names for a secret.
@@ -81,7 +81,7 @@ pub enum ConfigError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong; nothing of the file.
+        /// The mistake, without any text of the file.
         problem: String,
     },
     /// A value that cannot be used.
@@ -91,7 +91,7 @@ pub enum ConfigError {
         name: &'static str,
         /// Its value.
         value: String,
-        /// What is wrong, and what to do.
+        /// The mistake, and the advice.
         problem: &'static str,
     },
 }

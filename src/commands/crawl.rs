@@ -15,10 +15,10 @@ use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPP
 use super::{process, summary};
 use crate::cli::CrawlArgs;
 use crate::config::processors::Processor;
-use crate::config::{ConfigError, CrawlOptions, Given, LogFormat, Revisits, Settings, Share, memory};
+use crate::config::{ConfigError, CrawlOptions, Given, LogFormat, Revisits, Settings, Share, Size, memory};
 use crate::console::log;
 use crate::console::progress::Progress;
-use crate::console::text::printable;
+use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
 use crate::{config, fetcher, notify};
 use seine_core::protocol::EndedBy;
@@ -26,6 +26,7 @@ use seine_core::record::Outcome;
 use seine_core::tally::Tally;
 use seine_lists::url_list::{self, ListOptions, Source, UrlList};
 use seine_page::extract::rules::Rules;
+use seine_store::beginning::Beginning;
 use seine_store::diff::{self, Changes};
 use seine_store::drift::{DEFAULT_DRIFT, drifts};
 use seine_store::fill::fills;
@@ -44,6 +45,9 @@ const SPARE_DESCRIPTORS: u64 = 64;
 
 /// An orphaned writer is gone within its grace of one second.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Hardly any page is smaller, so a limit below has most likely lost its unit.
+const TINY_BODY: Size = Size(1024);
 
 /// How a crawl that was stopped goes on.
 pub const GO_ON: &str = "run the same command again to go on";
@@ -82,7 +86,7 @@ pub fn with(settings: &Settings) -> Result<i32> {
     finish(settings, outcome, GO_ON)
 }
 
-/// What is written in the config file and by the flags that all verbs have which crawl.
+/// Reads the config file and lays over it the flags that all crawling verbs share.
 ///
 /// # Errors
 /// The file.
@@ -95,7 +99,7 @@ pub fn written(config: Option<&Path>, flags: &Given<Settings>) -> Result<CrawlOp
     Ok(file.unwrap_or_default().with(flags))
 }
 
-/// What is written with the defaults filled in; `config` is the file some of it comes from.
+/// Checks the options and fills in the defaults; `config` is the file that some of them come from.
 ///
 /// # Errors
 /// A value that cannot be used, or a secret that is not where it should be.
@@ -130,7 +134,7 @@ pub fn crawl(
     crawl_locked(settings, lists, lock, signals, inherited, whose)
 }
 
-/// Whose pages a crawl is for.
+/// The person or program that a crawl's pages are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// Somebody wants them.
@@ -207,6 +211,15 @@ pub fn crawl_locked(
             humantime::format_duration(settings.politeness.delay.0).to_string()
         },
     ));
+    if settings.http.max_body < TINY_BODY {
+        progress.warn(&format!(
+            "warning: --max-body {} is {} bytes, and larger bodies fail as too_large; 10MiB is written with its unit",
+            settings.http.max_body.0, settings.http.max_body.0
+        ));
+    }
+    if let Some(text) = beginning(settings, &session)? {
+        progress.note(&text);
+    }
     if let Some(problem) = supervisor::little_room(&lock, settings.budgets.min_free_disk.0) {
         let tally = Tally { fatal: Some(format!("{problem}; nothing was fetched")), ..Tally::default() };
         return Ok(without_trace(Report::of_none(EndedBy::MinFreeDisk, tally, lock)));
@@ -220,6 +233,47 @@ pub fn crawl_locked(
     title::set(title::Role::Supervisor);
     let start = supervisor::Start { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
     Ok(without_trace(supervisor::run(start)?))
+}
+
+/// Says which run this is if the store has had one before: whether it goes on, or which URLs a new one asks for.
+fn beginning(settings: &Settings, session: &Session) -> Result<Option<String>> {
+    let db = match open_for_reading(&settings.store.db) {
+        Ok(db) => db,
+        // A new store; one that has to be brought up to date or is damaged is spoken of later.
+        Err(_) => return Ok(None),
+    };
+    let lists: Vec<_> = session.lists.iter().map(|list| &*list.name).collect();
+    Ok(match Beginning::of(&db, &lists, session.finishes_untold)? {
+        Beginning::First => None,
+        Beginning::GoesOn { run_id, ended, pending } => Some(format!(
+            "seine: run {run_id} goes on: {} URLs have an outcome, {} are pending",
+            grouped(ended),
+            grouped(pending)
+        )),
+        Beginning::Tells { run_id } => Some(format!("seine: run {run_id} is complete, and its end was not seen yet")),
+        Beginning::Anew { run_id, pending, .. } if pending > 0 => {
+            Some(format!("seine: run {run_id} begins with {} URLs that are pending", grouped(pending)))
+        }
+        Beginning::Anew { .. } if lists.is_empty() => Some("seine: all done, and no list is given".to_owned()),
+        Beginning::Anew { run_id, known, .. } => {
+            let recrawl = &settings.recrawl;
+            let urls = known.map_or("the URLs of its lists".to_owned(), |known| format!("{} URLs", grouped(known)));
+            let those = match recrawl.only {
+                config::Only::New => {
+                    return Ok(Some(format!("seine: all done: run {run_id} asks only for what is new in the lists")));
+                }
+                config::Only::All => urls,
+                config::Only::Failed => format!("those of {urls} that failed"),
+                config::Only::Changed => format!("those of {urls} that have changed before"),
+            };
+            let is_due = if recrawl.max_age.0.is_zero() && recrawl.revisit == Revisits::Always {
+                ""
+            } else {
+                ", as far as they are due"
+            };
+            Some(format!("seine: all done: run {run_id} asks {those} for changes{is_due}"))
+        }
+    })
 }
 
 /// Leaves no empty file behind if nothing was ever stored, not even the schema.
@@ -368,6 +422,11 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
                 say::say(Level::Warn, &format!("seine: {too_many}"));
             }
             let text = summary::text(&found, &settings.store.db, None, Some(&report));
+            if settings.console.log_file.is_some() {
+                // The file has the outcome too, above all if nothing else is said.
+                let lines: Vec<_> = text.lines().take(2).map(str::trim).collect();
+                tracing::info!("{}", lines.join(": "));
+            }
             if !settings.console.quiet && !say::is_json() {
                 super::session::tell(&format!("{text}{}", advice(settings, &report, found.pending, again)));
             }
@@ -382,7 +441,7 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
         json["error"] = fatal.as_str().into();
     }
     let end = super::notify::End { code, ended_by: report.ended_by, has_changes };
-    // Who is told may want to work on the store.
+    // The program that is notified may want to work on the store, so its lock is released first.
     let telling = report.lock.tell();
     super::notify::tell(settings, end, &json);
     if say::is_json() && (settings.console.json || !settings.console.quiet) {
@@ -427,7 +486,7 @@ fn summary_of(db: &Connection, rules: &Rules, report: &Report) -> Result<Summary
     Ok(summary)
 }
 
-/// What to say if more URLs of a complete run ended in an error than `--fail-threshold` allows.
+/// A sentence if more URLs of a complete run ended in an error than `--fail-threshold` allows.
 fn too_many_failed(report: &Report, threshold: Share) -> Option<String> {
     if report.ended_by != EndedBy::Completed {
         return None;

@@ -22,7 +22,7 @@ use rusqlite::Connection;
 
 use self::prose::Prose;
 use self::report::{Head, Report, Shown};
-use super::export::plan::is_of_store;
+use super::export::plan::{is_of_store, known_ending};
 use super::export::{coded, is_io};
 use super::interrupt::Interrupt;
 use crate::cli::{CompleteRun, DiffArgs, DiffFormat, DiffPart};
@@ -45,7 +45,7 @@ const DIFFERS: i32 = 1;
 /// # Errors
 /// No such store, run, collection, condition or URL; the output cannot be written.
 pub fn run(args: &DiffArgs) -> Result<i32> {
-    let plan = Plan::of(args)?;
+    let plan = DiffPlan::of(args)?;
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
     let mut db = super::session::open_store(&args.db)?;
@@ -77,16 +77,17 @@ pub fn run(args: &DiffArgs) -> Result<i32> {
     Ok(if told { DIFFERS } else { 0 })
 }
 
-/// Where it goes, and as what.
-struct Plan {
+/// Format and destination of a diff.
+struct DiffPlan {
     format: DiffFormat,
     file: Option<PathBuf>,
 }
 
-impl Plan {
+impl DiffPlan {
     fn of(args: &DiffArgs) -> Result<Self> {
         let file = args.output.clone().filter(|path| path != Path::new("-"));
-        let format = args.format.or_else(|| named_format(file.as_deref()?)).unwrap_or(DiffFormat::Text);
+        let named = file.as_deref().and_then(named_format);
+        let format = args.format.or(named).unwrap_or(DiffFormat::Text);
         if args.limit.is_some() && matches!(format, DiffFormat::Json | DiffFormat::Csv) {
             bail!("--limit is for text and HTML; JSON and CSV have all");
         }
@@ -104,6 +105,9 @@ impl Plan {
         }
         if let Some(path) = file.as_deref().filter(|path| is_of_store(path, &args.db)) {
             bail!("{} belongs to the store; choose another file", path.display());
+        }
+        if let (Some(path), None, None) = (&file, args.format, named) {
+            known_ending(path, "txt, json, csv and html")?;
         }
         Ok(Self { format, file })
     }
@@ -131,6 +135,7 @@ fn named_format(path: &Path) -> Option<DiffFormat> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
     match name.rsplit_once('.')?.1 {
+        "txt" | "diff" | "patch" | "log" => Some(DiffFormat::Text),
         "json" => Some(DiffFormat::Json),
         "csv" => Some(DiffFormat::Csv),
         "html" | "htm" => Some(DiffFormat::Html),
@@ -168,7 +173,7 @@ fn named(db: &Connection, by_place: Option<CompleteRun>, by_order: Option<&Compl
     found.map(Some).ok_or_else(|| anyhow::anyhow!("there is no {name}; `SELECT * FROM runs` lists what there is"))
 }
 
-/// What is told of.
+/// The kinds of difference that are told.
 struct Parts {
     pages: bool,
     items: bool,
@@ -195,7 +200,7 @@ impl Parts {
 /// Whether anything differs.
 fn tell(
     args: &DiffArgs,
-    plan: &Plan,
+    plan: &DiffPlan,
     db: &Connection,
     (from, to): (&Run, &Run),
     is_live: bool,
@@ -273,7 +278,7 @@ fn tell(
     Ok(changes.any())
 }
 
-fn report(args: &DiffArgs, plan: &Plan, changes: &Changes, is_live: bool) -> Result<Box<dyn Report>, ExportError> {
+fn report(args: &DiffArgs, plan: &DiffPlan, changes: &Changes, is_live: bool) -> Result<Box<dyn Report>, ExportError> {
     let output = plan.output(is_live)?;
     let shown = |usual: u64| Shown::new(args.limit.unwrap_or(usual), changes);
     Ok(match plan.format {

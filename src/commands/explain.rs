@@ -169,7 +169,7 @@ fn url(question: &UrlQuestion) -> Result<Value, Problem> {
     })
 }
 
-/// What is no URL is the same as nothing.
+/// A text that is no URL equals no other.
 fn same_url(question: &SameUrlQuestion) -> Value {
     let key = |text: &str| CrawlUrl::parse(text).map(|url| url.key).ok();
     let (a, b) = (key(&question.a), key(&question.b));

@@ -9,7 +9,7 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OptionalExtension};
 
-use self::plan::{Place, Plan};
+use self::plan::{Destination, ExportPlan};
 use self::talk::Talk;
 use super::interrupt::Interrupt;
 use super::session::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
@@ -32,7 +32,7 @@ const STEPS: i32 = 100_000;
 /// # Errors
 /// No such store, table, column, condition or query; the output cannot be written.
 pub fn run(args: &ExportArgs) -> Result<i32> {
-    let plan = Plan::of(args)?;
+    let plan = ExportPlan::of(args)?;
     // Asked before the store is opened: closing its file takes SQLite's locks away.
     let is_live = lock::owner(&args.db).is_some();
     let mut db = super::session::open_store(&args.db)?;
@@ -91,7 +91,7 @@ fn is_full(error: &ExportError) -> bool {
 
 fn export(
     args: &ExportArgs,
-    plan: &Plan,
+    plan: &ExportPlan,
     db: &Connection,
     is_live: bool,
     interrupt: Option<&Interrupt>,
@@ -107,7 +107,7 @@ fn export(
         None => Ok(()),
     };
     if plan.format == Format::Warc {
-        let is_packed = matches!(plan.place, Place::File(_, Some(_)));
+        let is_packed = matches!(plan.place, Destination::File(_, Some(_)));
         let snapshot = Snapshot::take(db)?;
         let sent = Sent { accept: seine_http::ACCEPTED, accept_encoding: seine_http::ACCEPTED_CODINGS };
         let mut warc = Warc::new(plan.output(false)?, is_packed, sent)?;
@@ -141,7 +141,7 @@ fn export(
         snapshot = Snapshot::take(db)?;
         transaction = None;
     } else {
-        // Where one table has to be read in one transaction, the others are read in it too.
+        // If one table has to be read in one transaction, the others are read in it too.
         all.iter_mut().for_each(|(_, selection)| selection.at_once());
     }
     let mut sink = plan.sink(transaction.is_some() && is_live)?;
@@ -166,7 +166,7 @@ fn export(
 /// Rows of the table `name`, and how they become those of the export.
 fn selected(
     args: &ExportArgs,
-    plan: &Plan,
+    plan: &ExportPlan,
     db: &Connection,
     name: &str,
     filter: &Filter,

@@ -35,15 +35,16 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     if rules.is_empty() {
         bail!("{} has no [[collection]], so there is nothing to find", args.config.display());
     }
+    let path = args.db.or(&settings.store.db);
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
-    drop(super::session::open_store(&args.db)?);
+    drop(super::session::open_store(&path)?);
     let signals = Signals::new().context("cannot watch for signals")?;
-    let lock = if args.diff { None } else { Some(crawl::lock(&args.db)?) };
+    let lock = if args.diff { None } else { Some(crawl::lock(&path)?) };
     title::set(title::Role::Supervisor);
     let begun = Instant::now();
     let ended = reextract::run(reextract::Start {
-        path: args.db.clone(),
+        path: path.clone(),
         lock,
         rules,
         condition: args.condition.clone(),
@@ -59,7 +60,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
             Ok(0)
         }
         Ended::Stopped(signal) => {
-            super::session::tell(&format!("seine: stopped; {} is as it was\n", args.db.display()));
+            super::session::tell(&format!("seine: stopped; {} is as it was\n", path.display()));
             Ok(if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED })
         }
         Ended::Failed { message, cause } => {

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Exit code of what is not well.
 const UNHEALTHY: i32 = 1;
 
-/// What is asked of a store.
+/// The demands on a store.
 #[derive(Clone, Copy, Debug)]
 struct Demands {
     max_age: Duration,

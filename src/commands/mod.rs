@@ -1,4 +1,4 @@
-//! What a user can ask for: one file per verb. Each takes its arguments and returns the exit code.
+//! The verbs: one file for each. A verb takes its arguments and returns the exit code.
 
 pub mod audit;
 pub mod cat;

@@ -1,4 +1,4 @@
-//! What is told of a run that has ended: the summary, and whether anybody asked for this kind of end.
+//! Notifications of the end of a run: decides whether this kind of end was asked for, and sends the summary.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::session::STOPPED;
 pub struct End {
     /// The exit code.
     pub code: i32,
-    /// What ended it.
+    /// The cause of the end.
     pub ended_by: EndedBy,
     /// Whether it found something new, changed or gone.
     pub has_changes: bool,

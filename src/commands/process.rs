@@ -30,12 +30,13 @@ pub fn run(args: &ProcessArgs) -> Result<i32> {
     let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
     let processors = chosen(settings.programs.processor, args)?;
     check_programs(&processors)?;
+    let path = args.db.or(&settings.store.db);
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
-    drop(super::session::open_store(&args.db)?);
+    drop(super::session::open_store(&path)?);
     limits::raise_descriptor_limit().context("cannot ask for the limit of open files")?;
     let signals = Signals::new().context("cannot watch for signals")?;
-    let lock = crawl::lock(&args.db)?;
+    let lock = crawl::lock(&path)?;
     title::set(title::Role::Supervisor);
     let begun = Instant::now();
     let progress = Progress::new(ProgressMode::Auto, args.quiet);

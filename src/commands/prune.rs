@@ -22,7 +22,7 @@ use seine_unix::clock;
 /// # Errors
 /// No such store, or one that is held.
 pub fn run(args: &PruneArgs) -> Result<i32> {
-    let path = &args.db;
+    let path: &Path = &args.db;
     let last = life::config(&super::session::open_store(path)?, None)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let keep = keep(args, &last)?;
@@ -60,7 +60,7 @@ fn in_store(path: &Path, keep: Keep, requests_before: Option<u64>) -> Result<Pru
     Ok(pruned)
 }
 
-/// What the flags say, else what the last run was told.
+/// The limits of the flags, else those of the last run.
 fn keep(args: &PruneArgs, last: &Value) -> Result<Keep> {
     let versions = match (args.keep_versions, last["keep_versions"].as_u64()) {
         (Some(versions), _) => versions,

@@ -21,9 +21,9 @@ use seine_unix::signals::Signals;
 pub fn run(args: RetryArgs) -> Result<i32> {
     let RetryArgs { db, condition, dry_run, config, flags } = args;
     let mut options = crawl::written(config.as_deref(), &flags)?;
-    // A config file may serve `crawl` too, lists, store and all.
+    // A config file may serve `crawl` too, lists and all.
     options.0.sources = Sources::default();
-    options.0.store = Store { db };
+    options.0.store = Store { db: db.or(&options.0.store.db) };
     let settings = crawl::settings(options, config)?;
     let matching = retry::count(&super::session::open_store(&settings.store.db)?, &condition)?;
     if dry_run || matching == 0 {

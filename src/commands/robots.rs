@@ -133,7 +133,7 @@ impl Check {
     fn url(&mut self, url: &Url) -> Result<()> {
         let file = self.rules_of(url)?;
         self.say(url.as_str(), url, &file)?;
-        // Whoever waits for a slow site sees what is known so far.
+        // Flush: a person who waits for a slow site sees the answers so far.
         Ok(self.out.flush()?)
     }
 
@@ -198,7 +198,7 @@ impl Check {
         Ok(())
     }
 
-    /// What `file` says of `url`, which is shown as `name`.
+    /// The answer of `file` for `url`, which is shown as `name`.
     fn say(&mut self, name: &str, url: &Url, file: &RobotsFile) -> Result<()> {
         let decision = file.rules.as_ref().map(|rules| rules.decide(url));
         let allowed = decision.as_ref().is_ok_and(|decision| decision.allowed);

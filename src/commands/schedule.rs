@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::error::ErrorKind;
-use clap::{ArgMatches, CommandFactory};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::session::{Coded, HELD, INTERRUPTED, TERMINATED, written};
-use crate::cli::{Cli, ScheduleArgs};
+use crate::cli::{Cli, ScheduleArgs, StoreAndQuery};
 use crate::config::jobs::JobEntry;
 use crate::config::{CrawlOptions, DEFAULT_DB, LogFormat};
 use crate::console::text::printable;
 use crate::schedule::job::{Job, Output};
-use crate::schedule::keeper::{self, Start, lock_path, meaning};
+use crate::schedule::keeper::{self, ScheduleStart, lock_path, meaning};
 use crate::schedule::state::{JobState, State};
 use crate::schedule::zone::Zone;
 use seine_unix::Signal;
@@ -53,7 +53,7 @@ pub fn run(args: &ScheduleArgs) -> Result<i32> {
     // Before the first child, so that no news of one is missed.
     let signals = Signals::new().context("cannot watch for signals")?;
     title::set(title::Role::Scheduler);
-    let ended = keeper::keep(Start { jobs, state, signals, say });
+    let ended = keeper::keep(ScheduleStart { jobs, state, signals, say });
     // Removed before it is given back: another scheduler may lock the file as soon as it can, and it has to stay then.
     let _ = fs::remove_file(lock.path());
     drop(lock);
@@ -159,7 +159,7 @@ fn zone(given: Option<&Zone>) -> Result<Zone> {
     given.cloned().map_or_else(Zone::of_system, Ok).map_err(|error| anyhow!("time zone: {error}"))
 }
 
-/// What a command says of itself.
+/// A job's command as the scheduler needs to know it.
 struct Described {
     verb: String,
     arguments: Vec<OsString>,
@@ -209,16 +209,19 @@ fn described(mut arguments: Vec<OsString>) -> Result<Described> {
     // Asked of the declaration: matches tell an argument that was not given from one that is unknown in debug builds only.
     let has_store =
         program.find_subcommand(verb).is_some_and(|verb| verb.get_arguments().any(|arg| arg.get_id() == "db"));
-    let db = if has_store { Some(store_in(matches, of_config)) } else { None };
+    let db = if has_store { Some(store_in(verb, matches, of_config)) } else { None };
     Ok(Described { verb: verb.to_owned(), arguments, output, db })
 }
 
 /// The store of a command: what it names, or its config file, or what it takes by itself.
-fn store_in(matches: &ArgMatches, of_config: Option<CrawlOptions>) -> PathBuf {
-    match matches.try_get_one::<PathBuf>("db") {
-        Ok(Some(named)) => named.clone(),
-        _ => of_config.unwrap_or_default().0.store.db,
+fn store_in(verb: &str, matches: &ArgMatches, of_config: Option<CrawlOptions>) -> PathBuf {
+    if verb == "sql" {
+        let asked = StoreAndQuery::from_arg_matches(matches);
+        return asked.map_or_else(|_| DEFAULT_DB.into(), |asked| asked.store().to_owned());
     }
+    // By flag or as the first argument, see `StoreArg`.
+    let named = ["db", "store"].iter().find_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten());
+    named.cloned().unwrap_or_else(|| of_config.unwrap_or_default().0.store.db)
 }
 
 /// `path` whatever it is called by.
@@ -326,7 +329,12 @@ mod tests {
             (vec!["crawl", "x", "--config", config, "--db=a.db"], Some("a.db")),
             (vec!["import", "x.warc", "--db", "a.db"], Some("a.db")),
             (vec!["retry", "a.db", "--where", "1"], Some("a.db")),
+            (vec!["retry", "--db", "a.db", "--where", "1"], Some("a.db")),
+            (vec!["retry", "--where", "1", "--config", config], Some("of-config.db")),
             (vec!["export", "a.db"], Some("a.db")),
+            (vec!["export", "--db", "a.db"], Some("a.db")),
+            (vec!["sql", "a.db", "SELECT 1"], Some("a.db")),
+            (vec!["sql", "SELECT 1"], Some("crawl.db")),
             (vec!["extract", "a.db", "--config", config], Some("a.db")),
             (vec!["process", "a.db", "--config", config], Some("a.db")),
             (vec!["status"], Some("crawl.db")),

@@ -1,4 +1,4 @@
-//! What verbs share: exit codes, the way to a store, and what is said.
+//! Shared by all verbs: exit codes, opening a store, and writing to standard output and error.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -47,7 +47,7 @@ pub fn open_store(path: &Path) -> Result<Connection> {
     })
 }
 
-/// What is said before a long store keeps everybody waiting.
+/// The notice before a migration, which takes long on a large store.
 pub fn being_updated(path: &Path) -> String {
     format!("seine: {} is of an earlier version and is being brought up to date", path.display())
 }
@@ -57,7 +57,7 @@ pub fn tell(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// What was written: a reader that has seen enough (`seine … | head`) is no failure.
+/// The result of writing to standard output; a reader that closes the pipe early (`seine … | head`) is no failure.
 pub fn written(result: io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

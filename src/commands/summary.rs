@@ -12,10 +12,15 @@ use crate::console::text::{grouped, printable, size};
 use crate::supervisor::Report;
 use seine_core::record::Outcome;
 use seine_store::diff::Changes;
+use seine_store::examples::Example;
 use seine_store::read::{HostLine, Summary};
 
 /// Drifted fields named in a summary for people.
 const DRIFTS_SHOWN: usize = 10;
+/// Classes of failure of which a summary for people has examples.
+const CLASSES_SHOWN: usize = 8;
+/// Characters of a URL or message in an example.
+const EXAMPLE_CHARS: usize = 160;
 
 /// In which state the crawl is, in a word.
 fn state(summary: &Summary, owner: Option<u32>) -> &'static str {
@@ -61,6 +66,7 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         errors.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
         let errors: Vec<_> = errors.iter().map(|(class, count)| format!("{} {class}", grouped(**count))).collect();
         let _ = writeln!(text, "  errors: {}", errors.join(", "));
+        examples(&mut text, summary, db);
     }
     let (fetched, elapsed, bytes) = pace(summary, report);
     if fetched > 0 && !elapsed.is_zero() {
@@ -143,6 +149,30 @@ fn pace(summary: &Summary, report: Option<&Report>) -> (u64, Duration, u64) {
         }
         (None, Some(run)) => (requested(&run.outcomes), Duration::from_millis(run.active_ms), run.bytes),
         (None, None) => (0, Duration::ZERO, 0),
+    }
+}
+
+/// What went wrong, by example: of the most frequent classes of failure.
+fn examples(text: &mut String, summary: &Summary, db: &Path) {
+    let mut classes: Vec<_> = summary.error_examples.iter().collect();
+    classes.sort_by_key(|(class, _)| std::cmp::Reverse(summary.errors.get(*class)));
+    for (class, examples) in classes.iter().take(CLASSES_SHOWN) {
+        for Example { url, message } in *examples {
+            let said = message.as_deref().map_or_else(String::new, |message| format!(": {}", shortened(message)));
+            let _ = writeln!(text, "    {class} {}{said}", shortened(url));
+        }
+    }
+    if let Some(example) = classes.first().and_then(|(_, examples)| examples.first()) {
+        let _ = writeln!(text, "    more about one: seine why {} '{}'", db.display(), printable(&example.url));
+    }
+}
+
+/// A text of a site as part of a line.
+fn shortened(text: &str) -> String {
+    let shown = printable(text);
+    match shown.char_indices().nth(EXAMPLE_CHARS) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown.to_string(),
     }
 }
 

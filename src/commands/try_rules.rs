@@ -143,7 +143,7 @@ fn read_body(from: impl Read, settings: &Fetching, name: &str) -> Result<Vec<u8>
     Ok(body)
 }
 
-/// What a file is, by its name or else its first bytes.
+/// The content type of a file, by its name or else its first bytes.
 fn guessed_type(name: &str, body: &[u8]) -> &'static str {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -169,7 +169,7 @@ fn is_http(target: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
-/// What was found on it.
+/// The findings on it.
 struct Found {
     collections: Vec<CollectionLook>,
     selectors: Vec<SelectorLook>,

@@ -1,4 +1,4 @@
-//! What values of options have to be.
+//! Checks of the values of options.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -13,7 +13,7 @@ pub(super) const MAX_CONCURRENCY: usize = 65_536;
 /// No pause is longer than this, whatever a config or a site asks for.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(seine_core::record::LONGEST_PAUSE_MS);
 
-/// What is wrong with a value.
+/// The error for a value that cannot be used.
 pub(super) fn refused<T>(name: &'static str, value: impl Display, problem: &'static str) -> Result<T, ConfigError> {
     Err(ConfigError::Value { name, value: value.to_string(), problem })
 }

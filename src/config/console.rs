@@ -1,4 +1,4 @@
-//! What is said, and where.
+//! Settings of progress, summary and logs.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub enum LogFormat {
 }
 
 group! {
-    /// What is said of a crawl.
+    /// Progress, summary and logs of a crawl.
     pub struct Console {
         /// Show progress: a line on a terminal, one every 30 s elsewhere [default: auto]
         #[arg(long, value_name = "WHEN", value_enum)]
@@ -46,7 +46,7 @@ group! {
         #[arg(short, long, conflicts_with = "verbose")]
         quiet: bool;
 
-        /// Log to standard error; -v phases, -vv leases, -vvv every URL
+        /// Log to standard error; -v a line for each URL and phases, -vv leases too, -vvv every request
         #[arg(short, long, action = clap::ArgAction::Count)]
         verbose: u8;
 

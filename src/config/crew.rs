@@ -20,12 +20,12 @@ group! {
         fetchers: Chosen<usize> = Chosen::by_default(1), chosen(within(1..=MAX_FETCHERS, "must be from 1 to 256"));
 
         /// Requests in flight, over all fetchers together [default: 128, fewer where the memory is limited]
-        #[arg(long, value_name = "N")]
+        #[arg(short = 'j', long, aliases = ["concurrent-requests", "max-concurrency", "parallel-max"], value_name = "N")]
         concurrency: Chosen<usize> = Chosen::by_default(DEFAULT_CONCURRENCY),
             chosen(within(1..=MAX_CONCURRENCY, "must be from 1 to 65536"));
     }
     beside {
-        /// What the rooms keep at hand.
+        /// Sizes of the buffers of all rooms.
         #[arg(skip)]
         buffers: Buffers;
     }

@@ -1,4 +1,4 @@
-//! What of pages is read and kept. The whole of this group decides whether a page of an earlier run may stand.
+//! Settings of extraction: the parts of pages that are read and kept. The whole of this group decides whether a page of an earlier run may stand.
 
 use serde::Serialize;
 
@@ -6,13 +6,13 @@ use super::group::group;
 use seine_core::values::RulesText;
 
 group! {
-    /// What of pages is read and kept.
+    /// The parts of pages that are read and kept.
     ///
     /// Every option belongs to [`Extraction::reading`] as it is declared, in this order: one that makes no difference to
     /// what a page comes to has its place in another group.
     #[derive(Serialize)]
     pub struct Extraction {
-        /// What is to be found on pages; a config key only. Read by [`seine_page::extract::rules`], which knows what is allowed.
+        /// Rules for fields of pages; a config key only. Read by [`seine_page::extract::rules`], which knows what is allowed.
         #[arg(skip)]
         collection: Vec<toml::Value>;
 

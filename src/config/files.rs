@@ -1,4 +1,4 @@
-//! What settings keep in files and environment variables: passwords, tokens, headers, proxies.
+//! Reads the files that settings name for passwords, tokens, headers and proxies.
 
 use std::path::Path;
 use std::str::FromStr;

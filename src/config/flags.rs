@@ -1,4 +1,4 @@
-//! What was said on the command line, to be laid over what a config file says.
+//! The flags of a command line, to be laid over a config file.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! What differs from host to host: rules of the config file, and what they come to for one host.
+//! Settings for single hosts: the rules of a config file, and the policy they make for one host.
 //!
 //! ```toml
 //! [[host]]
@@ -36,7 +36,7 @@ pub struct HostRule {
     pub headers: Vec<Header>,
     /// More headers, one a line.
     pub headers_file: Option<PathBuf>,
-    /// Who we are there.
+    /// Credentials.
     pub auth: Option<Auth>,
     /// Whether cookies are taken and sent.
     pub cookies: Option<bool>,
@@ -238,7 +238,7 @@ fn read_secret(setting: &'static str, rule: &str, path: &Path) -> Result<String,
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.trim().as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
-    // Where to go on if what follows the last star does not fit.
+    // The state to go back to if the text after the last star does not fit.
     let mut again = None;
     while n < name.len() {
         match pattern.get(p) {

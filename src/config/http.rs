@@ -19,11 +19,11 @@ const MAX_MAX_REDIRECTS: usize = 1000;
 const MAX_MAX_BODY: Size = Size(2 << 30);
 
 group! {
-    /// What is asked for, how, and within which limits.
+    /// Requests and their limits.
     #[derive(Serialize)]
     pub struct Http {
         /// For one request, from its start to the last byte [default: 30s]
-        #[arg(long, value_name = "DURATION")]
+        #[arg(long, alias = "max-time", value_name = "DURATION")]
         timeout: Span = Span(Duration::from_secs(30)), lasting;
 
         /// For a connection, TLS included [default: 10s]
@@ -39,11 +39,11 @@ group! {
         parse_timeout: Span = Span(Duration::from_secs(5)), lasting;
 
         /// The User-Agent header [default: seine/VERSION]
-        #[arg(long, value_name = "TEXT")]
+        #[arg(short = 'A', long, value_name = "TEXT")]
         user_agent: String = DEFAULT_USER_AGENT.to_owned(), printable;
 
         /// A header for every request, "Name: value"; may be repeated
-        #[arg(long, value_name = "K:V")]
+        #[arg(short = 'H', long, value_name = "K:V")]
         #[serde(serialize_with = "names")]
         header: Vec<Header>;
 
@@ -53,11 +53,11 @@ group! {
         header_file: Option<PathBuf>;
 
         /// Request method for the URLs of the lists [default: GET, or POST with --body]
-        #[arg(long, value_name = "METHOD")]
+        #[arg(short = 'X', long, alias = "request", value_name = "METHOD")]
         method: Chosen<String> = Chosen::by_default("GET".to_owned()), method;
 
         /// Request body for the URLs of the lists; name its type with --header "Content-Type: ..."
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, aliases = ["data", "post-data"], value_name = "TEXT")]
         #[serde(skip_serializing)]
         body: Option<String>;
 
@@ -70,7 +70,7 @@ group! {
         cookies: bool;
 
         /// Begin with the cookies of this file (Netscape format, as browsers and curl write it); implies --cookies
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, alias = "load-cookies", value_name = "FILE")]
         #[serde(serialize_with = "lossy::maybe")]
         cookie_file: Option<PathBuf>;
 
@@ -79,7 +79,7 @@ group! {
         http: HttpChoice;
 
         /// Proxy: http://, https://, socks5:// or socks5h://; may be repeated to take turns; NO_PROXY is honoured
-        #[arg(long, value_name = "URL")]
+        #[arg(short = 'x', long, value_name = "URL")]
         proxy: Vec<ProxyUrl>;
 
         /// More proxies from a file, one a line: keeps passwords off the command line
@@ -92,12 +92,12 @@ group! {
         resolve: Vec<Resolve>;
 
         /// Trust the certificate authorities of this PEM file too; may be repeated
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, aliases = ["cacert", "ca-certificate"], value_name = "FILE")]
         #[serde(serialize_with = "lossy::all")]
         ca_cert: Vec<PathBuf>;
 
         /// Accept any certificate of this host ("*.example.test" for the hosts below it); may be repeated
-        #[arg(long, value_name = "HOST")]
+        #[arg(short = 'k', long, value_name = "HOST")]
         #[serde(skip_serializing)]
         insecure: Vec<String>;
 
@@ -106,20 +106,20 @@ group! {
         #[serde(skip_serializing)]
         allow_private: bool;
 
-        /// What addresses may be connected to; a config key only.
+        /// Addresses that may be connected to; a config key only.
         #[arg(skip)]
         network: Networks;
 
         /// Largest body, in decompressed bytes; larger ones fail as too_large [default: 10MiB]
-        #[arg(long, value_name = "SIZE")]
+        #[arg(long, aliases = ["max-filesize", "download-maxsize"], value_name = "SIZE")]
         max_body: Size = Size(10 << 20), within(Size(1)..=MAX_MAX_BODY, "must be from 1 B to 2 GiB");
 
         /// Redirects followed for one URL [default: 10]
-        #[arg(long, value_name = "N")]
+        #[arg(long, aliases = ["max-redirs", "max-redirect"], value_name = "N")]
         max_redirects: usize = 10, within(0..=MAX_MAX_REDIRECTS, "must be from 0 to 1000");
 
         /// Further attempts after a transient failure (resolver, connect, network, timeout, reset, truncated, 408, 425, 429, 500, 502-504) [default: 2]
-        #[arg(long, value_name = "N")]
+        #[arg(long, aliases = ["retry", "max-retries", "retry-times"], value_name = "N")]
         retries: u16 = 2;
 
         /// Keep the headers of answers, without the values of cookies [default: true]

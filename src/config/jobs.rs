@@ -1,4 +1,4 @@
-//! What `seine schedule` runs when.
+//! The jobs of `seine schedule` as a config file declares them.
 //!
 //! ```toml
 //! [[job]]

@@ -1,4 +1,4 @@
-//! What the memory of a crawl comes to at most, and what gives way where a container allows less.
+//! Computes the most memory that a crawl takes, and lowers its settings if a container allows less.
 //!
 //! The sum is the table in `docs/explain/memory.md`, line by line. All of its numbers are ceilings: a crawl of ordinary
 //! pages takes a fraction.
@@ -70,7 +70,7 @@ impl Buffers {
     }
 }
 
-/// What a crawl is to be given in a limited memory.
+/// The settings of a crawl that fit a limited memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fit {
     /// Fetcher processes.
@@ -81,7 +81,7 @@ pub struct Fit {
     pub parts: u64,
     /// The buffers.
     pub buffers: Buffers,
-    /// What it comes to at most, in bytes: more than the memory if the least is too much.
+    /// The most memory it takes, in bytes: more than the limit if even the lowest settings need more.
     pub most: u64,
 }
 

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use seine_core::record::nearest::nearest;
 
-/// What is wrong with a config, with line, column and a pointer; lines that may hold a secret are not shown.
+/// The error of a config with line, column and a pointer; lines that may hold a secret are not shown.
 pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
     const MAY_HOLD_SECRETS: [&str; 9] =
         ["header", "proxy", "auth", "password", "token", "body", "notify", "url", "secret"];

@@ -1,4 +1,4 @@
-//! Who is told of the end of a run. In a config file also as a table of its own, or only as its command.
+//! Settings of notifications at the end of a run. In a config file they can be a table, or only the command.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -34,7 +34,7 @@ pub enum NotifyOn {
 }
 
 group! {
-    /// Who is told, of which ends, and how persistently.
+    /// Receivers of notifications, the ends they are told of, and the attempts to reach them.
     pub struct Notify {
         /// Run this program after each run, with a JSON object on its standard input; no shell reads it
         #[arg(long, value_name = "COMMAND")]
@@ -66,7 +66,7 @@ group! {
         notify_timeout: Span = Span(Duration::from_secs(30)), lasting;
     }
     beside {
-        /// What the file of the secret says, once it is read.
+        /// The secret in that file, once it is read.
         #[arg(skip)]
         notify_secret: Option<Secret>;
     }
@@ -127,7 +127,7 @@ pub(super) fn spread(table: &mut DeTable<'_>) -> Result<(), toml::de::Error> {
     Ok(())
 }
 
-/// What can stand under `notify`; says so of what does not.
+/// Reads the value of `notify`; its error names the kinds of value that are allowed.
 struct CommandOrTable;
 
 impl Visitor<'_> for CommandOrTable {

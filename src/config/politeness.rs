@@ -13,15 +13,15 @@ use seine_core::policy::{HostPolicy, Proxies};
 use seine_core::values::{HttpChoice, Rate, Span};
 
 group! {
-    /// What is due to a host.
+    /// Pace and robots.txt.
     #[derive(Serialize)]
     pub struct Politeness {
         /// Requests in flight per host [default: 4]
-        #[arg(long, value_name = "N")]
+        #[arg(long, alias = "concurrent-requests-per-domain", value_name = "N")]
         host_concurrency: usize = 4, within(1..=MAX_CONCURRENCY, "must be from 1 to 65536");
 
         /// Smallest gap between request starts per host; 0 for none [default: 500ms]
-        #[arg(long, value_name = "DURATION")]
+        #[arg(long, aliases = ["wait", "download-delay"], value_name = "DURATION")]
         delay: Span = Span(Duration::from_millis(500)), pause;
 
         /// Add up to this much to each gap, at random [default: 0]
@@ -58,7 +58,7 @@ group! {
         #[arg(long, value_name = "DURATION")]
         max_crawl_delay: Span = Span(Duration::from_secs(30)), pause;
 
-        /// What differs for some hosts; a config key only.
+        /// Rules for single hosts; a config key only.
         #[arg(skip)]
         host: Vec<HostRule>;
     }
@@ -82,7 +82,7 @@ group! {
 }
 
 impl Politeness {
-    /// What holds for the host called `name`: the common settings and the rules that match it, later ones last.
+    /// The policy for the host called `name`: the common settings and the rules that match it, later ones last.
     pub fn policy(&self, name: &str) -> HostPolicy {
         let mut policy = HostPolicy {
             delay: self.delay.0,
@@ -103,7 +103,7 @@ impl Politeness {
         policy
     }
 
-    /// What `rule` alone comes to, whatever host it is for.
+    /// The policy that `rule` alone makes, whatever host it is for.
     pub fn policy_of(&self, rule: &HostRule) -> HostPolicy {
         let mut policy = self.policy("");
         rule.apply(&mut policy, self.total);

@@ -33,7 +33,7 @@ pub struct Processor {
     /// The program and its arguments; no shell reads them. Arguments may be secrets: only the program is written down.
     #[serde(serialize_with = "program_only")]
     pub command: Vec<String>,
-    /// What it gets.
+    /// The records it gets.
     pub input: Input,
     /// The collection whose items it gets, with `input = "items"`.
     #[serde(default)]

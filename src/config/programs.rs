@@ -7,7 +7,7 @@ use super::jobs::JobEntry;
 use super::processors::Processor;
 
 group! {
-    /// What is run.
+    /// Processors and scheduled jobs.
     #[derive(Serialize)]
     pub struct Programs {
         /// Programs that records are put through; a config key only.
@@ -15,7 +15,7 @@ group! {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         processor: Vec<Processor>;
 
-        /// What `seine schedule` runs when; a config key only, of which a crawl takes no notice.
+        /// The jobs of `seine schedule`; a config key only, which a crawl ignores.
         #[arg(skip)]
         #[serde(skip_serializing)]
         job: Vec<JobEntry>;

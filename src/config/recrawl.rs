@@ -1,4 +1,4 @@
-//! What becomes of pages that an earlier run has fetched.
+//! Settings for pages that an earlier run has fetched.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub enum Revisits {
 }
 
 group! {
-    /// What is fetched again, and what is kept of what it was before.
+    /// Pages that are fetched again, and versions of them that are kept.
     #[derive(Serialize)]
     pub struct Recrawl {
         /// Once a crawl is finished, which URLs of its lists the next run fetches again [default: all]

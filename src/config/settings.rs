@@ -27,66 +27,66 @@ pub struct Settings {
     #[arg(skip)]
     #[serde(flatten)]
     pub sources: Sources,
-    /// Where everything is kept.
+    /// The store.
     #[arg(skip)]
     #[serde(flatten)]
     pub store: Store,
     /// How lists are read.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Lists")]
     #[serde(flatten)]
     pub lists: Lists,
-    /// What is fetched again.
-    #[command(flatten)]
+    /// Pages that are fetched again.
+    #[command(flatten, next_help_heading = "Fetching again")]
     #[serde(flatten)]
     pub recrawl: Recrawl,
     /// How many work at a time.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Pace and politeness")]
     #[serde(flatten)]
     pub crew: Crew,
-    /// What is due to a host.
-    #[command(flatten)]
+    /// Pace and robots.txt.
+    #[command(flatten, next_help_heading = "Pace and politeness")]
     #[serde(flatten)]
     pub politeness: Politeness,
-    /// What is asked for, and how.
-    #[command(flatten)]
+    /// Requests and their limits.
+    #[command(flatten, next_help_heading = "Requests")]
     #[serde(flatten)]
     pub http: Http,
-    /// What of pages is read and kept.
-    #[command(flatten)]
+    /// The parts of pages that are read and kept.
+    #[command(flatten, next_help_heading = "What is kept")]
     #[serde(flatten)]
     pub extraction: Extraction,
     /// How much a run may take.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "When to stop")]
     #[serde(flatten)]
     pub budgets: Budgets,
-    /// Who is told of its end; may be secret, all of it.
-    #[command(flatten)]
+    /// Notifications of its end; all of it may be secret.
+    #[command(flatten, next_help_heading = "Notifications")]
     #[serde(skip)]
     pub notify: Notify,
-    /// What is said.
-    #[command(flatten)]
+    /// Progress, summary and logs.
+    #[command(flatten, next_help_heading = "Output")]
     #[serde(skip)]
     pub console: Console,
-    /// What is run beside it.
+    /// Processors and scheduled jobs.
     #[command(flatten)]
     #[serde(flatten)]
     pub programs: Programs,
 }
 
-/// Settings as they are written, in a file and by flags: not checked, and without what follows from others.
+/// Settings as they are written, in a file and by flags: not checked, and without defaults that follow from others.
 #[derive(Clone, Debug, Default)]
 pub struct CrawlOptions(pub Settings);
 
-/// The settings of a crawl's processes: nothing of who is told of its end, or of what is said.
+/// The settings of a crawl's processes: without those of notifications and console.
 #[derive(Clone, Debug)]
 pub struct Crawling {
     /// How many work at a time.
     pub crew: Crew,
-    /// What is due to a host.
+    /// Pace and robots.txt.
     pub politeness: Politeness,
-    /// What is asked for, and how.
+    /// Requests and their limits.
     pub http: Http,
-    /// What of pages is read and kept.
+    /// The parts of pages that are read and kept.
     pub extraction: Extraction,
     /// How much a run may take.
     pub budgets: Budgets,
@@ -95,7 +95,7 @@ pub struct Crawling {
 }
 
 impl Crawling {
-    /// What a fetcher is handed.
+    /// The settings that a fetcher gets.
     pub fn fetching(&self) -> Fetching {
         Fetching {
             politeness: self.politeness.clone(),
@@ -106,16 +106,16 @@ impl Crawling {
     }
 }
 
-/// The settings of somebody who makes requests: a fetcher, or a verb that asks for a single page.
+/// The settings for making requests, by a fetcher or by a verb that asks for a single page.
 #[derive(Clone, Debug)]
 pub struct Fetching {
-    /// What is due to a host.
+    /// Pace and robots.txt.
     pub politeness: Politeness,
-    /// What is asked for, and how.
+    /// Requests and their limits.
     pub http: Http,
-    /// What of pages is read and kept.
+    /// The parts of pages that are read and kept.
     pub extraction: Extraction,
-    /// What is kept at hand.
+    /// Sizes of buffers.
     pub buffers: Buffers,
 }
 
@@ -137,7 +137,7 @@ impl CrawlOptions {
     /// As [`Self::load`], of the text of a file that has none of the rules.
     ///
     /// # Errors
-    /// What is wrong, with its place.
+    /// The mistake, with its place.
     pub fn read(text: &str) -> Result<Self, toml::de::Error> {
         groups(text).map(Self).map_err(|mut error| {
             error.set_input(Some(text));
@@ -215,7 +215,7 @@ impl Settings {
         self.politeness.cap(most);
     }
 
-    /// What the processes of a crawl are handed.
+    /// The settings that the processes of a crawl get.
     pub fn crawling(&self) -> Crawling {
         Crawling {
             crew: self.crew.clone(),
@@ -227,7 +227,7 @@ impl Settings {
         }
     }
 
-    /// What those are handed who make requests.
+    /// The settings for making requests.
     pub fn fetching(&self) -> Fetching {
         self.crawling().fetching()
     }

@@ -1,4 +1,4 @@
-//! Where the URLs of a crawl come from, and where its pages go. Verbs differ in this: see `cli`.
+//! The lists and archives that a crawl reads, and the store it writes. Verbs differ in these, see `cli`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ group! {
 }
 
 group! {
-    /// Where everything is kept.
+    /// The store.
     #[derive(Serialize)]
     pub struct Store {
         /// The store: one SQLite file with everything [default: crawl.db]

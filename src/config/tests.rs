@@ -121,11 +121,55 @@ fn an_unknown_key_is_shown_with_its_line_and_the_known_ones() {
 }
 
 #[test]
-fn a_number_without_unit_is_explained() {
-    assert!("5".parse::<Span>().unwrap_err().contains("5s"));
+fn a_bare_number_is_seconds_or_bytes() {
+    for (text, millis) in [("5", 5000), ("0.25", 250), (" 1e1 ", 10_000)] {
+        assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
+    }
+    for text in ["-1", "inf", "nan", "1e300", "soon", ""] {
+        let error = text.parse::<Span>().unwrap_err();
+        assert!(error.contains("500ms, 2s or 1h 30m"), "{text}: {error}");
+    }
+    let settings = resolved("delay = 2\njitter = 0.5\nmax_body = 1048576", &["--wait", "3", "--max-time", "7.5"]);
+    assert_eq!(
+        (settings.politeness.delay, settings.politeness.jitter),
+        (Span(Duration::from_secs(3)), Span(Duration::from_millis(500)))
+    );
+    assert_eq!((settings.http.timeout, settings.http.max_body), (Span(Duration::from_millis(7500)), Size(1 << 20)));
+    for text in ["delay = -2", "delay = true", "max_body = -1", "max_body = 1.5"] {
+        let error = CrawlOptions::read(text).unwrap_err().to_string();
+        assert!(error.contains("500ms") || error.contains("10MiB"), "{text}: {error}");
+    }
     assert_eq!("0".parse::<Span>(), Ok(Span(Duration::ZERO)));
     assert_eq!("1h 30m".parse::<Span>(), Ok(Span(Duration::from_secs(5400))));
     assert_eq!("10 MiB".parse::<Size>(), Ok(Size(10 << 20)));
+}
+
+#[test]
+fn names_of_curl_wget_and_scrapy_are_understood() {
+    let flags = [
+        ["-H", "A: 1"],
+        ["-A", "Bot/1"],
+        ["-x", "http://p.test:1"],
+        ["-k", "a.test"],
+        ["-j", "7"],
+        ["-X", "PUT"],
+        ["--max-retries", "9"],
+        ["--max-redirs", "4"],
+        ["--download-maxsize", "5MiB"],
+        ["--cacert", "ca.pem"],
+        ["--load-cookies", "c.txt"],
+        ["--data", "x=1"],
+        ["--download-delay", "2"],
+        ["--concurrent-requests-per-domain", "3"],
+    ];
+    let Settings { http, crew, politeness, .. } = resolved("", flags.as_flattened());
+    assert_eq!(
+        (http.header.len(), &*http.user_agent, http.proxy.len(), &*http.insecure),
+        (1, "Bot/1", 1, &["a.test".to_owned()][..])
+    );
+    assert_eq!((*crew.concurrency, &**http.method, http.retries, http.max_redirects), (7, "PUT", 9, 4));
+    assert_eq!((http.max_body, http.ca_cert.len(), http.cookies), (Size(5 << 20), 1, true));
+    assert_eq!((http.body.as_deref(), politeness.delay.0.as_secs(), politeness.host_concurrency), (Some("x=1"), 2, 3));
 }
 
 #[test]

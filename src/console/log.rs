@@ -5,7 +5,7 @@
 //! descriptor opened for appending, so lines of several processes never mix.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::layer::SubscriberExt;
@@ -21,6 +22,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use super::urls;
 use seine_unix::say;
 use seine_unix::title;
 
@@ -29,6 +31,8 @@ use seine_unix::title;
 /// # Errors
 /// The log file cannot be opened.
 pub fn init(verbose: u8, log_file: Option<&Path>) -> Result<Vec<RawFd>> {
+    // The first level has phases and URLs; a file is not asked for the URLs of a large crawl by itself.
+    let has_urls = verbose > 0;
     let level = match verbose {
         0 => LevelFilter::OFF,
         1 => LevelFilter::INFO,
@@ -45,12 +49,20 @@ pub fn init(verbose: u8, log_file: Option<&Path>) -> Result<Vec<RawFd>> {
             Some(file)
         }
     };
+    let wanted = move |level: LevelFilter| {
+        filter_fn(move |event| *event.level() <= level && (has_urls || event.target() != urls::TARGET))
+            .with_max_level_hint(level)
+    };
     let file_level = level.max(LevelFilter::INFO);
     let to_file = file.map(|file| {
-        fmt::layer().event_format(WithRole).with_writer(move || Lines(Arc::clone(&file))).with_filter(file_level)
+        fmt::layer()
+            .event_format(WithRole { is_file: true })
+            .with_writer(move || Lines(Arc::clone(&file)))
+            .with_filter(wanted(file_level))
     });
-    let said = (level != LevelFilter::OFF)
-        .then(|| fmt::layer().event_format(WithRole).with_writer(|| Said).with_filter(level));
+    let said = (level != LevelFilter::OFF).then(|| {
+        fmt::layer().event_format(WithRole { is_file: false }).with_writer(|| Said).with_filter(wanted(level))
+    });
     if to_file.is_some() || said.is_some() {
         // Set already only if the program does so twice.
         let _ = tracing_subscriber::registry().with(to_file).with(said).try_init();
@@ -70,12 +82,20 @@ impl Write for Lines {
     }
 }
 
-/// Where everything is said.
+/// Standard error, or standard output for logs in JSON.
 struct Said;
 
 impl Write for Said {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if say::is_json() { io::stdout().write(bytes) } else { io::stderr().write(bytes) }
+        if say::is_json() {
+            return io::stdout().write(bytes);
+        }
+        if io::stderr().is_terminal() {
+            // The progress line may stand there, and is shown again before long.
+            io::stderr().write_all(&[b"\r\x1b[K", bytes].concat())?;
+            return Ok(bytes.len());
+        }
+        io::stderr().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -84,7 +104,10 @@ impl Write for Said {
 }
 
 /// `2026-01-02T03:04:05.678Z WARN fetcher 2: message field=value`, or a line as [`say::line`] makes it.
-struct WithRole;
+/// A URL's line stands for itself on standard error.
+struct WithRole {
+    is_file: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for WithRole
 where
@@ -103,14 +126,23 @@ where
             let level = event.metadata().level().as_str().to_ascii_lowercase();
             return writeln!(writer, "{}", say::line("log", &level, &values.message, values.fields));
         }
+        let is_url = event.metadata().target() == urls::TARGET;
         let now = jiff::Timestamp::now();
-        write!(writer, "{now:.3} {} {}: ", event.metadata().level(), title::current())?;
+        if !is_url || self.is_file {
+            write!(writer, "{now:.3} {} {}: ", event.metadata().level(), title::current())?;
+        }
+        if is_url {
+            // Its fields are in the message already.
+            let mut values = Values::default();
+            event.record(&mut values);
+            return writeln!(writer, "{}", values.message);
+        }
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }
 
-/// What an event has to say.
+/// Message and fields of an event.
 #[derive(Default)]
 struct Values {
     message: String,

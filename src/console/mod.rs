@@ -3,8 +3,10 @@
 //!
 //! - [`progress`]: the progress line, and the numbers of a run every 30 s where there is no terminal.
 //! - [`log`]: `-v` and `--log-file`.
+//! - [`urls`]: a line for each URL that has ended.
 //! - [`text`]: numbers, sizes and times for people; texts of sites made harmless.
 
 pub mod log;
 pub mod progress;
 pub mod text;
+pub mod urls;

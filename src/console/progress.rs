@@ -1,4 +1,4 @@
-//! What a person sees while the crawl runs: one line on a terminal, a line every 30 s elsewhere, and warnings. A program
+//! Progress of a crawl on standard error: one line on a terminal, a line every 30 s elsewhere, and warnings. A program
 //! that reads along ([`say::is_json`]) gets the same numbers every 30 s as an event.
 
 use std::collections::VecDeque;
@@ -137,7 +137,7 @@ impl Progress {
     fn is_time(&mut self, done: u64) -> bool {
         let now = Instant::now();
         if self.history.is_empty() {
-            // What the first report counts from.
+            // The first report counts from here.
             self.history.push_back((now, done));
         }
         if self.style == Style::Silent || now < self.due {

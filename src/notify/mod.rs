@@ -17,7 +17,7 @@ use seine_unix::program;
 use seine_unix::say::{Level, say};
 use seine_unix::signals::Signals;
 
-/// What is told.
+/// A notification.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The same for every attempt to deliver it, and for no other message.
@@ -28,7 +28,7 @@ pub struct Message {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// What cannot be used to tell anybody, found before the run.
+/// A setting of notifications that cannot work, found before the run.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// No such program.

@@ -23,7 +23,7 @@ pub struct Cron {
     is_every_hour: bool,
 }
 
-/// What a field may say.
+/// The values that a field may have.
 struct Field {
     name: &'static str,
     allowed: &'static str,
@@ -243,7 +243,7 @@ mod tests {
         let utc = |text| next(text, "UTC", "2026-11-22T00:00:00Z", 3);
         // The 1st is a Tuesday.
         assert_eq!(utc("0 0 1 * mon"), ["11-23 00:00:00 +00:00", "11-30 00:00:00 +00:00", "12-01 00:00:00 +00:00"]);
-        // What begins with * restricts nothing by itself, so both have to hold.
+        // A field that begins with * restricts nothing by itself, so both have to match.
         assert_eq!(utc("0 0 */2 * mon"), ["11-23 00:00:00 +00:00", "12-07 00:00:00 +00:00", "12-21 00:00:00 +00:00"]);
         assert_eq!(utc("0 0 1 * *"), ["12-01 00:00:00 +00:00", "01-01 00:00:00 +00:00", "02-01 00:00:00 +00:00"]);
     }

@@ -1,4 +1,4 @@
-//! What is to be run, when, and on which store.
+//! Jobs: a command, the times it is due, and the store it works on.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::cron::Cron;
 use super::zone::Zone;
 
-/// What becomes of a run that is due while the store is in use by another.
+/// The treatment of a run that is due while another uses the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlap {
@@ -22,7 +22,7 @@ pub enum Overlap {
     Queue,
 }
 
-/// What is done with the standard output of a job's runs.
+/// The use that is made of the standard output of a job's runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// It is the scheduler's own.
@@ -54,7 +54,7 @@ pub struct Job {
     pub catch_up: bool,
     /// The arguments of its runs.
     pub arguments: Vec<OsString>,
-    /// What becomes of what they print.
+    /// The use that is made of their output.
     pub output: Output,
     /// The store as the command names it, if it has one.
     pub db: Option<PathBuf>,

@@ -27,10 +27,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A longer summary is not kept, nor the beginning of a longer line.
 const MAX_SUMMARY_BYTES: usize = 1 << 20;
 
-/// What the loop needs.
+/// Everything that the loop needs.
 #[derive(Debug)]
-pub struct Start {
-    /// What is to be run.
+pub struct ScheduleStart {
+    /// The jobs.
     pub jobs: Vec<Job>,
     /// The file of what is known of them.
     pub state: PathBuf,
@@ -52,7 +52,7 @@ struct Keeper {
 struct Run {
     at: usize,
     invocation: Invocation,
-    /// What it has printed; of a log the line that is not at its end.
+    /// Its output so far; of a log, only the line that is not complete yet.
     text: Vec<u8>,
     /// The last one in its log.
     summary: Option<Value>,
@@ -63,8 +63,8 @@ struct Run {
 ///
 /// # Errors
 /// The state can be neither read nor written.
-pub fn keep(start: Start) -> Result<Signal, StateError> {
-    let Start { jobs, state: path, mut signals, say } = start;
+pub fn keep(start: ScheduleStart) -> Result<Signal, StateError> {
+    let ScheduleStart { jobs, state: path, mut signals, say } = start;
     let before = State::load(&path)?.unwrap_or_else(|| State::new(seed()));
     let (plan, steps) = Plan::new(jobs, before, now(), Birth::is_alive);
     let saved = plan.state();
@@ -77,7 +77,7 @@ pub fn keep(start: Start) -> Result<Signal, StateError> {
     let mut stopped_by = None;
     loop {
         let steps = keeper.plan.look(now());
-        // What is begun is written down before it is begun.
+        // Save the state before each start: after a crash it is known which runs had begun.
         keeper.save();
         keeper.take(steps);
         if let Some(signal) = stopped_by.filter(|_| keeper.runs.is_empty()) {
@@ -323,7 +323,7 @@ fn shown(instant: Timestamp, job: &Job) -> String {
     format!("{:.0}", instant.to_zoned(job.zone.rules().clone()))
 }
 
-/// What an exit code of most verbs means, where it asks for more than the number.
+/// The meaning of an exit code of most verbs, if the number alone does not say enough.
 pub fn meaning(exit: Exit) -> &'static str {
     match exit {
         Exit::Code(3) => " (stopped by a budget, an outage or failing processes; the next run goes on)",

@@ -1,4 +1,5 @@
-//! What is to be done now. Knows neither clock nor processes: callers say what time it is, and what has ended.
+//! Decides which runs to start, put off or skip. It has neither clock nor processes: callers pass the time and the runs
+//! that have ended.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::state::{JobState, RunState, State};
 use seine_unix::invocation::Birth;
 use seine_unix::signals::Exit;
 
-/// What is due longer ago than this was missed: nobody looked, the machine was asleep or its clock was put forward.
+/// A run that was due longer ago than this counts as missed: the machine was asleep, or its clock was put forward.
 pub const LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// A clock put back by more than this was wrong before: times are not waited for a second time then. As in Vixie's cron.
@@ -36,7 +37,7 @@ pub enum Why {
     CatchUp,
 }
 
-/// What is in the way of a run.
+/// An obstacle to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Busy {
     /// The run before it.
@@ -47,7 +48,7 @@ pub enum Busy {
     Late,
 }
 
-/// What is to be done, or said. Jobs by their place.
+/// An action or a message. Jobs are named by their index.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Start a run that was due then; what came of it is told to [`Plan::started`] or [`Plan::ended`].
@@ -67,13 +68,13 @@ pub enum Step {
 /// All jobs with what is known of them.
 #[derive(Debug)]
 pub struct Plan {
-    seats: Vec<Seat>,
+    standings: Vec<Standing>,
     seed: u64,
     is_stopping: bool,
 }
 
 #[derive(Debug)]
-struct Seat {
+struct Standing {
     job: Job,
     state: JobState,
     /// The next time of the cron text, and when its run is due.
@@ -95,13 +96,13 @@ impl Plan {
         is_alive: impl Fn(Birth) -> bool,
     ) -> (Self, Vec<Step>) {
         let seed = before.seed;
-        let mut plan = Self { seats: Vec::new(), seed, is_stopping: false };
+        let mut plan = Self { standings: Vec::new(), seed, is_stopping: false };
         for job in jobs {
             let state = before.jobs.remove(&job.name).unwrap_or_default();
-            plan.seats.push(Seat { job, state, next: None, waits: None, goes_on: false, again: None });
+            plan.standings.push(Standing { job, state, next: None, waits: None, goes_on: false, again: None });
         }
         let mut steps = Vec::new();
-        for at in 0..plan.seats.len() {
+        for at in 0..plan.standings.len() {
             plan.take_up(at, now, &is_alive, &mut steps);
         }
         (plan, steps)
@@ -109,41 +110,41 @@ impl Plan {
 
     /// Goes on with a job where an earlier scheduler has left it.
     fn take_up(&mut self, at: usize, now: Timestamp, is_alive: impl Fn(Birth) -> bool, steps: &mut Vec<Step>) {
-        let seat = &mut self.seats[at];
-        let (cron, timezone) = (seat.job.cron.text().to_owned(), seat.job.zone.to_string());
-        if (&seat.state.cron, &seat.state.timezone) != (&cron, &timezone) {
+        let standing = &mut self.standings[at];
+        let (cron, timezone) = (standing.job.cron.text().to_owned(), standing.job.zone.to_string());
+        if (&standing.state.cron, &standing.state.timezone) != (&cron, &timezone) {
             // Of other times none was missed.
-            seat.state.seen = None;
+            standing.state.seen = None;
         }
-        seat.state.cron = cron;
-        seat.state.timezone = timezone;
-        seat.state.db = seat.job.store.as_ref().map(|store| store.to_string_lossy().into_owned());
-        if seat.state.running.is_some_and(|run| !run.process.is_some_and(&is_alive)) {
-            seat.state.running = None;
-            seat.state.is_cut_short = true;
+        standing.state.cron = cron;
+        standing.state.timezone = timezone;
+        standing.state.db = standing.job.store.as_ref().map(|store| store.to_string_lossy().into_owned());
+        if standing.state.running.is_some_and(|run| !run.process.is_some_and(&is_alive)) {
+            standing.state.running = None;
+            standing.state.is_cut_short = true;
         }
         let mut catch_up = false;
-        if seat.state.is_cut_short {
-            steps.push(Step::CutShort(at, seat.job.catch_up));
+        if standing.state.is_cut_short {
+            steps.push(Step::CutShort(at, standing.job.catch_up));
             catch_up = true;
         }
-        let waited = seat.state.waiting.take();
-        if seat.state.seen.is_none() {
-            seat.state.seen = Some(now);
+        let waited = standing.state.waiting.take();
+        if standing.state.seen.is_none() {
+            standing.state.seen = Some(now);
         }
         let (missed, mut last) = self.pass(at, now, SignedDuration::ZERO, steps);
         let missed = missed + u64::from(waited.is_some());
         last = last.or(waited);
-        let seat = &mut self.seats[at];
+        let standing = &mut self.standings[at];
         if let Some(last) = last {
-            seat.state.missed += missed;
-            steps.push(Step::Missed(at, missed, last, seat.job.catch_up));
+            standing.state.missed += missed;
+            steps.push(Step::Missed(at, missed, last, standing.job.catch_up));
             catch_up = true;
         }
-        if catch_up && seat.job.catch_up {
-            seat.waits = Some((now, Why::CatchUp));
-        } else if seat.job.run_on_start {
-            seat.waits = Some((now, Why::Start));
+        if catch_up && standing.job.catch_up {
+            standing.waits = Some((now, Why::CatchUp));
+        } else if standing.job.run_on_start {
+            standing.waits = Some((now, Why::Start));
         }
     }
 
@@ -156,52 +157,52 @@ impl Plan {
         steps: &mut Vec<Step>,
     ) -> (u64, Option<Timestamp>) {
         let seed = self.seed;
-        let seat = &mut self.seats[at];
-        let mut seen = seat.state.seen.unwrap_or(now);
+        let standing = &mut self.standings[at];
+        let mut seen = standing.state.seen.unwrap_or(now);
         if seen.duration_since(now) > PUT_RIGHT {
-            (seen, seat.next) = (now, None);
+            (seen, standing.next) = (now, None);
             steps.push(Step::PutBack(at));
         }
         let (mut count, mut last) = (0, None);
         loop {
-            if seat.next.is_none() {
-                seat.next = seat.job.next_after(seen, seed);
+            if standing.next.is_none() {
+                standing.next = standing.job.next_after(seen, seed);
             }
-            let Some((named, due)) = seat.next.filter(|(_, due)| now.duration_since(*due) > late) else { break };
+            let Some((named, due)) = standing.next.filter(|(_, due)| now.duration_since(*due) > late) else { break };
             (count, last) = (count + 1, Some(due));
-            (seen, seat.next) = (named, None);
+            (seen, standing.next) = (named, None);
             if count == COUNTED {
-                let recent = now.checked_sub(late).and_then(|at| at.checked_sub(seat.job.jitter)).unwrap_or(now);
+                let recent = now.checked_sub(late).and_then(|at| at.checked_sub(standing.job.jitter)).unwrap_or(now);
                 seen = seen.max(recent);
             }
         }
-        seat.state.seen = Some(seen);
-        seat.state.last_due = last.or(seat.state.last_due);
+        standing.state.seen = Some(seen);
+        standing.state.last_due = last.or(standing.state.last_due);
         (count, last)
     }
 
-    /// What is to be done at `now`.
+    /// The actions at `now`.
     pub fn look(&mut self, now: Timestamp) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.is_stopping {
             return steps;
         }
-        for at in 0..self.seats.len() {
+        for at in 0..self.standings.len() {
             let (missed, last) = self.pass(at, now, LATE, &mut steps);
-            let seat = &mut self.seats[at];
+            let standing = &mut self.standings[at];
             if let Some(last) = last {
-                seat.state.missed += missed;
+                standing.state.missed += missed;
                 // A run that goes or waits makes up for what was missed meanwhile.
-                let is_made_up = seat.job.catch_up && seat.state.running.is_none() && seat.waits.is_none();
+                let is_made_up = standing.job.catch_up && standing.state.running.is_none() && standing.waits.is_none();
                 steps.push(Step::Missed(at, missed, last, is_made_up));
                 if is_made_up {
-                    seat.waits = Some((now, Why::CatchUp));
+                    standing.waits = Some((now, Why::CatchUp));
                 }
             }
             self.come_due(at, now, &mut steps);
-            let seat = &mut self.seats[at];
-            if seat.again.take_if(|again| *again <= now).is_some() {
-                seat.waits.get_or_insert((now, Why::CatchUp));
+            let standing = &mut self.standings[at];
+            if standing.again.take_if(|again| *again <= now).is_some() {
+                standing.waits.get_or_insert((now, Why::CatchUp));
             }
         }
         self.start_waiting(now, &mut steps);
@@ -210,27 +211,27 @@ impl Plan {
 
     /// Deals with the times of a job that have just come.
     fn come_due(&mut self, at: usize, now: Timestamp, steps: &mut Vec<Step>) {
-        while let Some((named, due)) = self.seats[at].next.filter(|(_, due)| *due <= now) {
+        while let Some((named, due)) = self.standings[at].next.filter(|(_, due)| *due <= now) {
             let busy = self.busy(at);
             let seed = self.seed;
-            let seat = &mut self.seats[at];
-            seat.state.seen = Some(named);
-            seat.state.last_due = Some(due);
-            seat.next = seat.job.next_after(named, seed);
-            match (seat.waits, busy) {
+            let standing = &mut self.standings[at];
+            standing.state.seen = Some(named);
+            standing.state.last_due = Some(due);
+            standing.next = standing.job.next_after(named, seed);
+            match (standing.waits, busy) {
                 // The run that makes up for others makes up for this one too.
                 (Some((_, Why::CatchUp | Why::Start)), None) => {}
                 (Some((_, Why::Due)), None) => {
-                    seat.state.skipped += 1;
+                    standing.state.skipped += 1;
                     steps.push(Step::Skipped(at, due, Busy::Late));
                 }
-                (None, None) => seat.waits = Some((due, Why::Due)),
-                (None, Some(busy)) if seat.job.overlap == Overlap::Queue => {
-                    seat.waits = Some((due, Why::Due));
+                (None, None) => standing.waits = Some((due, Why::Due)),
+                (None, Some(busy)) if standing.job.overlap == Overlap::Queue => {
+                    standing.waits = Some((due, Why::Due));
                     steps.push(Step::Waits(at, due, busy));
                 }
                 (_, Some(busy)) => {
-                    seat.state.skipped += 1;
+                    standing.state.skipped += 1;
                     steps.push(Step::Skipped(at, due, busy));
                 }
             }
@@ -240,59 +241,59 @@ impl Plan {
     /// Starts what waits and can, the longest waiting first.
     fn start_waiting(&mut self, now: Timestamp, steps: &mut Vec<Step>) {
         let mut waiting: Vec<_> =
-            (0..self.seats.len()).filter_map(|at| self.seats[at].waits.map(|(since, _)| (since, at))).collect();
+            (0..self.standings.len()).filter_map(|at| self.standings[at].waits.map(|(since, _)| (since, at))).collect();
         waiting.sort_unstable();
         for (_, at) in waiting {
             if self.runs_in_the_way(at).is_some() {
                 continue;
             }
-            let seat = &mut self.seats[at];
-            let Some((due, why)) = seat.waits.take() else { continue };
-            seat.state.running = Some(RunState { process: None });
-            seat.state.last_start = Some(now);
-            seat.state.last_end = None;
-            (seat.state.last_exit, seat.state.last_signal) = (None, None);
-            seat.goes_on = why == Why::CatchUp || seat.state.is_cut_short;
-            seat.again = None;
-            seat.state.is_cut_short = false;
-            seat.state.runs += 1;
+            let standing = &mut self.standings[at];
+            let Some((due, why)) = standing.waits.take() else { continue };
+            standing.state.running = Some(RunState { process: None });
+            standing.state.last_start = Some(now);
+            standing.state.last_end = None;
+            (standing.state.last_exit, standing.state.last_signal) = (None, None);
+            standing.goes_on = why == Why::CatchUp || standing.state.is_cut_short;
+            standing.again = None;
+            standing.state.is_cut_short = false;
+            standing.state.runs += 1;
             steps.push(Step::Start(at, due, why));
         }
     }
 
-    /// What keeps a run of the job from starting now: a run, or one that was first to wait for the same store.
+    /// The obstacle that keeps a run of the job from starting now: a run, or one that was first to wait for the same store.
     fn busy(&self, at: usize) -> Option<Busy> {
         let waits = || {
-            let others = (0..self.seats.len()).filter(|&other| other != at && self.is_same_store(at, other));
-            let mut waiting = others.filter(|&other| self.seats[other].waits.is_some());
-            waiting.next().map(|other| Busy::Other(self.seats[other].job.name.clone()))
+            let others = (0..self.standings.len()).filter(|&other| other != at && self.is_same_store(at, other));
+            let mut waiting = others.filter(|&other| self.standings[other].waits.is_some());
+            waiting.next().map(|other| Busy::Other(self.standings[other].job.name.clone()))
         };
         self.runs_in_the_way(at).or_else(waits)
     }
 
     fn runs_in_the_way(&self, at: usize) -> Option<Busy> {
-        if self.seats[at].state.running.is_some() {
+        if self.standings[at].state.running.is_some() {
             return Some(Busy::Itself);
         }
-        let mut others = (0..self.seats.len()).filter(|&other| other != at && self.is_same_store(at, other));
-        let other = others.find(|&other| self.seats[other].state.running.is_some())?;
-        Some(Busy::Other(self.seats[other].job.name.clone()))
+        let mut others = (0..self.standings.len()).filter(|&other| other != at && self.is_same_store(at, other));
+        let other = others.find(|&other| self.standings[other].state.running.is_some())?;
+        Some(Busy::Other(self.standings[other].job.name.clone()))
     }
 
     fn is_same_store(&self, one: usize, other: usize) -> bool {
-        let store = |at: usize| self.seats[at].job.store.as_ref();
+        let store = |at: usize| self.standings[at].job.store.as_ref();
         store(one).is_some() && store(one) == store(other)
     }
 
     /// The run that was to be started has this process.
     pub fn started(&mut self, at: usize, process: Option<Birth>) {
-        self.seats[at].state.running = Some(RunState { process });
+        self.standings[at].state.running = Some(RunState { process });
     }
 
     /// The job's run has ended, with this exit if it was seen.
     pub fn ended(&mut self, at: usize, now: Timestamp, exit: Option<Exit>, summary: Option<serde_json::Value>) {
         let is_stopping = self.is_stopping;
-        let state = &mut self.seats[at].state;
+        let state = &mut self.standings[at].state;
         state.running = None;
         state.last_end = Some(now);
         (state.last_exit, state.last_signal) = match exit {
@@ -305,19 +306,19 @@ impl Plan {
         if let Some(summary) = summary {
             state.last_summary = Some(summary);
         }
-        let seat = &mut self.seats[at];
-        if seat.goes_on && exit == Some(Exit::Code(HELD)) {
-            seat.state.is_cut_short = true;
-            seat.again = now.checked_add(TRY_AGAIN_AFTER).ok().filter(|_| seat.job.catch_up && !is_stopping);
+        let standing = &mut self.standings[at];
+        if standing.goes_on && exit == Some(Exit::Code(HELD)) {
+            standing.state.is_cut_short = true;
+            standing.again = now.checked_add(TRY_AGAIN_AFTER).ok().filter(|_| standing.job.catch_up && !is_stopping);
         }
-        if exit.is_none() && seat.job.catch_up && !is_stopping {
-            seat.waits.get_or_insert((now, Why::CatchUp));
+        if exit.is_none() && standing.job.catch_up && !is_stopping {
+            standing.waits.get_or_insert((now, Why::CatchUp));
         }
     }
 
     /// The run that was to be started could not be.
     pub fn not_started(&mut self, at: usize, now: Timestamp) {
-        let state = &mut self.seats[at].state;
+        let state = &mut self.standings[at].state;
         state.running = None;
         state.last_end = Some(now);
     }
@@ -332,48 +333,48 @@ impl Plan {
         if self.is_stopping {
             return None;
         }
-        self.seats.iter().flat_map(|seat| [seat.next.map(|(_, due)| due), seat.again]).flatten().min()
+        self.standings.iter().flat_map(|standing| [standing.next.map(|(_, due)| due), standing.again]).flatten().min()
     }
 
     /// The jobs.
     pub fn jobs(&self) -> impl Iterator<Item = (&Job, &JobState)> {
-        self.seats.iter().map(|seat| (&seat.job, &seat.state))
+        self.standings.iter().map(|standing| (&standing.job, &standing.state))
     }
 
     /// The job at `at`.
     pub fn job(&self, at: usize) -> &Job {
-        &self.seats[at].job
+        &self.standings[at].job
     }
 
     /// When the next run of the job at `at` is due.
     pub fn next_due_of(&self, at: usize) -> Option<Timestamp> {
-        self.seats[at].next.map(|(_, due)| due)
+        self.standings[at].next.map(|(_, due)| due)
     }
 
     /// When the job at `at` is tried again because the store was held.
     pub fn again(&self, at: usize) -> Option<Timestamp> {
-        self.seats[at].again
+        self.standings[at].again
     }
 
     /// How long the last run of the job at `at` took.
     pub fn last_took(&self, at: usize) -> Option<Duration> {
-        let state = &self.seats[at].state;
+        let state = &self.standings[at].state;
         state.last_end?.duration_since(state.last_start?).try_into().ok()
     }
 
     /// The file as it is to be now.
     pub fn state(&self) -> State {
         let mut state = State::new(self.seed);
-        for seat in &self.seats {
-            let mut job = seat.state.clone();
-            job.next_due = seat.next.map(|(_, due)| due);
-            match seat.waits {
+        for standing in &self.standings {
+            let mut job = standing.state.clone();
+            job.next_due = standing.next.map(|(_, due)| due);
+            match standing.waits {
                 Some((since, Why::Due)) => job.waiting = Some(since),
                 // Of no due time, so none is missed if it does not come to it; there is still something to make up for.
                 Some((_, Why::CatchUp)) => job.is_cut_short = true,
                 Some((_, Why::Start)) | None => {}
             }
-            state.jobs.insert(seat.job.name.clone(), job);
+            state.jobs.insert(standing.job.name.clone(), job);
         }
         state
     }

@@ -1,4 +1,4 @@
-//! What is known of each job, in a file that survives any death: written beside its name, then renamed.
+//! The state of each job, in a file that survives any crash: it is written beside its name, then renamed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 pub struct State {
     /// [`VERSION`].
     version: u32,
-    /// What the jitter is made of.
+    /// The seed of the jitter.
     pub seed: u64,
     /// By name.
     pub jobs: BTreeMap<String, JobState>,
@@ -46,7 +46,7 @@ pub struct JobState {
     pub last_exit: Option<i32>,
     /// The signal that killed it.
     pub last_signal: Option<i32>,
-    /// What the last run that said something said of itself (`seine crawl --json`).
+    /// The last summary that a run printed (`seine crawl --json`).
     pub last_summary: Option<serde_json::Value>,
     /// Whether its last run was cut short by the end of the scheduler, or one that was to make up for others was not
     /// begun.

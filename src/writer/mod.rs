@@ -19,9 +19,13 @@ use std::time::{Duration, Instant};
 
 use batch::{Batch, HostEnded, Item};
 use queue::{Queue, QueueState};
-use seine_core::protocol::{EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter};
+
+use crate::console::urls::{self, UrlEnd};
+use seine_core::protocol::{
+    Done, EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter, Verdict,
+};
 use seine_store::StoreError;
-use seine_store::insert::{Session, Store};
+use seine_store::insert::{PageLine, Session, Store};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
@@ -310,6 +314,9 @@ impl Writer {
                 let only_records = report.imported.is_empty();
                 self.records_took += if only_records { took } else { report.records_took };
                 let pending = store.pending();
+                if urls::are_wanted() {
+                    say_urls(store, &report.done)?;
+                }
                 if self.full_since.take().is_some() {
                     self.retry_at = None;
                     self.say(&FromWriter::Room)?;
@@ -455,6 +462,16 @@ impl Writer {
             told => Ok(told?),
         }
     }
+}
+
+/// Says of each URL that has ended how it did.
+fn say_urls(store: &Store, done: &[Done]) -> Result<()> {
+    for Done { url_id, verdict, status, .. } in done {
+        let Verdict::Ended(outcome, class) = *verdict else { continue };
+        let Some(PageLine { url, elapsed_ms, message }) = store.line_of(*url_id)? else { continue };
+        UrlEnd { url: &url, outcome, class, status: *status, elapsed_ms, message: message.as_deref() }.say();
+    }
+    Ok(())
 }
 
 #[cfg(test)]

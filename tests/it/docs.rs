@@ -124,7 +124,8 @@ fn every_verb_has_a_page_with_its_help_word_for_word() {
 fn the_exit_codes_are_those_of_the_help() {
     let help = help(&["crawl"]);
     let (_, codes) = help.split_once("Exit codes:\n").expect("the help ends with the exit codes");
-    let codes: Vec<_> = codes.lines().map(|line| line.trim().split_once(' ').expect("code and meaning")).collect();
+    let codes = codes.lines().take_while(|line| !line.is_empty());
+    let codes: Vec<_> = codes.map(|line| line.trim().split_once(' ').expect("code and meaning")).collect();
     let codes: Vec<_> =
         codes.iter().map(|(code, meaning)| vec![(*code).to_owned(), meaning.trim().to_owned()]).collect();
     assert!(codes.len() >= 7);

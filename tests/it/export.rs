@@ -380,6 +380,9 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
         (vec!["-o", "x.warc", "--table", "links"], "is for pages"),
         (vec!["--format", "markdown"], "name it with -o"),
         (vec!["-o", "no/such/x.csv"], "cannot write no/such/x.csv"),
+        (vec!["-o", "x.duckdb"], "x.duckdb: no format is called duckdb"),
+        (vec!["-o", "x.feather.gz"], "no format is called feather"),
+        (vec!["-o", "x.md"], "--format markdown makes a folder"),
         (vec!["--bom", "-o", "x.json"], "--bom and --spreadsheet-safe are for csv and tsv"),
     ] {
         place.seine(&["export", "crawl.db"]).args(&arguments).run().expect(2).says(words);
@@ -387,8 +390,25 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
     let names: Vec<_> =
         fs::read_dir(place.path("")).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert!(names.iter().all(|name| !Path::new(name).starts_with("x.")), "{names:?}");
+    place.seine(&["diff", "crawl.db", "-o", "x.docx"]).run().expect(2).says("no format is called docx");
+    for arguments in [["-o", "export.data", "--format", "csv"].as_slice(), &["-o", "export"]] {
+        place.seine(&["export", "--db", "crawl.db"]).args(arguments).run().expect(0);
+        assert!(place.path(arguments[1]).metadata().is_ok_and(|file| file.is_file()), "{arguments:?}");
+    }
     place.store().assert_sound();
     place.seine(&["export", "none.db"]).run().expect(2).says("no crawl store at none.db");
+}
+
+#[test]
+fn without_a_query_all_that_can_be_asked_is_listed() {
+    let (place, _site) = crawled();
+    let listed = place.seine(&["sql"]).run().expect(0).says("seine sql crawl.db");
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.starts_with("pages") && text.contains("\nlinks ") && text.contains("\nhistory "), "{text}");
+    assert!(text.contains(" error_message,") && text.lines().all(|line| line.len() <= 100), "{text}");
+    let columns = place.seine(&["sql", "crawl.db", "--format", "json"]).run().expect(0).json();
+    assert_eq!(columns[0], json!({"view": "pages", "column": "url_id"}));
+    place.seine(&["sql", "none.db"]).run().expect(2).says("no crawl store at none.db");
 }
 
 #[test]
@@ -407,7 +427,13 @@ fn a_query_is_answered_in_time_and_changes_nothing() {
     assert_eq!(lines(&sql(&[query, "--format", "csv"]).expect(0).stdout)[1], "http_error,1");
     sql(&["DELETE FROM page"]).expect(2).says("not authorized");
     sql(&["SELECT 1; SELECT 2"]).expect(2).says("more than one statement");
-    sql(&["SELECT count(*) FROM page_"]).expect(2).says("no such table: page_");
+    sql(&["SELECT count(*) FROM page_"])
+        .expect(2)
+        .says("no such table: page_; did you mean pages? there are: pages, links");
+    sql(&["SELECT p.titel FROM pages p"])
+        .expect(2)
+        .says("no such column: p.titel")
+        .says("did you mean title? pages has url");
     sql(&[
         "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c",
         "--timeout",
@@ -415,5 +441,9 @@ fn a_query_is_answered_in_time_and_changes_nothing() {
     ])
     .expect(2)
     .says("the query took more than 200ms");
+    let shown = sql(&["SELECT url FROM pages", "--limit", "2"]).expect(0).says("more rows than these 2; --limit 0");
+    assert_eq!(lines(&shown.stdout).len(), 4, "two lines of head, two rows");
+    let all = sql(&["SELECT url FROM pages ORDER BY 1", "--limit", "6"]).expect(0);
+    assert_eq!((lines(&all.stdout).len(), all.stderr.len()), (8, 0), "nothing is left out of six");
     place.store().assert_sound();
 }

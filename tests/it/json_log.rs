@@ -56,7 +56,7 @@ fn quiet_leaves_warnings_and_what_json_asks_for() {
 fn what_goes_wrong_is_a_line_too() {
     let (place, site) = (Place::new(), site());
     place.list("urls.txt", site.urls(5));
-    place.write("bad.toml", "log_format = 'json'\ndelay = 7");
+    place.write("bad.toml", "log_format = 'json'\ndelay = true");
     place.write("json.toml", "log_format = 'json'");
     let json = ["--log-format", "json"];
     for (arguments, code, told) in [

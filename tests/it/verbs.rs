@@ -167,7 +167,7 @@ fn a_retry_that_makes_no_sense_is_refused_before_anything_changes() {
         (&["--where", "colour = 1"][..], "no such column: colour"),
         (&["--where", "1; DELETE FROM page"], "one condition"),
         (&["--where", "1", "urls.txt"], "unexpected argument 'urls.txt' found"),
-        (&["--where", "1", "--db", "other.db"], "unexpected argument '--db' found"),
+        (&["--where", "1", "--db", "other.db"], "the argument '[DB]' cannot be used with '--db <FILE>'"),
     ] {
         let ended = place.seine(&["retry", "crawl.db"]).args(arguments).run();
         ended.expect(2).says(message);
@@ -318,4 +318,69 @@ fn links_of_a_page_carry_its_charset_in_their_queries() {
     place.list("urls.txt", [site.url("/")]);
     place.obedient_crawl(&["urls.txt"]).run().expect(0);
     assert_eq!(place.store().rows("SELECT to_url FROM links"), [site.url("/s?q=%E4&x")]);
+}
+
+#[test]
+fn failures_show_themselves_and_a_url_has_a_line_of_its_own() {
+    let place = Place::new();
+    let site = Site::new(|request| match request.path.as_str() {
+        "/robots.txt" => Reply::bytes("text/plain", "User-agent: *\nDisallow: /private\n"),
+        path if path.starts_with("/gone") => Reply::status(404),
+        "/broken" => Reply::reset(),
+        path => Reply::page(path),
+    });
+    let paths = ["/1", "/gone1", "/gone2", "/gone3", "/gone4", "/broken", "/private"];
+    place.list("urls.txt", paths.map(|path| site.url(path)));
+    let ended =
+        place.obedient_crawl(&["urls.txt", "--retries", "0", "-v", "--log-file", "log", "--fail-threshold", "1"]).run();
+    let told = ended.expect(0).stderr;
+    let begins = |beginning: &str| told.lines().filter(|line| line.starts_with(beginning)).count();
+    assert_eq!(begins(&format!("    http_404 {}", site.url("/gone"))), 3, "{told}");
+    assert_eq!(begins(&format!("    reset {}: ", site.url("/broken"))), 1, "{told}");
+    assert!(told.contains("    more about one: seine why crawl.db 'http"), "{told}");
+    for (what, path) in [("200 ", "/1"), ("404 ", "/gone4"), ("reset ", "/broken: "), ("robots_denied ", "/private")] {
+        let url = site.url(path);
+        let is_line = |line: &&str| line.starts_with(what) && line.contains(&url);
+        assert_eq!(told.lines().filter(is_line).count(), 1, "{what}{url}:\n{told}");
+    }
+    let log = std::fs::read_to_string(place.path("log")).expect("a log");
+    assert!(log.contains(&format!("ms {}", site.url("/1"))) && log.contains("INFO writer: 200 "), "{log}");
+    let examples = &objects(&place, &["status", "crawl.db", "--json"], 0)[0]["error_examples"];
+    assert_eq!(examples["http_404"].as_array().map(Vec::len), Some(3), "{examples}");
+    assert_eq!(examples["reset"][0]["url"], site.url("/broken"));
+}
+
+#[test]
+fn the_log_of_a_quiet_run_has_its_outcome_and_no_url() {
+    let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
+    place.list("urls.txt", [site.url("/1"), site.url("/2")]);
+    let ended = place.obedient_crawl(&["urls.txt", "--ignore-robots", "--quiet", "--log-file", "log"]).run().expect(0);
+    assert_eq!(ended.stderr, "");
+    let log = std::fs::read_to_string(place.path("log")).expect("a log");
+    let outcome = |line: &&str| line.contains("crawl.db: finished, run 1") && line.ends_with(": 2 URLs, 2 ok");
+    assert_eq!(log.lines().filter(outcome).count(), 1, "{log}");
+    assert!(!log.contains(&site.url("/1")), "{log}");
+}
+
+#[test]
+fn a_run_says_at_its_start_which_it_is() {
+    let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
+    place.list("urls.txt", (0..4).map(|n| site.url(&format!("/{n}"))).chain(["nonsense".to_owned()]));
+    let crawl = |more: &[&str], code| {
+        let arguments = [&["urls.txt", "--ignore-robots", "--fetchers", "1"], more].concat();
+        place.obedient_crawl(&arguments).run().expect(code).stderr
+    };
+    let first = crawl(&["--limit", "2"], 3);
+    assert!(!first.contains("goes on:") && !first.contains("all done"), "{first}");
+    let second = crawl(&[], 0);
+    assert!(second.contains("seine: run 1 goes on: ") && second.contains(" are pending"), "{second}");
+    let third = crawl(&[], 0);
+    assert!(third.contains("seine: all done: run 2 asks 4 URLs for changes\n"), "{third}");
+    let failed = crawl(&["--only", "failed"], 0);
+    assert!(failed.contains("run 3 asks those of 4 URLs that failed for changes"), "{failed}");
+    place.list("other.txt", [site.url("/1")]);
+    let other = place.obedient_crawl(&["other.txt", "--ignore-robots"]).run().expect(0).stderr;
+    assert!(other.contains("run 3 asks the URLs of its lists for changes"), "{other}");
+    let without = place.obedient_crawl(&["--ignore-robots"]).run().expect(0).stderr;
+    assert!(without.contains("all done, and no list is given"), "{without}");
 }

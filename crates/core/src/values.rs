@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// A span of time as people write it: `500ms`, `2s`, `1h 30m`, `0`.
+/// A span of time as people write it: `500ms`, `2s`, `1h 30m`; a number without a unit is seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
@@ -19,10 +19,21 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text.trim()).map(Self).map_err(|error| match text.trim().parse::<f64>() {
-            Ok(_) => format!("{text:?} has no unit; write {text}s or {text}ms"),
-            Err(_) => format!("not a duration: {error}; write 500ms, 2s or 1h 30m"),
-        })
+        let text = text.trim();
+        match text.parse() {
+            Ok(seconds) => Self::of_seconds(seconds),
+            Err(_) => humantime::parse_duration(text)
+                .map(Self)
+                .map_err(|error| format!("not a duration: {error}; write 500ms, 2s or 1h 30m")),
+        }
+    }
+}
+
+impl Span {
+    fn of_seconds(seconds: f64) -> Result<Self, String> {
+        Duration::try_from_secs_f64(seconds)
+            .map(Self)
+            .map_err(|_| format!("not a duration: {seconds} seconds; write 500ms, 2s or 1h 30m"))
     }
 }
 
@@ -38,7 +49,23 @@ impl Serialize for Span {
     }
 }
 
-/// A size as people write it: `512KiB`, `10 MB`.
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a duration, \"2s\", \"500ms\" or a number of seconds")]
+        enum Written {
+            Seconds(f64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Seconds(seconds) => Self::of_seconds(seconds),
+            Written::Text(text) => text.parse(),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A size as people write it: `512KiB`, `10 MB`; a number without a unit is bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Serialize)]
 pub struct Size(pub u64);
 
@@ -54,6 +81,21 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, String> {
         let size = text.parse::<ByteSize>().map_err(|_| format!("not a size: {text:?}; write 10MiB or 512KiB"))?;
         Ok(Self(size.as_u64()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a size, \"10MiB\" or a number of bytes")]
+        enum Written {
+            Bytes(u64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Bytes(bytes) => Ok(Self(bytes)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
     }
 }
 
@@ -456,8 +498,6 @@ macro_rules! deserialize_from_text {
         }
     };
 }
-deserialize_from_text!(Span);
-deserialize_from_text!(Size);
 deserialize_from_text!(Header);
 deserialize_from_text!(Rate);
 deserialize_from_text!(ProxyUrl);

@@ -14,6 +14,8 @@ const LOOKED_AT: usize = 500;
 const LOOKED_AT_BYTES: usize = 4 << 20;
 /// Columns get no wider than this for the sake of others; on a terminal the last takes what is left.
 const MAX_WIDTH: usize = 60;
+/// Cells between two columns.
+const GAP: usize = 2;
 /// Characters of a value that are looked at: nobody sees more.
 const MAX_CHARS: usize = 4096;
 
@@ -26,6 +28,8 @@ pub struct Show {
     waiting: Vec<Vec<Shown>>,
     waiting_bytes: usize,
     widths: Option<Vec<usize>>,
+    /// Columns of which the terminal shows nothing.
+    hidden: Vec<String>,
 }
 
 struct Shown {
@@ -36,7 +40,15 @@ struct Shown {
 impl Show {
     /// One for `output`; `terminal` is the width of the terminal that it is.
     pub fn new(output: Output, terminal: Option<usize>) -> Self {
-        Self { output, terminal, names: Vec::new(), waiting: Vec::new(), waiting_bytes: 0, widths: None }
+        Self {
+            output,
+            terminal,
+            names: Vec::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            widths: None,
+            hidden: Vec::new(),
+        }
     }
 
     /// Finds the widths and shows what has waited for them.
@@ -50,6 +62,13 @@ impl Show {
         // The last column of a terminal takes what is left; whoever is none can scroll, so longer values run over.
         let capped = if self.terminal.is_some() { widths.len().saturating_sub(1) } else { widths.len() };
         widths[..capped].iter_mut().for_each(|width| *width = (*width).min(MAX_WIDTH));
+        let mut end = 0;
+        for (name, width) in self.names.iter().zip(&widths) {
+            if self.terminal.is_some_and(|terminal| end >= terminal) {
+                self.hidden.push(name.clone());
+            }
+            end += width + GAP;
+        }
         let header = self.names.iter().map(|name| Shown { text: name.clone(), is_number: false }).collect::<Vec<_>>();
         let rule = widths.iter().map(|&width| Shown { text: "-".repeat(width), is_number: false }).collect::<Vec<_>>();
         let waiting = std::mem::take(&mut self.waiting);
@@ -64,7 +83,7 @@ impl Show {
         let mut room = self.terminal.unwrap_or(usize::MAX);
         for (at, (shown, &width)) in row.iter().zip(widths).enumerate() {
             if at > 0 {
-                let gap = 2.min(room);
+                let gap = GAP.min(room);
                 line.extend(std::iter::repeat_n(' ', gap));
                 room -= gap;
             }
@@ -120,7 +139,15 @@ impl Sink for Show {
             self.begin()?;
         }
         self.output.commit()?;
-        Ok(Finished::default())
+        let mut notes = Vec::new();
+        if !self.hidden.is_empty() {
+            let (count, s) = (self.hidden.len(), if self.hidden.len() == 1 { "" } else { "s" });
+            let names = self.hidden.join(", ");
+            notes.push(format!(
+                "{count} column{s} did not fit the terminal: {names}; SELECT fewer, or take --format csv or json"
+            ));
+        }
+        Ok(Finished { notes })
     }
 }
 

@@ -496,6 +496,20 @@ fn people_see_columns_that_line_up_and_nothing_that_harms_their_terminal() {
 }
 
 #[test]
+fn columns_that_a_terminal_has_no_room_for_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: [&[Cell<'_>]; 1] = [&[text("long enough"), text("x"), text("y")]];
+    let notes = |width| {
+        let output = Output::file(&folder.path().join("t"), None).expect("a file");
+        let finished = fill(Box::new(Show::new(output, width)), &texts(&["first", "second", "third"]), &rows);
+        finished.expect("an export").notes
+    };
+    assert_eq!([notes(None), notes(Some(80)), notes(Some(22))], [const { Vec::<String>::new() }; 3], "all are there");
+    assert!(notes(Some(21))[0].starts_with("1 column did not fit the terminal: third;"));
+    assert!(notes(Some(11))[0].starts_with("2 columns did not fit the terminal: second, third;"));
+}
+
+#[test]
 fn a_long_value_makes_no_other_row_long() {
     let long = "x".repeat(1 << 20);
     let mut rows: Vec<[Cell<'_>; 2]> = vec![[text("a"), Cell::Integer(1)]; 500];

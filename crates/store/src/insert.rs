@@ -18,7 +18,7 @@ mod run;
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{CachedStatement, Connection, ToSql, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use super::StoreError;
 use super::items::Collections;
@@ -27,7 +27,7 @@ use super::versions::Keep;
 pub use run::{Again, ListFile, Only, Session};
 use seine_core::protocol::HostId;
 use seine_core::protocol::processing::Processed;
-use seine_core::record::Outcome;
+use seine_core::record::{Outcome, UrlId};
 
 /// Pages that are about to be replaced become history; a condition on `page p` follows.
 pub(super) const KEEP_PAST: &str = "INSERT OR IGNORE INTO past_page(url_id, run_id, outcome, status, error, body_id, body_hash, \
@@ -97,10 +97,34 @@ fn epoch_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
+/// A page as one line tells it.
+#[derive(Debug)]
+pub struct PageLine {
+    /// The URL.
+    pub url: String,
+    /// Time of the last request; `None` before the URL was ended.
+    pub elapsed_ms: Option<u32>,
+    /// The message of a failure.
+    pub message: Option<String>,
+}
+
 impl Store {
     /// URLs without outcome, as of the last commit.
     pub fn pending(&self) -> u64 {
         self.counts.pending
+    }
+
+    /// The page of a URL as one line tells it, as of the last commit.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn line_of(&self, url_id: UrlId) -> Result<Option<PageLine>> {
+        let sql = "SELECT u.url, p.elapsed_ms, p.error_message FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
+                   WHERE u.url_id = ?1";
+        let line = self.statement(sql)?.query_row([url_id], |row| {
+            Ok(PageLine { url: row.get(0)?, elapsed_ms: row.get(1)?, message: row.get(2)? })
+        });
+        Ok(line.optional()?)
     }
 
     /// Runs `work` in one transaction, all or nothing.

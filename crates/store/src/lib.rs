@@ -18,7 +18,8 @@
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
-//! - [`told`]: whether anybody has seen how the last run ended.
+//! - [`told`]: whether anybody has seen how the last run ended; [`beginning`]: what the next crawl does.
+//! - [`examples`]: what went wrong in a run, by example.
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
 //! - [`versions`]: how many bodies of a page are kept.
 //!
@@ -28,10 +29,12 @@
 
 pub mod archive;
 pub mod audit;
+pub mod beginning;
 pub mod body;
 pub mod collections;
 pub mod diff;
 pub mod drift;
+pub mod examples;
 pub mod fill;
 pub mod guard;
 pub mod health;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::diff::Changes;
 use super::drift::Drift;
+use super::examples::{self, Example};
 use super::outcomes::{self, OutcomeCounts};
 use super::{NO_HOST, StoreError};
 use seine_core::record::items::Fill;
@@ -28,6 +29,8 @@ pub struct Summary {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Failures of the run by class, HTTP errors by status (`http_404`).
     pub errors: BTreeMap<String, u64>,
+    /// A few URLs of each of these classes, with what was said of them.
+    pub error_examples: BTreeMap<String, Vec<Example>>,
     /// Items of the store by collection.
     pub items: BTreeMap<String, u64>,
     /// Values and pages of the run that were not as a rule says.
@@ -109,6 +112,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         )?;
         summary.errors =
             errors.query_map([run.run_id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        summary.error_examples = examples::of_errors(&db, run.run_id, &summary.errors)?;
     }
     summary.items = items(&db)?;
     if let Some(run) = &summary.run {

@@ -1,4 +1,4 @@
-//! What differs, as CSV: a row for each page, for each item that was added or removed, and for each field that changed.
+//! Differences as CSV: a row for each page, for each item that was added or removed, and for each field that changed.
 
 use super::prose::Prose;
 use super::report::{Head, Report, Result, key, plain, state};

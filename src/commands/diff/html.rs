@@ -1,4 +1,4 @@
-//! What differs, as one HTML page: no script, nothing from elsewhere, every text of a site escaped.
+//! Differences as one HTML page: no script, nothing from elsewhere, every text of a site escaped.
 
 use std::fmt::Write as _;
 use std::io::Write;

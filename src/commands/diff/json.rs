@@ -1,4 +1,4 @@
-//! What differs, as one JSON object: `{"from", "to", "counts", "notes", "pages": [...], "items": [...]}`. Each page and
+//! Differences as one JSON object: `{"from", "to", "counts", "notes", "pages": [...], "items": [...]}`. Each page and
 //! each item stands on a line of its own.
 
 use std::io::Write;
@@ -131,7 +131,7 @@ impl Report for Json {
             ItemKind::Added(data) | ItemKind::Removed(data) => object["data"] = data.clone(),
             ItemKind::Changed(before, after) => {
                 let changes = fields::compare(before, after).into_iter().map(|change| {
-                    // What there was not is not there, so that it is told from null.
+                    // A missing field is left out, which tells it from null.
                     let sides = [("before", change.before), ("after", change.after)];
                     let sides = sides.into_iter().filter_map(|(name, side)| Some((name.to_owned(), side?.clone())));
                     Value::Object([("path".to_owned(), change.path.into())].into_iter().chain(sides).collect())

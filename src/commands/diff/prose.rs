@@ -26,7 +26,7 @@ const MAX_TEXT_BYTES: usize = 8 << 20;
 /// More of a difference is not told.
 const MAX_DIFF_BYTES: usize = 256 << 10;
 
-/// What differs in the text of a page.
+/// The differences in the text of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Prose {
     /// A unified diff, lines ended by LF.

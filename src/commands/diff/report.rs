@@ -1,4 +1,4 @@
-//! What every format has to take.
+//! The interface of every format of a diff, and the values it is handed.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ impl Head<'_> {
         self.has_items.then(|| format!("{added} added, {changed} changed, {removed} removed"))
     }
 
-    /// What cannot be told, in sentences.
+    /// Sentences about differences that cannot be known.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.changes.gone.is_none() {
@@ -151,7 +151,7 @@ pub(super) fn state(fetch: Option<&Fetch>) -> String {
     }
 }
 
-/// What a page has become, in a word or two; `None` where its kind says it all.
+/// The new state of a page, in a word or two; `None` if its kind says it all.
 pub(super) fn became(page: &PageChange<'_>) -> Option<String> {
     match page.kind {
         PageKind::Gone if page.is_unlisted => Some("no list names it".to_owned()),

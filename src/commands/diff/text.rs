@@ -1,4 +1,4 @@
-//! What differs, for people.
+//! Differences as text for people.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What has become of one URL, from fetch to fetch.
+//! The history of one URL, fetch by fetch.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::prose::Prose;
 use super::report::state;
-use super::{Plan, json as report_json, text};
+use super::{DiffPlan, json as report_json, text};
 use crate::cli::{DiffArgs, DiffFormat};
 use crate::console::text::at_ms;
 use crate::console::text::printable;
@@ -19,7 +19,7 @@ use seine_store::diff::history::{Fetch, history};
 /// Tells of every fetch from that of run `from` to that of run `to`; whether anything differs.
 pub(super) fn tell(
     args: &DiffArgs,
-    plan: &Plan,
+    plan: &DiffPlan,
     db: &Connection,
     url: &str,
     from: Option<&Run>,
@@ -44,7 +44,7 @@ pub(super) fn tell(
     for fetch in fetches {
         let change = change(earlier, content, fetch);
         differs |= change.is_some_and(|change| change != "fetched");
-        // What it said when it was last ok: a failure in between is no version.
+        // Compare with the last fetch that was ok: a failure in between is no version.
         let prose = match content.filter(|content| fetch.is_ok() && content.hash != fetch.hash) {
             Some(content) => Some(Prose::between(db, &history, content, fetch)?),
             None => None,
@@ -77,7 +77,7 @@ pub(super) fn tell(
     Ok(differs)
 }
 
-/// What a fetch found that the one before did not; `None` if nothing.
+/// The differences of a fetch from the one before; `None` if there are none.
 fn change(earlier: Option<&Fetch>, content: Option<&Fetch>, fetch: &Fetch) -> Option<&'static str> {
     match (earlier, content) {
         (None, _) => Some("fetched"),

@@ -1,4 +1,4 @@
-//! What is to be written where, as the arguments of `seine export` say.
+//! The plan of an export: tables, format and destination, from the arguments of `seine export`.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use seine_export::target::{self, Folder, Output, Packing};
 use seine_export::{ExportError, Format, Sink, Style, sink};
 use seine_store::rows::Order;
 
-/// What is to be written where, as the arguments say.
-pub(super) struct Plan {
+/// Tables, format and destination of an export.
+pub(super) struct ExportPlan {
     pub tables: Vec<String>,
     pub format: Format,
-    pub place: Place,
+    pub place: Destination,
     style: Style,
     by: By,
 }
 
-pub(super) enum Place {
+pub(super) enum Destination {
     Stdout,
     File(PathBuf, Option<Packing>),
     Folder(PathBuf),
 }
 
-impl Plan {
+impl ExportPlan {
     pub fn of(args: &ExportArgs) -> Result<Self> {
         let tables = if args.table.is_empty() { vec!["pages".to_owned()] } else { args.table.clone() };
         let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -42,12 +42,18 @@ impl Plan {
             Some(SplitBy::Rows(rows)) => By::Rows(rows),
         };
         let place = match output {
-            None => Place::Stdout,
+            None => Destination::Stdout,
             Some(path) if format == Format::Markdown || by != By::Table || is_folder(path) => {
-                Place::Folder(path.into())
+                Destination::Folder(path.into())
             }
-            Some(path) => Place::File(path.into(), Packing::of_path(path)),
+            Some(path) => Destination::File(path.into(), Packing::of_path(path)),
         };
+        if let (Destination::File(path, _), None, None) = (&place, args.format, named) {
+            known_ending(
+                path,
+                "csv, tsv, json, jsonl, parquet, sqlite, xlsx and warc; --format markdown makes a folder",
+            )?;
+        }
         let plan =
             Self { tables, format, place, style: Style { spreadsheet_safe: args.spreadsheet_safe, bom: args.bom }, by };
         plan.check(args)?;
@@ -57,27 +63,29 @@ impl Plan {
     fn check(&self, args: &ExportArgs) -> Result<()> {
         let name = self.format.extension();
         match &self.place {
-            Place::Stdout if self.format == Format::Markdown => bail!("markdown is a folder of files; name it with -o"),
-            Place::Stdout if self.by != By::Table => bail!("--split-by makes a folder of files; name it with -o"),
-            Place::Stdout if self.format.is_binary() && target::is_terminal() => {
+            Destination::Stdout if self.format == Format::Markdown => {
+                bail!("markdown is a folder of files; name it with -o")
+            }
+            Destination::Stdout if self.by != By::Table => bail!("--split-by makes a folder of files; name it with -o"),
+            Destination::Stdout if self.format.is_binary() && target::is_terminal() => {
                 bail!("{name} is nothing for a terminal; name a file with -o, or a pipe")
             }
-            Place::File(path, Some(_)) if !self.format.is_packed_whole() && self.format != Format::Warc => {
+            Destination::File(path, Some(_)) if !self.format.is_packed_whole() && self.format != Format::Warc => {
                 bail!("{}: {name} files are compressed in themselves; leave the ending off", path.display())
             }
-            Place::File(path, Some(Packing::Zstd)) if self.format == Format::Warc => {
+            Destination::File(path, Some(Packing::Zstd)) if self.format == Format::Warc => {
                 bail!("{}: records of WARC files are compressed with gzip (.warc.gz)", path.display())
             }
-            Place::File(path, _) if is_of_store(path, &args.db) => {
+            Destination::File(path, _) if is_of_store(path, &args.db) => {
                 bail!("{} belongs to the store; choose another file", path.display())
             }
-            Place::Folder(path) if self.format == Format::Warc => {
+            Destination::Folder(path) if self.format == Format::Warc => {
                 bail!("{}: warc is one file; name it NAME.warc.gz", path.display())
             }
             _ => {}
         }
         if self.tables.len() > 1 {
-            let in_folder = matches!(self.place, Place::Folder(_)) && self.format != Format::Markdown;
+            let in_folder = matches!(self.place, Destination::Folder(_)) && self.format != Format::Markdown;
             if !in_folder && !self.format.holds_tables() {
                 bail!("a {name} file holds one table; several go into xlsx, sqlite or a folder (-o NAME/)");
             }
@@ -114,7 +122,7 @@ impl Plan {
     }
 
     pub fn goes_to_stdout(&self) -> bool {
-        matches!(self.place, Place::Stdout)
+        matches!(self.place, Destination::Stdout)
     }
 
     pub fn order(&self, args: &ExportArgs) -> Order {
@@ -126,10 +134,11 @@ impl Plan {
         }
     }
 
-    /// Where it goes. What is read in one transaction beside a crawl must not wait for whoever reads a pipe.
+    /// Opens the destination. A transaction beside a crawl must not stay open because a pipe is read slowly, so with
+    /// `must_not_wait` rows for a pipe are spooled.
     pub fn output(&self, must_not_wait: bool) -> Result<Output, ExportError> {
         match &self.place {
-            Place::File(path, packing) => Output::file(path, packing.filter(|_| self.format.is_packed_whole())),
+            Destination::File(path, packing) => Output::file(path, packing.filter(|_| self.format.is_packed_whole())),
             _ if must_not_wait => Output::spooled(None),
             _ => Output::stdout(None),
         }
@@ -137,12 +146,14 @@ impl Plan {
 
     pub fn sink(&self, must_not_wait: bool) -> Result<Box<dyn Sink>, ExportError> {
         match &self.place {
-            Place::Folder(path) if self.format == Format::Markdown => Ok(Box::new(Markdown::new(Folder::new(path)?))),
-            Place::Folder(path) => {
+            Destination::Folder(path) if self.format == Format::Markdown => {
+                Ok(Box::new(Markdown::new(Folder::new(path)?)))
+            }
+            Destination::Folder(path) => {
                 let has_tables = self.tables.len() > 1;
                 Ok(Box::new(Split::new(Folder::new(path)?, self.format, self.style, self.by, has_tables)))
             }
-            Place::File(..) | Place::Stdout => sink(self.format, self.output(must_not_wait)?, self.style),
+            Destination::File(..) | Destination::Stdout => sink(self.format, self.output(must_not_wait)?, self.style),
         }
     }
 }
@@ -161,5 +172,20 @@ fn is_same_file(path: &Path, other: &Path) -> bool {
     match (path.metadata(), other.metadata()) {
         (Ok(path), Ok(other)) => (path.dev(), path.ino()) == (other.dev(), other.ino()),
         _ => false,
+    }
+}
+
+/// Refuses a file whose name asks for a format that there is none of; a name without an ending asks for none.
+/// `endings` are those that there are.
+pub(in crate::commands) fn known_ending(path: &Path, endings: &str) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    match Path::new(name).extension() {
+        Some(ending) => bail!(
+            "{}: no format is called {}; --format names one whatever the file is called, or its name can end with {endings}",
+            path.display(),
+            ending.display()
+        ),
+        None => Ok(()),
     }
 }

@@ -1,9 +1,9 @@
-//! What a person is told of an export, on standard error.
+//! Progress and notes of an export, on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::plan::{Place, Plan};
+use super::plan::{Destination, ExportPlan};
 use crate::console::text::{grouped, size};
 use seine_export::{Finished, Format};
 
@@ -11,7 +11,7 @@ use seine_export::{Finished, Format};
 const LOOK_EVERY: u64 = 1024;
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 
-/// What a person is told meanwhile, on standard error.
+/// Tells a person on standard error how far an export is.
 pub(super) struct Talk {
     quiet: bool,
     shows: bool,
@@ -45,7 +45,7 @@ impl Talk {
         }
     }
 
-    pub fn done(&mut self, plan: &Plan, finished: &Finished) {
+    pub fn done(&mut self, plan: &ExportPlan, finished: &Finished) {
         self.clear();
         if self.quiet {
             return;
@@ -56,12 +56,12 @@ impl Talk {
         let what = if plan.format == Format::Warc { "answer" } else { "row" };
         let rows = format!("{} {what}{}", grouped(self.rows), if self.rows == 1 { "" } else { "s" });
         let _ = match &plan.place {
-            Place::Stdout => Ok(()),
-            Place::File(path, _) => {
+            Destination::Stdout => Ok(()),
+            Destination::File(path, _) => {
                 let bytes = path.metadata().map_or(0, |meta| meta.len());
                 writeln!(io::stderr(), "seine: {rows} in {} ({})", path.display(), size(bytes))
             }
-            Place::Folder(path) => writeln!(io::stderr(), "seine: {rows} in the folder {}", path.display()),
+            Destination::Folder(path) => writeln!(io::stderr(), "seine: {rows} in the folder {}", path.display()),
         };
     }
 }

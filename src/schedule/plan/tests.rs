@@ -160,7 +160,7 @@ fn whatever_happens_no_two_runs_are_on_one_store_and_every_time_is_accounted_for
                 (seen, due) = (named, due + 1);
             }
             let (runs, skipped, missed) = counts(&plan, at);
-            let waits = u64::from(plan.seats[at].waits.is_some());
+            let waits = u64::from(plan.standings[at].waits.is_some());
             assert_eq!(runs + skipped + missed + waits, due, "seed {seed}, job {at}");
         }
     }

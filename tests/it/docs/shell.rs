@@ -64,7 +64,7 @@ pub fn sql_of(command: &Command) -> Option<String> {
         condition.as_ref().map(|condition| format!("SELECT 1 FROM {view} WHERE {condition}"))
     };
     match command {
-        Command::Sql(args) => Some(args.query.clone()),
+        Command::Sql(args) => args.asked.query().map(str::to_owned),
         Command::Retry(args) => over("pages", &Some(args.condition.clone())),
         Command::Extract(args) => over("pages", &args.condition),
         Command::Diff(args) => over("pages", &args.condition),

@@ -1,0 +1,212 @@
+//! Tips for words that are no verb or flag here: what other programs call by them, and what it is called here.
+//!
+//! clap suggests whatever is spelt alike, which sends `--include` to `--insecure` and `run` to `prune`. A suggestion
+//! stays only if it can be a slip of the pen.
+
+use std::num::{ParseFloatError, ParseIntError};
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use strsim::osa_distance;
+
+/// Verbs of other programs, and the verb here.
+const VERBS: [(&[&str], &str); 12] = [
+    (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
+    (&["query", "select", "db"], "sql"),
+    (&["info", "stats", "summary", "report", "show", "list", "ls"], "status"),
+    (&["check", "verify", "validate"], "audit"),
+    (&["clean", "gc", "vacuum", "compact"], "prune"),
+    (&["replay", "refetch", "redo"], "retry"),
+    (&["save", "dump", "write", "convert"], "export"),
+    (&["compare", "changes"], "diff"),
+    (&["shell", "preview", "test"], "try"),
+    (&["cron", "daemon", "watch", "serve"], "schedule"),
+    (&["parse", "rules", "reparse"], "extract"),
+    (&["inspect", "history", "trace", "log"], "why"),
+];
+
+/// Flags of other programs, and what to do here.
+const FLAGS: [(&[&str], &str); 13] = [
+    (
+        &["include", "exclude", "filter", "accept", "reject", "accept-regex", "reject-regex", "pattern", "match"],
+        "every URL of the lists is fetched; choose them first: grep /products/ urls.txt | seine crawl -",
+    ),
+    (
+        &["resume", "continue", "restart", "checkpoint", "jobdir"],
+        "no flag is needed: the same command again goes on where the last one ended",
+    ),
+    (
+        &["depth", "max-depth", "level", "recursive", "recurse", "follow", "follow-links", "mirror", "page-requisites"],
+        "links are stored, not followed; to crawl the next level, select it from the view links and crawl that list",
+    ),
+    (
+        &["output", "output-document", "output-dir", "out", "directory-prefix", "format", "o"],
+        "pages go into the store that --db names; seine export -o pages.csv writes them elsewhere",
+    ),
+    (&["input", "input-file", "urls", "url-list", "list", "i"], "lists are named without a flag: seine crawl urls.txt"),
+    (
+        &["force", "overwrite", "refresh", "no-cache", "timestamping"],
+        "the same command over a finished crawl asks every page for changes; --only and --max-age choose which",
+    ),
+    (&["threads", "workers", "parallel", "parallelism", "jobs", "processes"], "--concurrency is what you look for"),
+    (&["throttle", "sleep", "pause", "interval", "limit-rate", "rate-limit"], "--delay and --rate set the pace"),
+    (&["no-check-certificate", "no-verify", "verify-ssl"], "--insecure HOST accepts any certificate of that host"),
+    (
+        &["render", "browser", "headless", "js", "javascript", "wait-for"],
+        "pages are taken as the site sends them; no script of theirs is run",
+    ),
+    (
+        &["user", "password", "auth", "http-user", "http-password", "token"],
+        "user names and tokens belong into a config file: [[host]] with auth, so that no secret is on a command line",
+    ),
+    (&["database", "store", "store-path"], "--db names the store"),
+    (&["select", "selector", "xpath", "fields"], "what to find on pages is said in a config file: [[collection]]"),
+];
+
+/// Puts tips by meaning in the place of those by spelling.
+pub(super) fn explain(error: &mut clap::Error) {
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let Some(word) = text_of(error, ContextKind::InvalidSubcommand) else { return };
+            keep_what_is_close(error, ContextKind::SuggestedSubcommand, &word);
+            if let Some(verb) = lookup(&VERBS, &word) {
+                error.remove(ContextKind::SuggestedSubcommand);
+                tip(error, format!("seine {verb} does that here; seine {verb} --help tells more"));
+            }
+        }
+        ErrorKind::UnknownArgument => {
+            let Some(word) = text_of(error, ContextKind::InvalidArg) else { return };
+            if word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+                tip(error, "no number or time here can be negative".to_owned());
+                return;
+            }
+            keep_what_is_close(error, ContextKind::SuggestedArg, &word);
+            if let Some(advice) = lookup(&FLAGS, word.trim_start_matches('-')) {
+                error.remove(ContextKind::SuggestedArg);
+                tip(error, advice.to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The mistake in a number, in plainer words than Rust's own; `None` if the error is about something else.
+pub(super) fn of_number(source: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if source.is::<ParseFloatError>() {
+        return Some("not a number");
+    }
+    let is_too_large = |error: &ParseIntError| matches!(error.kind(), std::num::IntErrorKind::PosOverflow);
+    let error = source.downcast_ref::<ParseIntError>()?;
+    Some(if is_too_large(error) { "too large a number" } else { "not a whole number" })
+}
+
+fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn keep_what_is_close(error: &mut clap::Error, kind: ContextKind, word: &str) {
+    if matches!(error.get(ContextKind::Suggested), Some(ContextValue::StyledStrs(tips)) if tips.is_empty()) {
+        // clap leaves a line for them all the same.
+        error.remove(ContextKind::Suggested);
+    }
+    let kept = match error.remove(kind) {
+        Some(ContextValue::String(name)) if is_close(word, &name) => ContextValue::String(name),
+        Some(ContextValue::Strings(mut names)) => {
+            names.retain(|name| is_close(word, name));
+            if names.is_empty() {
+                return;
+            }
+            ContextValue::Strings(names)
+        }
+        _ => return,
+    };
+    error.insert(kind, kept);
+}
+
+/// Whether `word` can be a slip of the pen for `name`, or its beginning.
+fn is_close(word: &str, name: &str) -> bool {
+    let bare = |text: &str| text.trim_start_matches('-').replace('_', "-");
+    let (word, name) = (bare(word), bare(name));
+    let most_edits = (word.chars().count() / 3).max(1);
+    word.len() >= 3 && name.starts_with(&word) || osa_distance(&word, &name) <= most_edits
+}
+
+fn lookup(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase().replace('_', "-");
+    table.iter().find(|(words, _)| words.contains(&word.as_str())).map(|(_, meaning)| *meaning)
+}
+
+/// Adds a tip in the place of clap's own, which is to write `--` before the word.
+fn tip(error: &mut clap::Error, text: String) {
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(text)]));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn told(words: &[&str]) -> String {
+        let mut error = Cli::try_parse_from([&["seine"], words].concat()).expect_err("nothing is called so");
+        explain(&mut error);
+        error.to_string()
+    }
+
+    #[test]
+    fn words_of_other_programs_lead_to_what_is_meant() {
+        for (words, tip) in [
+            (&["run", "urls.txt"][..], "seine crawl does that"),
+            (&["resume"], "seine crawl does that"),
+            (&["query", "crawl.db"], "seine sql does that"),
+            (&["crawl", "urls.txt", "--include", "x"], "every URL of the lists is fetched"),
+            (&["crawl", "urls.txt", "--resume"], "the same command again goes on"),
+            (&["crawl", "urls.txt", "--max_depth", "3"], "links are stored, not followed"),
+            (&["crawl", "urls.txt", "-o", "x.csv"], "seine export -o pages.csv"),
+            (&["crawl", "-i", "urls.txt"], "lists are named without a flag"),
+            (&["crawl", "urls.txt", "--threads", "4"], "--concurrency is what you look for"),
+            (&["crawl", "urls.txt", "--delay", "-1s"], "can be negative"),
+        ] {
+            let told = told(words);
+            assert!(told.contains(tip), "{words:?}: {told}");
+            for unlike in ["--insecure'", "--resolve'", "prune", "similar", "as a value"] {
+                assert!(!told.contains(unlike), "{words:?}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_still_seen() {
+        for (words, meant) in [
+            (&["crawl", "--concurency", "3"][..], "'--concurrency'"),
+            (&["crawl", "--user_agent", "x"], "'--user-agent'"),
+            (&["crawl", "--robot-agent", "x"], "'--robots-agent'"),
+            (&["crwal", "urls.txt"], "'crawl'"),
+            (&["exprot"], "'export'"),
+        ] {
+            assert!(told(words).contains(meant), "{words:?}: {}", told(words));
+        }
+    }
+
+    #[test]
+    fn no_tip_is_about_a_word_that_is_a_verb_or_flag_of_a_crawl() {
+        let cli = Cli::command();
+        for (words, verb) in VERBS {
+            assert!(cli.find_subcommand(verb).is_some(), "{verb}");
+            assert!(words.iter().all(|word| cli.find_subcommand(word).is_none()), "{words:?}");
+        }
+        let crawl = cli.find_subcommand("crawl").expect("there is one");
+        let is_flag = |word: &&str| {
+            crawl.get_arguments().any(|flag| {
+                flag.get_long() == Some(word) || flag.get_all_aliases().is_some_and(|names| names.contains(word))
+            })
+        };
+        for (words, _) in FLAGS {
+            assert!(!words.iter().any(is_flag), "{words:?}");
+        }
+    }
+}
