@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::numbers::Locale;
+use super::locale::Locale;
 use super::path::Path;
 use super::selector::Selector;
 use seine_core::record::items::FieldType;
@@ -103,6 +103,13 @@ pub(super) enum Take {
 }
 
 impl Source {
+    /// Whether white space is folded before anything else is done. A number's stays: a no-break space is one between
+    /// groups of digits, where a plain one may be between two numbers.
+    pub fn folds(&self, kind: FieldType) -> bool {
+        let is_number = matches!(kind, FieldType::Number | FieldType::Integer) && self.regex.is_none();
+        self.trim && !is_number
+    }
+
     /// As a person would name it.
     pub fn name(&self) -> String {
         match &self.place {

@@ -4,7 +4,7 @@ use jiff::civil::{Date, Time};
 use jiff::fmt::{rfc2822, strtime, temporal};
 use jiff::{Timestamp, Zoned};
 
-use super::numbers::Locale;
+use super::locale::Locale;
 
 /// Longest text that is looked at, in bytes.
 const MAX_BYTES: usize = 200;

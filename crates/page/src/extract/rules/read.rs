@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::error::{RuleError, allowed, within_string};
-use super::numbers::{LOCALES, Locale};
+use super::locale::{LOCALES, Locale};
 use super::path::Path;
 use super::selector::Selector;
 use super::{MAX_COLLECTIONS, MAX_FIELDS, MAX_NESTING, RESERVED_NAMES, dates};

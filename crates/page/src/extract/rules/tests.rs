@@ -698,3 +698,13 @@ fn no_bytes_break_the_rules_and_items_are_json_in_the_declared_order() {
     }
     assert!(items > 100, "only {items} items: this test sees nothing");
 }
+
+#[test]
+fn a_number_keeps_its_no_break_spaces_and_its_problem_does_not() {
+    finds("{ css = 'p', type = 'number' }", "<p>\n  1&nbsp;299,50&nbsp;€\n</p>", json!(1299.5));
+    finds("{ css = 'p', type = 'integer' }", "<p>1&thinsp;299</p>", json!(1299));
+    finds("{ meta = 'n', type = 'integer' }", "<meta name=n content=1e3>", json!(1000));
+    finds("{ meta = 'n', type = 'number' }", "<meta name=n content='Rs.499'>", json!(499.0));
+    let found = apply(&rules_of("v = { css = 'p', type = 'number' }"), "<p>\n 1\n\n 2 </p>");
+    assert_eq!(found.problems[0].found, "1 2");
+}
