@@ -1,5 +1,6 @@
 //! Rules as they are applied: everything that can be wrong with them is right.
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 
 use super::locale::Locale;
@@ -73,6 +74,8 @@ pub(super) struct Source {
     pub matches: Option<Regex>,
     pub locale: Option<Locale>,
     pub format: Option<String>,
+    /// Of times that do not tell their offset.
+    pub zone: Option<TimeZone>,
     pub trim: bool,
 }
 

@@ -105,7 +105,8 @@ fn typed(text: &str, is_data: bool, kind: FieldType, source: &Source, base: &Url
         FieldType::Bool => truth(text).map(|truth| truth.to_string()),
         FieldType::Url => base.join(text.trim()).ok().map(|url| quoted(url.as_str())),
         FieldType::Date | FieldType::Datetime => {
-            let moment_found = dates::moment(text, source.locale.as_ref(), source.format.as_deref());
+            let moment_found =
+                dates::moment(text, source.locale.as_ref(), source.format.as_deref(), source.zone.as_ref());
             return moment(moment_found, kind, text);
         }
         // Its depth is bounded by the parser.
