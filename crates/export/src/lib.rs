@@ -137,22 +137,6 @@ pub enum ExportError {
     /// Wherever the rows go.
     #[error("cannot write the export")]
     Output(#[from] io::Error),
-    /// A value that is not what its column is declared to hold.
-    #[error("row {row} of {table}{of}: column {column:?} holds {value}, which is no {wanted}")]
-    Value {
-        /// The table.
-        table: Box<str>,
-        /// From 1.
-        row: u64,
-        /// What identifies the row, if it says.
-        of: Box<str>,
-        /// The column.
-        column: Box<str>,
-        /// What is there, cut short.
-        value: Box<str>,
-        /// What should be.
-        wanted: &'static str,
-    },
     /// The Parquet writer.
     #[error("cannot write Parquet")]
     Parquet(#[from] ::parquet::errors::ParquetError),
