@@ -137,22 +137,6 @@ pub enum ExportError {
     /// Wherever the rows go.
     #[error("cannot write the export")]
     Output(#[from] io::Error),
-    /// A value that is not what its column is declared to hold.
-    #[error("row {row} of {table}{of}: column {column:?} holds {value}, which is no {wanted}")]
-    Value {
-        /// The table.
-        table: Box<str>,
-        /// From 1.
-        row: u64,
-        /// The key of the row, if it has one.
-        of: Box<str>,
-        /// The column.
-        column: Box<str>,
-        /// The value found, cut short.
-        value: Box<str>,
-        /// The type that the column has.
-        wanted: &'static str,
-    },
     /// The Parquet writer.
     #[error("cannot write Parquet")]
     Parquet(#[from] ::parquet::errors::ParquetError),

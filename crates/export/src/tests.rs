@@ -192,28 +192,58 @@ fn parquet_gives_back_lists_records_and_nothing_as_they_were() {
 }
 
 #[test]
-fn parquet_refuses_a_value_that_is_not_of_its_type_and_leaves_no_file() {
+fn a_value_that_parquet_cannot_hold_is_null_and_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("goods.parquet");
-    fs::write(&path, "the earlier one").expect("a file");
-    let wrong = |at: usize, value: &str| {
-        let output = Output::file(&path, None).expect("a file");
+    let export = |at: usize, value: &str| {
         let mut row = [Cell::Null; 9];
         row[0] = text("https://a.example/1");
         row[at] = text(value);
-        let sink = sink(Format::Parquet, output, Style::default()).expect("a sink");
-        fill(sink, &goods(), &[&[Cell::Null; 9], &row]).expect_err("not of its type").to_string()
+        let mut sink =
+            sink(Format::Parquet, Output::file(&path, None).expect("a file"), Style::default()).expect("a sink");
+        sink.table("t", &goods()).expect("a table");
+        for cells in [&[Cell::Null; 9], &row, &row] {
+            sink.row(cells).expect("a row");
+        }
+        let notes = sink.finish().expect("an export").notes;
+        let bytes = bytes::Bytes::from(fs::read(&path).expect("a file"));
+        let reader = SerializedFileReader::new(bytes).expect("a Parquet file");
+        let rows: Vec<_> =
+            reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row").to_string()).collect();
+        assert_eq!(rows.len(), 3, "every row is there");
+        (notes, rows[2].clone())
     };
     assert_eq!(
-        wrong(1, "12,50"),
-        "row 2 of t (url https://a.example/1): column \"price\" holds \"12,50\", which is no number"
+        export(1, "12,50").0,
+        ["2 values are null: not what the column holds; row 2 of t (url https://a.example/1): column \"price\" holds \
+          \"12,50\", which is no number"]
     );
-    assert!(wrong(7, r#"[{"values": ["x"]}]"#).ends_with("column \"specs\" holds \"\\\"x\\\"\", which is no number"));
-    assert!(wrong(6, r#"{"a": 1}"#).ends_with("which is no list"));
-    assert!(wrong(6, "[broken").ends_with("which is no JSON"));
-    assert!(wrong(5, "yesterday").ends_with("which is no time"));
-    assert_eq!(names(folder.path()), ["goods.parquet"]);
-    assert_eq!(fs::read(&path).expect("still there"), b"the earlier one");
+    for (at, value, wanted) in [
+        (2, "9223372036854775808", "whole number"),
+        (4, "10000-01-01", "date"),
+        (4, "+292277-01-01", "date"),
+        (5, "yesterday", "time"),
+        (5, "2026-11-22T24:00:00", "time"),
+        (5, "292277-01-01T00:00:00Z", "time"),
+        (6, "{\"a\": 1}", "list"),
+        (6, "[broken", "JSON"),
+        (7, "[{\"values\": [\"x\"]}]", "number"),
+    ] {
+        let (notes, _) = export(at, value);
+        assert!(notes.len() == 1 && notes[0].ends_with(&format!("which is no {wanted}")), "{value}: {notes:?}");
+    }
+    for (at, value, held) in [
+        (4, "9999-12-31", "on: 9999-12-31"),
+        (5, "9999-12-31T23:59:59Z", "at: 9999-12-31 23:59:59.000000 +00:00"),
+        (5, "2026-12-31T23:59:60Z", "at: 2026-12-31 23:59:59.000000 +00:00"),
+        (5, "2026-11-22T14:30:00+02:00", "at: 2026-11-22 12:30:00.000000 +00:00"),
+    ] {
+        let (notes, row) = export(at, value);
+        assert!(notes.is_empty() && row.contains(held), "{value}: {notes:?} {row}");
+    }
+    for (value, days) in [("1970-01-01", 0), ("1969-12-31", -1), ("0000-01-01", -719_528), ("9999-12-31", 2_932_896)] {
+        assert_eq!(cell::days(value), Some(days), "{value}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Parquet: columns with the types that were declared, lists and nested records among them, compressed with zstd.
 //!
 //! `shred` takes rows apart into columns; here they are gathered to a row group and written. A value that is not of its
-//! column's type fails the export: it names row, column and value, and leaves no file.
+//! column's type, or beyond what the type can hold, is null there; how many were, and the first of them, is told at the end.
 
 mod shred;
 
@@ -16,7 +16,7 @@ use parquet::schema::types::{Type, TypePtr};
 
 use self::shred::{Shredder, Values};
 use super::target::Output;
-use super::{Cell, ExportError, Finished, Result, Sink, cell};
+use super::{Cell, Finished, Result, Sink, cell};
 use seine_store::tables::{Column, ColumnType};
 
 /// A row group ends when it has so many rows ...
@@ -37,6 +37,8 @@ pub struct Parquet {
     columns: Vec<Column>,
     shredder: Shredder,
     row: u64,
+    lost: u64,
+    first_lost: Option<String>,
 }
 
 impl Parquet {
@@ -49,6 +51,8 @@ impl Parquet {
             columns: Vec::new(),
             shredder: Shredder::new(&[]),
             row: 0,
+            lost: 0,
+            first_lost: None,
         }
     }
 
@@ -104,21 +108,22 @@ impl Sink for Parquet {
 
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<()> {
         self.row += 1;
-        if let Err(wrong) = self.shredder.push(cells) {
-            let column = &self.columns[wrong.column];
+        let lost = self.shredder.push(cells);
+        self.lost += lost.count;
+        if let Some((column, value, wanted)) = lost.first
+            && self.first_lost.is_none()
+        {
             let names = ["_item_id", "item_id", "_url", "url"];
             let of = self.columns.iter().zip(cells).filter(|(column, _)| names.contains(&column.name.as_str()));
             let of: Vec<_> = of
                 .map(|(column, value)| format!("{} {}", column.name, cell::text(value).unwrap_or_default()))
                 .collect();
-            return Err(ExportError::Value {
-                table: self.table.as_str().into(),
-                row: self.row,
-                of: if of.is_empty() { "".into() } else { format!(" ({})", of.join(", ")).into() },
-                column: column.name.as_str().into(),
-                value: format!("{:?}", wrong.value.chars().take(MAX_SHOWN).collect::<String>()).into(),
-                wanted: wrong.wanted,
-            });
+            let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+            let value: String = value.chars().take(MAX_SHOWN).collect();
+            self.first_lost = Some(format!(
+                "row {} of {}{of}: column {:?} holds {value:?}, which is no {wanted}",
+                self.row, self.table, self.columns[column].name
+            ));
         }
         if self.shredder.rows >= GROUP_ROWS || self.shredder.bytes >= GROUP_BYTES {
             self.write_group()?;
@@ -131,7 +136,12 @@ impl Sink for Parquet {
         if let Some(writer) = self.writer.take() {
             writer.into_inner()?.commit()?;
         }
-        Ok(Finished::default())
+        let mut finished = Finished::default();
+        if let Some(first) = self.first_lost {
+            let are = if self.lost == 1 { "value is" } else { "values are" };
+            finished.notes.push(format!("{} {are} null: not what the column holds; {first}", self.lost));
+        }
+        Ok(finished)
     }
 }
 

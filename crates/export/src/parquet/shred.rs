@@ -36,12 +36,19 @@ pub(super) enum Values {
     Texts { bytes: Vec<u8>, ends: Vec<usize> },
 }
 
-/// A value that is not what its column holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
-    pub column: usize,
-    pub value: String,
-    pub wanted: &'static str,
+/// Values of a row that are not what their columns hold; nothing is in their place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub count: u64,
+    /// The first: its column, the value, and what it should be.
+    pub first: Option<(usize, String, &'static str)>,
+}
+
+impl Lost {
+    fn add(&mut self, column: usize, (value, wanted): Mismatch) {
+        self.count += 1;
+        self.first.get_or_insert((column, value, wanted));
+    }
 }
 
 /// The leaves that a column's values go to.
@@ -71,30 +78,33 @@ impl Shredder {
         Self { nodes, leaves, rows: 0, bytes: 0 }
     }
 
-    /// Takes a row; after a [`Wrong`] one what is in memory is of no use.
-    pub fn push(&mut self, cells: &[Cell<'_>]) -> Result<(), Wrong> {
+    /// Takes a row.
+    pub fn push(&mut self, cells: &[Cell<'_>]) -> Lost {
+        let mut lost = Lost::default();
         for (column, (node, value)) in self.nodes.iter().zip(cells).enumerate() {
-            let pushed = match (node, value) {
-                (node, Cell::Null) => {
-                    nulls(node, &mut self.leaves, 0, 0);
-                    Ok(())
-                }
+            let leaves = &mut self.leaves;
+            match (node, value) {
+                (node, Cell::Null) => nulls(node, leaves, 0, 0),
                 (Node::Leaf(leaf, kind), value) => {
-                    let leaf = &mut self.leaves[*leaf];
-                    leaf.level(1, 0);
-                    leaf.cell(*kind, value)
+                    if let Err(mismatch) = leaves[*leaf].cell(*kind, value, 0, 0) {
+                        lost.add(column, mismatch);
+                    }
                 }
                 (nested, value) => {
                     let text = cell::text(value).unwrap_or_default();
-                    let parsed = serde_json::from_str(&text).map_err(|_| (text.clone().into_owned(), "JSON"));
-                    parsed.and_then(|value| json(nested, &mut self.leaves, &value, 0, 0))
+                    match serde_json::from_str(&text) {
+                        Ok(value) => json(nested, leaves, &value, (0, 0), &mut |mismatch| lost.add(column, mismatch)),
+                        Err(_) => {
+                            nulls(nested, leaves, 0, 0);
+                            lost.add(column, (text.into_owned(), "JSON"));
+                        }
+                    }
                 }
-            };
-            pushed.map_err(|(value, wanted)| Wrong { column, value, wanted })?;
+            }
             self.bytes += LEVEL_BYTES + size(value);
         }
         self.rows += 1;
-        Ok(())
+        lost
     }
 
     pub fn begin_group(&mut self) {
@@ -134,44 +144,57 @@ fn size(value: &Cell<'_>) -> usize {
 
 type Mismatch = (String, &'static str);
 
-/// Takes `value` at `node`, of whose path `definition` levels are there.
-fn json(node: &Node, leaves: &mut [Leaf], value: &Value, definition: i16, repetition: i16) -> Result<(), Mismatch> {
+/// Takes `value` at `node`, of whose path so many levels are there; what does not fit is told to `lose`.
+fn json(
+    node: &Node,
+    leaves: &mut [Leaf],
+    value: &Value,
+    (definition, repetition): (i16, i16),
+    lose: &mut dyn FnMut(Mismatch),
+) {
     match (node, value) {
         (_, Value::Null) => nulls(node, leaves, definition, repetition),
         (Node::Leaf(leaf, kind), value) => {
-            let leaf = &mut leaves[*leaf];
-            leaf.level(definition + 1, repetition);
-            let text = match (kind, value) {
-                (Kind::Bool, Value::Bool(is)) => return leaf.cell(*kind, &Cell::Integer(i64::from(*is))),
+            let mut take = |value: &Cell<'_>| leaves[*leaf].cell(*kind, value, definition, repetition);
+            let taken = match (kind, value) {
+                (Kind::Bool, Value::Bool(is)) => take(&Cell::Integer(i64::from(*is))),
                 (Kind::Integer | Kind::Real, Value::Number(number)) => {
-                    let number = number.as_i64().map(Cell::Integer).or_else(|| number.as_f64().map(Cell::Real));
-                    return leaf
-                        .cell(*kind, &number.unwrap_or(Cell::Null))
-                        .map_err(|(_, wanted)| (value.to_string(), wanted));
+                    let cell = number.as_i64().map(Cell::Integer).or_else(|| number.as_f64().map(Cell::Real));
+                    take(&cell.unwrap_or(Cell::Null))
                 }
-                (Kind::Text | Kind::Date | Kind::Timestamp, Value::String(text)) => text.clone(),
-                (Kind::Json, _) | (Kind::Text, Value::Number(_) | Value::Bool(_)) => value.to_string(),
-                _ => return Err((value.to_string(), kind.name())),
+                (Kind::Text | Kind::Date | Kind::Timestamp, Value::String(text)) => take(&Cell::Text(text.as_bytes())),
+                (Kind::Json, _) | (Kind::Text, Value::Number(_) | Value::Bool(_)) => {
+                    take(&Cell::Text(value.to_string().as_bytes()))
+                }
+                _ => {
+                    nulls(node, leaves, definition, repetition);
+                    Err((String::new(), kind.name()))
+                }
             };
-            leaf.cell(*kind, &Cell::Text(text.as_bytes()))?;
+            if let Err((_, wanted)) = taken {
+                lose((value.to_string(), wanted));
+            }
         }
         (Node::List(level, element), Value::Array(values)) => {
             if values.is_empty() {
                 nulls(element, leaves, definition + 1, repetition);
             }
             for (at, value) in values.iter().enumerate() {
-                json(element, leaves, value, definition + 2, if at == 0 { repetition } else { *level })?;
+                let repetition = if at == 0 { repetition } else { *level };
+                json(element, leaves, value, (definition + 2, repetition), lose);
             }
         }
         (Node::Record(fields), Value::Object(values)) => {
             for (name, field) in fields {
-                json(field, leaves, values.get(name).unwrap_or(&Value::Null), definition + 1, repetition)?;
+                let value = values.get(name).unwrap_or(&Value::Null);
+                json(field, leaves, value, (definition + 1, repetition), lose);
             }
         }
-        (Node::List(..), other) => return Err((other.to_string(), "list")),
-        (Node::Record(_), other) => return Err((other.to_string(), "record")),
+        (node, other) => {
+            nulls(node, leaves, definition, repetition);
+            lose((other.to_string(), if matches!(node, Node::List(..)) { "list" } else { "record" }));
+        }
     }
-    Ok(())
 }
 
 /// Nothing at `node`.
@@ -189,8 +212,14 @@ impl Leaf {
         self.repetitions.push(repetition);
     }
 
-    /// Takes a value that is there.
-    fn cell(&mut self, kind: Kind, value: &Cell<'_>) -> Result<(), Mismatch> {
+    /// Takes a value; one that is none of its kind is as if it were not there.
+    fn cell(&mut self, kind: Kind, value: &Cell<'_>, definition: i16, repetition: i16) -> Result<(), Mismatch> {
+        let taken = self.value(kind, value);
+        self.level(definition + i16::from(taken.is_ok()), repetition);
+        taken
+    }
+
+    fn value(&mut self, kind: Kind, value: &Cell<'_>) -> Result<(), Mismatch> {
         let wrong = || (cell::text(value).unwrap_or_default().into_owned(), kind.name());
         match (&mut self.values, kind, value) {
             (Values::Texts { bytes, ends }, _, value) => {

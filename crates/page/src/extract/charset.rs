@@ -26,6 +26,18 @@ pub fn decode<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> (Cow<'b, str>,
     }
 }
 
+/// The text of a JSON `body`: UTF-8 (RFC 8259 §8.1), with U+FFFD for bytes that are none; a `charset` of the header counts
+/// only where the bytes are no UTF-8, and nothing inside of the text is a declaration.
+pub fn decode_json<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> Cow<'b, str> {
+    if let Some((charset, mark)) = Encoding::for_bom(body) {
+        return charset.decode_without_bom_handling(&body[mark..]).0;
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => content_type.and_then(header_charset).unwrap_or(UTF_8).decode_without_bom_handling(body).0,
+    }
+}
+
 /// The type and subtype of a Content-Type header, as written; `None` if it is not of the form `type/subtype`.
 pub fn essence(content_type: &[u8]) -> Option<&[u8]> {
     let end = content_type.iter().position(|b| matches!(b, b';' | b',')).unwrap_or(content_type.len());
@@ -325,6 +337,16 @@ mod tests {
         assert!(matches!(text, Cow::Borrowed("<p>ä")) && charset == UTF_8);
         let (text, charset) = decode(b"<p>\xE4\x80", None);
         assert_eq!((text.as_ref(), charset.name()), ("<p>ä€", "windows-1252"));
+    }
+
+    #[test]
+    fn json_is_utf_8_and_declares_no_charset_inside() {
+        assert_eq!(decode_json(b"{\"a\": \"\xC3\xA4\xFF\"}", None), "{\"a\": \"ä\u{FFFD}\"}");
+        assert_eq!(decode_json("\"<meta charset=koi8-r>ä\"".as_bytes(), None), "\"<meta charset=koi8-r>ä\"");
+        assert_eq!(decode_json(b"\"\xE4\"", Some(b"application/json; charset=iso-8859-1")), "\"ä\"");
+        assert_eq!(decode_json("\"ä\"".as_bytes(), Some(b"application/json; charset=iso-8859-1")), "\"ä\"");
+        assert_eq!(decode_json(b"\xEF\xBB\xBF1", None), "1");
+        assert_eq!(decode_json(b"\xFF\xFE1\0", None), "1");
     }
 
     #[test]

@@ -371,7 +371,7 @@ impl<'a, 'p> Applying<'a, 'p> {
                             take(Raw::Data(url.as_ref().map_or(text, url::Url::as_str)))
                         }
                         Some(text) => take(Raw::Data(text)),
-                        None => take(Raw::Text(&self.document.text(index, false, source.trim, self.budget)?)),
+                        None => take(Raw::Text(&self.document.text(index, false, source.folds(kind), self.budget)?)),
                     }
                 })
             }
@@ -409,7 +409,7 @@ impl<'a, 'p> Applying<'a, 'p> {
     ) -> Option<bool> {
         match what {
             Take::Text | Take::OwnText => {
-                let text = self.document.text(index, matches!(what, Take::OwnText), source.trim, self.budget)?;
+                let text = self.document.text(index, matches!(what, Take::OwnText), source.folds(kind), self.budget)?;
                 // The first match, whatever its text is.
                 Some(take(Raw::Text(&text))? && is_several)
             }

@@ -1,8 +1,9 @@
 //! Rules as they are applied: everything that can be wrong with them is right.
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 
-use super::numbers::Locale;
+use super::locale::Locale;
 use super::path::Path;
 use super::selector::Selector;
 use seine_core::record::items::FieldType;
@@ -73,6 +74,8 @@ pub(super) struct Source {
     pub matches: Option<Regex>,
     pub locale: Option<Locale>,
     pub format: Option<String>,
+    /// Of times that do not tell their offset.
+    pub zone: Option<TimeZone>,
     pub trim: bool,
 }
 
@@ -103,6 +106,13 @@ pub(super) enum Take {
 }
 
 impl Source {
+    /// Whether white space is folded before anything else is done. A number's stays: a no-break space is one between
+    /// groups of digits, where a plain one may be between two numbers.
+    pub fn folds(&self, kind: FieldType) -> bool {
+        let is_number = matches!(kind, FieldType::Number | FieldType::Integer) && self.regex.is_none();
+        self.trim && !is_number
+    }
+
     /// As a person would name it.
     pub fn name(&self) -> String {
         match &self.place {

@@ -84,7 +84,10 @@ pub(super) enum Body {
 impl<'p> Document<'p> {
     /// Parses a page; `None`: told to stop.
     pub fn parse(page: &Page<'p>, kind: Kind, budget: &Budget<'_>) -> Option<Self> {
-        let text = charset::decode(page.body, page.content_type).0;
+        let text = match kind {
+            Kind::Json => charset::decode_json(page.body, page.content_type),
+            Kind::Html | Kind::Xml => charset::decode(page.body, page.content_type).0,
+        };
         budget.spend(text.len() / 64)?;
         let mut is_cut = false;
         let (body, problem) = match kind {

@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_to_the_last_bit() {
+        let mut dice = seine_testkit::Dice::new();
+        for _ in 0..20_000 {
+            let number = f64::from_bits(dice.between(0, u64::MAX));
+            if number.is_finite() {
+                assert_eq!(lenient(&format!("[{number:?}]")), Some(json!([number])), "{number:?}");
+            }
+        }
+    }
+
+    #[test]
     fn depth_and_number_of_values_are_bounded_and_reading_stops_when_told() {
         let go_on = || true;
         let budget = Budget::new(&go_on);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 use toml::Spanned;
@@ -9,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::error::{RuleError, allowed, within_string};
-use super::numbers::{LOCALES, Locale};
+use super::locale::{LOCALES, Locale};
 use super::path::Path;
 use super::selector::Selector;
 use super::{MAX_COLLECTIONS, MAX_FIELDS, MAX_NESTING, RESERVED_NAMES, dates};
@@ -21,7 +22,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// Most bytes a compiled pattern may take.
 const MAX_REGEX_BYTES: usize = 4 << 20;
 
-const COLLECTION_KEYS: [&str; 6] = ["name", "match", "each", "key", "fields", "drift"];
+const COLLECTION_KEYS: [&str; 7] = ["name", "match", "each", "key", "fields", "drift", "timezone"];
 const EACH_KEYS: [&str; 3] = ["css", "json", "jsonld"];
 const TYPES: [(&str, FieldType); 8] = [
     ("text", FieldType::Text),
@@ -34,8 +35,21 @@ const TYPES: [(&str, FieldType); 8] = [
     ("json", FieldType::Json),
 ];
 /// What tells where to look.
-const SOURCE_KEYS: [&str; 12] =
-    ["css", "attr", "html", "own", "json", "jsonld", "microdata", "meta", "regex", "matches", "locale", "format"];
+const SOURCE_KEYS: [&str; 13] = [
+    "css",
+    "attr",
+    "html",
+    "own",
+    "json",
+    "jsonld",
+    "microdata",
+    "meta",
+    "regex",
+    "matches",
+    "locale",
+    "format",
+    "timezone",
+];
 /// What tells what becomes of it; `trim` is told of each source.
 const VALUE_KEYS: [&str; 6] = ["type", "many", "join", "default", "required", "trim"];
 const NESTED_KEYS: [&str; 4] = ["each", "fields", "many", "required"];
@@ -136,6 +150,9 @@ impl<'t> Reader<'t> {
             return Err(self.at(value, format!("the collection `{name}` has no fields: [collection.fields]")));
         };
         let mut fields = self.fields(fields, matches!(each, Some(Each::Json(_) | Each::Jsonld(_))), 1)?;
+        if let Some(zone) = entry("timezone").map(|value| self.zone(value)).transpose()? {
+            set_zone(&mut fields, &zone);
+        }
         let key = match entry("key") {
             Some(value) => self.key(value, &mut fields)?,
             None => Vec::new(),
@@ -425,6 +442,9 @@ impl<'t> Reader<'t> {
             if source.format.is_some() && !matches!(field.kind, FieldType::Date | FieldType::Datetime) {
                 return Err(self.at(value, "`format` is of dates: type = \"date\" or \"datetime\""));
             }
+            if source.zone.is_some() && field.kind != FieldType::Datetime {
+                return Err(self.at(value, "`timezone` is of times: type = \"datetime\""));
+            }
             if let Place::Css { selector: None, take: Take::Text } = source.place
                 && source.regex.is_none()
                 && source.matches.is_none()
@@ -468,7 +488,7 @@ impl<'t> Reader<'t> {
         } else {
             Place::Css { selector: Some(self.selector(value)?), take: Take::Text }
         };
-        Ok(Source { place, regex: None, matches: None, locale: None, format: None, trim: true })
+        Ok(Source { place, regex: None, matches: None, locale: None, format: None, zone: None, trim: true })
     }
 
     fn source(&self, whole: &Spot<'t>, entries: &Entries<'_, 't>) -> Result<Source, RuleError> {
@@ -531,12 +551,14 @@ impl<'t> Reader<'t> {
         }
         let locale = entry("locale").map(|value| self.locale(value)).transpose()?;
         let format = entry("format").map(|value| self.format(value)).transpose()?;
+        let zone = entry("timezone").map(|value| self.zone(value)).transpose()?;
         Ok(Source {
             place,
             regex: entry("regex").map(|value| self.regex(value, false)).transpose()?,
             matches: entry("matches").map(|value| self.regex(value, true)).transpose()?,
             locale,
             format,
+            zone,
             trim: true,
         })
     }
@@ -571,6 +593,16 @@ impl<'t> Reader<'t> {
             self.at(value, format!("{problem}; expected a format of strptime such as \"%d.%m.%Y %H:%M\""))
         })?;
         Ok(format.to_owned())
+    }
+
+    fn zone(&self, value: &Spot<'t>) -> Result<TimeZone, RuleError> {
+        let name = self.string(value)?;
+        dates::zone(name).ok_or_else(|| {
+            self.at(
+                value,
+                format!("unknown time zone `{name}`; expected a name such as \"Europe/Berlin\" or \"+02:00\""),
+            )
+        })
     }
 
     fn selector(&self, value: &Spot<'t>) -> Result<Selector, RuleError> {
@@ -653,6 +685,20 @@ impl Uses {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The time zone of all fields that have none of their own.
+fn set_zone(fields: &mut [FieldRule], zone: &TimeZone) {
+    for field in fields {
+        match &mut field.from {
+            Origin::Sources(sources) => {
+                for source in sources.iter_mut().filter(|source| source.zone.is_none()) {
+                    source.zone = Some(zone.clone());
+                }
+            }
+            Origin::Nested { fields, .. } => set_zone(fields, zone),
         }
     }
 }

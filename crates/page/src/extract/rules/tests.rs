@@ -698,3 +698,40 @@ fn no_bytes_break_the_rules_and_items_are_json_in_the_declared_order() {
     }
     assert!(items > 100, "only {items} items: this test sees nothing");
 }
+
+#[test]
+fn a_number_keeps_its_no_break_spaces_and_its_problem_does_not() {
+    finds("{ css = 'p', type = 'number' }", "<p>\n  1&nbsp;299,50&nbsp;€\n</p>", json!(1299.5));
+    finds("{ css = 'p', type = 'integer' }", "<p>1&thinsp;299</p>", json!(1299));
+    finds("{ meta = 'n', type = 'integer' }", "<meta name=n content=1e3>", json!(1000));
+    finds("{ meta = 'n', type = 'number' }", "<meta name=n content='Rs.499'>", json!(499.0));
+    let found = apply(&rules_of("v = { css = 'p', type = 'number' }"), "<p>\n 1\n\n 2 </p>");
+    assert_eq!(found.problems[0].found, "1 2");
+}
+
+#[test]
+fn a_time_zone_is_said_of_a_field_or_a_collection() {
+    finds(
+        "{ css = 'p', type = 'datetime', timezone = 'Europe/Berlin' }",
+        "<p>22.11.2026 14:30",
+        json!("2026-11-22T13:30:00Z"),
+    );
+    let rules = read(
+        "[[collection]]\nname = 'c'\ntimezone = 'Asia/Tokyo'\n[collection.fields]\nt = 'p'\n\
+         a = { css = 'p', type = 'datetime' }\nb = { css = 'p', type = 'datetime', timezone = '-05:00' }\n\
+         c = { css = 'p', type = 'date' }",
+    );
+    let found = data(&apply(&rules, "<p>2026-11-22 14:30")).remove(0);
+    assert_eq!(
+        (&found["a"], &found["b"], &found["c"]),
+        (&json!("2026-11-22T05:30:00Z"), &json!("2026-11-22T19:30:00Z"), &json!("2026-11-22"))
+    );
+    for (rule, message) in [
+        ("{ css = 'p', type = 'datetime', timezone = 'Europe/Atlantis' }", "unknown time zone"),
+        ("{ css = 'p', timezone = 'UTC' }", "datetime"),
+    ] {
+        let error =
+            Rules::read(&format!("[[collection]]\nname = 'c'\n[collection.fields]\nv = {rule}")).expect_err(rule);
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}

@@ -9,9 +9,13 @@ use url::Url;
 use super::MAX_VALUE_BYTES;
 use super::compiled::Source;
 use super::dates::{self, Moment};
-use super::numbers::{self, Locale};
+use super::locale::Locale;
+use super::numbers;
 use crate::extract::text::{Nul, cut, fold_into};
 use seine_core::record::items::{FieldType, MAX_FOUND_BYTES};
+
+/// Whole numbers up to this are exact as floating-point numbers.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// What stands at the place a source names.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +67,7 @@ pub(super) fn convert(raw: Raw<'_>, kind: FieldType, source: &Source, base: &Url
         }
         Raw::Json(value) => return Verdict::Unparsable(beginning(value)),
     };
-    let keeps_space = !source.trim || matches!(raw, Raw::Html(_));
+    let keeps_space = !source.folds(kind) || matches!(raw, Raw::Html(_));
     let text = if keeps_space { found } else { folded(&found) };
     let text = match &source.regex {
         Some(regex) => match regex.captures(&text) {
@@ -101,7 +105,8 @@ fn typed(text: &str, is_data: bool, kind: FieldType, source: &Source, base: &Url
         FieldType::Bool => truth(text).map(|truth| truth.to_string()),
         FieldType::Url => base.join(text.trim()).ok().map(|url| quoted(url.as_str())),
         FieldType::Date | FieldType::Datetime => {
-            let moment_found = dates::moment(text, source.locale.as_ref(), source.format.as_deref());
+            let moment_found =
+                dates::moment(text, source.locale.as_ref(), source.format.as_deref(), source.zone.as_ref());
             return moment(moment_found, kind, text);
         }
         // Its depth is bounded by the parser.
@@ -110,7 +115,7 @@ fn typed(text: &str, is_data: bool, kind: FieldType, source: &Source, base: &Url
     match value {
         Some(value) if value.len() > MAX_VALUE_BYTES * 2 => Verdict::TooLong(quotable(text)),
         Some(value) => Verdict::Value(value),
-        None => Verdict::Unparsable(quotable(text)),
+        None => Verdict::Unparsable(quotable(&folded(text))),
     }
 }
 
@@ -129,11 +134,11 @@ fn integer(text: &str, is_data: bool, locale: &Locale) -> Option<i64> {
     if is_data && let Ok(number) = text.trim().parse() {
         return Some(number);
     }
-    let decimal = if is_data && numbers::plain(text.trim()).is_some() {
-        numbers::decimal(text, &Locale::default())?
-    } else {
-        numbers::decimal(text, locale)?
-    };
+    if is_data && let Some(number) = numbers::plain(text.trim()) {
+        // `5.0` and `1e3` are whole numbers; beyond 2⁵³ nobody knows which.
+        return (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64);
+    }
+    let decimal = numbers::decimal(text, locale)?;
     match decimal.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole.parse().ok(),
         Some(_) => None,
