@@ -148,11 +148,10 @@ impl<'p> Document<'p> {
                     if text.trim().is_empty() {
                         continue;
                     }
-                    match json::read_lenient(&text, budget)? {
-                        Read::Value(value) => blocks.push(value),
-                        Read::Broken(problem) => {
-                            let _ = self.jsonld_problem.set(format!("JSON-LD: {problem}"));
-                        }
+                    let (values, problem) = json::read_block(&text, budget)?;
+                    blocks.extend(values);
+                    if let Some(problem) = problem {
+                        let _ = self.jsonld_problem.set(format!("JSON-LD: {problem}"));
                     }
                 }
             }

@@ -3,13 +3,16 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::Budget;
 
 /// Most values of one document; one that holds more is not read. (Its depth is bounded by 128.)
 pub const MAX_VALUES: usize = 2_000_000;
+
+/// Most values of one JSON-LD block; what follows them is passed over.
+const MAX_BLOCK_VALUES: usize = 100;
 
 /// What became of a text.
 #[derive(Debug)]
@@ -44,6 +47,32 @@ pub(super) fn read_lenient(text: &str, budget: &Budget<'_>) -> Option<Read> {
             Read::Broken(_) => Read::Broken(error),
         }),
         value @ Read::Value(_) => Some(value),
+    }
+}
+
+/// All values of a JSON-LD block, of which some have several, and what is wrong with it, if anything is.
+pub(super) fn read_block(text: &str, budget: &Budget<'_>) -> Option<(Vec<Value>, Option<String>)> {
+    let (mut values, mut text) = (Vec::new(), text.to_owned());
+    loop {
+        let read = match read(&text, false, budget)? {
+            Read::Broken(error) => {
+                text = repaired(&text);
+                match read(&text, false, budget)? {
+                    Read::Broken(_) => return Some((values, Some(error))),
+                    value @ Read::Value(_) => value,
+                }
+            }
+            value @ Read::Value(_) => value,
+        };
+        let Read::Value(value) = read else { return Some((values, None)) };
+        values.push(value);
+        let mut ends = serde_json::Deserializer::from_str(&text).into_iter::<IgnoredAny>();
+        let end = ends.next().map_or(text.len(), |_| ends.byte_offset());
+        let rest = text[end..].trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
+        if !rest.starts_with(['{', '[']) || values.len() >= MAX_BLOCK_VALUES {
+            return Some((values, None));
+        }
+        text = rest.to_owned();
     }
 }
 
@@ -198,6 +227,16 @@ mod tests {
         for text in ["", "{", "nothing", "{\"a\": \"", "/*", "<!--"] {
             assert_eq!(lenient(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_block_may_have_several_values() {
+        let block = |text| read_block(text, &Budget::new(&|| true)).expect("told to go on");
+        for text in ["{\"a\":1}{\"b\":2}", " {\"a\":1,},\n{\"b\":2};", "{\"a\":1}\n\n{\"b\":2,}} rubbish"] {
+            assert_eq!(block(text), (vec![json!({"a": 1}), json!({"b": 2})], None), "{text}");
+        }
+        let (values, problem) = block("{\"a\":1}{\"b\":");
+        assert!(values == [json!({"a": 1})] && problem.is_some());
     }
 
     #[test]
