@@ -71,7 +71,7 @@ pub(super) struct Page<'p> {
     /// What its links are relative to.
     base: Url,
     charset: &'static Encoding,
-    keep_going: &'p dyn Fn() -> bool,
+    pub keep_going: &'p dyn Fn() -> bool,
 }
 
 impl Page<'_> {

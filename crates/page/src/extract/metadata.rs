@@ -18,6 +18,8 @@ use scraper::{ElementRef, Node};
 use serde_json::{Map, Value, json};
 
 use super::extras::{Page, folded};
+use super::rules::Budget;
+use super::rules::json::read_block;
 
 /// Longest value, in bytes of UTF-8; the rest is cut off.
 const MAX_VALUE_BYTES: usize = 2048;
@@ -42,7 +44,7 @@ pub(super) fn metadata(page: &Page) -> Option<String> {
             "link" => found.link(&element, page),
             "script" if scripts < MAX_JSONLD && is_jsonld(&element) => {
                 scripts += 1;
-                found.script(&element);
+                found.script(&element, page);
                 if !page.goes_on(0) {
                     return None;
                 }
@@ -209,16 +211,14 @@ impl Found {
         }
     }
 
-    fn script(&mut self, element: &ElementRef) {
+    fn script(&mut self, element: &ElementRef, page: &Page) {
         let text: String = element.text().collect();
         if text.len() > MAX_JSONLD_BYTES {
             return;
         }
-        // Some wrap it in a comment or CDATA for the sake of old browsers.
-        let text = text.trim().trim_start_matches("<!--").trim_start_matches("<![CDATA[");
-        let text = text.trim_end_matches("-->").trim_end_matches("]]>");
-        let Ok(value) = serde_json::from_str::<Value>(text) else { return };
-        for node in as_array(&value) {
+        let budget = Budget::new(page.keep_going);
+        let Some((values, _)) = read_block(&text, &budget) else { return };
+        for node in values.iter().flat_map(as_array) {
             self.described(node);
             for node in as_array(&node["@graph"]) {
                 self.described(node);

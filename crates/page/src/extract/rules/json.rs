@@ -51,7 +51,7 @@ pub(super) fn read_lenient(text: &str, budget: &Budget<'_>) -> Option<Read> {
 }
 
 /// All values of a JSON-LD block, of which some have several, and what is wrong with it, if anything is.
-pub(super) fn read_block(text: &str, budget: &Budget<'_>) -> Option<(Vec<Value>, Option<String>)> {
+pub(in crate::extract) fn read_block(text: &str, budget: &Budget<'_>) -> Option<(Vec<Value>, Option<String>)> {
     let (mut values, mut text) = (Vec::new(), text.to_owned());
     loop {
         let read = match read(&text, false, budget)? {
