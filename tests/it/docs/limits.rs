@@ -80,7 +80,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("collections of a config file", "", "MAX_COLLECTIONS", Count),
     ("fields of a collection, or of a nested field", "rules/mod.rs", "MAX_FIELDS", Count),
     ("nesting of fields", "", "MAX_NESTING", Count),
-    ("name of a collection or field", "", "MAX_NAME_BYTES", Bytes),
+    ("name of a collection or field", "rules/read.rs", "MAX_NAME_BYTES", Bytes),
     ("compiled regular expression", "", "MAX_REGEX_BYTES", Bytes),
     ("nodes of a tree for rules", "rules/dom.rs", "MAX_NODES", Count),
     ("values of a JSON document", "", "MAX_VALUES", Count),
