@@ -1,8 +1,10 @@
 //! Every verb's work on a small store, so that all its statements are seen: a crawl and what may happen to it, crawls of
 //! the same lists, and all that reads or changes a store afterwards.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::beginning::Beginning;
 use crate::insert::{Again, ListFile, Only, Session, Store};
 use crate::processed::Wanted;
 use crate::reextract::Rework;
@@ -11,7 +13,7 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, body, collections, diff, drift, fill, guard, health, life, open_for_reading,
+    StoreError, archive, audit, body, collections, diff, drift, examples, fill, guard, health, life, open_for_reading,
     open_for_writing, processed, read, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
@@ -56,6 +58,7 @@ fn first_crawl(path: &Path) {
     import(&mut store, &[ImportEntry { archived_at: Some(9), ..archived }]);
     store.transaction(|store| store.import_end(0, 10)).expect("the end of a list");
     pull(&mut store);
+    store.line_of(1).expect("a page as a line");
     store.recheck(&[1, 6, 999]).expect("what became of URLs");
     store.transaction(|store| store.robots(&robots(), b"x")).expect("a robots.txt");
     store.origin("https://a.example").expect("what is known of an origin");
@@ -120,6 +123,10 @@ fn looked_at(path: &Path) {
     read::summary(&db).expect("a summary");
     read::is_demo(&db).expect("whose it is");
     told::untold(&db).expect("whether the end was seen");
+    for finishes_untold in [true, false] {
+        Beginning::of(&db, &["urls.txt"], finishes_untold).expect("how a run begins");
+    }
+    examples::of_errors(&db, 1, &BTreeMap::from([("http_404".to_owned(), 1)])).expect("examples of failures");
     health::facts(&db).expect("health");
     audit::audit(&db, 3).expect("an audit");
     for url in ["https://a.example/1", "https://a.example/2", "https://c.example/7", "nonsense"] {
