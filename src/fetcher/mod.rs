@@ -3,14 +3,14 @@
 //! One small async runtime on one thread. The fetcher opens no database, decides nothing about the frontier and keeps
 //! nothing that must survive it.
 //!
-//! - [`life`]: from the first order to the last record.
+//! - `life`: from the first order to the last record.
 //! - [`control`]: the channel to the supervisor.
 //! - [`hosts`]: one queue per host; politeness: which request may start when.
 //! - [`origins`]: what is known of a host's origins, robots.txt above all.
 //! - [`pace`], [`retry_after`]: when a host may be asked next.
 //! - [`visit`]: the life of one URL here: request, redirects, extraction, record.
-//! - [`client`]: how requests are made; [`seine_http`] makes them.
-//! - [`robots_answer`]: what an answer to a request for a robots.txt means.
+//! - `client`: how requests are made; [`seine_http`] makes them.
+//! - `robots_answer`: what an answer to a request for a robots.txt means.
 //! - [`outbox`]: finished records on their way to the writer; waiting for room here is the backpressure.
 //!
 //! Commands that run no crawl use [`robots_txt`] for one robots.txt, [`single`] for one page, and [`webhook`] to post one

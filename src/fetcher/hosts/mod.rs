@@ -7,11 +7,11 @@
 //! fetcher has a place free, and the pace of the whole crawl (`--rate`) permits. A URL that waits for its host takes no
 //! place meanwhile; a host that is to be left alone for longer gives its URLs back.
 //!
-//! - [`queue`]: one host: its URLs, its places, what is known of it.
-//! - [`turns`]: which of a host's URLs is next, and when its turn comes.
-//! - [`work`]: the work in flight: on which places, and which requests may follow on them.
-//! - [`verdict`]: how the host stands after a visit.
-//! - [`gate`]: the pace of the whole crawl.
+//! - `queue`: one host: its URLs, its places, what is known of it.
+//! - `turns`: which of a host's URLs is next, and when its turn comes.
+//! - `work`: the work in flight: on which places, and which requests may follow on them.
+//! - `verdict`: how the host stands after a visit.
+//! - `gate`: the pace of the whole crawl.
 
 mod gate;
 mod queue;

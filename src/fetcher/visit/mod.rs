@@ -1,13 +1,13 @@
 //! The life of one URL in a fetcher: what it asks for next, and what it makes of the answer.
 //!
-//! - [`request`]: one request, noted in the URL's trail.
-//! - [`circles`]: redirects without an end.
-//! - [`redirect`]: the target of a redirect, and whether it may be followed.
-//! - [`errand`]: the way to a robots.txt and back.
-//! - [`retry`]: what an answer says of the time that follows: for the URL, and for its host.
-//! - [`record`]: the record with which an attempt ends.
-//! - [`workers`], [`page`]: on which thread a page is read, and how.
-//! - [`archived`]: an answer that an archive has.
+//! - `request`: one request, noted in the URL's trail.
+//! - `circles`: redirects without an end.
+//! - `redirect`: the target of a redirect, and whether it may be followed.
+//! - `errand`: the way to a robots.txt and back.
+//! - `retry`: what an answer says of the time that follows: for the URL, and for its host.
+//! - `record`: the record with which an attempt ends.
+//! - `workers`, `page`: on which thread a page is read, and how.
+//! - `archived`: an answer that an archive has.
 
 mod archived;
 mod circles;
