@@ -8,7 +8,8 @@
 //! - [`show`]: rows for people, on a terminal.
 //! - [`cell`]: what formats have in common: a value as text, times as numbers.
 //!
-//! A sink gets rows one by one and keeps no more of them than its format needs to be written in pieces.
+//! A sink gets rows one by one and keeps no more of them than its format needs to be written in pieces. Nested values are
+//! shredded into Parquet's levels by code of our own, so that its column writers are enough and Arrow is not needed.
 
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,9 @@
 //! names `resolver` looks up and whose TLS is set in `tls`), and should it be made again at once (`repeats`)? What
 //! comes back is an answer whose body is read (`body`, `coding`), whose `fields` are understood and whose header lines
 //! are `kept` without secrets, or an error that is given its class (`failure`).
+//!
+//! The cookie jar, the decoders and the resolver's cache are code of our own on purpose: the jar is bounded and keeps
+//! sites apart, decoders stop at a ceiling before memory is taken, and no name is looked up twice for the sake of a guard.
 
 #![forbid(unsafe_code)]
 
