@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Chosen, ConfigError};
 use seine_core::values::{Size, Span};
 
-/// Bodies above the limit of requests in flight times this are not held at once; see the formula in the README.
+/// Bodies above the limit of requests in flight times this are not held at once; see docs/explain/memory.md.
 pub(super) const MAX_CONCURRENCY: usize = 65_536;
 
 /// No pause is longer than this, whatever a config or a site asks for.
