@@ -1,0 +1,41 @@
+//! Which URLs a crawl finds: pure functions of texts. No HTTP, no clock, no store.
+//!
+//! - [`scope`]: how far from the listed URLs a crawl may go; the store keeps the table of what is inside.
+//! - [`filter`]: `--include` and `--exclude`.
+//! - [`traps`]: URLs that a site makes without end.
+//! - [`identity`]: which URLs are the same page, by rules for single hosts.
+//! - [`rules`]: all of it for one link.
+//!
+//! ```
+//! use seine_follow::{Filter, FilterRule, Identity, Judged, Month, Rules, Scope, Traps, Verb};
+//!
+//! let exclude = FilterRule { verb: Verb::Exclude, pattern: "/private/".to_owned() };
+//! let filter = Filter::new(vec![exclude])?;
+//! let rules = Rules::new(Identity::default(), filter, Traps::all(Month::new(2026, 11)));
+//!
+//! // Of each link that is new: is it a page to crawl ...
+//! let Judged::Follow(found) = rules.judge("https://example.org/docs/a.html#top") else { unreachable!() };
+//! assert_eq!((found.url.as_str(), found.host.as_str()), ("https://example.org/docs/a.html", "example.org"));
+//! assert_eq!(rules.judge("https://example.org/private/"), Judged::Excluded);
+//!
+//! // ... and in scope? The store has noted the root of each listed URL.
+//! let noted = Scope::Prefix.root("https://example.org/docs/");
+//! assert!(Scope::Prefix.admits(&found.url, |text| Some(text) == noted.as_deref()));
+//! # Ok::<(), seine_follow::BadPattern>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod filter;
+pub mod identity;
+mod parts;
+pub mod rules;
+pub mod scope;
+mod session;
+pub mod traps;
+
+pub use filter::{BadPattern, Filter, FilterRule, Verb};
+pub use identity::{Identity, SamePage, Slash};
+pub use rules::{Explained, Judged, Rules};
+pub use scope::{Roots, Scope};
+pub use traps::{Month, Trap, Traps};

@@ -1,0 +1,170 @@
+//! One link, judged: what it is the same page as, whether it is wanted, whether it is a trap.
+
+use std::borrow::Cow;
+
+use seine_core::record::{self, BadUrl, CrawlUrl, MAX_URL_BYTES};
+use url::Url;
+
+use crate::filter::{Decision, Filter};
+use crate::identity::Identity;
+use crate::session;
+use crate::traps::{Trap, Traps};
+
+/// What decides about the links of pages. Built once, before processes are made, and shared.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    identity: Identity,
+    filter: Filter,
+    traps: Traps,
+}
+
+/// What becomes of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It is a page to crawl, if it is in scope.
+    Follow(CrawlUrl),
+    /// It is in a trap: recorded, and not asked for.
+    Trap(CrawlUrl, Trap),
+    /// `--include` and `--exclude` do not let it in.
+    Excluded,
+    /// It is no URL that can be crawled.
+    Unusable,
+}
+
+/// All that is to say about a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The URL that would be asked for, after the rules of what is the same page.
+    pub url: CrawlUrl,
+    /// Whether it is another than the link.
+    pub is_rewritten: bool,
+    /// What `--include` and `--exclude` say, and which of them.
+    pub decision: Decision,
+    /// The trap that it is in.
+    pub trap: Option<Trap>,
+}
+
+impl Rules {
+    /// Rules of these parts.
+    pub fn new(identity: Identity, filter: Filter, traps: Traps) -> Self {
+        Self { identity, filter, traps }
+    }
+
+    /// What becomes of a link to `url`, an absolute URL.
+    pub fn judge(&self, url: &str) -> Judged {
+        match self.explain(url) {
+            Err(_) => Judged::Unusable,
+            Ok(explained) if !explained.decision.admitted => Judged::Excluded,
+            Ok(Explained { url, trap: Some(trap), .. }) => Judged::Trap(url, trap),
+            Ok(Explained { url, .. }) => Judged::Follow(url),
+        }
+    }
+
+    /// The same, with the reasons.
+    ///
+    /// # Errors
+    /// [`BadUrl`] if it is no URL that can be crawled.
+    pub fn explain(&self, url: &str) -> Result<Explained, BadUrl> {
+        let same = self.same_page(url)?;
+        let is_rewritten = same.as_str() != url;
+        let decision = self.filter.decide(same.as_str());
+        let trap = if decision.admitted { self.traps.find(same.as_str()) } else { None };
+        Ok(Explained { url: CrawlUrl::try_from(same)?, is_rewritten, decision, trap })
+    }
+
+    /// The `--include` and `--exclude` rules.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The URL that stands for `url` and all that are the same page: listed URLs are to be seen with it as well.
+    ///
+    /// # Errors
+    /// [`BadUrl`] if it is no URL that can be crawled.
+    pub fn same_page(&self, url: &str) -> Result<Url, BadUrl> {
+        if url.len() > MAX_URL_BYTES {
+            return Err(BadUrl::TooLong(url.len()));
+        }
+        let mut parsed = Url::parse(url).map_err(BadUrl::Syntax)?;
+        record::check(&parsed)?;
+        parsed.set_fragment(None);
+        if self.traps.has(Trap::SessionId)
+            && let Some(bare) = session::without_ids(parsed.as_str())
+        {
+            parsed = Url::parse(&bare).map_err(BadUrl::Syntax)?;
+        }
+        Ok(match self.identity.apply(&parsed) {
+            Cow::Owned(same) => same,
+            Cow::Borrowed(_) => parsed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{FilterRule, Verb};
+    use crate::identity::SamePage;
+    use crate::traps::Month;
+
+    fn rules() -> Rules {
+        let same_page = SamePage {
+            r#match: "*.test".to_owned(),
+            drop_parameters: Some(vec!["utm_*".to_owned()]),
+            fold_www: Some(true),
+            ..SamePage::default()
+        };
+        let exclude = FilterRule { verb: Verb::Exclude, pattern: "/private/|utm_".to_owned() };
+        Rules::new(
+            Identity::new(vec![same_page]).expect("good rules"),
+            Filter::new(vec![exclude]).expect("a good pattern"),
+            Traps::all(Month::new(2026, 11)),
+        )
+    }
+
+    #[test]
+    fn a_link_is_followed_as_the_page_that_it_is() {
+        let followed = |url: &str| match rules().judge(url) {
+            Judged::Follow(found) => found.url,
+            other => panic!("{url}: {other:?}"),
+        };
+        assert_eq!(followed("https://www.a.test/x?utm_source=y#z"), "https://a.test/x");
+        assert_eq!(followed("http://other.example/x?a=1"), "http://other.example/x?a=1");
+        assert_eq!(followed("https://a.test/i.php?PHPSESSID=1&p=2"), "https://a.test/i.php?p=2");
+        assert_eq!(
+            rules().judge("https://a.test/"),
+            Judged::Follow(CrawlUrl::parse("https://a.test/").expect("a URL"))
+        );
+    }
+
+    #[test]
+    fn a_link_that_is_not_followed_says_why() {
+        let url = "https://a.test/events/2050-01/";
+        assert_eq!(rules().judge(url), Judged::Trap(CrawlUrl::parse(url).expect("a URL"), Trap::Calendar));
+        assert_eq!(rules().judge("https://a.test/private/"), Judged::Excluded);
+        assert_eq!(rules().judge("https://a.test/private/events/2050-01/"), Judged::Excluded);
+        for url in
+            ["", "/x", "ftp://a.test/", "https://me:secret@a.test/", "https://[/", &"https://a.test/x".repeat(2000)]
+        {
+            assert_eq!(rules().judge(url), Judged::Unusable, "{url:.40}");
+        }
+    }
+
+    #[test]
+    fn a_reason_names_the_rule() {
+        let rules = rules();
+        let explained = rules.explain("http://www.a.test/private/?utm_id=1").expect("a URL");
+        assert_eq!((explained.url.url.as_str(), explained.is_rewritten), ("http://a.test/private/", true));
+        assert_eq!(explained.decision, Decision { admitted: false, rule: Some(0) });
+        assert_eq!(rules.filter().rules()[0].pattern, "/private/|utm_");
+        let error = rules.explain("ftp://a.test/").expect_err("no page");
+        assert_eq!(error.to_string(), "not an http(s) URL: scheme \"ftp\"");
+    }
+
+    #[test]
+    fn session_ids_stay_where_their_trap_is_off() {
+        let url = "https://a.test/i.php?PHPSESSID=1&p=2";
+        let rules = Rules::new(Identity::default(), Filter::default(), Traps::off());
+        assert_eq!(rules.judge(url), Judged::Follow(CrawlUrl::parse(url).expect("a URL")));
+    }
+}
