@@ -104,6 +104,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod fetcher;
+pub mod following;
 pub mod notify;
 pub mod pool;
 pub mod processors;

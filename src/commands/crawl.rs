@@ -20,7 +20,7 @@ use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
-use crate::{config, fetcher, notify};
+use crate::{config, fetcher, following, notify};
 use seine_core::protocol::EndedBy;
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
@@ -189,6 +189,7 @@ pub fn crawl_locked(
         processors: settings.programs.processor.iter().map(Processor::answers).collect(),
         finishes_untold: !lock.is_being_told_of(),
         is_demo: whose == Whose::Demo,
+        follow: following::for_store(&settings.follow)?,
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists

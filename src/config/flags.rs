@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use seine_follow::{FilterRule, Verb};
+
 /// The flags of `T`, as far as they were given.
 #[derive(Clone)]
 pub struct Given<T> {
@@ -25,6 +27,20 @@ impl<T: Args + Default> Given<T> {
             }
         }
         settings.update_from_arg_matches_mut(&mut given).expect("these are the flags of its own declaration");
+    }
+
+    /// `--include` and `--exclude` in the order of the line.
+    pub(super) fn patterns(&self) -> Vec<FilterRule> {
+        let mut all = Vec::new();
+        for (verb, flag) in [(Verb::Include, "include"), (Verb::Exclude, "exclude")] {
+            let Ok(Some(patterns)) = self.matches.try_get_many::<String>(flag) else { continue };
+            let places = self.matches.indices_of(flag).into_iter().flatten();
+            all.extend(
+                places.zip(patterns).map(|(place, pattern)| (place, FilterRule { verb, pattern: pattern.clone() })),
+            );
+        }
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().map(|(_, rule)| rule).collect()
     }
 
     /// The defaults with what was given.

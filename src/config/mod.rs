@@ -6,7 +6,7 @@
 //!
 //! - `group`: how an option is declared; `bounds`: what its value has to be.
 //! - `settings`: all groups together, from file and flags to what is in force.
-//! - The groups: `sources` (lists and the store), `recrawl`, `crew`, `politeness`, `http`, `extraction`, `budgets`,
+//! - The groups: `sources` (lists and the store), `follow`, `recrawl`, `crew`, `politeness`, `http`, `extraction`, `budgets`,
 //!   [`notify`], `console`, `programs`.
 //! - [`Given`]: what was said on the command line; [`Chosen`]: a value of the user's, or one that follows.
 //! - [`values`](seine_core::values): durations, sizes, headers and their like, as people write them.
@@ -23,6 +23,7 @@ mod crew;
 mod extraction;
 mod files;
 mod flags;
+mod follow;
 mod group;
 pub mod hosts;
 mod http;
@@ -46,6 +47,7 @@ pub use console::{Console, LogFormat, ProgressMode};
 pub use crew::{Crew, DEFAULT_CONCURRENCY};
 pub use extraction::Extraction;
 pub use flags::Given;
+pub use follow::{AUTO, Follow};
 pub use http::Http;
 pub use notify::{Notify, NotifyOn};
 pub use politeness::Politeness;

@@ -14,8 +14,8 @@ use super::memory::Buffers;
 use super::mistakes::{explained, refuse_all};
 use super::processors::Processor;
 use super::{
-    Budgets, ConfigError, Console, Crew, Extraction, Http, Lists, Notify, Politeness, Programs, Recrawl, Sources,
-    Store, notify, processors,
+    Budgets, ConfigError, Console, Crew, Extraction, Follow, Http, Lists, Notify, Politeness, Programs, Recrawl,
+    Sources, Store, notify, processors,
 };
 use seine_core::values::RulesText;
 
@@ -35,6 +35,10 @@ pub struct Settings {
     #[command(flatten, next_help_heading = "Lists")]
     #[serde(flatten)]
     pub lists: Lists,
+    /// Links, sitemaps and feeds.
+    #[command(flatten, next_help_heading = "Following links")]
+    #[serde(flatten)]
+    pub follow: Follow,
     /// Pages that are fetched again.
     #[command(flatten, next_help_heading = "Fetching again")]
     #[serde(flatten)]
@@ -88,6 +92,8 @@ pub struct Crawling {
     pub http: Http,
     /// The parts of pages that are read and kept.
     pub extraction: Extraction,
+    /// Links, sitemaps and feeds.
+    pub follow: Follow,
     /// How much a run may take.
     pub budgets: Budgets,
     /// Programs that records are put through.
@@ -101,6 +107,7 @@ impl Crawling {
             politeness: self.politeness.clone(),
             http: self.http.clone(),
             extraction: self.extraction.clone(),
+            follow: self.follow.clone(),
             buffers: self.crew.buffers.clone(),
         }
     }
@@ -115,6 +122,8 @@ pub struct Fetching {
     pub http: Http,
     /// The parts of pages that are read and kept.
     pub extraction: Extraction,
+    /// Links, sitemaps and feeds.
+    pub follow: Follow,
     /// Sizes of buffers.
     pub buffers: Buffers,
 }
@@ -147,13 +156,14 @@ impl CrawlOptions {
 
     /// With `flags` laid over.
     #[must_use]
-    pub fn with(self, flags: &Given<Settings>) -> Self {
+    pub fn with(self, given: &Given<Settings>) -> Self {
         let Self(file) = self;
         let mut both = file.clone();
-        flags.lay_over(&mut both);
-        let flags = flags.alone();
+        given.lay_over(&mut both);
+        let flags = given.alone();
         both.console.settle(&flags.console, &file.console);
         both.notify.settle(&flags.notify);
+        both.follow.order(&file.follow, given.patterns());
         // Both count; a flag comes later and so replaces a header of the same name.
         both.http.header = file.http.header.into_iter().chain(flags.http.header).collect();
         Self(both)
@@ -167,6 +177,7 @@ impl CrawlOptions {
         let Self(mut all) = self;
         all.check()?;
         all.crew.resolve(cpus);
+        all.follow.resolve()?;
         all.recrawl.resolve()?;
         all.http.resolve();
         all.extraction.resolve();
@@ -183,6 +194,7 @@ impl Settings {
             sources,
             store,
             lists,
+            follow,
             recrawl,
             crew,
             politeness,
@@ -193,8 +205,10 @@ impl Settings {
             console,
             programs,
         } = self;
-        let groups: [&dyn Group; 12] =
-            [sources, store, lists, recrawl, crew, politeness, http, extraction, budgets, notify, console, programs];
+        let groups: [&dyn Group; 13] = [
+            sources, store, lists, follow, recrawl, crew, politeness, http, extraction, budgets, notify, console,
+            programs,
+        ];
         groups.iter().try_for_each(|group| group.check())
     }
 
@@ -222,6 +236,7 @@ impl Settings {
             politeness: self.politeness.clone(),
             http: self.http.clone(),
             extraction: self.extraction.clone(),
+            follow: self.follow.clone(),
             budgets: self.budgets.clone(),
             processor: self.programs.processor.clone(),
         }
@@ -251,6 +266,7 @@ fn groups(text: &str) -> Result<Settings, toml::de::Error> {
         sources: keys.take()?,
         store: keys.take()?,
         lists: keys.take()?,
+        follow: keys.take()?,
         recrawl: keys.take()?,
         crew: keys.take()?,
         politeness: keys.take()?,

@@ -14,7 +14,8 @@ use super::client::http_options;
 use super::control::{Control, Order};
 use super::hosts::Hosts;
 use super::outbox::Outbox;
-use super::visit::Visitor;
+use super::visit::{Finder, Visitor, VisitorSetup};
+use crate::following::{FollowError, following};
 use seine_core::protocol::Slot;
 use seine_http::{Http, HttpError};
 use seine_page::extract::rules::{RuleError, Rules};
@@ -40,6 +41,9 @@ enum SetupError {
     /// Unlikely: the process that started the crawl has read the rules before.
     #[error(transparent)]
     Rules(#[from] RuleError),
+    /// Likewise.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
 }
 
 /// A fetcher at work.
@@ -83,16 +87,25 @@ async fn beat(slot: Slot, visitor: Rc<Visitor>, row: &'static Row) {
 
 impl Fetcher {
     fn new(setup: FetcherSetup, row: &'static Row) -> Result<(Self, Rc<Visitor>), SetupError> {
-        let FetcherSetup { slot: _, generation, control, concurrency, rate, settings } = setup;
+        let FetcherSetup { slot: _, generation, control, concurrency, rate, known, settings } = setup;
         fit_heap(if concurrency >= MANY_CONNECTIONS { Heap::ManyBuffers } else { Heap::Ordinary });
         let http = Http::new(&http_options(&settings))?;
         let control = Control::new(control, generation)?;
         let rules = Rules::read(&settings.extraction.rules_text)?;
+        let finder = following(&settings.follow)?.zip(known).map(|(following, known)| Finder::new(following, known));
         let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
         let settings = Rc::new(settings);
         let speaker = control.speaker();
-        let visitor = Visitor::new(http, outbox.clone(), speaker.clone(), generation, Rc::clone(&settings), rules, row);
-        let visitor = Rc::new(visitor);
+        let visitor = Rc::new(Visitor::new(VisitorSetup {
+            http,
+            outbox: outbox.clone(),
+            speaker: speaker.clone(),
+            generation,
+            settings: Rc::clone(&settings),
+            rules,
+            finder,
+            row,
+        }));
         let places = Arc::new(Semaphore::new(concurrency));
         let hosts = Hosts::new(Rc::clone(&visitor), speaker, places, rate, settings, row);
         Ok((Self { control, hosts, outbox }, visitor))

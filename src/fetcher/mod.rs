@@ -38,6 +38,7 @@ use crate::config::Fetching;
 use client::http_options;
 use seine_core::protocol::{Generation, Slot};
 use seine_http::{Http, HttpError};
+use seine_unix::known::Known;
 use seine_unix::pace::SharedPace;
 use seine_unix::say::{Level, say};
 use seine_unix::status::Row;
@@ -61,6 +62,8 @@ pub struct FetcherSetup {
     pub concurrency: usize,
     /// The pace of all fetchers together (`--rate`).
     pub rate: Option<SharedPace>,
+    /// URLs that pages name and that the store has, if links are followed.
+    pub known: Option<Known>,
     /// The configuration.
     pub settings: Fetching,
 }

@@ -23,6 +23,8 @@ pub struct PlanConfig {
     pub room: Room,
     /// URLs to fetch at most in this invocation.
     pub limit: Option<u64>,
+    /// Nothing is fetched before the lists are read: they say how far links may lead.
+    pub lists_first: bool,
     /// Time for requests in flight when the run is stopped.
     pub grace_ms: u64,
     /// How long a full disk is waited for.

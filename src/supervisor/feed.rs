@@ -195,6 +195,7 @@ impl Feed {
             raw_url,
             columns: entry.columns,
             url,
+            kind: self.lists[self.at].kind(),
             archived_at: entry.archived_at,
             payload_at: entry.payload_at,
         });

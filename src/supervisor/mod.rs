@@ -47,6 +47,7 @@ use seine_store::insert::Session;
 use seine_unix::Signal;
 use seine_unix::clock;
 use seine_unix::crew::{self, Crew, CrewError, Ended, News};
+use seine_unix::known::Known;
 use seine_unix::limits;
 use seine_unix::lock::StoreLock;
 use seine_unix::pace::SharedPace;
@@ -140,6 +141,8 @@ struct Supervisor {
     progress: Progress,
     crew: Crew<Who>,
     rate: Option<SharedPace>,
+    /// URLs that pages name and that the store has, if links are followed.
+    known: Option<Known>,
     plan: Plan,
     feed: Feed,
     lists_done: bool,
@@ -158,6 +161,8 @@ impl Supervisor {
         let settings = start.settings;
         let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| CrewError::System("map memory for the pace of all processes", error))?;
+        let known = settings.follow.is_on().then(Known::new).transpose();
+        let known = known.map_err(|error| CrewError::System("map memory for the URLs that pages name", error))?;
         let line_batches = settings.crew.buffers.line_batches;
         let now = clock::mono();
         let config = PlanConfig {
@@ -168,6 +173,7 @@ impl Supervisor {
             slot_window: settings.crew.concurrency.div_ceil(*settings.crew.fetchers) * 2 + SLOT_AHEAD,
             room: Room { urls: settings.crew.buffers.urls, hosts_per_pull: settings.crew.buffers.hosts_per_pull() },
             limit: settings.budgets.limit,
+            lists_first: settings.follow.is_on(),
             grace_ms: settings.budgets.grace.0.as_millis() as u64,
             disk_wait_ms: settings.budgets.disk_wait.0.as_millis() as u64,
             processors: !settings.processor.is_empty(),
@@ -182,6 +188,7 @@ impl Supervisor {
             lock: start.lock,
             progress: start.progress,
             rate,
+            known,
             plan,
             feed: Feed::new(start.lists, line_batches),
             lists_done: false,

@@ -233,10 +233,11 @@ impl Plan {
                 self.tally.pending = pending;
             }
             FromWriter::Imported(imported) => self.on_imported(&imported),
-            FromWriter::Committed { done, pending } => {
+            FromWriter::Committed { done, grown, again, pending } => {
                 for done in done {
                     self.on_done(&done, now, actions);
                 }
+                self.frontier.hosts_grew(&grown, again, now.mono);
                 self.tally.pending = pending;
             }
             FromWriter::StillPending(url_ids) => {
@@ -934,7 +935,7 @@ impl Plan {
     }
 
     fn pull(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        if !self.writer_ready || self.full_since.is_some() {
+        if !self.writer_ready || self.full_since.is_some() || self.config.lists_first && !self.lists_done {
             return;
         }
         let here = (self.frontier.urls() + self.ledger.urls()) as u64;

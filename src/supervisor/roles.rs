@@ -48,7 +48,7 @@ impl Member for Who {
 
 impl Supervisor {
     pub(super) fn spawn_writer(&mut self, generation: Generation) -> Result<(), CrewError> {
-        let (lock, session, settings) = (&self.lock, &self.session, &self.settings);
+        let (lock, session, settings, known) = (&self.lock, &self.session, &self.settings, &self.known);
         self.crew.spawn(Who::Writer, generation, &[lock.fd().as_raw_fd()], |control, row| {
             let start = writer::Start {
                 path: lock.path().to_owned(),
@@ -58,13 +58,14 @@ impl Supervisor {
                 frame_ceiling: frame_ceiling(settings.http.max_body.0),
                 cache_bytes: settings.crew.buffers.cache_bytes,
                 line_batches: settings.crew.buffers.line_batches,
+                known: known.clone(),
             };
             writer::run(start, row)
         })
     }
 
     pub(super) fn spawn_fetcher(&mut self, slot: Slot, generation: Generation) -> Result<(), CrewError> {
-        let (settings, rate) = (&self.settings, self.rate);
+        let (settings, rate, known) = (&self.settings, self.rate, &self.known);
         self.crew.spawn(Who::Fetcher(slot), generation, &[], |control, row| {
             let setup = fetcher::FetcherSetup {
                 slot,
@@ -72,6 +73,7 @@ impl Supervisor {
                 control,
                 concurrency: part(*settings.crew.concurrency, *settings.crew.fetchers, usize::from(slot)),
                 rate,
+                known: known.clone(),
                 settings: settings.fetching(),
             };
             fetcher::run(setup, row)

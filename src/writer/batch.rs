@@ -10,6 +10,7 @@ use seine_core::protocol::{Done, HostId, ImportEntry, Imported, PageHead, Robots
 use seine_core::record::{Failure, Outcome, UrlId};
 use seine_store::StoreError;
 use seine_store::insert::Store;
+use seine_unix::known::Known;
 
 /// Commit when so many rows have been collected ...
 const ROWS: usize = 512;
@@ -182,11 +183,21 @@ impl Batch {
         !self.has_room() || self.due_at.is_some_and(|at| at <= now)
     }
 
-    /// Writes everything in one transaction and empties the batch; after an error it is as before.
+    /// Tells fetchers which URLs need not be told of any more: the store has them, or they are none of the crawl's.
+    fn note_found(&self, known: &Known) {
+        for item in &self.items {
+            if let Item::Page { head, .. } = item {
+                head.found.iter().for_each(|found| known.note(&found.url, head.place.depth));
+            }
+        }
+    }
+
+    /// Writes everything in one transaction and empties the batch; after an error it is as before. URLs that pages name
+    /// are noted in `known`.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn commit(&mut self, store: &mut Store) -> Result<Report, StoreError> {
+    pub fn commit(&mut self, store: &mut Store, known: Option<&Known>) -> Result<Report, StoreError> {
         let items = &self.items;
         let report = store.transaction(|store| {
             let mut report = Report::default();
@@ -228,6 +239,9 @@ impl Batch {
             }
             Ok(report)
         })?;
+        if let Some(known) = known {
+            self.note_found(known);
+        }
         *self = Self::default();
         Ok(report)
     }

@@ -25,8 +25,9 @@ use seine_core::protocol::{
     Done, EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter, Verdict,
 };
 use seine_store::StoreError;
-use seine_store::insert::{PageLine, Session, Store};
+use seine_store::insert::{Growth, PageLine, Session, Store};
 use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::known::Known;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
@@ -50,6 +51,8 @@ const WAL_ALARM_BYTES: u64 = 1 << 30;
 /// each attempt waits for it.
 const WAL_CHECK: Duration = Duration::from_secs(1);
 const RAREST_WAL_CHECK: Duration = Duration::from_secs(60);
+/// Pages whose stored links are followed in one transaction.
+const PAGES_TO_FOLLOW: u32 = 256;
 
 /// Everything the writer is given at its birth.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub struct Start {
     pub cache_bytes: u64,
     /// Batches of lines on their way here, at most.
     pub line_batches: usize,
+    /// URLs that pages name and that fetchers need not tell of any more.
+    pub known: Option<Known>,
 }
 
 /// Runs the writer to its end; the return value is the exit code.
@@ -90,6 +95,7 @@ pub fn run(start: Start, row: &Row) -> i32 {
         batch: Batch::default(),
         frame_ceiling: start.frame_ceiling,
         line_batches: start.line_batches,
+        known: start.known,
         imported: Vec::new(),
         acknowledge_at: None,
         records_took: Duration::ZERO,
@@ -150,6 +156,7 @@ struct Writer {
     batch: Batch,
     frame_ceiling: usize,
     line_batches: usize,
+    known: Option<Known>,
     /// Lines that are in the store and not acknowledged yet, and until when.
     imported: Vec<Imported>,
     acknowledge_at: Option<Instant>,
@@ -187,6 +194,7 @@ impl Writer {
             if self.batch.is_due(Instant::now()) || self.is_last_batch() {
                 self.commit()?;
             }
+            self.follow_stored()?;
             self.acknowledge_lines()?;
             self.report_ended_queues()?;
             self.watch_wal()?;
@@ -214,6 +222,9 @@ impl Writer {
         let deadline = if let Some(retry_at) = self.retry_at { Some(retry_at) } else { self.batch.due_at() };
         let deadline = deadline.into_iter().chain(self.acknowledge_at).min();
         let mut timeout = deadline.map_or(Duration::from_secs(1), |at| at.saturating_duration_since(now));
+        if self.has_to_follow() {
+            timeout = Duration::ZERO;
+        }
         if self.stop.is_some()
             && self.queues.iter().all(Queue::has_ended)
             && self.full_since.is_none()
@@ -275,7 +286,7 @@ impl Writer {
                     if let Some(store) = &mut self.store {
                         let (done, still) = store.recheck(&url_ids)?;
                         let pending = store.pending();
-                        self.say(&FromWriter::Committed { done, pending })?;
+                        self.say(&FromWriter::Committed { done, grown: Vec::new(), again: false, pending })?;
                         self.say(&FromWriter::StillPending(still))?;
                     }
                 }
@@ -308,12 +319,12 @@ impl Writer {
         }
         let Some(store) = &mut self.store else { return Ok(()) };
         let begun = Instant::now();
-        match self.batch.commit(store) {
+        match self.batch.commit(store, self.known.as_ref()) {
             Ok(report) => {
                 let took = begun.elapsed();
                 let only_records = report.imported.is_empty();
                 self.records_took += if only_records { took } else { report.records_took };
-                let pending = store.pending();
+                let (pending, growth) = (store.pending(), store.growth());
                 if urls::are_wanted() {
                     say_urls(store, &report.done)?;
                 }
@@ -339,8 +350,9 @@ impl Writer {
                         self.batch.push(Item::EndHost { host_id, outcome, failure });
                     }
                 }
-                if !report.done.is_empty() {
-                    self.say(&FromWriter::Committed { done: report.done, pending })?;
+                if !report.done.is_empty() || !growth.hosts.is_empty() {
+                    let Growth { hosts: grown, again } = growth;
+                    self.say(&FromWriter::Committed { done: report.done, grown, again, pending })?;
                 }
                 Ok(())
             }
@@ -353,6 +365,30 @@ impl Writer {
                 }
                 Ok(())
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether stored links wait to be followed and may be now.
+    fn has_to_follow(&self) -> bool {
+        self.full_since.is_none()
+            && self.stop.is_none()
+            && self.store.as_ref().is_some_and(|store| store.to_follow() > 0)
+    }
+
+    /// Follows some of the stored links that wait for it.
+    fn follow_stored(&mut self) -> Result<()> {
+        if !self.has_to_follow() {
+            return Ok(());
+        }
+        let Some(store) = &mut self.store else { return Ok(()) };
+        match store.transaction(|store| store.follow_stored(PAGES_TO_FOLLOW)) {
+            Ok(()) => {
+                let (pending, Growth { hosts: grown, again }) = (store.pending(), store.growth());
+                self.say(&FromWriter::Committed { done: Vec::new(), grown, again, pending })
+            }
+            // Nothing of it is done; the next record that does not fit says what is the matter.
+            Err(StoreError::Full(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -5,6 +5,7 @@
 //! - [`traps`]: URLs that a site makes without end.
 //! - [`identity`]: which URLs are the same page, by rules for single hosts.
 //! - [`rules`]: all of it for one link.
+//! - [`following`]: which links of a page are followed at all.
 //!
 //! ```
 //! use seine_follow::{Filter, FilterRule, Identity, Judged, Month, Rules, Scope, Traps, Verb};
@@ -27,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 pub mod filter;
+pub mod following;
 pub mod identity;
 mod parts;
 pub mod rules;
@@ -35,7 +37,8 @@ mod session;
 pub mod traps;
 
 pub use filter::{BadPattern, Filter, FilterRule, Verb};
-pub use identity::{Identity, SamePage, Slash};
+pub use following::{Following, KnownUrls};
+pub use identity::{BadRule, Identity, SamePage, Slash};
 pub use rules::{Explained, Judged, Rules};
 pub use scope::{Roots, Scope};
 pub use traps::{Month, Trap, Traps};

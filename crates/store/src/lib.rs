@@ -13,6 +13,7 @@
 //! - [`diff`]: what differs between two runs.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
+//! - [`follow`]: by which rules URLs come in that pages name.
 //! - [`health`]: the latest runs, for health checks.
 //! - [`body`]: stored bodies, given back within bounds.
 //! - [`archive`]: answers as they came, for exports.
@@ -36,6 +37,7 @@ pub mod diff;
 pub mod drift;
 pub mod examples;
 pub mod fill;
+pub mod follow;
 pub mod guard;
 pub mod health;
 pub mod insert;

@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     // programs would not know.
     Step { sql: "", then: |_| Ok(()) },
     Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

@@ -7,7 +7,8 @@ use rusqlite::{OptionalExtension, params};
 use super::StoreError;
 use super::insert::Store;
 use seine_core::protocol::{
-    Archived, Candidate, Done, HostCandidates, HostId, OriginFacts, Pull, RobotsText, StillPending, Validators, Verdict,
+    Archived, Candidate, Done, HostCandidates, HostId, OriginFacts, Place, Pull, RobotsText, StillPending, UrlKind,
+    Validators, Verdict,
 };
 use seine_core::record::{Outcome, UrlId};
 
@@ -77,13 +78,13 @@ impl Store {
         // stand for what is wanted now.
         let sql = if self.has_past() {
             "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
-               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified, u.payload_at \
+               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified, u.payload_at, u.depth, u.kind \
              FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
                AND p.body_id IS NOT NULL AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?4) \
              WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
         } else {
             "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
-               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL, payload_at \
+               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL, payload_at, depth, kind \
              FROM url INDEXED BY frontier \
              WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 AND ?4 IS NOT NULL ORDER BY url_id LIMIT ?3"
         };
@@ -98,6 +99,7 @@ impl Store {
                     attempts: row.get(2)?,
                     forgiven: row.get(3)?,
                     due_at: row.get(4)?,
+                    place: Place { depth: row.get(10)?, kind: UrlKind::from_number(row.get(11)?).unwrap_or_default() },
                     archived: match (row.get(5)?, row.get::<_, Option<String>>(6)?) {
                         (Some(at), Some(file)) => Some(Box::new(Archived { file, at, payload_at: row.get(9)? })),
                         _ => None,

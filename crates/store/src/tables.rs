@@ -187,6 +187,8 @@ fn of_column(view: &str, column: &str) -> ColumnType {
         (_, "started_at" | "ended_at" | "fetched_at" | "first_seen" | "last_seen" | "_first_seen" | "_last_seen") => {
             ColumnType::Timestamp
         }
+        (_, "lastmod") => ColumnType::Timestamp,
+        (_, "internal" | "nofollow") => ColumnType::Bool,
         (_, "rate" | "crawl_delay_s") => ColumnType::Real,
         (_, "input_columns" | "redirects" | "metadata" | "data" | "config") | ("inputs", "columns") => ColumnType::Json,
         (_, "sitemaps" | "cells") => ColumnType::List(Box::new(ColumnType::Text)),

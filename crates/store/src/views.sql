@@ -27,7 +27,10 @@ SELECT u.url_id, u.url,
        p.content_type, p.charset, b.bytes AS body_bytes, CASE WHEN b.hash IS NOT NULL THEN lower(hex(b.hash)) END AS body_hash,
        strftime('%Y-%m-%dT%H:%M:%S', p.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at,
        p.elapsed_ms, u.attempts, u.depth, p.run_id, p.redirects, p.meta_robots,
-       e.metadata, e.text, e.markdown, p.changed
+       e.metadata, e.text, e.markdown, p.changed,
+       CASE u.kind WHEN 0 THEN 'page' WHEN 1 THEN 'sitemap' WHEN 2 THEN 'feed' WHEN 3 THEN 'asset' END AS kind,
+       (SELECT w.url FROM url w WHERE w.url_id = u.found_on) AS found_on,
+       strftime('%Y-%m-%dT%H:%M:%S', u.changed_at / 1000, 'unixepoch') || printf('.%03dZ', u.changed_at % 1000) AS lastmod
 FROM url u
 CROSS JOIN page p ON p.url_id = u.url_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
@@ -45,11 +48,20 @@ CROSS JOIN url u ON u.url_id = i.url_id
 LEFT JOIN page p ON p.url_id = i.url_id AND u.outcome = 3;
 
 CREATE VIEW links AS
-SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || (l.value ->> 0) AS to_url,
-       l.value ->> 1 AS text, l.value ->> 2 AS rel, u.url_id
-FROM url u
-CROSS JOIN page_link k ON k.url_id = u.url_id
-CROSS JOIN json_each(k.links) l;
+SELECT from_url, to_url, text, rel, url_id,
+       CASE element WHEN 1 THEN 'area' WHEN 2 THEN 'iframe' WHEN 3 THEN 'link' WHEN 4 THEN 'refresh' WHEN 5 THEN 'header'
+                    WHEN 6 THEN 'img' WHEN 7 THEN 'script' WHEN 8 THEN 'style' WHEN 9 THEN 'entry' WHEN 10 THEN 'sitemap'
+                    ELSE 'a' END AS element,
+       -- The hosts, with their ports: what lies between the second slash and the third.
+       substr(to_url, instr(to_url, '//') + 2, instr(substr(to_url, instr(to_url, '//') + 2) || '/', '/') - 1)
+         = substr(from_url, instr(from_url, '//') + 2, instr(substr(from_url, instr(from_url, '//') + 2) || '/', '/') - 1)
+         AS internal,
+       ' ' || lower(rel) || ' ' LIKE '% nofollow %' AS nofollow
+FROM (SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || (l.value ->> 0) AS to_url,
+             l.value ->> 1 AS text, l.value ->> 2 AS rel, u.url_id, l.value ->> 4 AS element
+      FROM url u
+      CROSS JOIN page_link k ON k.url_id = u.url_id
+      CROSS JOIN json_each(k.links) l);
 
 CREATE VIEW runs AS
 SELECT run_id,

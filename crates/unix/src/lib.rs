@@ -9,6 +9,7 @@
 //! - [`channel`]: messages over a nonblocking stream socket, both ways.
 //! - [`poll`]: waits for any of several descriptors, with a deadline.
 //! - [`status`]: live numbers of every slot in shared memory.
+//! - [`known`]: URLs that all processes know, in shared memory.
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`program`]: programs of the user's, with pipes to talk through.
@@ -31,8 +32,8 @@
 //!    dropped twice. A panic in a child ends the process.
 //! 4. **The supervisor directs, the children obey it alone**: terminal and service-manager signals
 //!    are ignored there. When the supervisor dies the children die too, see [`fork::Death`].
-//! 5. **Shared memory is for eyes** ([`status`]): no lease, acknowledgement or exit code rests on it. The one exception
-//!    is [`pace`], a number that is right whoever dies when.
+//! 5. **Shared memory is for eyes** ([`status`]): no lease, acknowledgement or exit code rests on it. The exceptions are
+//!    [`pace`], a number that is right whoever dies when, and [`known`], which only says what is committed.
 //! 6. **Titles overwrite the argument strings**: arguments are read before [`title::set`], never after.
 
 pub mod channel;
@@ -41,6 +42,7 @@ pub mod crew;
 mod fds;
 pub mod fork;
 pub mod invocation;
+pub mod known;
 pub mod limits;
 pub mod lock;
 pub mod pace;

@@ -82,6 +82,7 @@ impl Visitor {
                 .then(|| serde_json::to_string(sitemaps).expect("strings always serialise")),
             ..self.robots_head(&mut job, &errand, Ended { status: Some(status), ..Ended::at(started_at) })
         };
+        let head = RobotsHead { found: self.sitemaps_of(&head.origin, sitemaps), ..head };
         self.outbox.room().await;
         self.put_robots(head, zstd.clone());
         let home = home_of(&job);
@@ -117,6 +118,12 @@ impl Visitor {
         self.fail(job, failure, Ended { status: None, ..ended }).await;
     }
 
+    /// The sitemaps of an origin that are to be read.
+    fn sitemaps_of(&self, origin: &str, named: &[String]) -> Vec<seine_core::protocol::Found> {
+        let finder = self.finder.as_ref().filter(|_| self.settings.follow.finds_sitemaps());
+        finder.map(|finder| finder.of_robots(origin, named)).unwrap_or_default()
+    }
+
     fn robots_head(&self, job: &mut Job, errand: &Errand, ended: Ended) -> RobotsHead {
         RobotsHead {
             url_id: job.url_id,
@@ -129,6 +136,7 @@ impl Visitor {
             bytes: 0,
             crawl_delay_ms: None,
             sitemaps: None,
+            found: Vec::new(),
             requests: job.trail.extract_if(.., |request| request.kind == RequestKind::Robots).collect(),
             attempt: job.attempts + 1,
         }

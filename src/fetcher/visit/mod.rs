@@ -5,6 +5,7 @@
 //! - `redirect`: the target of a redirect, and whether it may be followed.
 //! - `errand`: the way to a robots.txt and back.
 //! - `retry`: what an answer says of the time that follows: for the URL, and for its host.
+//! - `finder`: the URLs that a page names and that are to be asked for.
 //! - `record`: the record with which an attempt ends.
 //! - `workers`, `page`: on which thread a page is read, and how.
 //! - `archived`: an answer that an archive has.
@@ -12,6 +13,7 @@
 mod archived;
 mod circles;
 mod errand;
+mod finder;
 mod page;
 mod record;
 mod redirect;
@@ -29,6 +31,7 @@ use super::control::Speaker;
 use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use crate::config::Fetching;
+pub use finder::Finder;
 use record::Ended;
 pub(super) use redirect::redirect_target;
 use request::Attempt;
@@ -106,21 +109,35 @@ pub struct Visitor {
     settings: Rc<Fetching>,
     packer: RefCell<Packer>,
     workers: Workers,
+    finder: Option<Finder>,
+}
+
+/// What a [`Visitor`] is made of.
+pub struct VisitorSetup {
+    /// Makes the requests.
+    pub http: Http,
+    /// Takes the records.
+    pub outbox: Outbox,
+    /// Speaks to the supervisor.
+    pub speaker: Speaker,
+    /// Which fetcher it is.
+    pub generation: Generation,
+    /// The configuration.
+    pub settings: Rc<Fetching>,
+    /// For the items of pages.
+    pub rules: Rules,
+    /// Finds URLs to follow; `None`: none are.
+    pub finder: Option<Finder>,
+    /// The fetcher's status row.
+    pub row: &'static Row,
 }
 
 impl Visitor {
-    /// For the fetcher of this generation.
-    pub fn new(
-        http: Http,
-        outbox: Outbox,
-        speaker: Speaker,
-        generation: Generation,
-        settings: Rc<Fetching>,
-        rules: Rules,
-        row: &'static Row,
-    ) -> Self {
+    /// A visitor with all that it needs.
+    pub fn new(setup: VisitorSetup) -> Self {
+        let VisitorSetup { http, outbox, speaker, generation, settings, rules, finder, row } = setup;
         let workers = Workers::new(&settings, rules, row);
-        Self { http, outbox, speaker, row, generation, settings, packer: RefCell::new(Packer::new()), workers }
+        Self { http, outbox, speaker, row, generation, settings, packer: RefCell::default(), workers, finder }
     }
 
     /// The URL of a page that has been at work for so long that it will not end.

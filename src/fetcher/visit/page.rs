@@ -7,8 +7,9 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::{Extraction, Fetching};
-use seine_core::protocol::{BodyHead, PageFields};
+use seine_core::protocol::{BodyHead, PageFields, UrlKind};
 use seine_core::record::items::{PageExtras, PageItems};
+use seine_core::record::links::Links;
 use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras};
@@ -27,7 +28,31 @@ pub(super) struct Fetched {
     pub content_type: Option<String>,
     /// Whether it is what was asked for: an error page has no items and no main text.
     pub is_ok: bool,
+    /// What is expected at its URL.
+    pub kind: UrlKind,
     pub body: Body,
+}
+
+/// The URLs that a body names.
+pub(super) enum NamedUrls {
+    /// A page does, by its links.
+    Links(Links),
+    /// A sitemap or feed does.
+    Entries(Vec<Named>),
+}
+
+impl Default for NamedUrls {
+    fn default() -> Self {
+        Self::Links(Links::default())
+    }
+}
+
+/// An entry of a sitemap or feed.
+pub(super) struct Named {
+    pub url: String,
+    pub kind: UrlKind,
+    /// When it last changed, by its sitemap or feed, in milliseconds of the Unix epoch.
+    pub changed_at: Option<u64>,
 }
 
 /// All that a record says of a body.
@@ -38,6 +63,7 @@ pub(super) struct Processed {
     pub fields: Option<PageFields>,
     /// The page's own directives for robots.
     pub robots: Option<String>,
+    pub named: NamedUrls,
     pub items: Option<PageItems>,
     pub extras: Option<PageExtras>,
     pub failure: Option<Failure>,
@@ -134,7 +160,9 @@ impl PageProcessor {
             let mut extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
             into.charset = Some(extracted.charset);
             into.robots = extracted.fields.robots.take();
-            into.fields = Some(page_fields(extracted.fields, &page.listed_url));
+            let links = std::mem::take(&mut extracted.fields.links);
+            into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
+            into.named = NamedUrls::Links(links);
             if page.is_ok && wanted.is_any() {
                 into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
             }
@@ -164,8 +192,8 @@ pub(super) fn compressed(bytes: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(bytes, ZSTD_LEVEL).expect("compression into a buffer of sufficient size does not fail")
 }
 
-fn page_fields(fields: HtmlFields, listed_url: &str) -> PageFields {
-    let links = (!fields.links.is_empty()).then(|| fields.links.to_json(listed_url));
+fn page_fields(fields: HtmlFields, links: &Links, listed_url: &str) -> PageFields {
+    let links = (!links.is_empty()).then(|| links.to_json(listed_url));
     PageFields {
         title: fields.title,
         h1: fields.h1,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::page::{Fetched, Processed};
+use super::page::{Fetched, NamedUrls, Processed};
 use super::retry::{hold_until, is_transient};
 use super::{Visitor, epoch_us, one_line};
 use crate::fetcher::origins::robots_url;
@@ -73,7 +73,7 @@ impl Visitor {
         head.not_modified = not_modified;
         head.content_type = answer.content_type.take();
         let mut meta_robots = std::mem::take(&mut answer.x_robots_tag);
-        let mut body = Vec::new();
+        let (mut body, mut named) = (Vec::new(), NamedUrls::default());
         if matches!(head.ending, Ending::Final { .. }) && !not_modified {
             head.validators = validators_of(&head, &answer).filter(|_| *self.settings.http.method == "GET");
             // Before the page grows into fields and links: so at most one record is ever beyond the outbox's room.
@@ -83,15 +83,29 @@ impl Visitor {
                 url: url.clone(),
                 content_type: head.content_type.clone(),
                 is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
+                kind: head.place.kind,
                 body: answer.body,
             });
             let mut processed = self.workers.process(head.url_id, page).await;
             meta_robots.extend(processed.robots.take());
             body = std::mem::take(&mut processed.zstd);
+            named = std::mem::take(&mut processed.named);
             fill(&mut head, processed);
         }
         head.meta_robots = directives(&self.settings.politeness.robots_agent, meta_robots.iter().map(String::as_str));
+        self.find(&mut head, named).await;
         self.put(head, body);
+    }
+
+    /// Adds the URLs that are to be asked for because the page names them.
+    async fn find(&self, head: &mut PageHead, named: NamedUrls) {
+        let is_ok = matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. });
+        if let Some(finder) = self.finder.as_ref().filter(|_| is_ok) {
+            head.found = match named {
+                NamedUrls::Links(links) => finder.of_page(head.place, head.meta_robots.as_deref(), &links).await,
+                NamedUrls::Entries(entries) => finder.of_entries(head.place, &entries),
+            };
+        }
     }
 
     /// How an attempt ends that was answered so.
@@ -113,6 +127,8 @@ impl Visitor {
             url_id: job.url_id,
             generation: self.generation,
             ending,
+            place: job.place,
+            found: Vec::new(),
             final_url: (!job.hops.is_empty()).then_some(job.url),
             hops: job.hops,
             status: ended.status,
@@ -146,6 +162,7 @@ impl Visitor {
                 items: None,
                 extras: None,
                 body: None,
+                found: Vec::new(),
                 ..head
             };
             self.outbox

@@ -70,6 +70,7 @@ mod tests {
             started_at: 0,
             trail: Vec::new(),
             errand: None,
+            place: Place::default(),
             archived: None,
             failed: None,
         }

@@ -1,6 +1,6 @@
 //! The hosts in memory: what is queued of each, what is leased, what keeps it back; and the table of them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::limits::HostLimits;
 use super::pull::FIRST_DEPTH;
@@ -136,7 +136,7 @@ pub(super) struct Table {
     free: Vec<HostRef>,
     by_name: HashMap<Box<str>, HostRef>,
     /// Their rows.
-    pub ids: BTreeSet<HostId>,
+    pub ids: BTreeMap<HostId, HostRef>,
 }
 
 impl Table {

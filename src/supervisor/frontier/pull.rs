@@ -122,6 +122,25 @@ impl Frontier {
         pulls.round.pause_ms = SWEEP_PAUSE_MS;
     }
 
+    /// Pages name URLs of these hosts, which have become pending in the store; `again`: such that were fetched before, too.
+    pub fn hosts_grew(&mut self, ids: &[HostId], again: bool, now: Mono) {
+        for id in ids {
+            // The others are found by a sweep.
+            let Some(&at) = self.hosts.ids.get(id) else {
+                self.pulls.round.again = true;
+                self.pulls.round.pause_ms = SWEEP_PAUSE_MS;
+                continue;
+            };
+            if let Some(host) = self.hosts.get_mut(at) {
+                host.more = true;
+                if again {
+                    host.cursor = 0;
+                }
+                self.refresh(at, now);
+            }
+        }
+    }
+
     /// What to ask the store for, if anything: `unknown` is how many pending URLs it has that are neither here nor
     /// leased. At most one pull is under way at a time.
     pub fn pull(&mut self, unknown: u64, now: Mono) -> Option<Pull> {
@@ -174,7 +193,7 @@ impl Frontier {
         // Hosts that are here ask for more by themselves; where nothing is left they are looked at all the same.
         let mut but = Vec::new();
         if !is_dry {
-            but.extend(self.hosts.ids.range(round.after + 1..).take(PASSED_OVER));
+            but.extend(self.hosts.ids.range(round.after + 1..).map(|(id, _)| *id).take(PASSED_OVER));
         }
         let until = but.last().filter(|_| but.len() == PASSED_OVER).map_or(HostId::MAX, |last| *last);
         round.has_passed_over |= !but.is_empty();
@@ -209,7 +228,7 @@ impl Frontier {
     /// Takes what the store has of one host.
     fn take(&mut self, candidates: HostCandidates, is_leased: impl Fn(UrlId) -> bool, now: Now) {
         let at = self.host(&candidates.host, now.mono);
-        self.hosts.ids.insert(candidates.host_id);
+        self.hosts.ids.insert(candidates.host_id, at);
         let Some(host) = self.hosts.get_mut(at) else { return };
         host.seen = host.seen.max(self.pulls.asked_growth);
         host.id = Some(candidates.host_id);
@@ -250,6 +269,7 @@ impl Frontier {
                 attempts: candidate.attempts,
                 forgiven: candidate.forgiven,
                 validators: candidate.validators,
+                place: candidate.place,
                 hops: Vec::new(),
                 started_at: 0,
                 trail: Vec::new(),

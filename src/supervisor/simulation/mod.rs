@@ -214,6 +214,7 @@ impl World {
             // From 64 on a slot that has run dry is given hosts of others.
             slot_window: 4 + random.below(150),
             room: Room { urls: 16 + random.below(400), hosts_per_pull: 1 + random.below(8) },
+            lists_first: false,
             limit: setup.limit,
             grace_ms: 500,
             disk_wait_ms: 5_000,
@@ -677,6 +678,7 @@ impl World {
                 attempts: url.attempts,
                 forgiven: 0,
                 due_at: url.due_at,
+                place: Place::default(),
                 archived: None,
             })
             .collect();

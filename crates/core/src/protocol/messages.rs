@@ -10,12 +10,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::found::{Found, Place, UrlKind};
 use super::processing::Processed;
 use crate::record::items::{PageExtras, PageItems};
 use crate::record::{ErrorClass, Failure, HttpVersion, Outcome, UrlId, UrlKey};
 
 /// Raised with every change of a message. Both ends are the same binary, forked; this catches the day they are not.
-pub const PROTOCOL_VERSION: u16 = 10;
+pub const PROTOCOL_VERSION: u16 = 11;
 
 /// A fetcher's seat, from 0.
 pub type Slot = u16;
@@ -110,6 +111,8 @@ pub struct ImportEntry {
     pub columns: Option<String>,
     /// The URL, or why there is none.
     pub url: ImportUrl,
+    /// What is expected at the URL.
+    pub kind: UrlKind,
     /// Where in the list, which is an archive, its answer is: the byte at which the record begins.
     pub archived_at: Option<u64>,
     /// If that is a `revisit`: the byte at which the record with its payload begins.
@@ -195,7 +198,11 @@ pub enum FromWriter {
     Committed {
         /// One for each URL.
         done: Vec<Done>,
-        /// URLs without outcome.
+        /// Hosts of which URLs became pending, because pages name them.
+        grown: Vec<HostId>,
+        /// Some of these URLs were fetched before: their ids may be lower than any.
+        again: bool,
+        /// URLs without outcome, and pages of which the links are still to be followed.
         pending: u64,
     },
     /// Part of the answer to [`ToWriter::EndHost`].
@@ -314,6 +321,8 @@ pub struct Candidate {
     pub forgiven: u16,
     /// Not to be tried before this time.
     pub due_at: u64,
+    /// How it came into the crawl.
+    pub place: Place,
     /// By what an earlier answer can be asked for again.
     pub validators: Option<Box<Validators>>,
     /// Its answer, if an archive has it.
@@ -524,6 +533,8 @@ pub struct Job {
     pub trail: Vec<RequestHead>,
     /// On the way to the robots.txt of [`Self::url`]'s origin, or back with it.
     pub errand: Option<Box<Errand>>,
+    /// How it came into the crawl.
+    pub place: Place,
     /// Its answer is read from here and asked of nobody.
     pub archived: Option<Box<Archived>>,
     /// It failed so, and that counts: nothing is requested any more, only recorded.
@@ -697,6 +708,8 @@ pub struct RobotsHead {
     pub crawl_delay_ms: Option<u64>,
     /// Its `Sitemap` lines as a JSON array.
     pub sitemaps: Option<String>,
+    /// Those of them that are to be read.
+    pub found: Vec<Found>,
     /// The requests made for it.
     pub requests: Vec<RequestHead>,
     /// Which attempt at the URL that was, from 1.
@@ -746,6 +759,10 @@ pub struct PageHead {
     pub items: Option<Box<PageItems>>,
     /// What else of the page was asked for.
     pub extras: Option<Box<PageExtras>>,
+    /// URLs that it names and that are to be asked for, as far as they are not known to be in the store.
+    pub found: Vec<Found>,
+    /// How the URL came into the crawl, as the fetcher knew it when it chose these.
+    pub place: Place,
 }
 
 /// How an attempt ended.

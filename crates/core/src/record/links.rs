@@ -5,6 +5,69 @@ use serde::ser::{SerializeSeq, Serializer};
 /// A shorter start that two URLs share is not worth a number.
 const WORTH_SHARING: usize = 5;
 
+/// The part of a page that names a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Element {
+    /// `<a>`.
+    #[default]
+    A = 0,
+    /// `<area>`.
+    Area = 1,
+    /// `<iframe>` or `<frame>`.
+    Frame = 2,
+    /// `<link>` with `rel` next, prev or alternate.
+    Link = 3,
+    /// `<meta http-equiv=refresh>`.
+    Refresh = 4,
+    /// The header `Link`.
+    Header = 5,
+    /// An image.
+    Image = 6,
+    /// `<script>`.
+    Script = 7,
+    /// A style sheet.
+    Style = 8,
+    /// An entry of a sitemap or feed.
+    Entry = 9,
+    /// A sitemap of an index.
+    Sitemap = 10,
+}
+
+impl Element {
+    /// Every one, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::A,
+        Self::Area,
+        Self::Frame,
+        Self::Link,
+        Self::Refresh,
+        Self::Header,
+        Self::Image,
+        Self::Script,
+        Self::Style,
+        Self::Entry,
+        Self::Sitemap,
+    ];
+
+    /// The name in views.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::Area => "area",
+            Self::Frame => "iframe",
+            Self::Link => "link",
+            Self::Refresh => "refresh",
+            Self::Header => "header",
+            Self::Image => "img",
+            Self::Script => "script",
+            Self::Style => "style",
+            Self::Entry => "entry",
+            Self::Sitemap => "sitemap",
+        }
+    }
+}
+
 /// One hyperlink of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Link<'l> {
@@ -14,6 +77,8 @@ pub struct Link<'l> {
     pub text: &'l str,
     /// The `rel` attribute as written; empty if absent.
     pub rel: &'l str,
+    /// The part of the page that names it.
+    pub element: Element,
 }
 
 /// Links in the order of their page. Pages have dozens, sometimes thousands of them, each with three texts: these
@@ -21,8 +86,8 @@ pub struct Link<'l> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     texts: String,
-    /// Where the URL, the text and the `rel` of each end.
-    ends: Vec<[u32; 3]>,
+    /// Where the URL, the text and the `rel` of each end, and the element.
+    ends: Vec<([u32; 3], Element)>,
 }
 
 impl Links {
@@ -40,7 +105,7 @@ impl Links {
             self.texts.push_str(text);
             u32::try_from(self.texts.len()).expect("pages are far smaller")
         });
-        self.ends.push(ends);
+        self.ends.push((ends, link.element));
     }
 
     /// How many there are.
@@ -58,9 +123,10 @@ impl Links {
     /// # Panics
     /// If there are not so many.
     pub fn get(&self, number: usize) -> Link<'_> {
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before][2]) as usize;
-        let [url, text, rel] = self.ends[number].map(|end| end as usize);
-        Link { url: &self.texts[start..url], text: &self.texts[url..text], rel: &self.texts[text..rel] }
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before].0[2]) as usize;
+        let (ends, element) = self.ends[number];
+        let [url, text, rel] = ends.map(|end| end as usize);
+        Link { url: &self.texts[start..url], text: &self.texts[url..text], rel: &self.texts[text..rel], element }
     }
 
     /// All of them.
@@ -68,8 +134,9 @@ impl Links {
         (0..self.len()).map(|number| self.get(number))
     }
 
-    /// As the store keeps them: a JSON array of `[rest, text, rel, shared]`. The URL is `shared` characters of the page's
-    /// as listed and `rest` behind them; without a number the rest is all of it. Most links lead to a neighbour.
+    /// As the store keeps them: a JSON array of `[rest, text, rel, shared, element]`. The URL is `shared` characters of the
+    /// page's as listed and `rest` behind them; without a number the rest is all of it. Most links lead to a neighbour, and
+    /// are of an `<a>`, which is not said. [`read_json`] reads them back.
     pub fn to_json(&self, page: &str) -> String {
         // `["","","",nn],` around each; what has to be escaped is rare.
         let mut json = Vec::with_capacity(self.texts.len() + 14 * self.len() + 2);
@@ -80,14 +147,45 @@ impl Links {
     fn write_json(&self, json: &mut Vec<u8>, page: &str) -> serde_json::Result<()> {
         let mut serializer = serde_json::Serializer::new(json);
         let mut links = serializer.serialize_seq(Some(self.len()))?;
-        for Link { url, text, rel } in self.iter() {
-            match shared_start(url, page) {
-                0 => links.serialize_element(&(url, text, rel))?,
-                shared => links.serialize_element(&(&url[shared..], text, rel, shared))?,
+        for Link { url, text, rel, element } in self.iter() {
+            match (shared_start(url, page), element) {
+                (0, Element::A) => links.serialize_element(&(url, text, rel))?,
+                (shared, Element::A) => links.serialize_element(&(&url[shared..], text, rel, shared))?,
+                (shared, _) => links.serialize_element(&(&url[shared..], text, rel, shared, element as u8))?,
             }
         }
         SerializeSeq::end(links)
     }
+}
+
+/// Reads links as [`Links::to_json`] writes them for this page; whatever else the text has is passed over.
+pub fn read_json(json: &str, page: &str) -> Links {
+    let mut links = Links::default();
+    let Ok(stored) = serde_json::from_str::<Vec<Stored<'_>>>(json) else { return links };
+    let mut url = String::new();
+    for Stored { rest, text, rel, shared, element } in stored {
+        url.clear();
+        url.extend(page.chars().take(shared));
+        url.push_str(&rest);
+        let element = Element::ALL.get(usize::from(element)).copied().unwrap_or_default();
+        links.push(Link { url: &url, text: &text, rel: &rel, element });
+    }
+    links
+}
+
+/// A link as the store keeps it.
+#[derive(serde::Deserialize)]
+struct Stored<'a> {
+    #[serde(borrow)]
+    rest: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    text: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    rel: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    shared: usize,
+    #[serde(default)]
+    element: u8,
 }
 
 /// How far two URLs are the same, 0 if to say so would take the room that it saves.
@@ -112,19 +210,32 @@ mod tests {
     #[test]
     fn links_come_back_as_they_went_in() {
         let links = [
-            Link { url: "http://a/", text: "A \"a\"", rel: "" },
+            Link { url: "http://a/", text: "A \"a\"", ..Link::default() },
             Link::default(),
-            Link { url: "http://b/ä", text: "", rel: "nofollow" },
+            Link { url: "http://b/ä", rel: "nofollow", element: Element::Area, ..Link::default() },
         ];
         let all: Links = links.into_iter().collect();
         assert_eq!((all.len(), all.is_empty(), Links::default().is_empty()), (3, false, true));
         assert!(all.iter().eq(links));
+        for page in ["http://a/b", "http://b/ä"] {
+            assert!(read_json(&all.to_json(page), page).iter().eq(links), "{page}");
+        }
+        assert!(read_json("[[1]]", "").is_empty() && read_json("", "").is_empty());
+    }
+
+    #[test]
+    fn elements_have_their_numbers() {
+        assert!(Element::ALL.iter().enumerate().all(|(number, element)| *element as usize == number));
     }
 
     #[test]
     fn the_store_keeps_of_a_url_what_its_page_does_not_say() {
         let json = |page: &str, links: &[(&str, &str, &str)]| {
-            links.iter().map(|&(url, text, rel)| Link { url, text, rel }).collect::<Links>().to_json(page)
+            links
+                .iter()
+                .map(|&(url, text, rel)| Link { url, text, rel, ..Link::default() })
+                .collect::<Links>()
+                .to_json(page)
         };
         assert_eq!(json("http://a/", &[]), "[]");
         let links = [("http://a/b/d", "A \"d\"", ""), ("https://a/", "", ""), ("mailto:", "", "x"), ("", "", "")];

@@ -226,11 +226,13 @@ pub enum ErrorClass {
     Rejected,
     /// Processing this page killed its fetcher.
     Crash,
+    /// A page names it, and it looks like one of the endless URLs of a trap.
+    Trap,
 }
 
 impl ErrorClass {
     /// Every class.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Dns,
         Self::Resolver,
         Self::Connect,
@@ -253,6 +255,7 @@ impl ErrorClass {
         Self::ContentType,
         Self::Rejected,
         Self::Crash,
+        Self::Trap,
     ];
 
     /// The stable name (column `error` of the view `pages`).
@@ -280,6 +283,7 @@ impl ErrorClass {
             Self::ContentType => "content_type",
             Self::Rejected => "rejected",
             Self::Crash => "crash",
+            Self::Trap => "trap",
         }
     }
 

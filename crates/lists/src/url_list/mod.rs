@@ -31,6 +31,7 @@ pub use input::Fingerprint;
 
 use input::Input;
 use lines::Lines;
+use seine_core::protocol::UrlKind;
 
 /// Where the URL is in lists that are tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +109,7 @@ pub struct UrlList {
     /// Read already to know that the list is not empty.
     first: Option<Entry>,
     is_finished: bool,
+    kind: UrlKind,
 }
 
 /// Where its records come from.
@@ -127,6 +129,17 @@ impl UrlList {
     /// The list's name as given, `-` for standard input; lossy where it is not UTF-8.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is expected at its URLs: pages, unless told.
+    pub fn kind(&self) -> UrlKind {
+        self.kind
+    }
+
+    /// The list as one of URLs at which this is expected.
+    #[must_use]
+    pub fn of_kind(self, kind: UrlKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// The descriptor to poll for reading when [`Self::next`] says [`Step::Pending`]; `None` for files, which never do.
@@ -211,7 +224,13 @@ impl UrlList {
     /// The archive in `input`, if it has a first record.
     fn archive(name: &str, input: Input) -> Result<Self, ListError> {
         let responses = warc::Responses::checked(name, input)?;
-        Ok(Self { name: name.into(), records: Records::Archive(responses), first: None, is_finished: false })
+        Ok(Self {
+            name: name.into(),
+            records: Records::Archive(responses),
+            first: None,
+            is_finished: false,
+            kind: UrlKind::Page,
+        })
     }
 
     /// The list in `input`, in the format its name and the options tell.
@@ -237,7 +256,13 @@ impl UrlList {
         };
         let name: Arc<str> = name.into();
         let lines = Lines::new(name.clone(), input, announced);
-        Ok(Self { name, records: Records::Lines { lines, format }, first: None, is_finished: false })
+        Ok(Self {
+            name,
+            records: Records::Lines { lines, format },
+            first: None,
+            is_finished: false,
+            kind: UrlKind::Page,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
 use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
-use seine_core::record::links::{Link, Links};
+use seine_core::record::links::{Element, Link, Links};
 use seine_core::record::{self, HtmlFields, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
@@ -31,6 +31,7 @@ struct Anchor<'d> {
     rel: &'d str,
     /// What an area has in place of a text.
     alt: Option<&'d str>,
+    element: Element,
 }
 
 struct Page<'d, 's> {
@@ -45,7 +46,12 @@ struct Page<'d, 's> {
     base: Option<&'d str>,
     canonical: Option<&'d str>,
     anchors: Vec<Anchor<'d>>,
+    /// URLs that other elements name: an anchor, which has a text, comes before them wherever it stands.
+    others: Vec<Anchor<'d>>,
 }
+
+/// Most URLs of elements other than anchors that are kept of one page.
+const MAX_OTHERS: usize = 10_000;
 
 /// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
 const TURN: usize = 4096;
@@ -73,6 +79,7 @@ pub fn extract(
         base: None,
         canonical: None,
         anchors: Vec::new(),
+        others: Vec::new(),
     };
     page.read(keep_going)?;
     page.finish(url, charset, keep_going)
@@ -141,13 +148,16 @@ impl<'d> Page<'d, '_> {
                 }
             }
             Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
-            Tag::Link if self.canonical.is_none() => self.canonical = self.canonical_href(),
+            Tag::Link => self.link(),
             Tag::Meta => self.meta(),
             _ => {}
         }
     }
 
     fn text_element(&mut self, tag: Tag) {
+        if tag == Tag::Iframe {
+            self.frame();
+        }
         let text = self.tokens.raw_text(tag);
         let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
         let is_encoded = tag.is(DECODED_TEXT);
@@ -183,23 +193,57 @@ impl<'d> Page<'d, '_> {
         let anchors = &self.anchors;
         if self.seen.is_new(&href, |number| anchors[number].href.as_ref()) {
             let number = self.anchors.len();
-            self.anchors.push(Anchor { href, rel: self.tokens.attribute("rel").unwrap_or_default(), alt });
+            let rel = self.tokens.attribute("rel").unwrap_or_default();
+            let element = if alt.is_some() { Element::Area } else { Element::A };
+            self.anchors.push(Anchor { href, rel, alt, element });
             if is_open {
                 self.tree.capture(Owner::Anchor(number));
             }
         }
     }
 
-    fn canonical_href(&self) -> Option<&'d str> {
-        let rel = attribute_value(self.tokens.attribute("rel")?);
-        let is_canonical = rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("canonical"));
-        if is_canonical { self.tokens.attribute("href") } else { None }
+    fn link(&mut self) {
+        let Some(written) = self.tokens.attribute("rel") else { return };
+        let rel = attribute_value(written);
+        let is = |name: &str| rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(name));
+        if is("canonical") && self.canonical.is_none() {
+            self.canonical = self.tokens.attribute("href");
+        }
+        // An alternate style sheet is none of the page's other forms.
+        let leads_on = is("next") || is("prev") || is("alternate") && !is("stylesheet");
+        if let Some(href) = self.tokens.attribute("href").filter(|_| leads_on) {
+            self.other(attribute_value(href), written, Element::Link);
+        }
+    }
+
+    fn frame(&mut self) {
+        if let Some(src) = self.tokens.attribute("src") {
+            self.other(attribute_value(src), "", Element::Frame);
+        }
+    }
+
+    /// A URL that is named by another element than an anchor.
+    fn other(&mut self, href: Cow<'d, str>, rel: &'d str, element: Element) {
+        if self.others.len() < MAX_OTHERS && href.len() <= MAX_URL_BYTES && !has_other_scheme(href.trim_start()) {
+            let href = match href {
+                Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
+                Cow::Owned(href) => Cow::Owned(without_fragment(&href).to_owned()),
+            };
+            self.others.push(Anchor { href, rel, alt: Some(""), element });
+        }
     }
 
     fn meta(&mut self) {
-        let (Some(name), Some(content)) = (self.tokens.attribute("name"), self.tokens.attribute("content")) else {
+        let Some(content) = self.tokens.attribute("content") else { return };
+        if let Some(directive) = self.tokens.attribute("http-equiv") {
+            if attribute_value(directive).eq_ignore_ascii_case("refresh")
+                && let Some(target) = refresh_target(&attribute_value(content))
+            {
+                self.other(Cow::Owned(target.to_owned()), "", Element::Refresh);
+            }
             return;
-        };
+        }
+        let Some(name) = self.tokens.attribute("name") else { return };
         let name = attribute_value(name);
         if name.eq_ignore_ascii_case("description") && self.description.is_none() {
             let mut description = String::new();
@@ -223,7 +267,7 @@ impl<'d> Page<'d, '_> {
         let mut resolver = Resolver::new(base, charset);
         let mut total_bytes = 0;
         self.seen.clear();
-        for (number, anchor) in self.anchors.iter().enumerate() {
+        for (number, anchor) in self.anchors.iter().chain(&self.others).take(MAX_LINKS).enumerate() {
             if number % TURN == TURN - 1 && !keep_going() {
                 return None;
             }
@@ -244,7 +288,7 @@ impl<'d> Page<'d, '_> {
                 break;
             }
             let text = alt.as_deref().unwrap_or_else(|| captures.anchor(number));
-            links.push(Link { url, text, rel });
+            links.push(Link { url, text, rel, element: anchor.element });
         }
         Some(HtmlFields {
             title: captures.title.take(),
@@ -275,6 +319,27 @@ fn without_fragment(href: &str) -> &str {
         Some(at) => &href[..at],
         None => href,
     }
+}
+
+/// The URL in the content of a `<meta http-equiv=refresh>`, by the shared declarative refresh steps of the HTML standard:
+/// a time, then perhaps `;` or `,`, `url`, `=` and a quoted URL. `None` if it is the page itself.
+fn refresh_target(content: &str) -> Option<&str> {
+    let rest = content.trim_start().trim_start_matches(|char: char| char.is_ascii_digit() || char == '.');
+    let after_time = rest.trim_start();
+    let rest = match after_time.strip_prefix([';', ',']) {
+        Some(rest) => rest.trim_start(),
+        // What is stuck to the time makes it none.
+        None if rest.len() == after_time.len() => return None,
+        None => after_time,
+    };
+    let has_word = rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("url"));
+    let named = has_word.then(|| rest[3..].trim_start().strip_prefix('=')).flatten();
+    let url = named.map_or(rest, str::trim_start);
+    let url = match url.strip_prefix(['"', '\'']) {
+        Some(quoted) => quoted.split(&url[..1]).next().unwrap_or_default(),
+        None => url,
+    };
+    (!url.is_empty()).then_some(url)
 }
 
 /// Whether `href` starts with a scheme other than http and https. Errs on the side of no.

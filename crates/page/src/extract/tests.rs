@@ -5,7 +5,7 @@ use seine_testkit::Dice;
 use url::Url;
 
 use super::*;
-use seine_core::record::links::{Link, Links};
+use seine_core::record::links::{Element, Link, Links};
 
 const PAGE: &str = "https://example.org/dir/page.html?q=1";
 
@@ -45,7 +45,22 @@ fn from_dom(page: &str) -> HtmlFields {
                 Some(alt) => folded(alt, MAX_ANCHOR_BYTES),
                 None => text(&anchor, MAX_ANCHOR_BYTES),
             };
-            links.push(Link { url: url.as_str(), text: &text, rel });
+            let element = if is_area { Element::Area } else { Element::A };
+            links.push(Link { url: url.as_str(), text: &text, rel, element });
+        }
+    }
+    let others = "link[href][rel~=next i], link[href][rel~=prev i], link[href][rel~=alternate i], iframe[src]";
+    for other in select(others) {
+        let (attribute, element) =
+            if other.value().name() == "link" { ("href", Element::Link) } else { ("src", Element::Frame) };
+        let rel = if element == Element::Link { other.attr("rel").unwrap_or_default() } else { "" };
+        if rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("stylesheet")) {
+            continue;
+        }
+        let Ok(mut url) = base.join(other.attr(attribute).unwrap_or_default()) else { continue };
+        url.set_fragment(None);
+        if matches!(url.scheme(), "http" | "https") && !links.iter().any(|link| link.url == url.as_str()) {
+            links.push(Link { url: url.as_str(), text: "", rel, element });
         }
     }
     HtmlFields {
@@ -85,8 +100,22 @@ fn a_plain_page_gives_all_its_fields() {
     assert_eq!(fields.description.as_deref(), Some("x y"));
     assert_eq!(fields.canonical.as_deref(), Some("https://example.org/c#f"));
     assert_eq!(fields.lang.as_deref(), Some("en-GB"));
-    let link = Link { url: "https://example.org/dir/a.html", text: "A a", rel: "nofollow me" };
-    assert!(fields.links.iter().eq([link]), "{:?}", fields.links);
+    let link = Link { url: "https://example.org/dir/a.html", text: "A a", rel: "nofollow me", ..Link::default() };
+    let other =
+        Link { url: "https://example.org/c", rel: "alternate Canonical", element: Element::Link, ..Link::default() };
+    assert!(fields.links.iter().eq([link, other]), "{:?}", fields.links);
+}
+
+#[test]
+fn what_leads_on_without_an_anchor_is_a_link_too() {
+    let fields = extract(
+        "<link rel=next href=2><link rel='stylesheet alternate' href=x.css><link rel=icon href=i.png>
+        <meta http-equiv=Refresh content=\"5; URL = '3?a&amp;b'x\"><meta http-equiv=refresh content=9><iframe src=4#f></iframe>
+        <a href=4>four</a><meta http-equiv=refresh content='0,url'><meta http-equiv=refresh content='1 5.html'>",
+    );
+    let links: Vec<_> = fields.links.iter().map(|link| (link.url.rsplit('/').next(), link.element.name())).collect();
+    let expected = [("4", "a"), ("2", "link"), ("3?a&b", "refresh"), ("url", "refresh"), ("5.html", "refresh")];
+    assert_eq!(links, expected.map(|(url, element)| (Some(url), element)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Store {
         let mut done = Done { url_id, verdict: Verdict::Known, bytes: 0, status: None, robots: false };
         // A quarantined URL was being worked on; others were not asked for.
         let attempts = u32::from(outcome == Outcome::Quarantined);
-        if let Some(host_id) = self.end_url(url_id, outcome, attempts)? {
+        if let Some((host_id, _)) = self.end_url(url_id, outcome, attempts)? {
             done.verdict = Verdict::Ended(outcome, Some(failure.class));
             self.keep_past(url_id)?;
             insert!(
@@ -54,21 +54,21 @@ impl Store {
         Ok(url_ids.len() as u64)
     }
 
-    /// Gives a pending URL its outcome; `None` if it has one already (or is not known).
-    pub(super) fn end_url(&mut self, url_id: UrlId, outcome: Outcome, attempts: u32) -> Result<Option<HostId>> {
-        let host_id = self
+    /// Gives a pending URL its outcome; `None` if it has one already (or is not known), else its host and its depth.
+    pub(super) fn end_url(&mut self, url_id: UrlId, outcome: Outcome, attempts: u32) -> Result<Option<(HostId, u32)>> {
+        let ended = self
             .statement(
                 "UPDATE url SET outcome = ?2, attempts = attempts + ?3 WHERE url_id = ?1 AND outcome IS NULL \
-                 RETURNING host_id",
+                 RETURNING host_id, depth",
             )?
-            .query_row(params![url_id, outcome as i64, attempts], |row| row.get(0))
+            .query_row(params![url_id, outcome as i64, attempts], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        if host_id.is_some() {
+        if ended.is_some() {
             self.change.pending -= 1;
             self.change.outcomes[outcome as usize] += 1;
             self.change.totals[outcome as usize] += 1;
         }
-        Ok(host_id)
+        Ok(ended)
     }
 
     pub(super) fn count_host(&mut self, host_id: HostId, outcome: Outcome, elapsed_ms: u32) {

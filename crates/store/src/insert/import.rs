@@ -28,18 +28,24 @@ impl Store {
         let named = entries.iter().map(|entry| self.named(file, entry)).collect::<Result<Vec<_>>>()?;
         // Looked up once: for millions of lines that is worth a tenth of their time.
         let mut insert_url = self.db.prepare_cached(
-            "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(host_id, key) DO NOTHING",
+            "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at, kind) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(host_id, key) DO NOTHING",
         )?;
         let mut insert_line = self.db.prepare_cached(
             "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT DO NOTHING",
         )?;
+        // URLs that are not fetched again, and those that a page had named before.
+        let (mut standing, mut nearer) = (Vec::new(), Vec::new());
         for (entry, named) in entries.iter().zip(named) {
             let host_id = match named {
                 Named::Url(url_id) => {
                     let ended = self.fetch_again(url_id)?;
-                    report.again += self.change.count_again(ended);
+                    let again = self.change.count_again(ended);
+                    report.again += again;
+                    if again == 0 {
+                        standing.push(url_id);
+                    }
                     continue;
                 }
                 Named::OfHost(host_id) => host_id,
@@ -53,7 +59,8 @@ impl Store {
                 file_id,
                 entry.line,
                 entry.archived_at,
-                entry.payload_at
+                entry.payload_at,
+                entry.kind as i64,
             ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
@@ -80,14 +87,23 @@ impl Store {
                 }
             } else {
                 self.list_again(url_id)?;
+                if self.list_found(file_id, entry, url_id)? {
+                    nearer.push(url_id);
+                }
                 if entry.archived_at.is_some() {
                     self.move_in_archive(file_id, entry, url_id)?;
                 } else {
                     let ended = self.fetch_again(url_id)?;
-                    report.again += self.change.count_again(ended);
+                    let again = self.change.count_again(ended);
+                    report.again += again;
+                    if again == 0 {
+                        standing.push(url_id);
+                    }
                 }
             }
         }
+        drop((insert_url, insert_line));
+        self.follow_from(entries, &standing, &nearer)?;
         Ok(report)
     }
 
@@ -103,8 +119,29 @@ impl Store {
         })
     }
 
+    /// What lines of a list mean for the links that are followed: their URLs make the scope, and those that are not
+    /// fetched again lead on all the same.
+    fn follow_from(&mut self, entries: &[ImportEntry], standing: &[UrlId], nearer: &[UrlId]) -> Result<()> {
+        if self.follow.is_none() {
+            return Ok(());
+        }
+        for entry in entries {
+            if let ImportUrl::Accepted { url, .. } = &entry.url {
+                self.note_root(url)?;
+            }
+        }
+        standing.iter().try_for_each(|url_id| self.see_listed(*url_id))?;
+        nearer.iter().try_for_each(|url_id| self.follow_later(*url_id))
+    }
+
+    /// Notes that a list names a URL that only pages have named before; says whether it is so.
+    fn list_found(&self, file_id: i64, entry: &ImportEntry, url_id: UrlId) -> Result<bool> {
+        let sql = "UPDATE url SET depth = 0, file_id = ?2, line = ?3 WHERE url_id = ?1 AND file_id IS NULL";
+        Ok(self.statement(sql)?.execute(params![url_id, file_id, entry.line])? == 1)
+    }
+
     /// Notes that a list names a URL again, if one did no more.
-    fn list_again(&self, url_id: UrlId) -> Result<()> {
+    pub(super) fn list_again(&self, url_id: UrlId) -> Result<()> {
         // A URL that this run found listed no more has only moved from one list to another.
         self.statement(
             "UPDATE url SET unlisted_by = iif(unlisted_by = ?2, NULL, unlisted_by), \
@@ -128,7 +165,7 @@ impl Store {
 
     /// Makes a URL pending again, if it was fetched by an earlier run and is of those to be fetched again; the answer
     /// says how it had ended. Its page stays what it is until the new one comes.
-    fn fetch_again(&self, url_id: UrlId) -> Result<Option<usize>> {
+    pub(super) fn fetch_again(&self, url_id: UrlId) -> Result<Option<usize>> {
         let of_kind = match self.again.only {
             _ if !self.has_past => return Ok(None),
             Only::New => return Ok(None),
@@ -216,7 +253,7 @@ impl Store {
         let relisted: bool =
             self.db.query_row("SELECT relisted FROM file WHERE file_id = ?1", [file_id], |row| row.get(0))?;
         if cut > 0 || relisted {
-            let unnamed = "WHERE outcome IS NULL AND depth = 0 AND url_id NOT IN (SELECT url_id FROM input)";
+            let unnamed = "WHERE outcome IS NULL AND file_id IS NOT NULL AND url_id NOT IN (SELECT url_id FROM input)";
             let has_page = "url_id IN (SELECT url_id FROM page)";
             let gone =
                 self.db.execute(&format!("DELETE FROM url INDEXED BY frontier {unnamed} AND NOT {has_page}"), [])?;
@@ -237,7 +274,7 @@ impl Store {
             drop(restore);
             self.db.execute(
                 "UPDATE url SET unlisted_by = ?1, relisted_by = NULL \
-                 WHERE (unlisted_by IS NULL OR relisted_by IS NOT NULL) AND depth = 0 AND outcome IS NOT NULL \
+                 WHERE (unlisted_by IS NULL OR relisted_by IS NOT NULL) AND file_id IS NOT NULL AND outcome IS NOT NULL \
                    AND url_id NOT IN (SELECT url_id FROM input)",
                 [self.run_id],
             )?;
@@ -270,7 +307,7 @@ fn key_and_text(entry: &ImportEntry) -> (&UrlKey, &str, Option<Outcome>) {
 
 impl Change {
     /// Counts a URL that was not in the store.
-    fn count_new(&mut self, outcome: Option<Outcome>) {
+    pub(super) fn count_new(&mut self, outcome: Option<Outcome>) {
         self.urls += 1;
         match outcome {
             Some(outcome) => {
@@ -282,7 +319,7 @@ impl Change {
     }
 
     /// Counts a URL that is pending again, having ended so before; how many these are.
-    fn count_again(&mut self, ended: Option<usize>) -> u64 {
+    pub(super) fn count_again(&mut self, ended: Option<usize>) -> u64 {
         let Some(outcome) = ended else { return 0 };
         self.pending += 1;
         if let Some(total) = self.totals.get_mut(outcome) {

@@ -5,22 +5,26 @@
 //!
 //! - `run`: opens the store and the run that goes on or begins, and closes both.
 //! - `import`: lines of lists, and which URLs they make pending.
+//! - `found`: URLs that pages name.
 //! - `page`: what fetchers send: records of pages, requests, robots.txt files.
 //! - `ending`: URLs get their outcomes, and what is counted of it.
 //! - `hosts`: the rows of hosts.
 
 mod ending;
+mod found;
 mod hosts;
 mod import;
 mod page;
 mod run;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use super::StoreError;
+use super::follow::Follow;
 use super::items::Collections;
 use super::outcomes::OutcomeCounts;
 use super::versions::Keep;
@@ -52,6 +56,9 @@ pub struct Store {
     reading: [u8; 16],
     again: Again,
     keep: Keep,
+    follow: Option<Arc<dyn Follow>>,
+    /// Texts that are roots of the scope, or are none, as far as they were asked for.
+    roots: HashMap<String, bool>,
     /// There are earlier runs.
     has_past: bool,
     /// The collections of processors' answers.
@@ -63,11 +70,14 @@ pub struct Store {
     /// Lists of which it is written down that lines differ from an earlier reading.
     relisted: Vec<bool>,
     inserted_at: u64,
+    growth: Growth,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     pending: u64,
+    /// Pages of which the stored links are still to be followed.
+    to_follow: u64,
     urls: u64,
     outcomes: OutcomeCounts,
     bytes: u64,
@@ -83,6 +93,20 @@ struct Change {
     totals: [i64; Outcome::ALL.len()],
     bytes: u64,
     hosts: HashMap<HostId, HostChange>,
+    to_follow: i64,
+    /// Hosts of which URLs that pages name have become pending.
+    grown: BTreeSet<HostId>,
+    /// Some of those were fetched before.
+    has_grown_again: bool,
+}
+
+/// What a transaction added to what is to do, but for lines of lists.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// Hosts of which URLs have become pending.
+    pub hosts: Vec<HostId>,
+    /// Some of those were fetched before: their ids may be lower than any.
+    pub again: bool,
 }
 
 #[derive(Debug, Default)]
@@ -109,9 +133,14 @@ pub struct PageLine {
 }
 
 impl Store {
-    /// URLs without outcome, as of the last commit.
+    /// URLs without outcome, and pages of which the links are still to be followed, as of the last commit.
     pub fn pending(&self) -> u64 {
-        self.counts.pending
+        self.counts.pending + self.counts.to_follow
+    }
+
+    /// What the last transactions have added to what is to do; told once.
+    pub fn growth(&mut self) -> Growth {
+        std::mem::take(&mut self.growth)
     }
 
     /// The page of a URL as one line tells it, as of the last commit.
@@ -140,11 +169,16 @@ impl Store {
         });
         let change = std::mem::take(&mut self.change);
         match &result {
-            Ok(_) => self.counts.add(&change),
+            Ok(_) => {
+                self.counts.add(&change);
+                self.growth.hosts.extend(change.grown);
+                self.growth.again |= change.has_grown_again;
+            }
             Err(_) => {
                 // The failed statement may have rolled back already; then this one fails, and that is fine.
                 let _ = self.db.execute_batch("ROLLBACK");
                 self.host_ids.clear();
+                self.roots.clear();
                 self.collections.forget();
                 self.relisted.fill(false);
             }
@@ -220,6 +254,7 @@ impl Store {
 impl Counts {
     fn add(&mut self, change: &Change) {
         self.pending = self.pending.saturating_add_signed(change.pending);
+        self.to_follow = self.to_follow.saturating_add_signed(change.to_follow);
         self.urls += change.urls;
         self.bytes += change.bytes;
         for (count, more) in self.outcomes.iter_mut().zip(change.outcomes) {

@@ -2,11 +2,14 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::found::Finder;
 use super::{Result, Store};
 use crate::items::{ItemPage, insert_extras};
 use crate::statement::insert;
 use crate::versions;
-use seine_core::protocol::{Done, Ending, HostId, PageHead, RequestHead, RequestKind, RobotsHead, Verdict};
+use seine_core::protocol::{
+    Done, Ending, HostId, PageHead, Place, RequestHead, RequestKind, RobotsHead, UrlKind, Verdict,
+};
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 
 impl Store {
@@ -29,16 +32,18 @@ impl Store {
         };
         // Without a request there was no attempt.
         let attempts = u32::from(!head.requests.is_empty() || !head.hops.is_empty());
-        let Some(host_id) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
+        let Some((host_id, depth)) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.map(|f| f.class));
         self.count_host(host_id, outcome, head.elapsed_ms);
         self.keep_past(head.url_id)?;
         if head.not_modified {
             self.confirm_page(head)?;
+            self.follow_later(head.url_id)?;
             return Ok(done);
         }
         self.replace_page(head, outcome, failure, zstd)?;
         self.found_on_page(head, host_id)?;
+        self.lead_on(head, outcome, depth)?;
         self.change.bytes += done.bytes;
         Ok(done)
     }
@@ -140,6 +145,15 @@ impl Store {
             insert_extras(&self.db, head.url_id, extras)?;
         }
         Ok(())
+    }
+
+    /// Follows the links of a page that lies `depth` links from a list.
+    fn lead_on(&mut self, head: &PageHead, outcome: Outcome, depth: u32) -> Result<()> {
+        if outcome == Outcome::Failed || depth < head.place.depth {
+            // The page keeps the links it had; or they lead farther than its fetcher knew when it passed over some.
+            self.follow_later(head.url_id)?;
+        }
+        self.take_found(Finder { url_id: head.url_id, place: Place { depth, ..head.place } }, &head.found)
     }
 
     /// Removes what a whole answer takes the place of; says whether its body is another one than the last.
@@ -254,7 +268,14 @@ impl Store {
                status = :status, error = :error, error_message = :error_message, bytes = :bytes, \
                crawl_delay_ms = :crawl_delay_ms, sitemaps = :sitemaps, zstd = :zstd"
         )?;
-        Ok(())
+        self.take_sitemaps(head)
+    }
+
+    /// The sitemaps that the robots.txt of a listed host names are pages of the crawl, as near as what lists name.
+    fn take_sitemaps(&mut self, head: &RobotsHead) -> Result<()> {
+        // Whatever the URL is that wanted the robots.txt.
+        let place = Place { depth: 0, kind: UrlKind::Sitemap };
+        self.take_found(Finder { url_id: head.url_id, place }, &head.found)
     }
 }
 

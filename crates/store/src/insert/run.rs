@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Change, Counts, Result, Store, epoch_ms};
+use super::{Change, Counts, Growth, Result, Store, epoch_ms};
+use crate::follow::Follow;
 use crate::items::Collections;
 use crate::outcomes::{self, OutcomeCounts};
 use crate::revisit::Revisit;
@@ -52,6 +54,8 @@ pub struct Session {
     pub reading: [u8; 16],
     /// A complete run of which nobody has seen that it ended goes on too: to its end, at once.
     pub finishes_untold: bool,
+    /// The rules by which URLs come into it that its lists do not name; `None`: none do.
+    pub follow: Option<Arc<dyn Follow>>,
     /// It is the demo's, whose store is of no worth when it is over.
     pub is_demo: bool,
 }
@@ -96,6 +100,12 @@ impl Store {
             transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| {
                 row.get(0)
             })?;
+        if session.follow.is_some() {
+            counts.to_follow = transaction.query_row("SELECT count(*) FROM to_follow", [], |row| row.get(0))?;
+        } else {
+            // A crawl that follows nothing would wait for them in vain.
+            transaction.execute("DELETE FROM to_follow", [])?;
+        }
         let lists = session
             .lists
             .iter()
@@ -112,14 +122,14 @@ impl Store {
             .collect::<Result<_>>()?;
         transaction.commit()?;
         let ready = Ready {
-            pending: counts.pending,
+            pending: counts.pending + counts.to_follow,
             done: counts.outcomes,
             resumed: begun.resumed,
             untold: begun.untold,
             last_activity_at: begun.last_activity_at,
             lists_known: lists.iter().map(|list| list.is_complete).collect(),
         };
-        let store = Self {
+        let mut store = Self {
             db,
             run_id: begun.run_id,
             reread: lists.iter().map(|list| list.has_lines).collect(),
@@ -132,11 +142,15 @@ impl Store {
             reading: session.reading,
             again: session.again,
             keep: session.keep,
+            follow: session.follow.clone(),
+            roots: HashMap::new(),
             has_past,
             processors,
             host_ids: HashMap::new(),
             inserted_at: now,
+            growth: Growth::default(),
         };
+        store.transaction(Self::lay_scope)?;
         Ok((store, ready))
     }
 
@@ -156,6 +170,9 @@ impl Store {
             }
         }
         self.transaction(|store| {
+            if ended_by == EndedBy::Completed {
+                store.forget_unseen()?;
+            }
             if idle {
                 store.db.execute("DELETE FROM run WHERE run_id = ?1", [store.run_id])?;
                 // The next run will have this number.
@@ -267,6 +284,7 @@ fn last_run(db: &Connection, now: u64) -> Result<Option<LastRun>> {
     let last = db.query_row(&sql, [now], |row| {
         let counts = Counts {
             pending: 0,
+            to_follow: 0,
             urls: row.get("urls")?,
             outcomes: outcomes::counts(row)?,
             bytes: row.get("bytes")?,

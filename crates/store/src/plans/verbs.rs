@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::beginning::Beginning;
+use crate::follow::{Follow, StoredLinks};
 use crate::insert::{Again, ListFile, Only, Session, Store};
 use crate::processed::Wanted;
 use crate::reextract::Rework;
@@ -18,8 +20,8 @@ use crate::{
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
-    BodyHead, EndedBy, Ending, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead, RequestKind,
-    RobotsHead, Sweep, Validators,
+    BodyHead, EndedBy, Ending, Found, ImportEntry, ImportUrl, PageFields, PageHead, Place, Pull, RequestHead,
+    RequestKind, RobotsHead, Sweep, UrlKind, Validators,
 };
 use seine_core::record::items::{
     Collection, Field, FieldCount, FieldType, Item, PageExtras, PageItems, Problem, ProblemKind, item_key,
@@ -34,6 +36,7 @@ pub fn run_all(path: &Path) {
     first_crawl(path);
     extract(path, None, true);
     edited_lists(path);
+    followed(path);
     fetched_again(path);
     looked_at(path);
     extract(path, None, false);
@@ -100,6 +103,79 @@ fn edited_lists(path: &Path) {
     finish(path, store);
     // There was nothing to do.
     open(path, Only::New, "3").end(EndedBy::Completed).expect("the end");
+}
+
+/// Links are followed: to what is new, known or nearer than it was, from what is fetched and what is not.
+fn followed(path: &Path) {
+    let follow = |depth| {
+        let mut session = session(Only::All, "f");
+        session.follow = Some(Arc::new(Everywhere { depth }));
+        Store::open(path, &session).expect("a store").0
+    };
+    let mut store = follow(3);
+    import(&mut store, &[line(1, "https://a.example/1"), line(2, "https://a.example/2")]);
+    let (mut naming, body) = page(1, 700, b"naming");
+    let mut trap = found_url("https://e.example/trap");
+    trap.trap = Some("trap:calendar".into());
+    naming.found = vec![trap, found_url("https://e.example/"), found_url("https://a.example/2")];
+    naming.place.depth = 1;
+    put(&mut store, &(naming.clone(), body));
+    let mut robots = robots();
+    robots.found = naming.found.clone();
+    store.transaction(|store| store.robots(&robots, b"x")).expect("a robots.txt");
+    while store.to_follow() > 0 {
+        store.transaction(|store| store.follow_stored(9)).expect("links are followed");
+    }
+    // A list names a URL that only a page had named.
+    import(&mut store, &[line(3, "https://e.example/")]);
+    finish(path, store);
+    let mut store = follow(3);
+    import(&mut store, &[line(1, "https://a.example/1")]);
+    let (mut same, _) = page(1, 800, b"");
+    same.not_modified = true;
+    put(&mut store, &(same, Vec::new()));
+    store.transaction(|store| store.follow_stored(9)).expect("links are followed");
+    finish(path, store);
+    drop(open(path, Only::New, "f"));
+}
+
+/// Follows whatever is named.
+#[derive(Debug)]
+struct Everywhere {
+    depth: u32,
+}
+
+impl Follow for Everywhere {
+    fn scope(&self) -> &str {
+        "any"
+    }
+
+    fn root(&self, listed: &str) -> Option<String> {
+        Some(listed.to_owned())
+    }
+
+    fn admits(
+        &self,
+        found: &str,
+        is_root: &mut dyn FnMut(&str) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        is_root(found).map(|_| true)
+    }
+
+    fn of_stored(&self, page: &StoredLinks, _: Place) -> Vec<Found> {
+        vec![found_url("https://a.example/1"), found_url(&page.page)]
+    }
+
+    fn max_depth(&self) -> Option<u32> {
+        Some(self.depth)
+    }
+}
+
+fn found_url(url: &str) -> Found {
+    let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
+    let start = url.find("//").map_or(0, |at| at as u32 + 2);
+    let host = (start, start + host.len() as u32);
+    Found { url, host, key, kind: UrlKind::Page, changed_at: Some(1), trap: None }
 }
 
 fn fetched_again(path: &Path) {
@@ -245,9 +321,14 @@ fn retry_and_prune(path: &Path) {
 }
 
 fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
-    let session = Session {
+    Store::open(path, &session(only, fingerprint)).expect("a store").0
+}
+
+fn session(only: Only, fingerprint: &str) -> Session {
+    Session {
         finishes_untold: false,
         is_demo: false,
+        follow: None,
         pid: 1,
         config: r#"{"rate":"2/s"}"#.into(),
         lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(fingerprint.into()) }],
@@ -260,8 +341,7 @@ fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
         },
         keep: Keep { versions: 1, since: 0 },
         reading: [0; 16],
-    };
-    Store::open(path, &session).expect("a store").0
+    }
 }
 
 /// Ends what is left, and the run; somebody sees that it has ended.
@@ -309,6 +389,7 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
         url,
         archived_at: None,
         payload_at: None,
+        kind: UrlKind::Page,
     }
 }
 
@@ -355,6 +436,8 @@ fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
         }),
         items: Some(Box::new(found(url_id, &String::from_utf8_lossy(body)))),
         extras: Some(Box::new(PageExtras { tables: Some(r#"[[["a"]]]"#.into()), ..PageExtras::default() })),
+        found: Vec::new(),
+        place: Place::default(),
     };
     (head, zstd::bulk::compress(body, 1).expect("compression"))
 }
@@ -371,6 +454,7 @@ fn robots() -> RobotsHead {
         bytes: 1,
         crawl_delay_ms: None,
         sitemaps: None,
+        found: Vec::new(),
         requests: vec![RequestHead { kind: RequestKind::Robots, ..request() }],
         attempt: 1,
     }

@@ -345,7 +345,11 @@ fn lines() -> String {
              || printf('.%03dZ', p.fetched_at % 1000) AS fetched_at, \
            p.elapsed_ms, CASE WHEN p.url_id IS NOT NULL THEN u.attempts END AS attempts, \
            CASE WHEN p.url_id IS NOT NULL THEN u.depth END AS depth, p.run_id, p.redirects, p.meta_robots, \
-           e.metadata, e.text, e.markdown, p.changed, i.file_id AS _file_id \
+           e.metadata, e.text, e.markdown, p.changed, \
+           CASE u.kind WHEN 0 THEN 'page' WHEN 1 THEN 'sitemap' WHEN 2 THEN 'feed' WHEN 3 THEN 'asset' END AS kind, \
+           (SELECT w.url FROM url w WHERE w.url_id = u.found_on) AS found_on, \
+           strftime('%Y-%m-%dT%H:%M:%S', u.changed_at / 1000, 'unixepoch') \
+             || printf('.%03dZ', u.changed_at % 1000) AS lastmod, i.file_id AS _file_id \
     FROM input i \
     CROSS JOIN url u ON u.url_id = i.url_id \
     LEFT JOIN page p ON p.url_id = +u.url_id \

@@ -61,7 +61,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 41] = [
+pub const RESERVED_NAMES: [&str; 44] = [
     "attempts",
     "body",
     "collection",
@@ -98,7 +98,10 @@ pub const RESERVED_NAMES: [&str; 41] = [
     "robots_files",
     "run",
     "runs",
+    "scope",
+    "scope_root",
     "tables",
+    "to_follow",
     "told_run",
     "total",
     "url",

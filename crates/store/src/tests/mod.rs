@@ -1,5 +1,7 @@
 //! What the store promises, on real files.
 
+mod found;
+
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -8,7 +10,7 @@ use super::insert::{ListFile, Session, Store};
 use super::{StoreError, audit, life, open_for_reading, open_for_writing, read, retry};
 use seine_core::protocol::{
     BodyHead, EndedBy, Ending, Hop, HostId, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead,
-    RequestKind, RobotsHead, Sweep, Verdict,
+    RequestKind, RobotsHead, Sweep, UrlKind, Verdict,
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
@@ -52,6 +54,7 @@ impl Place {
             processors: Vec::new(),
             finishes_untold,
             is_demo: false,
+            follow: None,
         };
         Store::open(&self.path, &session).expect("a store")
     }
@@ -88,6 +91,7 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
                 url: ImportUrl::Accepted { url: url.url, host, key: url.key },
                 archived_at: None,
                 payload_at: None,
+                kind: UrlKind::Page,
             }
         }
         Err(error) => {
@@ -100,6 +104,7 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
                 url,
                 archived_at: None,
                 payload_at: None,
+                kind: UrlKind::Page,
             }
         }
     }
@@ -148,6 +153,8 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
         }),
         items: None,
         extras: None,
+        found: Vec::new(),
+        place: seine_core::protocol::Place::default(),
     };
     (head, zstd::bulk::compress(body, 1).expect("compression"))
 }
@@ -182,7 +189,10 @@ fn every_line_finds_its_outcome_and_duplicates_are_one_url() {
     );
     assert_eq!(
         place.rows("SELECT * FROM links"),
-        ["https://a.example/x|https://b.example/|to b|nofollow|1", "https://a.example/x|https://a.example/y|||1"]
+        [
+            "https://a.example/x|https://b.example/|to b|nofollow|1|a|0|1",
+            "https://a.example/x|https://a.example/y|||1|a|1|0"
+        ]
     );
     let error = place.rows("SELECT error, error_message, final_url FROM pages WHERE outcome = 'rejected'");
     assert_eq!(error, ["rejected|not a URL: relative URL without a base|-"]);
@@ -589,6 +599,7 @@ fn the_life_of_a_url_has_every_part_of_it() {
         bytes: text.len() as u64,
         crawl_delay_ms: Some(2000),
         sitemaps: None,
+        found: Vec::new(),
         requests: Vec::new(),
         attempt: 1,
     };
@@ -699,6 +710,7 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         processors: Vec::new(),
         finishes_untold: false,
         is_demo: false,
+        follow: None,
     };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
     let mut largest = Vec::new();
@@ -747,7 +759,7 @@ fn a_store_of_an_earlier_version_knows_its_urls() {
     let grouped = |host: &str, kind: &str, text: &str| {
         format!("{}{}", &blake3::hash(host.as_bytes()).to_hex()[..8], &plain(host, kind, text)[..24])
     };
-    let steps = [include_str!("3.sql"), include_str!("4.sql"), include_str!("5.sql")].concat();
+    let steps = [include_str!("../3.sql"), include_str!("../4.sql"), include_str!("../5.sql")].concat();
     knows_its_urls(2, "", &plain);
     knows_its_urls(5, &steps, &plain);
     knows_its_urls(6, &steps, &grouped);
@@ -756,7 +768,7 @@ fn a_store_of_an_earlier_version_knows_its_urls() {
 fn knows_its_urls(version: u32, steps: &str, key: &dyn Fn(&str, &str, &str) -> String) {
     let place = Place::new();
     let db = Connection::open(&place.path).expect("a file");
-    db.execute_batch(concat!(include_str!("schema.sql"), include_str!("2.sql"))).expect("version 2");
+    db.execute_batch(concat!(include_str!("../schema.sql"), include_str!("../2.sql"))).expect("version 2");
     db.execute_batch(steps).expect("the version");
     db.execute_batch(&format!(
         "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES (1, 1, 'completed', 1, 2, '', '{{}}');
@@ -792,7 +804,7 @@ fn knows_its_urls(version: u32, steps: &str, key: &dyn Fn(&str, &str, &str) -> S
 fn a_store_of_an_earlier_version_keeps_its_pages() {
     let place = Place::new();
     let db = Connection::open(&place.path).expect("a file");
-    db.execute_batch(concat!(include_str!("schema.sql"), include_str!("2.sql"))).expect("version 2");
+    db.execute_batch(concat!(include_str!("../schema.sql"), include_str!("../2.sql"))).expect("version 2");
     db.execute_batch(
         "INSERT INTO run(run_id, started_at, ended_by, pid, last_at, seine_version, config) VALUES (1, 1, 'completed', 1, 2, '', '{}');
          INSERT INTO host(host_id, name) VALUES (1, 'a.example');

@@ -1,0 +1,100 @@
+//! Which links of a page are followed: those of the parts that lead on, unless they or the page say otherwise.
+
+use seine_core::protocol::{Found, Place, UrlKind};
+use seine_core::record::links::{Element, Link, Links};
+
+use crate::{Judged, Rules};
+
+/// What a crawl follows.
+#[derive(Debug)]
+pub struct Following {
+    /// Which URLs are followed.
+    pub rules: Rules,
+    /// Links of pages are; otherwise only what sitemaps and feeds name.
+    pub links: bool,
+    /// Links that say `nofollow` are, too.
+    pub ignore_nofollow: bool,
+    /// Links from a listed URL to the farthest page; `None`: any number.
+    pub max_depth: Option<u32>,
+}
+
+impl Following {
+    /// Whether what a page at this place names may be asked for: `robots` is what it asks of robots, directives separated
+    /// by commas.
+    pub fn leads_on(&self, place: Place, robots: Option<&str>) -> bool {
+        match place.kind {
+            UrlKind::Sitemap | UrlKind::Feed => true,
+            UrlKind::Asset => false,
+            UrlKind::Page => {
+                let has_room = self.max_depth.is_none_or(|most| place.depth < most);
+                self.links && has_room && (self.ignore_nofollow || !robots.is_some_and(says_nofollow))
+            }
+        }
+    }
+
+    /// The URL to ask for because of this link, unless it is `known`; `None` if it leads nowhere, which is noted there.
+    pub fn found(&self, link: Link<'_>, known: &impl KnownUrls) -> Option<Found> {
+        let kind = match link.element {
+            Element::Sitemap => UrlKind::Sitemap,
+            Element::Image | Element::Script | Element::Style => return None,
+            _ => UrlKind::Page,
+        };
+        if !self.ignore_nofollow && has_nofollow(link.rel) || known.has(link.url) {
+            return None;
+        }
+        let Some(found) = self.named(link.url, kind, None) else {
+            known.note_useless(link.url);
+            return None;
+        };
+        // Rules for what is the same page may have made it another URL.
+        (found.url == link.url || !known.has(&found.url)).then_some(found)
+    }
+
+    /// The URL to ask for because something names it.
+    pub fn named(&self, url: &str, kind: UrlKind, changed_at: Option<u64>) -> Option<Found> {
+        let (url, trap) = match self.rules.judge(url) {
+            Judged::Follow(url) => (url, None),
+            Judged::Trap(url, trap) => (url, Some(format!("trap:{trap}"))),
+            Judged::Excluded | Judged::Unusable => return None,
+        };
+        // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
+        let start = url.url.find("//").map_or(0, |at| at + 2);
+        let host = (start as u32, (start + url.host.len()) as u32);
+        Some(Found { url: url.url, host, key: url.key, kind, changed_at, trap })
+    }
+
+    /// The URLs to ask for because of all these links.
+    pub fn of_links(&self, links: &Links) -> Vec<Found> {
+        links.iter().filter_map(|link| self.found(link, &NoneKnown)).collect()
+    }
+}
+
+/// URLs that need not be told of any more.
+pub trait KnownUrls {
+    /// Whether this is one of them.
+    fn has(&self, url: &str) -> bool;
+
+    /// Whatever names this URL, it leads nowhere.
+    fn note_useless(&self, url: &str);
+}
+
+/// None is known.
+struct NoneKnown;
+
+impl KnownUrls for NoneKnown {
+    fn has(&self, _: &str) -> bool {
+        false
+    }
+
+    fn note_useless(&self, _: &str) {}
+}
+
+/// Whether a `rel` has the word `nofollow`.
+fn has_nofollow(rel: &str) -> bool {
+    rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow"))
+}
+
+/// Whether directives for robots say that no link of the page is to be followed.
+fn says_nofollow(directives: &str) -> bool {
+    directives.split(',').map(str::trim).any(|word| matches!(word, "nofollow" | "none"))
+}

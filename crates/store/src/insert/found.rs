@@ -1,0 +1,270 @@
+//! URLs that pages name, on their way into the crawl: in the transaction of the page that names them.
+//!
+//! A run sees each URL once, whatever names it how often. What an earlier run has fetched becomes pending again as a
+//! listed URL does. A page that is not fetched, since it is not due or has not been modified, leads on by the links
+//! that are stored of it: it waits in `to_follow` until the writer has time for it, and counts as pending until then.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Store};
+use crate::follow::StoredLinks;
+use crate::statement::insert;
+use seine_core::protocol::{Found, HostId, Place, UrlKind};
+use seine_core::record::{ErrorClass, Outcome, UrlId};
+
+/// Roots of the scope kept at hand, with whether they are any; past it the memory starts anew.
+const CACHED_ROOTS: usize = 10_000;
+
+/// The page that names URLs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finder {
+    pub url_id: UrlId,
+    pub place: Place,
+}
+
+impl Finder {
+    /// The depth of what it names: a sitemap or feed names its URLs as a list does.
+    fn depth_of_found(self) -> u32 {
+        self.place.depth + u32::from(matches!(self.place.kind, UrlKind::Page | UrlKind::Asset))
+    }
+}
+
+/// A URL of the store that is named once more.
+struct Seen {
+    url_id: UrlId,
+    depth: u32,
+    seen_in: Option<i64>,
+    has_ended: bool,
+}
+
+impl Store {
+    /// Takes the URLs that a page names: new ones are pending, known ones may become so again.
+    pub(super) fn take_found(&mut self, finder: Finder, found: &[Found]) -> Result<()> {
+        let Some(follow) = self.follow.clone() else { return Ok(()) };
+        let depth = finder.depth_of_found();
+        if follow.max_depth().is_some_and(|most| depth > most) {
+            return Ok(());
+        }
+        for one in found {
+            if !follow.admits(&one.url, &mut |root| self.is_root(root))? {
+                continue;
+            }
+            let host_id = self.host_id(one.host(), false)?;
+            let Some(seen) = self.seen(host_id, one)? else {
+                self.insert_found(one, host_id, finder.url_id, depth)?;
+                continue;
+            };
+            self.come_nearer(&seen, depth)?;
+            if self.has_past && seen.seen_in != Some(self.run_id) {
+                self.see_again(&seen, host_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a URL that the store does not know.
+    fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<()> {
+        let outcome = found.trap.as_ref().map(|_| Outcome::Skipped);
+        insert!(
+            self.db,
+            "INSERT INTO",
+            url {
+                key: found.key,
+                url: found.url,
+                host_id: host_id,
+                outcome: outcome.map(|outcome| outcome as i64),
+                depth: depth,
+                kind: found.kind as i64,
+                found_on: found_on,
+                seen_in: self.run_id,
+                changed_at: found.changed_at,
+            }
+        )?;
+        self.change.count_new(outcome);
+        match &found.trap {
+            Some(trap) => self.trapped_page(self.db.last_insert_rowid(), trap)?,
+            None => drop(self.change.grown.insert(host_id)),
+        }
+        Ok(())
+    }
+
+    /// A trap has its outcome from the start.
+    fn trapped_page(&self, url_id: UrlId, trap: &str) -> Result<()> {
+        insert!(
+            self.db,
+            "INSERT INTO",
+            page {
+                url_id: url_id,
+                run_id: self.run_id,
+                error: ErrorClass::Trap.name(),
+                error_message: trap,
+                fetched_at: self.inserted_at,
+                outcome: Outcome::Skipped as i64,
+            },
+            "ON CONFLICT DO NOTHING",
+        )?;
+        Ok(())
+    }
+
+    /// The URL as the store knows it. Asked first: most are known, and an insertion in vain would use up an id.
+    fn seen(&self, host_id: HostId, found: &Found) -> Result<Option<Seen>> {
+        let sql = "SELECT url_id, depth, seen_in, outcome IS NOT NULL FROM url WHERE host_id = ?1 AND key = ?2";
+        let seen = self.statement(sql)?.query_row(params![host_id, found.key], |row| {
+            Ok(Seen { url_id: row.get(0)?, depth: row.get(1)?, seen_in: row.get(2)?, has_ended: row.get(3)? })
+        });
+        Ok(seen.optional()?)
+    }
+
+    /// A shorter way to a URL was found. If depth is limited, its links may lead farther now than when it was fetched.
+    fn come_nearer(&mut self, seen: &Seen, depth: u32) -> Result<()> {
+        if depth >= seen.depth {
+            return Ok(());
+        }
+        self.statement("UPDATE url SET depth = ?2 WHERE url_id = ?1")?.execute(params![seen.url_id, depth])?;
+        let is_limited = self.follow.as_ref().is_some_and(|follow| follow.max_depth().is_some());
+        if is_limited && seen.has_ended { self.follow_later(seen.url_id) } else { Ok(()) }
+    }
+
+    /// A URL that earlier runs knew is named in this one for the first time.
+    fn see_again(&mut self, seen: &Seen, host_id: HostId) -> Result<()> {
+        self.statement("UPDATE url SET seen_in = ?2 WHERE url_id = ?1")?.execute(params![seen.url_id, self.run_id])?;
+        self.list_again(seen.url_id)?;
+        let ended = self.fetch_again(seen.url_id)?;
+        if self.change.count_again(ended) > 0 {
+            self.change.grown.insert(host_id);
+            self.change.has_grown_again = true;
+        } else if seen.has_ended {
+            self.follow_unfetched(seen.url_id)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::see_again`] of a URL that a list names and that is not fetched again.
+    pub(super) fn see_listed(&mut self, url_id: UrlId) -> Result<()> {
+        if !self.has_past {
+            return Ok(());
+        }
+        let is_first = self
+            .statement("UPDATE url SET seen_in = ?2 WHERE url_id = ?1 AND seen_in IS NOT ?2 AND outcome IS NOT NULL")?
+            .execute(params![url_id, self.run_id])?
+            == 1;
+        if is_first { self.follow_unfetched(url_id) } else { Ok(()) }
+    }
+
+    /// The stored links of a page are to be followed if this run has not fetched it: then it has led on already.
+    fn follow_unfetched(&mut self, url_id: UrlId) -> Result<()> {
+        let is_past = self
+            .statement("SELECT 1 FROM page WHERE url_id = ?1 AND run_id < ?2")?
+            .exists(params![url_id, self.run_id])?;
+        if is_past { self.follow_later(url_id) } else { Ok(()) }
+    }
+
+    /// The stored links of a page are to be followed, by and by.
+    pub(super) fn follow_later(&mut self, url_id: UrlId) -> Result<()> {
+        if self.follow.is_some() {
+            let added = self
+                .statement("INSERT INTO to_follow(url_id) VALUES (?1) ON CONFLICT DO NOTHING")?
+                .execute([url_id])?;
+            self.change.to_follow += added as i64;
+        }
+        Ok(())
+    }
+
+    /// Pages of which the stored links are still to be followed, as of the last commit.
+    pub fn to_follow(&self) -> u64 {
+        self.counts.to_follow
+    }
+
+    /// Follows the stored links of at most `pages` such pages.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`]
+    pub fn follow_stored(&mut self, pages: u32) -> Result<()> {
+        let Some(follow) = self.follow.clone() else { return Ok(()) };
+        let url_ids = self
+            .statement("SELECT url_id FROM to_follow ORDER BY url_id LIMIT ?1")?
+            .query_map([pages], |row| row.get(0))?
+            .collect::<Result<Vec<UrlId>, _>>()?;
+        for url_id in url_ids {
+            let page = self
+                .statement(
+                    "SELECT u.depth, u.kind, u.url, k.links, p.meta_robots FROM url u \
+                     CROSS JOIN page_link k ON k.url_id = u.url_id CROSS JOIN page p ON p.url_id = u.url_id \
+                     WHERE u.url_id = ?1",
+                )?
+                .query_row([url_id], |row| {
+                    let kind = UrlKind::from_number(row.get(1)?).unwrap_or_default();
+                    let page = StoredLinks { page: row.get(2)?, links: row.get(3)?, robots: row.get(4)? };
+                    Ok((Place { depth: row.get(0)?, kind }, page))
+                })
+                .optional()?;
+            if let Some((place, page)) = page {
+                self.take_found(Finder { url_id, place }, &follow.of_stored(&page, place))?;
+            }
+            self.statement("DELETE FROM to_follow WHERE url_id = ?1")?.execute([url_id])?;
+            self.change.to_follow -= 1;
+        }
+        Ok(())
+    }
+
+    /// Notes what a listed URL stands for in the scope.
+    pub(super) fn note_root(&mut self, listed: &str) -> Result<()> {
+        let Some(root) = self.follow.as_ref().and_then(|follow| follow.root(listed)) else { return Ok(()) };
+        if self.roots.get(&root) == Some(&true) {
+            return Ok(());
+        }
+        self.statement("INSERT INTO scope_root(root) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([&root])?;
+        self.remember_root(root, true);
+        Ok(())
+    }
+
+    fn is_root(&mut self, text: &str) -> Result<bool> {
+        if let Some(is_root) = self.roots.get(text) {
+            return Ok(*is_root);
+        }
+        let is_root = self.statement("SELECT 1 FROM scope_root WHERE root = ?1")?.exists([text])?;
+        self.remember_root(text.to_owned(), is_root);
+        Ok(is_root)
+    }
+
+    fn remember_root(&mut self, root: String, is_root: bool) {
+        if self.roots.len() >= CACHED_ROOTS {
+            self.roots.clear();
+        }
+        self.roots.insert(root, is_root);
+    }
+
+    /// Notes the roots of all listed URLs anew, if those of the store are of another scope.
+    pub(super) fn lay_scope(&mut self) -> Result<()> {
+        let Some(follow) = self.follow.clone() else { return Ok(()) };
+        let known =
+            self.statement("SELECT kind FROM scope")?.query_row([], |row| row.get::<_, String>(0)).optional()?;
+        if known.as_deref() == Some(follow.scope()) {
+            return Ok(());
+        }
+        self.db.execute_batch("DELETE FROM scope_root; DELETE FROM scope")?;
+        self.statement("INSERT INTO scope(kind) VALUES (?1)")?.execute([follow.scope()])?;
+        let mut listed = self.db.prepare("SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0")?;
+        let mut note = self.db.prepare("INSERT INTO scope_root(root) VALUES (?1) ON CONFLICT DO NOTHING")?;
+        let mut rows = listed.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Some(root) = follow.root(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) {
+                note.execute([root])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of a complete run: what no page and no list has named in it is gone.
+    pub(super) fn forget_unseen(&self) -> Result<()> {
+        if self.follow.is_some() && self.has_past {
+            self.db.execute(
+                "UPDATE url SET unlisted_by = ?1, relisted_by = NULL \
+                 WHERE file_id IS NULL AND seen_in IS NOT ?1 AND outcome IS NOT NULL \
+                   AND (unlisted_by IS NULL OR relisted_by IS NOT NULL)",
+                [self.run_id],
+            )?;
+        }
+        Ok(())
+    }
+}

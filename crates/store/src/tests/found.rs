@@ -1,0 +1,306 @@
+//! URLs that pages name: one outcome each, whatever names them, whatever an earlier run has fetched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Place, line, page, put};
+use crate::follow::{Follow, StoredLinks};
+use crate::insert::{Again, Growth, ListFile, Only, Session, Store};
+use crate::{StoreError, revisit};
+use seine_core::protocol::{EndedBy, Ending, Found, PageHead, Place as At, Pull, Sweep, UrlKind, Verdict};
+use seine_core::record::links::{Link, Links, read_json};
+use seine_core::record::{CrawlUrl, ErrorClass, Failure, Outcome, UrlId};
+
+/// Follows all that is on `a.example` and on listed hosts, so far.
+#[derive(Debug)]
+struct ToHosts {
+    max_depth: Option<u32>,
+}
+
+impl Follow for ToHosts {
+    fn scope(&self) -> &str {
+        "host"
+    }
+
+    fn root(&self, listed: &str) -> Option<String> {
+        CrawlUrl::parse(listed).ok().map(|url| url.host)
+    }
+
+    fn admits(
+        &self,
+        found: &str,
+        is_root: &mut dyn FnMut(&str) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        is_root(&CrawlUrl::parse(found).expect("a URL").host)
+    }
+
+    fn of_stored(&self, page: &StoredLinks, _: At) -> Vec<Found> {
+        read_json(&page.links, &page.page).iter().map(|link| found(link.url)).collect()
+    }
+
+    fn max_depth(&self) -> Option<u32> {
+        self.max_depth
+    }
+}
+
+fn found(url: &str) -> Found {
+    let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
+    let start = url.find("//").expect("a scheme") as u32 + 2;
+    let host = (start, start + host.len() as u32);
+    Found { url, host, key, kind: UrlKind::Page, changed_at: None, trap: None }
+}
+
+/// A store of a crawl that follows links from the list `urls.txt`.
+fn follow(place: &Place, max_depth: Option<u32>, again: Again) -> Store {
+    let session = Session {
+        pid: 1,
+        config: "{}".into(),
+        lists: vec![ListFile { name: "urls.txt".into(), fingerprint: None }],
+        collections: Vec::new(),
+        again,
+        keep: crate::versions::Keep { versions: 3, since: 0 },
+        reading: [0; 16],
+        processors: Vec::new(),
+        finishes_untold: false,
+        is_demo: false,
+        follow: Some(Arc::new(ToHosts { max_depth })),
+    };
+    Store::open(&place.path, &session).expect("a store").0
+}
+
+const ALL: Again = Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None };
+
+fn list(store: &mut Store, urls: &[&str]) {
+    let lines: Vec<_> = (1..).zip(urls).map(|(number, url)| line(number, url)).collect();
+    super::import(store, &lines);
+}
+
+/// The record of the page that `url_id` is, with links to `urls`.
+fn naming(url_id: UrlId, url: &str, depth: u32, urls: &[&str]) -> (PageHead, Vec<u8>) {
+    let (mut head, zstd) = page(url_id, format!("{urls:?}").as_bytes());
+    let links: Links = urls.iter().map(|url| Link { url, ..Link::default() }).collect();
+    head.page = Some(seine_core::protocol::PageFields { links: Some(links.to_json(url)), ..Default::default() });
+    head.found = urls.iter().map(|url| found(url)).collect();
+    head.place = At { depth, kind: UrlKind::Page };
+    (head, zstd)
+}
+
+fn unchanged(url_id: UrlId) -> (PageHead, Vec<u8>) {
+    let (mut head, _) = page(url_id, b"");
+    (head.not_modified, head.page, head.body) = (true, None, None);
+    (head, Vec::new())
+}
+
+fn pending(store: &mut Store) -> BTreeSet<String> {
+    let sweep = Sweep { after: 0, hosts: 100, urls: 1000, but: Vec::new(), until: i64::MAX };
+    let pull = Pull { sweep: Some(sweep), per_host: 1000, ..Pull::default() };
+    let (hosts, _) = store.pull(&pull).expect("what is pending");
+    hosts.into_iter().flat_map(|host| host.urls).map(|candidate| candidate.url).collect()
+}
+
+fn follow_all(store: &mut Store) {
+    for _ in 0..100 {
+        if store.to_follow() == 0 {
+            return;
+        }
+        store.transaction(|store| store.follow_stored(2)).expect("links are followed");
+    }
+    panic!("it never ends");
+}
+
+fn set(urls: &[&str]) -> BTreeSet<String> {
+    urls.iter().map(|url| (*url).to_owned()).collect()
+}
+
+const START: &str = "http://a.example/";
+
+#[test]
+fn what_a_page_names_within_the_scope_is_pending_once() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    let named = ["http://a.example/1", "http://a.example/2#x", "http://a.example/1", "http://b.example/", START];
+    put(&mut store, &naming(1, START, 0, &named));
+    assert_eq!(pending(&mut store), set(&["http://a.example/1", "http://a.example/2"]));
+    assert_eq!((store.pending(), store.growth()), (2, Growth { hosts: vec![1], again: false }));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/2", START]));
+    assert_eq!((store.pending(), store.growth()), (1, Growth::default()));
+    // A record that comes twice names nothing twice.
+    assert_eq!(put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/9"])), Verdict::Known);
+    put(&mut store, &naming(3, "http://a.example/2", 1, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(
+        place.rows("SELECT url, depth, kind, found_on, input_file FROM pages"),
+        [
+            "http://a.example/|0|page|-|urls.txt",
+            "http://a.example/1|1|page|http://a.example/|-",
+            "http://a.example/2|1|page|http://a.example/|-"
+        ]
+    );
+    assert_eq!(place.rows("SELECT urls, ok FROM runs"), ["3|3"]);
+}
+
+#[test]
+fn a_trap_is_recorded_and_not_pending() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    let mut naming = naming(1, START, 0, &["http://a.example/x/x/x/x"]);
+    naming.0.found[0].trap = Some("trap:repeating_segments".into());
+    put(&mut store, &naming);
+    assert_eq!(store.pending(), 0);
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(
+        place.rows("SELECT url, outcome, error, error_message FROM pages WHERE depth = 1"),
+        ["http://a.example/x/x/x/x|skipped|trap|trap:repeating_segments"]
+    );
+}
+
+#[test]
+fn a_shorter_way_leads_farther_where_depth_is_limited() {
+    // start -> far -> end, and later start2 -> far: only then is the end within two links.
+    let place = Place::new();
+    let mut store = follow(&place, Some(2), ALL);
+    list(&mut store, &[START, "http://a.example/start2"]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/way"]));
+    put(&mut store, &naming(3, "http://a.example/way", 1, &["http://a.example/far"]));
+    put(&mut store, &naming(4, "http://a.example/far", 2, &["http://a.example/end"]));
+    assert_eq!(pending(&mut store), set(&["http://a.example/start2"]));
+    put(&mut store, &naming(2, "http://a.example/start2", 0, &["http://a.example/far"]));
+    assert_eq!((pending(&mut store).len(), store.to_follow(), store.pending()), (0, 1, 1));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/end"]));
+    // A fetcher that had the page before the shorter way was known passed over links that lead on now.
+    let (mut head, zstd) = naming(5, "http://a.example/end", 3, &["http://a.example/beyond"]);
+    head.found.clear();
+    put(&mut store, &(head, zstd));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&[]), "depth 3 is too far");
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(
+        place.rows("SELECT url, depth FROM pages WHERE depth > 0 ORDER BY url"),
+        ["http://a.example/end|2", "http://a.example/far|1", "http://a.example/way|1"]
+    );
+}
+
+#[test]
+fn a_new_run_finds_again_what_is_still_named_and_the_rest_is_gone() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/1", "http://a.example/2"]));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/deep"]));
+    put(&mut store, &naming(3, "http://a.example/2", 1, &[]));
+    put(&mut store, &naming(4, "http://a.example/deep", 2, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+
+    // The start has not been modified, but /1 has, and names another page.
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    assert_eq!(pending(&mut store), set(&[START]));
+    put(&mut store, &unchanged(1));
+    assert_eq!(store.pending(), 1, "its stored links are still to be followed");
+    follow_all(&mut store);
+    assert_eq!(store.growth(), Growth { hosts: vec![1], again: true });
+    assert_eq!(pending(&mut store), set(&["http://a.example/1", "http://a.example/2"]));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/new"]));
+    put(&mut store, &unchanged(3));
+    follow_all(&mut store);
+    put(&mut store, &naming(5, "http://a.example/new", 2, &[START]));
+    assert_eq!(store.pending(), 0);
+    store.end(EndedBy::Completed).expect("the end");
+    let gone = place.rows("SELECT url FROM url WHERE unlisted_by = 2 AND relisted_by IS NULL");
+    assert_eq!(gone, ["http://a.example/deep"]);
+
+    // It comes back.
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/deep"]));
+    assert_eq!(pending(&mut store), set(&["http://a.example/deep"]));
+    drop(store);
+    let gone = place.rows("SELECT url FROM url WHERE unlisted_by IS NOT NULL AND relisted_by IS NULL");
+    assert!(gone.is_empty(), "{gone:?}");
+}
+
+#[test]
+fn pages_that_are_not_due_lead_on_all_the_same() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/1"]));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/2"]));
+    put(&mut store, &naming(3, "http://a.example/2", 2, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+    // Made due by hand: the farthest page alone.
+    let db = rusqlite::Connection::open(&place.path).expect("a store");
+    db.execute_batch("UPDATE page SET fetched_at = 4000000000000; UPDATE page SET fetched_at = 1 WHERE url_id = 3")
+        .expect("times");
+    drop(db);
+    let due = Again { revisit: Some(revisit::Revisit { min_ms: 1000, max_ms: 1000 }), ..ALL };
+    let mut store = follow(&place, None, due);
+    list(&mut store, &[START]);
+    assert_eq!((store.pending(), store.to_follow()), (1, 1));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/2"]));
+    put(&mut store, &naming(3, "http://a.example/2", 2, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL"), ["0"]);
+}
+
+#[test]
+fn what_is_still_to_be_followed_outlives_the_writer() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/1"]));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &unchanged(1));
+    drop(store);
+    let mut store = follow(&place, None, ALL);
+    assert_eq!((store.pending(), store.to_follow()), (1, 1));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/1"]));
+    drop(store);
+    // A crawl that follows nothing waits for nothing.
+    assert_eq!(place.open().pending(), 1);
+}
+
+#[test]
+fn a_failure_keeps_what_the_page_led_to() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/1"]));
+    put(&mut store, &naming(2, "http://a.example/1", 1, &[]));
+    store.end(EndedBy::Completed).expect("the end");
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    let (mut failed, _) = unchanged(1);
+    failed.not_modified = false;
+    failed.ending =
+        Ending::Final { outcome: Outcome::Failed, failure: Some(Failure::new(ErrorClass::Timeout, "no answer")) };
+    put(&mut store, &(failed, Vec::new()));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/1"]));
+}
+
+#[test]
+fn a_list_takes_over_what_pages_have_named() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming(1, START, 0, &["http://a.example/1"]));
+    list(&mut store, &[START, "http://a.example/1"]);
+    drop(store);
+    let rows = place.rows("SELECT url, depth, line FROM url ORDER BY url_id");
+    assert_eq!(rows, ["http://a.example/|0|1", "http://a.example/1|0|2"]);
+    // An edited list forgets its own URLs, not those that pages name.
+    let mut store = follow(&place, None, ALL);
+    put(&mut store, &naming(2, "http://a.example/1", 0, &["http://a.example/2"]));
+    list(&mut store, &["http://a.example/other"]);
+    store.transaction(|store| store.import_end(0, 1)).expect("the end of the list");
+    assert_eq!(pending(&mut store), set(&["http://a.example/2", "http://a.example/other"]));
+}

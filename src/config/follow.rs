@@ -1,0 +1,136 @@
+//! Which URLs a crawl finds by itself: by links, sitemaps and feeds.
+
+use serde::Serialize;
+
+use super::ConfigError;
+use super::bounds::refused;
+use super::group::group;
+use seine_follow::{BadPattern, Filter, FilterRule, SamePage, Scope, Trap, Verb};
+
+group! {
+    /// Links, sitemaps and feeds.
+    #[derive(Serialize)]
+    pub struct Follow {
+        /// Follow the links of pages, within --scope
+        #[arg(short = 'r', long, alias = "recursive")]
+        follow: bool;
+
+        /// How far links may lead from what the lists name: page (its other queries), prefix (its folder), host, domain, list
+        /// (only what lists name), any [default: host]
+        #[arg(long, value_name = "SCOPE")]
+        scope: Scope;
+
+        /// Links from a listed URL to the farthest page; 0 for listed ones only [default: no limit]
+        #[arg(short = 'l', long, aliases = ["max-depth", "level"], value_name = "N")]
+        depth: Option<u16>;
+
+        /// Follow only URLs that match; may be repeated, and of --include and --exclude the last that matches counts
+        #[arg(long, aliases = ["include-regex", "accept-regex"], value_name = "REGEX")]
+        include: Vec<String>;
+
+        /// Do not follow URLs that match; may be repeated
+        #[arg(long, aliases = ["exclude-regex", "reject-regex"], value_name = "REGEX")]
+        exclude: Vec<String>;
+
+        /// Follow links that say nofollow, and those of pages that do
+        #[arg(long)]
+        ignore_nofollow: bool;
+
+        /// Follow URLs that this rule takes for one of endlessly many, or "all"; may be repeated
+        #[arg(long, value_name = "TRAP", value_delimiter = ',')]
+        allow_trap: Vec<String>, traps;
+
+        /// Read this sitemap, or with "auto" those of the lists' hosts (robots.txt, /sitemap.xml); may be repeated
+        #[arg(long, value_name = "URL|auto")]
+        sitemap: Vec<String>;
+
+        /// Read this feed and fetch its items; may be repeated
+        #[arg(long, value_name = "URL")]
+        feed: Vec<String>;
+
+        /// Which URLs are the same page; a config key only.
+        #[arg(skip)]
+        same_page: Vec<SamePage>;
+    }
+    beside {
+        /// Both kinds of patterns in the order in which they are tried.
+        #[arg(skip)]
+        patterns: Vec<FilterRule>;
+    }
+}
+
+impl Follow {
+    /// Whether the crawl finds URLs by itself.
+    pub fn is_on(&self) -> bool {
+        self.follow || !self.sitemap.is_empty() || !self.feed.is_empty()
+    }
+
+    /// Whether the sitemaps of the lists' hosts are looked for.
+    pub fn finds_sitemaps(&self) -> bool {
+        self.sitemap.iter().any(|sitemap| sitemap == AUTO)
+    }
+
+    /// In a file excludes come behind includes, and flags behind both in the order in which they were given.
+    pub(super) fn order(&mut self, file: &Self, flags: Vec<FilterRule>) {
+        let rules = |verb: Verb, patterns: &[String]| {
+            patterns.iter().map(|pattern| FilterRule { verb, pattern: pattern.clone() }).collect::<Vec<_>>()
+        };
+        self.patterns = rules(Verb::Include, &file.include);
+        self.patterns.extend(rules(Verb::Exclude, &file.exclude));
+        self.patterns.extend(flags);
+        let texts = |verb: Verb| {
+            let patterns = self.patterns.iter().filter(|rule| rule.verb == verb);
+            patterns.map(|rule| rule.pattern.clone()).collect()
+        };
+        (self.include, self.exclude) = (texts(Verb::Include), texts(Verb::Exclude));
+    }
+
+    /// `--include` and `--exclude`, compiled.
+    ///
+    /// # Errors
+    /// The first pattern that is none.
+    pub fn filter(&self) -> Result<Filter, BadPattern> {
+        Filter::new(self.patterns.clone())
+    }
+
+    /// The traps that are looked for.
+    pub fn traps(&self) -> Vec<Trap> {
+        let is_allowed = |trap: &Trap| self.allow_trap.iter().any(|name| name == ALL || name == trap.name());
+        Trap::ALL.into_iter().filter(|trap| !is_allowed(trap)).collect()
+    }
+
+    pub(super) fn resolve(&self) -> Result<(), ConfigError> {
+        if self.is_on() {
+            return Ok(());
+        }
+        let alone = [
+            ("depth", self.depth.map(|depth| depth.to_string())),
+            ("scope", (self.scope != Scope::default()).then(|| self.scope.to_string())),
+            ("include", self.include.first().cloned()),
+            ("exclude", self.exclude.first().cloned()),
+        ];
+        match alone.into_iter().find_map(|(name, value)| Some((name, value?))) {
+            Some((name, value)) => {
+                refused(name, value, "says where links may lead, but none are followed; add --follow")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The word for the sitemaps of the lists' hosts.
+pub const AUTO: &str = "auto";
+
+/// The word for every trap.
+const ALL: &str = "all";
+
+fn traps(name: &'static str, names: &[String]) -> Result<(), ConfigError> {
+    match names.iter().find(|word| *word != ALL && word.parse::<Trap>().is_err()) {
+        Some(word) => refused(
+            name,
+            format_args!("{word:?}"),
+            "must be repeating_segments, calendar, session_id, growing_query, depth_of_path, long_url or all",
+        ),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,69 @@
+//! The URLs that a page names and that are to be asked for, as far as the store may not know them yet.
+
+use super::page::Named;
+use seine_core::protocol::{Found, Place, UrlKind};
+use seine_core::record::links::Links;
+use seine_follow::{Following, KnownUrls};
+use seine_unix::known::Known;
+
+/// Links that are judged before other requests have their turn: a tenth of a second, if all of them are new.
+const TURN: usize = 8192;
+
+/// What is known to pages of a depth: a nearer one may lead farther.
+struct KnownAt<'k> {
+    known: &'k Known,
+    depth: u32,
+}
+
+impl KnownUrls for KnownAt<'_> {
+    fn has(&self, url: &str) -> bool {
+        self.known.has(url, self.depth)
+    }
+
+    fn note_useless(&self, url: &str) {
+        self.known.note(url, 0);
+    }
+}
+
+/// See the module.
+pub struct Finder {
+    following: Following,
+    known: Known,
+}
+
+impl Finder {
+    /// With these rules; what is in `known` is passed over.
+    pub fn new(following: Following, known: Known) -> Self {
+        Self { following, known }
+    }
+
+    /// What a page at `place` names that asks robots for `robots`.
+    pub async fn of_page(&self, place: Place, robots: Option<&str>, links: &Links) -> Vec<Found> {
+        if !self.following.leads_on(place, robots) {
+            return Vec::new();
+        }
+        let known = KnownAt { known: &self.known, depth: place.depth };
+        let mut found = Vec::new();
+        for (number, link) in links.iter().enumerate() {
+            if number % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            found.extend(self.following.found(link, &known));
+        }
+        found
+    }
+
+    /// What a sitemap or feed at `place` names.
+    pub fn of_entries(&self, place: Place, entries: &[Named]) -> Vec<Found> {
+        let new = entries.iter().filter(|entry| !self.known.has(&entry.url, place.depth));
+        new.filter_map(|entry| self.following.named(&entry.url, entry.kind, entry.changed_at)).collect()
+    }
+
+    /// The sitemaps that the robots.txt of `origin` names; the usual place if it names none.
+    pub fn of_robots(&self, origin: &str, sitemaps: &[String]) -> Vec<Found> {
+        let usual = [format!("{origin}/sitemap.xml")];
+        let sitemaps = if sitemaps.is_empty() { &usual } else { sitemaps };
+        let named = |url: &String| self.following.named(url, UrlKind::Sitemap, None);
+        sitemaps.iter().filter_map(named).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! The rules by which a crawl finds URLs, as its settings have them, for those who apply them: fetchers to the pages they
+//! read, the writer to pages that are not fetched again.
+
+use std::sync::Arc;
+
+use crate::config::Follow;
+use seine_core::protocol::{Found, Place};
+use seine_core::record::links::read_json;
+use seine_follow::{BadPattern, BadRule, Following, Identity, Month, Rules, Scope, Traps};
+use seine_store::StoreError;
+use seine_store::follow::StoredLinks;
+use seine_unix::clock;
+
+/// Why no URLs can be found as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// A pattern of `--include` or `--exclude`.
+    #[error(transparent)]
+    Pattern(#[from] BadPattern),
+    /// A rule for the same page.
+    #[error("same_page: {0}")]
+    SamePage(#[from] BadRule),
+}
+
+/// What the settings say of links, sitemaps and feeds; `None` if no URL is found by any of them.
+///
+/// # Errors
+/// [`FollowError`]
+pub fn following(settings: &Follow) -> Result<Option<Following>, FollowError> {
+    if !settings.is_on() {
+        return Ok(None);
+    }
+    let now = Month::of_epoch_ms(i64::try_from(clock::wall().ms()).unwrap_or(i64::MAX));
+    let identity = Identity::new(settings.same_page.clone())?;
+    Ok(Some(Following {
+        rules: Rules::new(identity, settings.filter()?, Traps::new(settings.traps(), now)),
+        links: settings.follow,
+        ignore_nofollow: settings.ignore_nofollow,
+        max_depth: settings.depth.map(u32::from),
+    }))
+}
+
+/// The same for the writer.
+///
+/// # Errors
+/// [`FollowError`]
+pub fn for_store(settings: &Follow) -> Result<Option<Arc<dyn seine_store::follow::Follow>>, FollowError> {
+    let scope = settings.scope;
+    let books = following(settings)?.map(|following| Books { following, scope });
+    Ok(books.map(|books| -> Arc<dyn seine_store::follow::Follow> { Arc::new(books) }))
+}
+
+#[derive(Debug)]
+struct Books {
+    following: Following,
+    scope: Scope,
+}
+
+impl seine_store::follow::Follow for Books {
+    fn scope(&self) -> &str {
+        self.scope.name()
+    }
+
+    fn root(&self, listed: &str) -> Option<String> {
+        self.scope.root(listed)
+    }
+
+    fn admits(
+        &self,
+        found: &str,
+        is_root: &mut dyn FnMut(&str) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if self.scope == Scope::Any {
+            return Ok(true);
+        }
+        for root in self.scope.roots(found).iter() {
+            if is_root(root)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn of_stored(&self, page: &StoredLinks, place: Place) -> Vec<Found> {
+        if !self.following.leads_on(place, page.robots.as_deref()) {
+            return Vec::new();
+        }
+        self.following.of_links(&read_json(&page.links, &page.page))
+    }
+
+    fn max_depth(&self) -> Option<u32> {
+        self.following.max_depth
+    }
+}
