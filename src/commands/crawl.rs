@@ -108,6 +108,7 @@ pub fn settings(options: CrawlOptions, config: Option<PathBuf>) -> Result<Settin
     if let (Some(path), Err(error)) = (config, Rules::read(&settings.extraction.rules_text)) {
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
+    following::following(&settings.follow)?;
     if settings.console.log_format == LogFormat::Json {
         say::in_json();
     }

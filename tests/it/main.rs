@@ -15,6 +15,7 @@ mod docs;
 mod down;
 mod export;
 mod extract_verb;
+mod follow;
 mod hostile;
 mod items;
 mod json_log;

@@ -214,7 +214,7 @@ tags! {
     Hr "hr" EMBEDDED | CLOSES_P | BREAKOUT;
     Html "html" SPECIAL | ATTRIBUTES;
     I "i" FORMATTING | BREAKOUT;
-    Iframe "iframe" SPECIAL | RAW_TEXT | NO_FRAMESET;
+    Iframe "iframe" SPECIAL | RAW_TEXT | NO_FRAMESET | ATTRIBUTES;
     Image "image" VOID | NO_FRAMESET;
     Img "img" EMBEDDED | BREAKOUT;
     Input "input" EMBEDDED;

@@ -110,11 +110,12 @@ fn a_plain_page_gives_all_its_fields() {
 fn what_leads_on_without_an_anchor_is_a_link_too() {
     let fields = extract(
         "<link rel=next href=2><link rel='stylesheet alternate' href=x.css><link rel=icon href=i.png>
-        <meta http-equiv=Refresh content=\"5; URL = '3?a&amp;b'x\"><meta http-equiv=refresh content=9><iframe src=4#f></iframe>
+        <meta http-equiv=Refresh content=\"5; URL = '3?a&amp;b'x\"><meta http-equiv=refresh content=9><iframe src=4#f></iframe><iframe src=6></iframe>
         <a href=4>four</a><meta http-equiv=refresh content='0,url'><meta http-equiv=refresh content='1 5.html'>",
     );
     let links: Vec<_> = fields.links.iter().map(|link| (link.url.rsplit('/').next(), link.element.name())).collect();
-    let expected = [("4", "a"), ("2", "link"), ("3?a&b", "refresh"), ("url", "refresh"), ("5.html", "refresh")];
+    let expected =
+        [("4", "a"), ("2", "link"), ("3?a&b", "refresh"), ("6", "iframe"), ("url", "refresh"), ("5.html", "refresh")];
     assert_eq!(links, expected.map(|(url, element)| (Some(url), element)));
 }
 
