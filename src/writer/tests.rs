@@ -25,6 +25,7 @@ fn session() -> Session {
         reading: [0; 16],
         finishes_untold: false,
         is_demo: false,
+        follow: None,
     }
 }
 
@@ -32,7 +33,15 @@ fn line(raw_url: &str) -> ImportEntry {
     let CrawlUrl { url, host, key, .. } = CrawlUrl::parse(raw_url).expect("a URL");
     let host = (7, 7 + host.len() as u32);
     let url = ImportUrl::Accepted { url, host, key };
-    ImportEntry { line: 1, raw_url: None, columns: None, url, archived_at: None, payload_at: None }
+    ImportEntry {
+        line: 1,
+        raw_url: None,
+        columns: None,
+        url,
+        archived_at: None,
+        payload_at: None,
+        kind: seine_core::protocol::UrlKind::Page,
+    }
 }
 
 /// Waits until `holds`.
@@ -57,6 +66,7 @@ fn a_supervisor_that_does_not_read_keeps_nothing_from_the_store_and_hears_all_of
         frame_ceiling: 1 << 20,
         cache_bytes: 1 << 20,
         line_batches: 8,
+        known: None,
     };
     let writer = thread::spawn(move || run(start, StatusBoard::new(1).expect("memory").row(0)));
     let mut control = Channel::new(ours, MAX_HEAD_BYTES);

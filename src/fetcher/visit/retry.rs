@@ -70,7 +70,7 @@ mod tests {
             started_at: 0,
             trail: Vec::new(),
             errand: None,
-            place: Place::default(),
+            place: seine_core::protocol::Place::default(),
             archived: None,
             failed: None,
         }

@@ -25,7 +25,7 @@ fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCan
         forgiven: 0,
         due_at: 0,
         validators: None,
-        place: Place::default(),
+        place: seine_core::protocol::Place::default(),
         archived: None,
     };
     let urls = url_ids.map(candidate).collect();

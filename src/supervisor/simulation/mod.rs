@@ -3,6 +3,7 @@
 //!
 //! - [`stops`]: the ways to the end of a run, and the processor host, on which that waits.
 
+mod found;
 mod stops;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -10,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::events::{Action, Event, Phase, PlanConfig, Who};
 use super::frontier::{HostLimits, LimitsOf, Room, Share};
 use super::plan::Plan;
+use found::Growth;
 use seine_core::protocol::processing::FromHost;
 use seine_core::protocol::{
-    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, Imported, Job, NOT_ASKED,
-    PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
+    Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, HostId, Imported, Job,
+    NOT_ASKED, PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
 };
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 use seine_core::time::{Mono, Now, Wall};
@@ -54,6 +56,8 @@ struct Disk {
     urls: BTreeMap<UrlId, StoredUrl>,
     /// Pages whose answers are in the store.
     marked: BTreeSet<UrlId>,
+    /// URLs that an earlier run has fetched, and this one not yet.
+    old: BTreeSet<UrlId>,
     /// How the run ended, once a writer has closed the store.
     closed: Option<EndedBy>,
 }
@@ -214,7 +218,7 @@ impl World {
             // From 64 on a slot that has run dry is given hosts of others.
             slot_window: 4 + random.below(150),
             room: Room { urls: 16 + random.below(400), hosts_per_pull: 1 + random.below(8) },
-            lists_first: false,
+            lists_first: setup.follows,
             limit: setup.limit,
             grace_ms: 500,
             disk_wait_ms: 5_000,
@@ -623,7 +627,7 @@ impl World {
                     ids.into_iter().partition(|id| self.disk.urls.get(id).is_some_and(|url| url.outcome.is_some()));
                 let done = done.into_iter().map(|id| self.done(id, self.disk.urls[&id].outcome)).collect();
                 let pending = self.disk.pending();
-                self.say(FromWriter::Committed { done, pending });
+                self.say(FromWriter::Committed { done, grown: Vec::new(), again: false, pending });
                 let still = still.into_iter().map(|id| {
                     let url = self.disk.urls.get(&id);
                     let (attempts, due_at) = url.map_or((0, 0), |url| (url.attempts, url.due_at));
@@ -678,7 +682,7 @@ impl World {
                 attempts: url.attempts,
                 forgiven: 0,
                 due_at: url.due_at,
-                place: Place::default(),
+                place: seine_core::protocol::Place::default(),
                 archived: None,
             })
             .collect();
@@ -708,7 +712,7 @@ impl World {
             std::mem::take(&mut writer.ends),
             std::mem::take(&mut writer.hosts_ended),
         );
-        let mut done = Vec::new();
+        let (mut done, mut growth) = (Vec::new(), Growth::default());
         let mut imported = Vec::new();
         for at in &imports {
             imported.push(u64::from(!self.disk.urls.contains_key(&(*at as UrlId + 1))));
@@ -723,6 +727,9 @@ impl World {
                     if url.outcome.is_none() {
                         url.outcome = Some(outcome);
                         done.push(self.done_for(id, Some(outcome), class));
+                        if outcome == Outcome::Ok {
+                            self.find(id, &mut growth);
+                        }
                     } else {
                         done.push(self.done(id, None));
                     }
@@ -761,7 +768,8 @@ impl World {
             self.say(FromWriter::HostEnded { host_id, outcome, class, urls, more: false, pending });
         }
         if !done.is_empty() {
-            self.say(FromWriter::Committed { done, pending });
+            let grown = growth.hosts.into_iter().collect();
+            self.say(FromWriter::Committed { done, grown, again: growth.again, pending });
         }
         let Some(writer) = &mut self.writer else { return };
         let mut drained = Vec::new();

@@ -16,6 +16,8 @@ pub(super) struct Setup {
     pub full: Option<(u64, u64)>,
     /// Fetchers and the host do not obey when they are told to end.
     pub is_stubborn: bool,
+    /// Pages name others, which are fetched too.
+    pub follows: bool,
     /// Processors need as much time as there is.
     pub is_slow: bool,
 }
