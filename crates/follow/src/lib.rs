@@ -5,6 +5,8 @@
 //! - [`traps`]: URLs that a site makes without end.
 //! - [`identity`]: which URLs are the same page, by rules for single hosts.
 //! - [`rules`]: all of it for one link.
+//! - [`sitemap`], [`feed`], [`llms`]: documents that name pages, read entry by entry.
+//! - [`dates`]: when those say that a page changed.
 //!
 //! ```
 //! use seine_follow::{Filter, FilterRule, Identity, Judged, Month, Rules, Scope, Traps, Verb};
@@ -26,16 +28,26 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dates;
+mod document;
+pub mod feed;
 pub mod filter;
 pub mod identity;
+pub mod llms;
 mod parts;
 pub mod rules;
 pub mod scope;
 mod session;
+pub mod sitemap;
+mod text;
 pub mod traps;
+mod xml;
 
+pub use document::{NotRead, Note};
+pub use feed::Feed;
 pub use filter::{BadPattern, Filter, FilterRule, Verb};
 pub use identity::{Identity, SamePage, Slash};
 pub use rules::{Explained, Judged, Rules};
 pub use scope::{Roots, Scope};
+pub use sitemap::Sitemap;
 pub use traps::{Month, Trap, Traps};
