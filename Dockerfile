@@ -14,6 +14,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/unix/Cargo.toml crates/unix/
 COPY crates/page/Cargo.toml crates/page/
+COPY crates/follow/Cargo.toml crates/follow/
 COPY crates/lists/Cargo.toml crates/lists/
 COPY crates/http/Cargo.toml crates/http/
 COPY crates/store/Cargo.toml crates/store/

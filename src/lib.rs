@@ -76,7 +76,7 @@
 //! crates/core      the nouns: record · protocol · values · policy · tally                       → nobody
 //! crates/unix      fork, channels, signals, locks, limits, status rows; the only unsafe code     → core
 //! crates/page      bytes → fields, items, text, links; robots.txt; pure                          → core
-//! crates/follow    which URLs a crawl finds: scope, filters, traps, same pages, sitemaps, feeds; pure    → core
+//! crates/follow    which URLs a crawl finds: scope, filters, traps, sitemaps, feeds; pure         → core
 //! crates/lists     URL lists and archives, as streams                                            → core
 //! crates/http      one request, safely: client, TLS, proxies, cookies, resolver, guard, limits   → core
 //! crates/store     schema · write (one transaction for a page) · read                            → core

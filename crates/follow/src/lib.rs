@@ -6,6 +6,8 @@
 //! - [`identity`]: which URLs are the same page, by rules for single hosts.
 //! - [`rules`]: all of it for one link.
 //! - [`following`]: which links of a page are followed at all.
+//! - [`sitemap`], [`feed`], [`llms`]: documents that name pages, read entry by entry.
+//! - [`dates`]: when those say that a page changed.
 //!
 //! ```
 //! use seine_follow::{Filter, FilterRule, Identity, Judged, Month, Rules, Scope, Traps, Verb};
@@ -27,18 +29,28 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dates;
+mod document;
+pub mod feed;
 pub mod filter;
 pub mod following;
 pub mod identity;
+pub mod llms;
 mod parts;
 pub mod rules;
 pub mod scope;
 mod session;
+pub mod sitemap;
+mod text;
 pub mod traps;
+mod xml;
 
+pub use document::{NotRead, Note};
+pub use feed::Feed;
 pub use filter::{BadPattern, Filter, FilterRule, Verb};
 pub use following::{Following, KnownUrls};
 pub use identity::{BadRule, Identity, SamePage, Slash};
 pub use rules::{Explained, Judged, Rules};
 pub use scope::{Roots, Scope};
+pub use sitemap::Sitemap;
 pub use traps::{Month, Trap, Traps};
