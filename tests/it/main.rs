@@ -24,6 +24,7 @@ mod lists;
 mod lock;
 mod notify;
 mod outage;
+mod plan;
 mod politeness;
 mod processors;
 mod recrawl;
