@@ -26,24 +26,51 @@ const VERBS: [(&[&str], &str); 12] = [
 ];
 
 /// Flags of other programs, and what to do here.
-const FLAGS: [(&[&str], &str); 13] = [
+const FLAGS: [(&[&str], &str); 22] = [
     (
-        &["include", "exclude", "filter", "accept", "reject", "accept-regex", "reject-regex", "pattern", "match"],
-        "every URL of the lists is fetched; choose them first: grep /products/ urls.txt | seine crawl -",
+        &["recursive", "recurse", "r", "mirror", "m", "follow-links", "crawl-links", "spider"],
+        "--follow follows links; --scope and --depth say how far",
+    ),
+    (
+        &["max-depth", "level", "l", "depth-limit", "crawl-depth", "recursion-depth"],
+        "--depth is what you look for: how many links away from the lists",
+    ),
+    (
+        &["accept", "accept-regex", "include-regex", "include-pattern", "allow", "filter", "pattern", "match"],
+        "--include is what you look for: --include '/products/' follows only links whose URL matches",
+    ),
+    (
+        &["reject", "reject-regex", "exclude-regex", "exclude-pattern", "deny", "ignore", "skip"],
+        "--exclude is what you look for: --exclude '/login' leaves out links whose URL matches",
+    ),
+    (
+        &["domains", "domain", "allowed-domains", "same-domain", "include-subdomains"],
+        "--scope domain follows links to all hosts of the domains that are listed",
+    ),
+    (&["span-hosts", "external", "follow-external", "offsite"], "--scope any follows links to other hosts"),
+    (&["no-parent", "prefix", "subtree"], "--scope prefix follows links below the listed URLs only"),
+    (
+        &["page-requisites", "p", "requisites", "resources", "images"],
+        "--assets takes what pages are made of: images, styles, scripts",
+    ),
+    (&["sitemaps", "sitemap-url", "sitemap-urls", "from-sitemap"], "--sitemap URL takes the URLs of a sitemap"),
+    (&["feeds", "feed-url", "rss", "atom"], "--feed URL takes the URLs of a feed"),
+    (
+        &["dry-run", "simulate", "estimate"],
+        "seine plan, in the place of seine crawl, tells what would be asked of whom and how long it takes",
     ),
     (
         &["resume", "continue", "restart", "checkpoint", "jobdir"],
         "no flag is needed: the same command again goes on where the last one ended",
     ),
     (
-        &["depth", "max-depth", "level", "recursive", "recurse", "follow", "follow-links", "mirror", "page-requisites"],
-        "links are stored, not followed; to crawl the next level, select it from the view links and crawl that list",
-    ),
-    (
         &["output", "output-document", "output-dir", "out", "directory-prefix", "format", "o"],
         "pages go into the store that --db names; seine export -o pages.csv writes them elsewhere",
     ),
-    (&["input", "input-file", "urls", "url-list", "list", "i"], "lists are named without a flag: seine crawl urls.txt"),
+    (
+        &["input", "input-file", "urls", "url", "url-list", "list", "i", "seed", "seeds", "start-url", "start-urls"],
+        "URLs and lists are named without a flag: seine crawl https://example.com/ urls.txt",
+    ),
     (
         &["force", "overwrite", "refresh", "no-cache", "timestamping"],
         "the same command over a finished crawl asks every page for changes; --only and --max-age choose which",
@@ -163,11 +190,25 @@ mod tests {
             (&["run", "urls.txt"][..], "seine crawl does that"),
             (&["resume"], "seine crawl does that"),
             (&["query", "crawl.db"], "seine sql does that"),
-            (&["crawl", "urls.txt", "--include", "x"], "every URL of the lists is fetched"),
+            (&["crawl", "urls.txt", "--recursive"], "--follow follows links"),
+            (&["crawl", "-r", "https://a.example/"], "--follow follows links"),
+            (&["crawl", "urls.txt", "--mirror"], "--follow follows links"),
+            (&["crawl", "urls.txt", "-l", "2"], "--depth is what you look for"),
+            (&["crawl", "urls.txt", "--include-regex", "x"], "--include is what you look for"),
+            (&["crawl", "urls.txt", "--accept-regex=x"], "--include is what you look for"),
+            (&["crawl", "urls.txt", "--reject-regex", "x"], "--exclude is what you look for"),
+            (&["crawl", "urls.txt", "--domains", "a.example"], "--scope domain"),
+            (&["crawl", "urls.txt", "--no-parent"], "--scope prefix"),
+            (&["crawl", "urls.txt", "--span-hosts"], "--scope any"),
+            (&["crawl", "urls.txt", "--page-requisites"], "--assets"),
+            (&["crawl", "--sitemaps", "x"], "--sitemap URL"),
+            (&["crawl", "--rss", "x"], "--feed URL"),
+            (&["crawl", "urls.txt", "--dry-run"], "seine plan, in the place of"),
             (&["crawl", "urls.txt", "--resume"], "the same command again goes on"),
-            (&["crawl", "urls.txt", "--max_depth", "3"], "links are stored, not followed"),
+            (&["crawl", "urls.txt", "--max_depth", "3"], "--depth is what you look for"),
             (&["crawl", "urls.txt", "-o", "x.csv"], "seine export -o pages.csv"),
-            (&["crawl", "-i", "urls.txt"], "lists are named without a flag"),
+            (&["crawl", "-i", "urls.txt"], "URLs and lists are named without a flag"),
+            (&["crawl", "--url", "https://a.example/"], "seine crawl https://example.com/"),
             (&["crawl", "urls.txt", "--threads", "4"], "--concurrency is what you look for"),
             (&["crawl", "urls.txt", "--delay", "-1s"], "can be negative"),
         ] {

@@ -2,6 +2,7 @@
 
 mod meaning;
 mod store;
+mod unused;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use self::store::{StoreAndQuery, StoreArg};
+use self::unused::{Importing, Planning, Retrying, Useful};
 use crate::config::{Given, Settings, Share, Sources, Span, Store};
 use crate::schedule::cron::Cron;
 use crate::schedule::job::Overlap;
@@ -43,12 +45,21 @@ Sizes are written 512KiB or 10MiB, durations 500ms, 2s or 1h 30m; a bare number 
     "
 
 Examples:
-  seine crawl urls.txt                      into crawl.db; again, it goes on or asks for changes
+  seine crawl https://example.com/ more.txt  URLs, and files of them, into crawl.db
+  seine crawl urls.txt                      again, it goes on or asks for changes
   seine crawl shop.csv --url-column link    the other columns of the table travel along
   seine crawl urls.txt -c shop.toml -j 16   with the settings and rules of a file
   seine crawl urls.txt --delay 2 -A 'mybot/1 (+https://me.example/bot)' -H 'Accept-Language: de'
   seine crawl urls.txt --limit 100 --db first-look.db -v"
 );
+
+const PLAN_EXIT_CODES: &str = "\
+Exit codes:
+  0  told
+  2  usage, config or input error
+
+Every other flag of a crawl is taken too, so `plan` can stand for `crawl` in any command; it changes nothing here.
+The time is the shortest there can be: if every site answered at once, and asked for no longer delay itself.";
 
 const WHY_EXIT_CODES: &str = "\
 Exit codes:
@@ -229,6 +240,9 @@ pub enum Command {
     /// Take the pages of archives (.warc, .warc.gz, .warc.zst) as a crawl takes those of the network, without it
     #[command(after_help = EXIT_CODES)]
     Import(ImportArgs),
+    /// Tell what a crawl of these lists would ask of whom, and how long that takes at least; no site is asked
+    #[command(after_help = PLAN_EXIT_CODES)]
+    Plan(PlanArgs),
     /// Serve a small sample site on a loopback port and crawl it
     Demo(DemoArgs),
     /// Show what a crawl has come to: finished, running or dead
@@ -311,7 +325,24 @@ pub struct ImportArgs {
     pub store: Given<Store>,
     /// How they are read, and all else as in a crawl.
     #[command(flatten)]
-    pub flags: Given<Settings>,
+    pub flags: Useful<Importing>,
+}
+
+/// `seine plan`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Settings from a TOML file; flags win over it. See config/seine.example.toml
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Lists and archives.
+    #[command(flatten)]
+    pub sources: Given<Sources>,
+    /// The store of the crawl; it is not looked at
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub db: Option<PathBuf>,
+    /// Every other setting.
+    #[command(flatten)]
+    pub flags: Useful<Planning>,
 }
 
 /// `seine demo`
@@ -415,7 +446,7 @@ pub struct RetryArgs {
     pub config: Option<PathBuf>,
     /// How they are crawled.
     #[command(flatten)]
-    pub flags: Given<Settings>,
+    pub flags: Useful<Retrying>,
 }
 
 /// `seine extract`

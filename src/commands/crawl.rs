@@ -69,21 +69,29 @@ pub fn run(args: CrawlArgs) -> Result<i32> {
 /// Whatever keeps the crawl from starting.
 pub fn with(settings: &Settings) -> Result<i32> {
     let inherited = log::init(settings.console.verbose, settings.console.log_file.as_deref())?;
-    // Archives first: what they have needs no request, whoever else names it.
-    let archives = settings.sources.from_warc.iter().cloned().map(Source::Archive);
-    let sources: Vec<_> = archives.chain(settings.sources.inputs.iter().cloned().map(Source::from)).collect();
-    let options =
-        ListOptions { url_column: settings.lists.url_column.clone(), url_field: settings.lists.url_field.clone() };
-    let lists = url_list::open(&sources, &options)?;
+    let lists = lists(settings)?;
     if lists.is_empty() && !settings.store.db.exists() {
         anyhow::bail!(
-            "no URL list given, and no crawl to go on with at {}; name a file, or - for standard input",
+            "no URL list given, and no crawl to go on with at {}; give URLs, name a file of them, or - for standard input",
             settings.store.db.display()
         );
     }
     let signals = Signals::new().context("cannot watch for signals")?;
     let outcome = crawl(settings, lists, signals, inherited, Whose::Users)?;
     finish(settings, outcome, GO_ON)
+}
+
+/// Opens the lists and archives of a crawl.
+///
+/// # Errors
+/// The first that cannot be used.
+pub fn lists(settings: &Settings) -> Result<Vec<UrlList>> {
+    // Archives first: what they have needs no request, whoever else names it.
+    let archives = settings.sources.from_warc.iter().cloned().map(Source::Archive);
+    let sources: Vec<_> = archives.chain(settings.sources.inputs.iter().cloned().map(Source::from)).collect();
+    let options =
+        ListOptions { url_column: settings.lists.url_column.clone(), url_field: settings.lists.url_field.clone() };
+    Ok(url_list::open(&sources, &options)?)
 }
 
 /// Reads the config file and lays over it the flags that all crawling verbs share.
@@ -195,10 +203,7 @@ pub fn crawl_locked(
         config: settings.to_json(),
         lists: lists
             .iter()
-            .map(|list| ListFile {
-                name: list.name().to_owned(),
-                fingerprint: list.fingerprint().map(|fingerprint| format!("{fingerprint:?}")),
-            })
+            .map(|list| ListFile { name: list.name().to_owned(), fingerprint: list.fingerprint() })
             .collect(),
     };
     progress.note(&format!(

@@ -13,6 +13,7 @@ pub mod health;
 pub mod import;
 mod interrupt;
 pub mod notify;
+pub mod plan;
 pub mod process;
 pub mod prune;
 pub mod retry;
@@ -37,6 +38,7 @@ pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Crawl(args) => crawl::run(args),
         Command::Import(args) => import::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),

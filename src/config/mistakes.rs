@@ -33,13 +33,32 @@ pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
         };
         return format!("line {}, column {column}: {message}", before.matches('\n').count() + 1);
     }
-    error.to_string().trim_end().to_owned()
+    let text = error.to_string().trim_end().to_owned();
+    match plainer(error.message(), line) {
+        Some(plain) => text.replace(error.message(), &plain),
+        None => text,
+    }
 }
 
 /// Refuses every key of `table`, by its place; those that are known are `known`.
 pub(super) fn refuse_all(table: DeTable<'_>, known: &[&str]) -> Result<(), toml::de::Error> {
     toml::Deserializer::from(Spanned::new(0..0, table)).deserialize_map(Unknown(known))
 }
+
+/// Tables that there can be several of.
+const TABLES: [&str; 4] = ["collection", "host", "processor", "job"];
+
+/// Words that others use, and the key here.
+const MEANINGS: [(&[&str], &str); 5] = [
+    (&["rule", "rules", "item", "items", "scraper", "scrape"], "collection"),
+    (&["site", "sites", "domain", "domains"], "host"),
+    (&["pipeline", "pipelines", "program", "programs"], "processor"),
+    (&["urls", "url", "start_urls", "seeds", "lists"], "inputs"),
+    (&["download_delay", "wait", "throttle"], "delay"),
+];
+
+/// Keys that are listed beside the one that was meant, at most.
+const SHOWN_WITH_ADVICE: usize = 20;
 
 /// A key that is none; the keys there are.
 struct Unknown<'a>(&'a [&'a str]);
@@ -62,8 +81,22 @@ impl<'de> DeserializeSeed<'de> for Unknown<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let key = String::deserialize(deserializer)?;
         let names: Vec<_> = self.0.iter().map(|&name| name.to_owned()).collect();
-        let meant = nearest(&names, &key)
-            .map_or("expected one of ".to_owned(), |name| format!("did you mean `{name}`? There are "));
-        Err(D::Error::custom(format!("unknown field `{key}`, {meant}`{}`", names.join("`, `"))))
+        let meaning = MEANINGS.iter().find(|(words, name)| words.contains(&&*key) && self.0.contains(name));
+        let meant = meaning.map(|(_, name)| *name).or_else(|| nearest(&names, &key));
+        // All names of a whole config are more than anybody reads.
+        let text = match meant {
+            Some(name) if TABLES.contains(&name) => format!("did you mean `[[{name}]]`?"),
+            Some(name) if names.len() > SHOWN_WITH_ADVICE => format!("did you mean `{name}`?"),
+            Some(name) => format!("did you mean `{name}`? There are `{}`", names.join("`, `")),
+            None => format!("expected one of `{}`", names.join("`, `")),
+        };
+        Err(D::Error::custom(format!("unknown field `{key}`, {text}")))
     }
+}
+
+/// `message`, the mistake in `line`, in the words of a config file.
+fn plainer(message: &str, line: &str) -> Option<String> {
+    let name = line.trim().strip_prefix('[')?.split(']').next()?;
+    let is_single = TABLES.contains(&name) && message.contains("expected a sequence");
+    is_single.then(|| format!("there can be several of these: write [[{name}]]"))
 }

@@ -103,6 +103,11 @@ impl Politeness {
         policy
     }
 
+    /// Whether cookies are taken of any host, which the hosts of a site share.
+    pub fn takes_cookies(&self) -> bool {
+        self.cookies || self.host.iter().any(|rule| rule.cookies == Some(true))
+    }
+
     /// The policy that `rule` alone makes, whatever host it is for.
     pub fn policy_of(&self, rule: &HostRule) -> HostPolicy {
         let mut policy = self.policy("");

@@ -116,7 +116,7 @@ impl Processor {
             return wrong("processor.body", "file", "goes with input = \"bodies\" only");
         }
         for (name, kind) in &self.fields {
-            let own = ["_item_id", "_url", "_run_id", "_first_seen", "_last_seen"];
+            let own = ["_item_id", "_url", "_run_id", "_first_seen", "_last_seen", "_input_columns"];
             if name.is_empty() || name.contains('"') || own.iter().any(|own| own.eq_ignore_ascii_case(name)) {
                 return wrong("processor.fields", name, "cannot be the name of a column");
             }

@@ -77,6 +77,29 @@ pub struct Settings {
     pub programs: Programs,
 }
 
+/// Whether the option of this name is about lists.
+pub fn is_of_lists(option: &str) -> bool {
+    Lists::keys().contains(&option)
+}
+
+/// Whether it is about asking sites: all that makes no difference to what is read from archives.
+pub fn is_of_requests(option: &str) -> bool {
+    const OF_ANSWERS: [&str; 5] = ["parse_timeout", "accept_types", "max_body", "max_redirects", "store_headers"];
+    let is_of_http = Http::keys().contains(&option) && !OF_ANSWERS.contains(&option);
+    is_of_http || Politeness::keys().contains(&option) || option == "outage_wait"
+}
+
+/// Whether it chooses what the next run over the lists fetches again.
+pub fn is_of_the_next_run(option: &str) -> bool {
+    ["only", "max_age", "revisit", "revisit_min", "revisit_max"].contains(&option)
+}
+
+/// Whether it decides how soon requests can be made, and how many.
+pub fn is_of_pace(option: &str) -> bool {
+    const PACE: [&str; 6] = ["delay", "rate", "host_concurrency", "ignore_robots", "limit", "host_limit"];
+    Crew::keys().contains(&option) || PACE.contains(&option)
+}
+
 /// Settings as they are written, in a file and by flags: not checked, and without defaults that follow from others.
 #[derive(Clone, Debug, Default)]
 pub struct CrawlOptions(pub Settings);

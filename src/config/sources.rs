@@ -15,10 +15,10 @@ group! {
     /// Lists and archives.
     #[derive(Serialize)]
     pub struct Sources {
-        /// URL lists: text (one URL a line), .csv/.tsv, .jsonl, any of them .gz or .zst; - is standard input.
+        /// URLs, and lists of them: text (one URL a line), .csv/.tsv, .jsonl, any of them .gz or .zst; - is standard input.
         ///
-        /// Without any, the crawl in the store goes on with what is pending.
-        #[arg(value_name = "INPUT")]
+        /// Without any, `seine crawl` goes on with what is pending in the store.
+        #[arg(value_name = "URL|FILE")]
         #[serde(serialize_with = "lossy::all")]
         inputs: Vec<PathBuf>;
 

@@ -112,10 +112,21 @@ fn no_key_belongs_to_two_groups() {
 }
 
 #[test]
-fn an_unknown_key_is_shown_with_its_line_and_the_known_ones() {
+fn an_unknown_key_is_shown_with_its_line_and_what_was_meant() {
     let error = CrawlOptions::read("retries = 1\ndelai = '2s'").unwrap_err().to_string();
     assert!(error.contains("line 2") && error.contains("delai") && error.contains("did you mean `delay`?"), "{error}");
-    assert!(error.contains("`timeout`"), "{error}");
+    for (text, line, meant) in [
+        ("text = true\n[[collections]]\nname = 'x'", 2, "did you mean `[[collection]]`?"),
+        ("[[rules]]\nname = 'x'", 1, "did you mean `[[collection]]`?"),
+        ("[[hosts]]\nmatch = 'x'", 1, "did you mean `[[host]]`?"),
+        ("[collection]\nname = 'x'", 1, "write [[collection]]"),
+        ("start_urls = ['https://a.test/']", 1, "did you mean `inputs`?"),
+        ("[[job]]\nnam = 'x'", 2, "expected one of `name`"),
+    ] {
+        let error = super::mistakes::explained(text, &CrawlOptions::read(text).unwrap_err());
+        assert!(error.contains(&format!("line {line}")) && error.contains(meant), "{text}: {error}");
+        assert!(error.len() < 400, "{text}: {error}");
+    }
     let error = CrawlOptions::read("no_store_bodies = true").unwrap_err().to_string();
     assert!(error.contains("did you mean `store_bodies`?"), "a flag that is no key: {error}");
 }

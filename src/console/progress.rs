@@ -34,6 +34,8 @@ pub struct Live {
     pub reading_lists: bool,
     /// Whether the run is ending.
     pub draining: bool,
+    /// The shortest time that the pace of hosts allows for what is pending.
+    pub shortest: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,8 +189,7 @@ impl Progress {
             text.push_str(" | NO NETWORK, waiting for it");
         } else if live.draining {
             text.push_str(" | finishing");
-        } else if rate > 0.1 && tally.pending > 0 {
-            let left = Duration::from_secs((tally.pending as f64 / rate) as u64);
+        } else if let Some(left) = left(tally.pending, rate, live.shortest) {
             let _ = write!(text, " | {} left", humantime::format_duration(left));
         }
         text
@@ -201,6 +202,33 @@ impl Progress {
     }
 }
 
+/// How long what is `pending` takes, to the second: at the present rate, and as long as the host that takes longest.
+/// Many hosts that are done soon say little of one that has only begun.
+fn left(pending: u64, rate: f64, shortest: Duration) -> Option<Duration> {
+    let by_rate = if rate > 0.1 { pending as f64 / rate } else { 0.0 };
+    let seconds = shortest.as_secs().max(by_rate as u64);
+    (pending > 0 && (rate > 0.1 || seconds > 0)).then(|| Duration::from_secs(seconds))
+}
+
 fn errors(tally: &Tally) -> u64 {
     Outcome::ERRORS.iter().map(|outcome| tally.outcomes[*outcome as usize]).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_of_the_host_that_takes_longest() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(left(1000, 100.0, Duration::from_millis(400_500)), seconds(400), "one host is behind the others");
+        assert_eq!(
+            left(1000, 10.0, Duration::from_secs(20)),
+            seconds(100),
+            "it answers more slowly than its pace allows"
+        );
+        assert_eq!(left(100, 0.05, Duration::from_secs(3000)), seconds(3000), "the rate of a slow crawl says nothing");
+        assert_eq!(left(100, 0.0, Duration::ZERO), None);
+        assert_eq!(left(0, 100.0, Duration::from_secs(9)), None);
+    }
 }

@@ -168,7 +168,7 @@ impl Supervisor {
         let config = PlanConfig {
             slots: *settings.crew.fetchers,
             hosts: limits_of(&settings),
-            by_site: settings.http.cookies || settings.politeness.host.iter().any(|rule| rule.cookies == Some(true)),
+            by_site: settings.politeness.takes_cookies(),
             host_failures: settings.politeness.host_failures,
             slot_window: settings.crew.concurrency.div_ceil(*settings.crew.fetchers) * 2 + SLOT_AHEAD,
             room: Room { urls: settings.crew.buffers.urls, hosts_per_pull: settings.crew.buffers.hosts_per_pull() },
@@ -462,12 +462,16 @@ impl Supervisor {
     }
 
     fn show(&mut self) {
+        // It looks at every host, so only where it is shown.
+        let is_due = self.progress.due().is_some_and(|due| Instant::now() >= due);
+        let shortest_ms = if is_due { self.plan.shortest_ms() } else { 0 };
         let live = Live {
             in_flight: self.sum(|row| &row.in_flight),
             queue_bytes: self.sum(|row| &row.outbox_bytes),
             hosts: self.plan.active_hosts(),
             reading_lists: !self.feed.is_read(),
             draining: self.plan.phase() != Phase::Running,
+            shortest: Duration::from_millis(shortest_ms),
         };
         // Until the store is open there are no numbers to show.
         if self.plan.tally().opened {
@@ -477,7 +481,8 @@ impl Supervisor {
 }
 
 /// How far ahead of its pace a host is leased and how much of it, by the settings that hold for it.
-fn limits_of(settings: &Crawling) -> LimitsOf {
+/// How much of each host may be leased.
+pub fn limits_of(settings: &Crawling) -> LimitsOf {
     let steady = !*settings.politeness.adaptive && settings.politeness.jitter.0.is_zero();
     let places = u32::try_from(settings.crew.concurrency.div_ceil(*settings.crew.fetchers)).unwrap_or(u32::MAX);
     let longest_pause_ms = settings.politeness.max_retry_after.0.as_millis() as u64;

@@ -163,6 +163,11 @@ impl Plan {
         self.frontier.active_hosts()
     }
 
+    /// The shortest time that what is pending takes, in milliseconds: that of the host that takes longest.
+    pub fn shortest_ms(&self) -> u64 {
+        self.frontier.shortest_ms(self.tally.pending)
+    }
+
     /// What processors have done, if they could finish, and why they could not.
     pub fn processed(&self) -> (Vec<processing::Tally>, Option<ProcessorFailure>) {
         self.processors.as_ref().map(ProcessorHost::report).unwrap_or_default()

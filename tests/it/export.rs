@@ -163,12 +163,16 @@ fn a_collection_has_its_own_types() {
         [
             json!({"sku": "a", "price": 2, "in_stock": true, "tags": ["x"], "specs": [{"name": "n"}],
                    "released": "2026-01-31", "_item_id": 1, "_url": url, "_run_id": 1,
-                   "_first_seen": "1970-01-01T00:00:00.000Z", "_last_seen": "1970-01-01T00:00:01.000Z"}),
+                   "_first_seen": "1970-01-01T00:00:00.000Z", "_last_seen": "1970-01-01T00:00:01.000Z",
+                   "_input_columns": {"sku": "1", "title": ""}}),
             json!({"sku": "b", "price": null, "in_stock": false, "tags": [], "specs": null, "released": null,
                    "_item_id": 2, "_url": url, "_run_id": 1,
-                   "_first_seen": "1970-01-01T00:00:00.000Z", "_last_seen": "1970-01-01T00:00:01.000Z"}),
+                   "_first_seen": "1970-01-01T00:00:00.000Z", "_last_seen": "1970-01-01T00:00:01.000Z",
+                   "_input_columns": {"sku": "1", "title": ""}}),
         ]
     );
+    let flat = export(&place, &["--table", "products", "--columns", "sku,price,input_sku,title"]);
+    assert_eq!(String::from_utf8(flat).expect("UTF-8"), "sku,price,input_sku,title\r\na,2,1,\"\"\r\nb,,1,\"\"\r\n");
     let items = objects(&export(&place, &["--table", "items"]));
     assert_eq!(items[0]["data"]["sku"], json!("a"), "items are JSON lines unless told otherwise");
     place.seine(&["export", "crawl.db", "--table", "products", "-o", "p.parquet"]).run().expect(0);

@@ -178,6 +178,7 @@ fn a_list_that_is_missing_empty_or_a_folder_is_refused_before_anything_starts() 
     }
     place.crawl(&["-"]).stdin("").run().expect(2).says("empty");
     place.crawl(&[]).run().expect(2).says("no URL list given");
+    place.crawl(&["folder/"]).run().expect(2).says("name the files in it: folder/*");
     assert_eq!(place.store_files(), [""; 0]);
     assert_eq!(site.count(), 0);
 }
@@ -286,4 +287,170 @@ fn the_page_of_a_url_that_left_the_list_is_never_taken_for_another_url() {
         ["/first|/first", "/kept|/kept", "/second|/second"]
     );
     store.assert_sound();
+}
+
+#[test]
+fn urls_on_the_command_line_are_lines_of_a_list_of_their_own() {
+    let (site, place) = (pages(), Place::new());
+    place.list("more.txt", [site.url("/c")]);
+    let (a, b) = (site.url("/a"), site.url("/b"));
+    place.crawl(&[&a, "more.txt", &b, &format!("{a}#top")]).run().expect(0);
+    let store = place.store();
+    assert_eq!(
+        store.rows("SELECT file, line, raw_url, outcome FROM inputs ORDER BY file, line"),
+        [
+            format!("command line|1|{a}|ok"),
+            format!("command line|2|{b}|ok"),
+            format!("command line|3|{a}#top|ok"),
+            format!("more.txt|1|{}|ok", site.url("/c")),
+        ]
+    );
+    assert_eq!(site.count(), 3);
+    store.assert_sound();
+}
+
+#[test]
+fn the_same_urls_on_the_command_line_go_on_like_a_list_and_others_are_an_edit_of_it() {
+    let (site, place) = (pages(), Place::new());
+    let urls = site.urls(4);
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    place.crawl(&[&urls[..], &["--limit", "1"]].concat()).run().expect(3);
+    place.crawl(&urls).run().expect(0);
+    assert_eq!(site.count(), 4);
+    let mut again = place.crawl(&urls).args(&["--only", "new"]).run().expect(0);
+    assert_eq!(site.count(), 4, "they are known:\n{}", again.stderr);
+    again = place.crawl(&urls[..3]).args(&[&site.url("/new"), "--only", "new"]).run().expect(0);
+    assert_eq!(site.count(), 5, "{}", again.stderr);
+    let store = place.store();
+    assert_eq!(store.rows("SELECT line, outcome FROM inputs ORDER BY line"), ["1|ok", "2|ok", "3|ok", "4|ok"]);
+    store.assert_sound();
+}
+
+#[test]
+fn a_config_file_names_urls_beside_lists() {
+    let (site, place) = (pages(), Place::new());
+    place.list("urls.txt", [site.url("/b")]);
+    place.write("c.toml", format!("inputs = [\"{}\", \"urls.txt\"]\n", site.url("/a")));
+    place.crawl(&["--config", "c.toml"]).run().expect(0);
+    assert_eq!(
+        place.store().rows("SELECT file, line, outcome FROM inputs ORDER BY file"),
+        ["command line|1|ok", "urls.txt|1|ok"]
+    );
+}
+
+#[test]
+fn a_word_that_is_neither_a_file_nor_a_url_is_answered_with_what_to_type() {
+    let (site, place) = (pages(), Place::new());
+    let url = site.url("/a");
+    for (word, advice) in [
+        ("example.com", "example.com: no such file; for a URL write https://example.com"),
+        ("www.example.com/x", "for a URL write https://www.example.com/x"),
+        ("missing.txt", "no such file; for a URL write https://…"),
+        ("htp://example.com/", "no such file; for a URL write https://…"),
+        ("http://exa mple.com/", "cannot crawl http://exa mple.com/"),
+        ("https://user:hunter2@example.com/", "cannot crawl https://***@example.com/"),
+    ] {
+        let ended = place.crawl(&[&url, word]).run().expect(2).says(advice);
+        assert!(!ended.stderr.contains("hunter2"));
+        assert_eq!(place.store_files(), [""; 0], "{word}");
+    }
+    place.write("c.toml", "inputs = [\"example.com\"]\n");
+    place.crawl(&["--config", "c.toml"]).run().expect(2).says("for a URL write https://example.com");
+    place.seine(&["plan", "example.com"]).run().expect(2).says("for a URL write https://example.com");
+    place.seine(&["import", "https://example.com/x.warc.gz"]).run().expect(2).says("download it first");
+    assert_eq!((place.store_files(), site.count()), (Vec::new(), 0));
+}
+
+#[test]
+fn what_is_no_list_is_recognised_before_anything_starts() {
+    let (site, place) = (pages(), Place::new());
+    place.list("good.txt", [site.url("/a")]);
+    let sitemap = "<?xml version=\"1.0\"?><urlset><url><loc>https://a.example/</loc></url></urlset>";
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).expect("memory takes all");
+        encoder.finish().expect("memory takes all")
+    };
+    for (name, content, advice) in [
+        ("page.html", b"<!doctype html>\n<html><title>x</title>".to_vec(), "--follow"),
+        ("page.txt", b"<html lang=en>".to_vec(), "an HTML page"),
+        ("sitemap.xml", sitemap.into(), "--sitemap https://"),
+        ("sitemap.xml.gz", gzip(sitemap.as_bytes()), "--sitemap https://"),
+        ("feed.xml", b"<?xml version=\"1.0\"?>\n<rss version=\"2.0\">".to_vec(), "--feed https://"),
+        ("urls.xlsx", b"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml".to_vec(), "a spreadsheet"),
+        ("paper.pdf", b"%PDF-1.7\n%\xe2\xe3".to_vec(), "a PDF document"),
+        ("urls.json", b"[\"https://a.example/\"]".to_vec(), "jq"),
+        ("lines.txt", b"{\"url\": \"https://a.example/\"}".to_vec(), "--url-field"),
+        ("some.warc", b"WARC/1.1\r\nWARC-Type: warcinfo\r\n".to_vec(), "seine import some.warc"),
+        ("noise.bin", (0..=255).collect(), "no text"),
+        ("lists.txt", b"good.txt\nother.txt\n".to_vec(), "xargs seine crawl < lists.txt"),
+        ("hosts.txt", b"example.com\nexample.org/a\n".to_vec(), "sed 's|^|https://|' hosts.txt | seine crawl -"),
+        ("table.csv", b"https://a.example/|x\nhttps://b.example/|y\n".to_vec(), "header row"),
+    ] {
+        place.write(name, &content);
+        let ended = place.crawl(&["good.txt", name]).run().expect(2).says(advice).says(name);
+        assert!(ended.stdout.is_empty());
+        assert_eq!(place.store_files(), [""; 0], "{name}");
+    }
+    place.crawl(&["/dev/zero"]).run().expect(2).says("no text");
+    place.crawl(&["-"]).stdin("<!doctype html>").run().expect(2).says("an HTML page");
+    place.crawl(&["-"]).stdin("example.com\n").run().expect(2).says("https://example.com");
+    assert_eq!((place.store_files(), site.count()), (Vec::new(), 0));
+}
+
+#[test]
+fn a_host_without_a_scheme_is_rejected_with_what_to_write_where_other_lines_are_urls() {
+    let (site, place) = (pages(), Place::new());
+    place.list("urls.txt", ["example.com/a", &site.url("/a")]);
+    place.crawl(&["urls.txt"]).run().expect(0);
+    assert_eq!(
+        place.store().rows("SELECT line, outcome, reason FROM inputs ORDER BY line"),
+        ["1|rejected|URL without a scheme; write \"https://example.com/a\"", "2|ok|-"]
+    );
+}
+
+#[test]
+fn a_table_of_another_make_is_read_as_it_is_meant() {
+    let (site, place) = (pages(), Place::new());
+    place.write("pipes.csv", format!("id|url|price\n1|{}|19.90\n", site.url("/a")));
+    place.write("mac.csv", format!("id,url\r7,{}\r8,{}\r", site.url("/b"), site.url("/c")));
+    place.crawl(&["pipes.csv", "mac.csv"]).run().expect(0);
+    assert_eq!(
+        place.store().rows("SELECT file, line, outcome, columns FROM inputs ORDER BY file, line"),
+        [
+            "mac.csv|2|ok|{\"id\":\"7\"}",
+            "mac.csv|3|ok|{\"id\":\"8\"}",
+            "pipes.csv|2|ok|{\"id\":\"1\",\"price\":\"19.90\"}"
+        ]
+    );
+    assert_eq!(site.count(), 3);
+}
+
+#[test]
+fn values_of_a_list_come_out_as_they_were_written_and_an_odd_one_costs_no_other() {
+    let (site, place) = (pages(), Place::new());
+    let fields = r#""id": 12345678901234567890123, "price": 19.90, "huge": 1e400, "half": "x\ud800y", "name": "N""#;
+    place.write("urls.jsonl", format!("{{\"url\": \"{}\", {fields}}}\n", site.url("/a")));
+    place.crawl(&["urls.jsonl"]).run().expect(0);
+    place.seine(&["export", "crawl.db", "--columns", "id,price,huge,half,name", "-o", "x.csv"]).run().expect(0);
+    assert_eq!(
+        std::fs::read_to_string(place.path("x.csv")).expect("written"),
+        "id,price,huge,half,name\r\n12345678901234567890123,19.90,1e400,x\u{fffd}y,N\r\n"
+    );
+    place.seine(&["export", "crawl.db", "--columns", "input_columns", "-o", "x.jsonl"]).run().expect(0);
+    let written = std::fs::read_to_string(place.path("x.jsonl")).expect("written");
+    for value in ["12345678901234567890123", "19.90", "1e400", "\\ud800", "\"N\""] {
+        assert!(written.contains(value), "{value}: {written}");
+    }
+}
+
+#[test]
+fn another_url_column_of_the_same_list_is_another_list() {
+    let (site, place) = (pages(), Place::new());
+    place.write("urls.csv", format!("a,b\n{},{}\n", site.url("/a"), site.url("/b")));
+    for (column, path) in [("a", "/a"), ("b", "/b")] {
+        place.crawl(&["urls.csv", "--url-column", column, "--only", "new"]).run().expect(0);
+        assert_eq!(site.hits_of(path), 1, "{column}");
+    }
+    assert_eq!(site.count(), 2);
 }

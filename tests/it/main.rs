@@ -25,6 +25,7 @@ mod lists;
 mod lock;
 mod notify;
 mod outage;
+mod plan;
 mod politeness;
 mod processors;
 mod recrawl;

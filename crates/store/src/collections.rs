@@ -6,7 +6,10 @@ use super::StoreError;
 use seine_core::record::items::{Collection, Field, FieldType};
 
 /// Columns of a collection's view beside its fields; no field may be called so.
-pub const OWN_COLUMNS: [&str; 5] = ["_item_id", "_url", "_run_id", "_first_seen", "_last_seen"];
+pub const OWN_COLUMNS: [&str; 6] = ["_item_id", "_url", "_run_id", "_first_seen", "_last_seen", INPUT_COLUMNS];
+
+/// The column with what the list had beside the URL of an item's page, as JSON.
+pub const INPUT_COLUMNS: &str = "_input_columns";
 
 /// Makes the row of a collection, or brings it up to date, and lays its view; the id of the row.
 ///
@@ -98,8 +101,10 @@ fn view(collection_id: i64, collection: &Collection) -> String {
     let mut columns: Vec<_> = collection.fields.iter().map(column).collect();
     columns.extend(["t.item_id AS _item_id".into(), "u.url AS _url".into(), "t.run_id AS _run_id".into()]);
     columns.extend([time("t.first_seen", "_first_seen"), time(seen, "_last_seen")]);
+    columns.push(format!("i.columns AS {INPUT_COLUMNS}"));
     format!(
-        "CREATE VIEW {} AS\nSELECT {}\nFROM item t CROSS JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id\nWHERE t.collection_id = {collection_id}",
+        "CREATE VIEW {} AS\nSELECT {}\nFROM item t CROSS JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id \
+         LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line\nWHERE t.collection_id = {collection_id}",
         quoted(&collection.name),
         columns.join(",\n       ")
     )

@@ -190,7 +190,8 @@ fn of_column(view: &str, column: &str) -> ColumnType {
         (_, "lastmod") => ColumnType::Timestamp,
         (_, "internal" | "nofollow") => ColumnType::Bool,
         (_, "rate" | "crawl_delay_s") => ColumnType::Real,
-        (_, "input_columns" | "redirects" | "metadata" | "data" | "config") | ("inputs", "columns") => ColumnType::Json,
+        (_, "input_columns" | "_input_columns" | "redirects" | "metadata" | "data" | "config")
+        | ("inputs", "columns") => ColumnType::Json,
         (_, "sitemaps" | "cells") => ColumnType::List(Box::new(ColumnType::Text)),
         (_, "url_id" | "run_id" | "item_id" | "request_id" | "problem_id" | "_item_id" | "_run_id")
         | (_, "input_line" | "line" | "status" | "body_bytes" | "bytes" | "elapsed_ms" | "gap_ms")

@@ -106,6 +106,22 @@ impl Frontier {
         self.hosts.len()
     }
 
+    /// The shortest time within which the host that takes longest can be done, in milliseconds, if `pending` URLs are
+    /// left in all. Of URLs that only the store has it is known of whom they are where few hosts have more there.
+    pub fn shortest_ms(&self, pending: u64) -> u64 {
+        let here = |host: &Host| host.queue.len() as u64 + u64::from(host.leased) + u64::from(host.delayed);
+        let (mut all, mut with_more) = (0, 0);
+        for host in self.hosts.iter() {
+            all += here(host);
+            with_more += u64::from(host.more);
+        }
+        // Before a round has found nothing new, there may be other hosts.
+        let elsewhere = if self.pulls.has_seen_all_hosts() { pending.saturating_sub(all) } else { 0 };
+        let share = elsewhere.checked_div(with_more).unwrap_or(0);
+        let ms = |host: &Host| (here(host) + if host.more { share } else { 0 }).saturating_mul(host.limits.delay_ms);
+        self.hosts.iter().map(ms).max().unwrap_or(0)
+    }
+
     /// Whether a URL is queued or delayed here that was leased before in this run.
     pub fn has_counted(&self) -> bool {
         self.counted > 0

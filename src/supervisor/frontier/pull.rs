@@ -98,6 +98,11 @@ impl Pulls {
         self.round.pause_ms = SWEEP_PAUSE_MS;
     }
 
+    /// Whether a whole round has found no other host than those that are here.
+    pub fn has_seen_all_hosts(&self) -> bool {
+        self.round.in_vain_at.is_some()
+    }
+
     /// Whether a whole round that left nobody out has found nothing, and nothing is asked for.
     pub fn have_found_all(&self) -> bool {
         let Round { after, again, has_passed_over, in_vain_at, .. } = &self.round;

@@ -157,3 +157,19 @@ fn urls_that_are_pending_again_are_found_before_those_already_pulled() {
     frontier.closed(leased[0], 0, FIRST);
     assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
 }
+
+#[test]
+fn the_host_that_takes_longest_says_how_long_a_run_takes_at_least() {
+    let limits = HostLimits { delay_ms: 500, ..LIMITS };
+    let room = Room { urls: 1000, hosts_per_pull: 8 };
+    let mut frontier = Frontier::new(Partition::new(1), LimitsOf::all(limits), 5, room);
+    assert_eq!(frontier.shortest_ms(10), 0, "nothing is known yet");
+    frontier.pull(9, FIRST).unwrap();
+    frontier.pulled(vec![host(1, 10..12, false), host(2, 20..30, true)], Swept::Round, |_| false, now(1));
+    assert_eq!(frontier.shortest_ms(1000), 10 * 500, "there may be hosts that no sweep has reached");
+    frontier.pull(9, FIRST).unwrap();
+    frontier.pulled(Vec::new(), Swept::Round, |_| false, now(1));
+    assert_eq!(frontier.shortest_ms(1000), (10 + 988) * 500, "all that is not here is of the one host that has more");
+    assert!(!lease_all(&mut frontier).is_empty());
+    assert_eq!(frontier.shortest_ms(1000), (10 + 988) * 500, "what is leased is not done");
+}

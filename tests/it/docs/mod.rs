@@ -263,11 +263,13 @@ fn every_field_of_the_json_of_every_verb_is_described() {
     };
     let (product, tried_again) = (url("WHERE url LIKE '%/p/%'"), url("ORDER BY attempts DESC"));
     fs::write(folder.path().join("robots.txt"), "User-agent: *\nDisallow: /x\n").unwrap();
+    fs::write(folder.path().join("urls.txt"), "https://b.example/\nb.example\n").unwrap();
     let page = page("docs/reference/json.md");
     let described = table(section(&page, "## Other verbs"));
     let row = |command: &str| described.iter().find(|row| row[0] == command).unwrap_or_else(|| panic!("{command}"));
     // Of an audit the verdict does not matter here.
     for (command, arguments, exit) in [
+        ("seine plan --json", vec!["plan", "urls.txt", "https://a.example/", "--json"], 0),
         ("seine audit --json", vec!["audit", "demo.db", "--json"], 1),
         ("seine why --json", vec!["why", "demo.db", &tried_again, "--json"], 0),
         ("seine extract --json", vec!["extract", "demo.db", "--config", rules, "--json"], 0),

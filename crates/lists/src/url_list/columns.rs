@@ -24,15 +24,19 @@ impl Layout {
             let exact = first.iter().position(|column| column == name);
             exact.or_else(|| first.iter().position(|column| column.to_lowercase() == name.to_lowercase()))
         };
+        let numbered = wanted.and_then(|wanted| wanted.trim().parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
+        let has_url = |at: usize| first.get(at).is_some_and(|cell| is_url(cell));
         let (url, is_header) = match (find(wanted.unwrap_or("url").trim()), wanted) {
+            // A row "2,https://…" has a URL in its second column, and no column that is called "2".
+            _ if numbered.is_some_and(has_url) => (numbered.unwrap_or_default(), false),
             (Some(url), _) => (url, true),
             (None, None) if first.len() == 1 => (0, !is_url(&first[0])),
             (None, None) => {
                 let advice = advice(first, "name the URL's column with --url-column", None);
                 return Err(ListError::WhichColumn { name: list.to_owned(), advice });
             }
-            (None, Some(wanted)) => match wanted.trim().parse::<usize>() {
-                Ok(number) if (1..=first.len()).contains(&number) => (number - 1, !is_url(&first[number - 1])),
+            (None, Some(wanted)) => match numbered {
+                Some(at) if at < first.len() => (at, true),
                 _ => {
                     let advice = advice(first, "choose one of its columns", Some(wanted));
                     return Err(ListError::NoSuchColumn { name: list.to_owned(), wanted: wanted.to_owned(), advice });
@@ -110,7 +114,8 @@ fn unused_name(taken: &[String], index: usize, name: &str) -> String {
     (2..=taken.len() + 2).map(|n| format!("{name}_{n}")).find(is_free).unwrap_or(name)
 }
 
-fn is_url(text: &str) -> bool {
+/// Whether `text` begins as an http(s) URL does.
+pub(super) fn is_url(text: &str) -> bool {
     let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
     starts("http://") || starts("https://")
 }
@@ -154,6 +159,7 @@ mod tests {
     #[test]
     fn a_first_row_with_a_url_is_data_unless_it_names_the_column() {
         assert_eq!(find(&["1", "https://example.com/"], Some("2")), Ok((1, false)));
+        assert_eq!(find(&["2", "https://example.com/"], Some("2")), Ok((1, false)));
         assert_eq!(find(&["HTTP://example.com/"], None), Ok((0, false)));
         assert_eq!(find(&["url", "https://example.com/"], None), Ok((0, true)));
     }

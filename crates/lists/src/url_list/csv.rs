@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use super::columns::Layout;
 use super::entry::{Entry, not_utf8};
 use super::lines::{Advance, Lines, MAX_RECORD_BYTES};
-use super::{ListError, Step};
+use super::{ListError, Step, delimiter};
 
 /// The rows of one list.
 pub(super) struct Rows {
@@ -51,6 +51,11 @@ impl Rows {
         }
     }
 
+    /// The column that was asked for.
+    pub(super) fn asked_for(&self) -> Option<&str> {
+        self.wanted.as_deref()
+    }
+
     /// The next row's entry.
     pub(super) fn next(&mut self, lines: &mut Lines) -> Result<Step, ListError> {
         while self.again.start < self.again.lines.len() {
@@ -85,7 +90,8 @@ impl Rows {
                 }
                 self.first_line = lines.number();
                 if self.layout.is_none() {
-                    self.cells = Cells::new(delimiter_of(self.delimiter, line));
+                    let delimiter = delimiter::of(line, self.delimiter, self.wanted.as_deref());
+                    self.cells = Cells::new(delimiter.map_err(|reason| header_error(lines, &reason))?);
                 }
             }
             if !self.cells.feed_line(line) {
@@ -195,22 +201,12 @@ fn row(layout: &Layout, cells: &Cells, line: u64, record: &[u8]) -> Entry {
     }
 }
 
-/// The delimiter that the first line uses: the expected one, unless it has none and another is plain to see
-/// (spreadsheets write semicolons where the comma is the decimal sign).
-fn delimiter_of(expected: u8, line: &[u8]) -> u8 {
-    let has = |byte| memchr::memchr(byte, line).is_some();
-    if has(expected) || has(b':') {
-        return expected;
-    }
-    [b'\t', b';', b','].into_iter().find(|&other| has(other)).unwrap_or(expected)
-}
-
 fn header_error(lines: &Lines, reason: &str) -> ListError {
     ListError::Header { name: lines.name().to_owned(), reason: reason.to_owned() }
 }
 
 /// One row's cells, as the push parser fills them.
-struct Cells {
+pub(super) struct Cells {
     parser: Reader,
     bytes: Vec<u8>,
     /// End of each cell in `bytes`.
@@ -221,7 +217,7 @@ struct Cells {
 }
 
 impl Cells {
-    fn new(delimiter: u8) -> Self {
+    pub(super) fn new(delimiter: u8) -> Self {
         // Only "\n" ends a row; the "\r" before it is taken off below. A "\r" elsewhere is data.
         let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
         Self { parser, bytes: vec![0; 1024], ends: vec![0; 32], bytes_used: 0, ends_used: 0, is_complete: false }
@@ -233,7 +229,7 @@ impl Cells {
     }
 
     /// Takes one line; whether it completes the row. The next line after that starts a new one.
-    fn feed_line(&mut self, line: &[u8]) -> bool {
+    pub(super) fn feed_line(&mut self, line: &[u8]) -> bool {
         if std::mem::take(&mut self.is_complete) {
             (self.bytes_used, self.ends_used) = (0, 0);
         }
@@ -270,7 +266,7 @@ impl Cells {
         self.ends_used
     }
 
-    fn bytes(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn bytes(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends[..self.ends_used].iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
     }

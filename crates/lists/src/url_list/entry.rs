@@ -14,6 +14,9 @@ const MAX_REASON_BYTES: usize = 400;
 /// Longest text that a reason repeats in a suggestion.
 const MAX_SUGGESTED_BYTES: usize = 200;
 
+/// How the reason begins for what is a URL but for its scheme.
+pub(super) const NO_SCHEME: &str = "URL without a scheme";
+
 /// One record of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -47,7 +50,7 @@ impl Entry {
             Err(bad) => {
                 let safe = without_userinfo(raw_url, &bad);
                 let reason = match with_scheme(&safe, &bad) {
-                    Some(whole) => format!("URL without a scheme; write {whole:?}"),
+                    Some(whole) => format!("{NO_SCHEME}; write {whole:?}"),
                     None => bad.to_string(),
                 };
                 Self { columns, ..Self::rejected(line, &safe, reason) }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::decode::Fault;
+use super::foreign::Foreign;
 use crate::archive::warc::Damage;
 
 /// Why a list cannot be read (on); the cause, if another layer knows it, is the source.
@@ -18,7 +19,7 @@ pub enum ListError {
         source: io::Error,
     },
     /// It is a directory.
-    #[error("cannot read URL list {name}: it is a directory; name the files in it")]
+    #[error("cannot read URL list {name}: it is a directory; name the files in it: {}/*", name.trim_end_matches('/'))]
     Directory {
         /// The list.
         name: String,
@@ -94,23 +95,61 @@ pub enum ListError {
         /// The archive.
         name: String,
     },
-    /// A format that is not read here.
-    #[error(
-        "cannot read URL list {name}: its format is {format}; unpack it and send the text: {command} … | seine … -"
-    )]
+    /// There is no such file.
+    #[error("cannot open URL list {name}: no such file; for a URL write {url}")]
+    Missing {
+        /// The word that was given.
+        name: String,
+        /// The URL that was meant, or how one begins.
+        url: String,
+    },
+    /// A URL that was given itself and cannot be crawled.
+    #[error("cannot crawl {url}: {reason}")]
+    BadUrl {
+        /// The URL, without user name and password.
+        url: String,
+        /// The mistake.
+        reason: String,
+    },
+    /// An archive that is given by its URL.
+    #[error("cannot open archive {name}: archives are files; download it first: curl -O {name}")]
+    RemoteArchive {
+        /// The URL.
+        name: String,
+    },
+    /// A file that is no list.
+    #[error("cannot take {name} for a URL list: it is {what}; {advice}")]
     Foreign {
-        /// The list.
+        /// The file.
         name: String,
         /// The format found.
-        format: &'static str,
-        /// The command that unpacks it.
-        command: &'static str,
+        what: &'static str,
+        /// What to do.
+        advice: String,
     },
-    /// Text in UTF-16.
-    #[error("cannot read URL list {name}: it is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8")]
-    Utf16 {
+    /// Not one record with a URL.
+    #[error(
+        "URL list {name} has no URL: {lines} of its lines are rejected, the first is line {line}: {reason}{advice}"
+    )]
+    NoUrl {
         /// The list.
         name: String,
+        /// How many records it has.
+        lines: u64,
+        /// Line of the first.
+        line: u64,
+        /// Why that is rejected.
+        reason: String,
+        /// What to do, after a semicolon; empty if the reason says it.
+        advice: String,
+    },
+    /// A line without an end.
+    #[error("cannot read URL list {name}: line {line} is longer than 64 MiB, so it is no list of URLs")]
+    Endless {
+        /// The list.
+        name: String,
+        /// The line.
+        line: u64,
     },
     /// A CSV header that is no row.
     #[error("cannot read the CSV header of URL list {name}: {reason}")]
@@ -148,7 +187,10 @@ impl ListError {
             Fault::Read(source) => Self::Read { name, line, source },
             Fault::Truncated(format) => Self::Truncated { name, line, format },
             Fault::Corrupt(format, source) => Self::Corrupt { name, line, format, source },
-            Fault::Foreign(format, command) => Self::Foreign { name, format, command },
+            Fault::Foreign(Foreign { what, advice }) => {
+                let advice = advice.replace("FILE", &name);
+                Self::Foreign { name, what, advice }
+            }
         }
     }
 }

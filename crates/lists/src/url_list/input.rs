@@ -11,18 +11,14 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde::{Deserialize, Serialize};
 
 /// What tells one state of a regular file from another: a list whose fingerprint is known from an
-/// earlier, finished import need not be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
-    /// Size in bytes.
-    pub size: u64,
-    /// Time of the last change, nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// Inode number.
-    pub inode: u64,
+/// earlier, finished import need not be read again. Stores keep its text for debugging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    size: u64,
+    mtime_ns: i64,
+    inode: u64,
 }
 
 /// An open file, pipe, terminal or socket.

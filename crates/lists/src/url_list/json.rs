@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deepest nesting that readers of JSON agree on (serde_json's own limit; SQLite allows 1000).
+/// Nesting that no reader of the store has to follow: serde_json's own limit, SQLite allows 1000.
 const MAX_DEPTH: usize = 128;
 
 /// An object apart: the text of the field asked for, and the object without it.
@@ -29,8 +29,8 @@ pub(super) fn part<'a>(text: &'a str, field: &str) -> Result<Parted<'a>, String>
         return Err("not a JSON object; one object per line is expected".to_owned());
     }
     // Raw values are checked without recursion, and so to any depth; only what may be deep is looked at twice.
-    if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(MAX_DEPTH - 1).is_some() {
-        serde_json::from_str::<serde_json::Value>(text).map_err(|e| malformed(&e))?;
+    if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(MAX_DEPTH - 1).is_some() && depth(text) >= MAX_DEPTH {
+        return Err(format!("nested deeper than {MAX_DEPTH} levels"));
     }
     let pairs = serde_json::from_str(text).map_err(|e| malformed(&e))?;
     let (field, rest) = part_pairs(&pairs, field);
@@ -106,6 +106,24 @@ fn part_pairs<'a>(pairs: &Pairs<'a>, path: &str) -> (Option<&'a str>, String) {
     (found, rest)
 }
 
+/// How deep arrays and objects of `text` are nested; of malformed JSON any number. No value is looked at, so none is
+/// too large or odd.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if std::mem::take(&mut is_escaped) => {}
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 fn malformed(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or_default();
@@ -164,6 +182,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_few_readers_take_costs_no_other_field() {
+        for value in ["1e400", "-0", r#""\ud800""#, r#""\udc00\ud800x""#, "1E-999", "123456789012345678901234567890.10"]
+        {
+            let text = format!(r#"{{"url":"u","odd":{value},"even":19.90}}"#);
+            let rest = format!(r#"{{"odd":{value},"even":19.90}}"#);
+            assert_eq!(parted(&text, "url"), (some("\"u\""), some(&rest)));
+            let (many, brackets) = ("[],".repeat(200), r#"{"url":"u","odd":"#);
+            assert!(part(&format!("{brackets}{value},\"many\":[{many}1]}}"), "url").is_ok(), "{value}");
+        }
+    }
+
+    #[test]
     fn a_path_leads_into_nested_objects() {
         let text = r#"{"a":{"b":{"url":"u","x":1}},"url":2}"#;
         assert_eq!(parted(text, "a.b.url"), (some("\"u\""), some(r#"{"a":{"b":{"x":1}},"url":2}"#)));
@@ -194,7 +224,11 @@ mod tests {
     fn deep_nesting_is_refused_before_a_reader_of_the_store_would_refuse_it() {
         let deep = |n: usize| format!(r#"{{"url":"u","a":{}{}}}"#, "[".repeat(n), "]".repeat(n));
         assert!(part(&deep(100), "url").is_ok());
-        assert!(part(&deep(200), "url").expect_err("deep").contains("recursion limit"));
+        assert!(part(&deep(200), "url").expect_err("deep").contains("128 levels"));
+        assert!(part(&deep(126), "url").is_ok());
+        assert!(part(&deep(127), "url").is_err());
+        let in_text = format!(r#"{{"url":"u","a":"\"{}","b":1e400}}"#, "[".repeat(500));
+        assert!(part(&in_text, "url").is_ok());
         let wide = format!(r#"{{"url":"u","a":[{}[]]}}"#, "[],".repeat(5000));
         assert!(part(&wide, "url").is_ok());
     }

@@ -8,6 +8,9 @@ use super::{ListError, Step};
 /// Field names a reason lists at most.
 const MAX_NAMES: usize = 8;
 
+/// The field that has the URL unless another is named.
+const USUAL: &str = "url";
+
 /// The objects of one list.
 pub(super) struct Objects {
     /// Name of the URL's field, or path to it.
@@ -16,7 +19,12 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn new(field: Option<String>) -> Self {
-        Self { field: field.unwrap_or_else(|| "url".to_owned()) }
+        Self { field: field.unwrap_or_else(|| USUAL.to_owned()) }
+    }
+
+    /// The field that was asked for, if it is not the usual one.
+    pub(super) fn asked_for(&self) -> Option<&str> {
+        (self.field != USUAL).then_some(&self.field)
     }
 
     /// The next object's entry.

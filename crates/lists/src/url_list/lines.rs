@@ -15,6 +15,9 @@ use super::input::Input;
 /// would take in memory and messages is not theirs to choose.
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
 
+/// Longest line that is passed over: a list without line ends (`/dev/zero`) would never come to one.
+const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
+
 /// Steps of [`Decoded::fill`] one call may take before the caller gets its turn.
 const FILLS_PER_TURN: u32 = 16;
 
@@ -56,11 +59,11 @@ enum Current {
 }
 
 impl Lines {
-    /// The lines of `input`; `announced` is the compression the name speaks of.
-    pub(super) fn new(name: Arc<str>, input: Input, announced: Option<&'static str>) -> Self {
+    /// The lines of `input`; `announced` is the compression the name speaks of, `json` that objects are expected.
+    pub(super) fn new(name: Arc<str>, input: Input, announced: Option<&'static str>, json: bool) -> Self {
         Self {
             name,
-            bytes: Decoded::new(input, announced),
+            bytes: Decoded::new(input, announced, json),
             carry: Vec::new(),
             carried_bytes: None,
             current: Current::Carry(0),
@@ -93,7 +96,7 @@ impl Lines {
         self.fills_left = FILLS_PER_TURN;
     }
 
-    /// The line [`Self::advance`] found, without its `\n` (a `\r` before it is kept), without a
+    /// The line [`Self::advance`] found, without its end (a `\r` before a `\n` is kept), without a
     /// byte order mark, cut at [`MAX_RECORD_BYTES`].
     #[inline]
     pub(super) fn line(&self) -> &[u8] {
@@ -132,26 +135,26 @@ impl Lines {
                 match self.bytes.fill().map_err(|fault| ListError::at(&self.name, self.number + 1, fault))? {
                     Fill::Data | Fill::Again => continue,
                     Fill::Pending => return Ok(Advance::Pending),
-                    Fill::End if self.carried_bytes.is_some() => return self.end_carried_line(),
+                    Fill::End if self.carried_bytes.is_some() => return Ok(self.end_carried_line()),
                     Fill::End => return Ok(Advance::End),
                 }
             }
-            match (memchr(b'\n', chunk), self.carried_bytes) {
+            match (memchr(self.bytes.line_end(), chunk), self.carried_bytes) {
                 (Some(end), None) => {
                     self.number += 1;
                     self.is_overlong = false;
-                    let start = if self.number == 1 { self.after_bom(&chunk[..end])? } else { 0 };
+                    let start = if self.number == 1 { after_bom(&chunk[..end]) } else { 0 };
                     self.current = Current::Chunk { line: start..end, next: end + 1 };
                     return Ok(Advance::Line);
                 }
                 (Some(end), Some(_)) => {
-                    self.carry_over(end);
+                    self.carry_over(end)?;
                     self.bytes.consume(end + 1);
-                    return self.end_carried_line();
+                    return Ok(self.end_carried_line());
                 }
                 (None, _) => {
                     let all = chunk.len();
-                    self.carry_over(all);
+                    self.carry_over(all)?;
                     self.bytes.consume(all);
                 }
             }
@@ -159,29 +162,30 @@ impl Lines {
     }
 
     /// Copies the first `n` bytes of the chunk behind the line that has begun, or begins it.
-    fn carry_over(&mut self, n: usize) {
+    fn carry_over(&mut self, n: usize) -> Result<(), ListError> {
         let before = self.carried_bytes.unwrap_or_else(|| {
             self.carry.clear();
             0
         });
         let room = MAX_RECORD_BYTES - self.carry.len();
         self.carry.extend_from_slice(&self.bytes.chunk()[..n.min(room)]);
-        self.carried_bytes = Some(before.saturating_add(n));
+        let bytes = before.saturating_add(n);
+        self.carried_bytes = Some(bytes);
+        if bytes > MAX_LINE_BYTES {
+            return Err(ListError::Endless { name: self.name.to_string(), line: self.number + 1 });
+        }
+        Ok(())
     }
 
-    fn end_carried_line(&mut self) -> Result<Advance, ListError> {
+    fn end_carried_line(&mut self) -> Advance {
         self.number += 1;
         self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > MAX_RECORD_BYTES);
-        self.current = Current::Carry(if self.number == 1 { self.after_bom(&self.carry)? } else { 0 });
-        Ok(Advance::Line)
+        self.current = Current::Carry(if self.number == 1 { after_bom(&self.carry) } else { 0 });
+        Advance::Line
     }
+}
 
-    /// Where the text of the first line starts.
-    fn after_bom(&self, line: &[u8]) -> Result<usize, ListError> {
-        match line {
-            [0xef, 0xbb, 0xbf, ..] => Ok(3),
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(ListError::Utf16 { name: self.name.to_string() }),
-            _ => Ok(0),
-        }
-    }
+/// Where the text of the first line starts.
+fn after_bom(line: &[u8]) -> usize {
+    if line.starts_with("\u{feff}".as_bytes()) { "\u{feff}".len() } else { 0 }
 }

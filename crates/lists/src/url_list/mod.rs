@@ -1,14 +1,15 @@
 //! URL lists: files of URLs in, one [`Entry`] per record out.
 //!
-//! - [`open`] opens every list before anything starts: a missing or empty one costs no half a run.
+//! - [`open`] opens every list before anything starts: what is missing, empty or no list costs no half a run.
 //! - [`UrlList`] is one list; [`UrlList::next`] never waits and holds one record, however long the list is.
 //! - [`Entry`] is one record: a URL, or the reason why it is none, with the other columns beside it.
 //!
-//! Inside, bytes take this way: `input` (what can be read now) → `decode` (gzip and zstd undone) →
-//! `lines` (physical lines, numbered) → `csv` with `columns`, `jsonl` with `json`, or plain text →
-//! `entry`; those of an archive through `warc`. Each step does a bounded amount of work, so a poll loop can own all of it.
+//! Inside, bytes take this way: `input` (what can be read now) → `decode` (gzip and zstd undone; `foreign` knows what is
+//! no list) → `lines` (physical lines, numbered) → `csv` with `delimiter` and `columns`, `jsonl` with `json`, or plain
+//! text → `entry`; those of an archive through `warc`; URLs of a command line are `given`. Each step does a bounded amount
+//! of work, so a poll loop can own all of it. `opening` looks at the beginning of each list.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,18 +17,22 @@ use std::sync::Arc;
 mod columns;
 mod csv;
 mod decode;
+mod delimiter;
 mod entry;
 mod error;
+mod foreign;
+mod given;
 mod input;
 mod json;
 mod jsonl;
 mod lines;
+mod opening;
 mod text;
 mod warc;
 
 pub use entry::Entry;
 pub use error::ListError;
-pub use input::Fingerprint;
+pub use opening::open;
 
 use input::Input;
 use lines::Lines;
@@ -51,12 +56,18 @@ pub enum Source {
     Path(PathBuf),
     /// Standard input.
     Stdin,
+    /// A URL itself.
+    Url(String),
 }
 
 impl From<PathBuf> for Source {
-    /// As given on the command line: `-` is standard input.
-    fn from(path: PathBuf) -> Self {
-        if path == Path::new("-") { Self::Stdin } else { Self::Path(path) }
+    /// As given on the command line: `-` is standard input, `https://…` and `http://…` are URLs.
+    fn from(word: PathBuf) -> Self {
+        match word.to_str() {
+            Some("-") => Self::Stdin,
+            Some(text) if columns::is_url(text.trim_start()) => Self::Url(text.to_owned()),
+            _ => Self::Path(word),
+        }
     }
 }
 
@@ -73,41 +84,12 @@ pub enum Step {
     End,
 }
 
-/// Opens all `sources`, each file once, in the order given. Waits for the first record of each list, so that what is
-/// empty or cannot be understood is known now; on a pipe that takes as long as its writer does.
-///
-/// # Errors
-/// [`ListError`] naming the first list that cannot be opened, is empty or has no column for the URL.
-pub fn open(sources: &[Source], options: &ListOptions) -> Result<Vec<UrlList>, ListError> {
-    let mut seen = HashSet::new();
-    let mut opened = Vec::new();
-    for source in sources {
-        let (name, input) = match source {
-            Source::Path(path) => (path.to_string_lossy().into_owned(), Input::open(path)),
-            Source::Archive(path) => (warc::name(path)?, Input::open(path)),
-            Source::Stdin => ("-".to_owned(), Input::stdin()),
-        };
-        let input = input.map_err(|source| ListError::Open { name: name.clone(), source })?;
-        if input.is_dir() {
-            return Err(ListError::Directory { name });
-        }
-        if seen.insert(input.identity()) {
-            opened.push((source, name, input));
-        }
-    }
-    let opened = opened.into_iter().map(|(source, name, input)| match source {
-        Source::Archive(_) => UrlList::archive(&name, input),
-        Source::Path(_) | Source::Stdin => UrlList::checked(&name, input, options),
-    });
-    opened.collect()
-}
-
 /// One list, read forward.
 pub struct UrlList {
     name: Arc<str>,
     records: Records,
-    /// Read already to know that the list is not empty.
-    first: Option<Entry>,
+    /// Read already to know that the list has a URL.
+    first: VecDeque<Entry>,
     is_finished: bool,
     kind: UrlKind,
 }
@@ -116,6 +98,7 @@ pub struct UrlList {
 enum Records {
     Lines { lines: Lines, format: Format },
     Archive(warc::Responses),
+    Given(given::Given),
 }
 
 /// How records are told apart in lines.
@@ -125,8 +108,20 @@ enum Format {
     Jsonl(jsonl::Objects),
 }
 
+impl Format {
+    /// Another column or field makes another list of the same file.
+    fn asked_for(&self) -> String {
+        match self {
+            Self::Text => String::new(),
+            Self::Csv(rows) => rows.asked_for().map_or(String::new(), |column| format!(" column {column:?}")),
+            Self::Jsonl(objects) => objects.asked_for().map_or(String::new(), |field| format!(" field {field:?}")),
+        }
+    }
+}
+
 impl UrlList {
-    /// The list's name as given, `-` for standard input; lossy where it is not UTF-8.
+    /// The list's name as given, `-` for standard input, `command line` for URLs given themselves; lossy where it is not
+    /// UTF-8.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -146,22 +141,26 @@ impl UrlList {
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.records {
             Records::Lines { lines, .. } => lines.input().pollable(),
-            Records::Archive(_) => None,
+            Records::Archive(_) | Records::Given(_) => None,
         }
     }
 
-    /// The state of a regular file at the time it was opened; `None` for all else.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
+    /// A text that is another one when the list is: of the state of a regular file at the time it was opened and of the
+    /// column or field that was asked for, or of the URLs given themselves; `None` for all else.
+    pub fn fingerprint(&self) -> Option<String> {
         match &self.records {
-            Records::Lines { lines, .. } => lines.input().fingerprint(),
-            Records::Archive(responses) => responses.fingerprint(),
+            Records::Lines { lines, format } => {
+                Some(format!("{:?}{}", lines.input().fingerprint()?, format.asked_for()))
+            }
+            Records::Archive(responses) => Some(format!("{:?}", responses.fingerprint()?)),
+            Records::Given(given) => Some(given.fingerprint().to_owned()),
         }
     }
 
     /// What is worth knowing of it, once it was read to its end.
     pub fn note(&self) -> Option<String> {
         match &self.records {
-            Records::Lines { .. } => None,
+            Records::Lines { .. } | Records::Given(_) => None,
             Records::Archive(responses) => responses.note(),
         }
     }
@@ -173,7 +172,7 @@ impl UrlList {
     #[allow(clippy::should_implement_trait, reason = "a step is no item: it may say that there is none yet")]
     #[inline]
     pub fn next(&mut self) -> Result<Step, ListError> {
-        if let Some(entry) = self.first.take() {
+        if let Some(entry) = self.first.pop_front() {
             return Ok(Step::Entry(entry));
         }
         if self.is_finished {
@@ -189,48 +188,14 @@ impl UrlList {
                 }
             }
             Records::Archive(responses) => responses.next(),
+            Records::Given(given) => Ok(given.next()),
         };
         self.is_finished = matches!(step, Ok(Step::End) | Err(_));
         step
     }
 
-    /// The list in `input`, if it has a first record.
-    fn checked(name: &str, input: Input, options: &ListOptions) -> Result<Self, ListError> {
-        let mut list = Self::new(name, input, options)?;
-        loop {
-            let step = list.next()?;
-            let Records::Lines { lines, .. } = &list.records else { return Ok(list) };
-            match step {
-                Step::Entry(first) => list.first = Some(first),
-                Step::Skipping => continue,
-                Step::Pending => {
-                    let waited = lines.input().wait();
-                    waited.map_err(|source| ListError::Open { name: name.to_owned(), source })?;
-                    continue;
-                }
-                Step::End => return Err(ListError::Empty { name: name.to_owned() }),
-            }
-            if !lines.input().is_regular() {
-                return Ok(list);
-            }
-            // Files start over when their turn comes: until then they hold no buffer, however many there are.
-            let Records::Lines { lines, .. } = list.records else { return Ok(list) };
-            let mut input = lines.into_input();
-            input.rewind().map_err(|source| ListError::Open { name: name.to_owned(), source })?;
-            return Self::new(name, input, options);
-        }
-    }
-
-    /// The archive in `input`, if it has a first record.
-    fn archive(name: &str, input: Input) -> Result<Self, ListError> {
-        let responses = warc::Responses::checked(name, input)?;
-        Ok(Self {
-            name: name.into(),
-            records: Records::Archive(responses),
-            first: None,
-            is_finished: false,
-            kind: UrlKind::Page,
-        })
+    fn of(name: &str, records: Records) -> Self {
+        Self { name: name.into(), records, first: VecDeque::new(), is_finished: false, kind: UrlKind::Page }
     }
 
     /// The list in `input`, in the format its name and the options tell.
@@ -254,15 +219,8 @@ impl UrlList {
                 (Some(_), Some(_)) => return Err(ListError::Ambiguous { name: name.to_owned() }),
             },
         };
-        let name: Arc<str> = name.into();
-        let lines = Lines::new(name.clone(), input, announced);
-        Ok(Self {
-            name,
-            records: Records::Lines { lines, format },
-            first: None,
-            is_finished: false,
-            kind: UrlKind::Page,
-        })
+        let lines = Lines::new(name.into(), input, announced, matches!(format, Format::Jsonl(_)));
+        Ok(Self::of(name, Records::Lines { lines, format }))
     }
 }
 

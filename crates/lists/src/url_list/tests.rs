@@ -292,8 +292,8 @@ fn a_quote_that_is_never_closed_costs_one_line() {
 
 #[test]
 fn quotes_that_open_on_every_line_cost_linear_time() {
-    let content = "url,b\n".to_owned() + &"x\"y,\"z\n".repeat(60_000);
-    assert_eq!(csv(&content).len(), 60_000);
+    let content = "url,b\nhttps://a.example/,1\n".to_owned() + &"x\"y,\"z\n".repeat(60_000);
+    assert_eq!(csv(&content).len(), 60_001);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn an_overlong_csv_record_is_rejected_and_the_next_row_counts() {
 
 #[test]
 fn two_urls_in_one_cell_are_not_joined() {
-    let entries = csv("url,b\n\"https://a.example/\nhttps://b.example/\",1\n");
+    let entries = csv("url,b\n\"https://a.example/\nhttps://b.example/\",1\nhttps://c.example/,2\n");
     assert!(entries[0].3.contains("line break"), "{entries:?}");
 }
 
@@ -381,7 +381,7 @@ fn a_list_that_is_missing_a_directory_or_empty_stops_everything_before_the_start
     fs::write(dir.path().join("good"), "https://a.example/\n").expect("write");
     let opened = |sources: &[Source]| open(sources, &ListOptions::default());
     let error = opened(&[path("good"), path("gone")]).err().expect("missing");
-    assert!(matches!(&error, ListError::Open { name, .. } if name.ends_with("gone")), "{error}");
+    assert!(matches!(&error, ListError::Missing { name, .. } if name.ends_with("gone")), "{error}");
     let error = opened(&[Source::Path(dir.path().to_owned())]).err().expect("directory");
     assert!(matches!(error, ListError::Directory { .. }));
     let contents: [&[u8]; 6] = [b"", b"\n \r\n", b"# only\n#comments", "\u{feff}".as_bytes(), &gz(b""), &zst(b"\n")];
@@ -424,9 +424,18 @@ fn a_fingerprint_changes_with_the_file_and_only_files_have_one() {
     let fingerprint = || open(&[Source::Path(path.clone())], &ListOptions::default()).expect("opens")[0].fingerprint();
     fs::write(&path, "https://a.example/\n").expect("write");
     let first = fingerprint().expect("a file");
-    assert_eq!((first.size, fingerprint()), (19, Some(first)));
+    assert!(first.starts_with("Fingerprint { size: 19, mtime_ns: "), "stores keep this text: {first}");
+    assert_eq!(fingerprint(), Some(first.clone()));
     fs::write(&path, "https://a.example/\nhttps://b.example/\n").expect("write");
     assert_ne!(fingerprint(), Some(first));
+    let table = |column: Option<&str>| {
+        let options = ListOptions { url_column: column.map(str::to_owned), url_field: None };
+        let name = dir.path().join("list.csv");
+        fs::write(&name, "a,url\nhttps://a.example/,https://b.example/\n").expect("write");
+        open(&[Source::Path(name)], &options).expect("opens")[0].fingerprint().expect("a file")
+    };
+    assert!(table(Some("a")).ends_with("} column \"a\""), "another column is another list");
+    assert!(table(None).ends_with('}'));
     let (list, _writer) = piped("-", &ListOptions::default());
     assert_eq!(list.fingerprint(), None);
 }
@@ -504,10 +513,201 @@ fn compressed_lists_may_have_parts_padding_and_any_name() {
 }
 
 #[test]
-fn what_is_packed_otherwise_is_named() {
-    for (head, format) in [(b"\xfd7zXZ\0....".as_slice(), "xz"), (b"PK\x03\x04..", "zip"), (b"BZh91AY&SY..", "bzip2")] {
-        assert!(open_error("list", head, &ListOptions::default()).contains(format), "{format}");
+fn what_is_no_list_is_named_whatever_it_is_called_and_packed_in() {
+    let sitemap = "<?xml version=\"1.0\"?>\n<urlset><url><loc>https://a.example/</loc></url></urlset>\n";
+    for (content, what) in [
+        (b"\xfd7zXZ\0....".as_slice(), "xz -dc"),
+        (b"PK\x03\x04..", "a zip archive"),
+        (b"BZh91AY&SY..", "bzip2 -dc"),
+        (b"%PDF-1.4\n1 0 obj", "a PDF document"),
+        (b"<!DOCTYPE html>\n<html><body>\n", "--follow"),
+        (sitemap.as_bytes(), "--sitemap https://"),
+        (b"[{\"url\": \"https://a.example/\"}]\n", "jq -c"),
+        (b"SQLite format 3\0....", "--db"),
+        (b"WARC/1.0\r\n", "seine import"),
+        (&[0; 100], "no text"),
+    ] {
+        for name in ["list", "list.txt", "list.csv", "list.tsv", "list.jsonl"] {
+            let error = open_error(name, content, &ListOptions::default());
+            assert!(error.contains(what) && error.contains(name), "{name}: {error}");
+        }
+        for packed in [gz(content), zst(content)] {
+            assert!(open_error("list", &packed, &ListOptions::default()).contains(what), "{what}");
+        }
+        let (mut list, mut writer) = piped("-", &ListOptions::default());
+        let content = content.to_vec();
+        let feeder = std::thread::spawn(move || content.iter().try_for_each(|byte| writer.write_all(&[*byte])));
+        let error = drain(&mut list).1.expect("refused").to_string();
+        assert!(error.contains(what), "byte by byte: {error}");
+        let _ = feeder.join().expect("no panic");
     }
+    assert!(
+        open_error("list.txt", b"{\"url\": \"https://a.example/\"}\n", &ListOptions::default()).contains("--url-field")
+    );
+}
+
+#[test]
+fn lines_may_end_as_old_macs_wrote_them() {
+    let expected = [ok(2, "https://a.example/", r#"{"n":"one, two"}"#), ok(3, "https://b.example/", r#"{"n":"x"}"#)];
+    let content = "url,n\rhttps://a.example/,\"one, two\"\rhttps://b.example/,x\r";
+    assert_eq!(csv(content), expected);
+    let packed = gz(content.as_bytes());
+    assert_eq!(rows(&read_file("list.csv.gz", &packed, &ListOptions::default())), expected);
+    let lines = ["https://a.example/\rhttps://b.example/", "https://a.example/\r\rhttps://b.example/\r"];
+    assert_eq!(lines.map(|content| text(content.as_bytes()).len()), [2, 2]);
+    let entries =
+        read_file("a.jsonl", b"{\"url\":\"https://a.example/\"}\r{\"url\":\"https://b.example/\"}\r", &field("url"));
+    assert_eq!(entries.len(), 2);
+    assert_eq!(
+        text(b"https://a.example/\r"),
+        [ok(1, "https://a.example/", "")],
+        "a single line has no end but its own"
+    );
+    // One break within quotes makes no such file.
+    let entries = csv("url,\"a\rb\"\nhttps://a.example/,1\nhttps://b.example/,2\n");
+    assert_eq!(entries[0], ok(2, "https://a.example/", r#"{"a\rb":"1"}"#));
+}
+
+#[test]
+fn a_table_with_other_separators_is_read_or_refused() {
+    for separator in ["|", "^", ";", "\t", "~", "\u{1}", "\u{1f}"] {
+        let content = ["id,link,n", "1,https://a.example/?a=1,x"].join("\n").replace(',', separator);
+        for name in ["list", "list.csv"] {
+            let entries = read_file(name, content.as_bytes(), &column("link"));
+            let expected = [ok(2, "https://a.example/?a=1", r#"{"id":"1","n":"x"}"#)];
+            assert_eq!(rows(&entries), expected, "{separator:?} in {name}");
+        }
+        let error = open_error("list.csv", content.replace("link", "address").as_bytes(), &ListOptions::default());
+        assert!(error.contains("\"id\", \"address\", \"n\""), "{separator:?}: {error}");
+    }
+    let error = open_error("list.csv", b"id:url:n\n1:https://a.example/:x\n", &ListOptions::default());
+    assert!(error.contains("separated by \":\""), "{error}");
+    let error = open_error("list.csv", b"https://a.example/|x\nhttps://b.example/|y\n", &ListOptions::default());
+    assert!(error.contains("header row"), "{error}");
+}
+
+#[test]
+fn a_list_without_a_single_url_is_refused_with_advice() {
+    let refused = |name: &str, content: &str| open_error(name, content.as_bytes(), &ListOptions::default());
+    let error = refused("hosts", "# mine\nexample.com\nwww.example.org/x\n");
+    assert!(error.contains("2 of its lines are rejected, the first is line 2"), "{error}");
+    assert!(error.contains("write \"https://example.com\"") && error.contains("sed 's|^|https://|'"), "{error}");
+    let error = refused("table", "1,https://a.example/\n2,https://b.example/\n");
+    assert!(error.contains("--url-column") && !error.contains("sed"), "{error}");
+    assert!(refused("a.jsonl", "{\"link\":\"https://a.example/\"}\n").contains("--url-field"));
+    assert!(refused("a.csv", "id,url\n1,\n2,none\n").contains("no URL in column \"url\""));
+    let many = "x\n".repeat(20_000);
+    assert!(refused("many", &many).contains("20000 of its lines"));
+    let entries = text(format!("{many}https://a.example/\n").as_bytes());
+    assert_eq!((entries.len(), &*entries[20_000].1), (20_001, "https://a.example/"));
+}
+
+#[test]
+fn a_list_of_lists_is_seen_by_the_files_it_names() {
+    let dir = TempDir::new().expect("temporary directory");
+    fs::write(dir.path().join("a.txt"), "https://a.example/\n").expect("write");
+    fs::write(dir.path().join("lists"), "a.txt\nb.txt\n").expect("write");
+    let error = open(&[Source::Path(dir.path().join("lists"))], &ListOptions::default()).err().expect("refused");
+    assert!(error.to_string().contains("xargs seine crawl < "), "{error}");
+}
+
+#[test]
+fn a_pipe_without_a_url_is_refused_at_its_end_or_read_on_after_many_lines() {
+    let opened = |content: Vec<u8>| {
+        let dir = TempDir::new().expect("temporary directory");
+        let path = dir.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("mkfifo");
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, content)
+        });
+        let list = open(&[Source::Path(path)], &ListOptions::default()).map(|mut lists| drain(&mut lists[0]).0);
+        let _ = writer.join().expect("no panic");
+        list
+    };
+    let error = opened(b"example.com\nexample.org\n".to_vec()).expect_err("refused").to_string();
+    assert!(error.contains("2 of its lines") && error.contains("sed 's|^|https://|'"), "{error}");
+    for rejected in [3, 5000] {
+        let content = "x\n".repeat(rejected) + "https://a.example/\n";
+        let entries = opened(content.into_bytes()).expect("opens");
+        assert_eq!(entries.len(), rejected + 1);
+        assert!(entries[rejected].url.is_ok() && entries[0].url.is_err());
+        assert!(entries.iter().zip(1..).all(|(entry, line)| entry.line == line));
+    }
+}
+
+#[test]
+fn a_line_without_an_end_is_refused_in_constant_memory() {
+    // Nothing but blanks, as often as they are read.
+    let (mut list, mut writer) = piped("-", &ListOptions::default());
+    let feeder = std::thread::spawn(move || while writer.write_all(&[b' '; 65536]).is_ok() {});
+    let error = drain(&mut list).1.expect("refused").to_string();
+    assert!(error.contains("line 1 is longer than 64 MiB"), "{error}");
+    assert!(held_bytes(&list) <= 128 * 1024);
+    drop(list);
+    feeder.join().expect("no panic");
+    let error = open(&["/dev/zero".into()].map(Source::Path), &ListOptions::default()).err().expect("refused");
+    assert!(error.to_string().contains("no text"), "{error}");
+}
+
+#[test]
+fn urls_given_themselves_are_one_list() {
+    let dir = TempDir::new().expect("temporary directory");
+    let file = dir.path().join("list");
+    fs::write(&file, "https://c.example/\n").expect("write");
+    let opened = |urls: [&str; 2]| {
+        let [first, second] = urls.map(|url| Source::from(PathBuf::from(url)));
+        open(&[first, Source::Path(file.clone()), second], &ListOptions::default())
+    };
+    let mut lists = opened(["HTTPS://a.example/x", "http://b.example/"]).expect("opens");
+    let names = [lists[0].name().to_owned(), lists[1].name().to_owned()];
+    assert_eq!((lists.len(), names), (2, ["command line".to_owned(), file.to_string_lossy().into_owned()]));
+    assert_eq!(rows(&drain(&mut lists[0]).0), [ok(1, "HTTPS://a.example/x", ""), ok(2, "http://b.example/", "")]);
+    let fingerprint = |urls| opened(urls).expect("opens")[0].fingerprint().expect("URLs have one");
+    assert_eq!(
+        fingerprint(["https://a.example/", "https://b.example/"]),
+        fingerprint(["https://a.example/", "https://b.example/"])
+    );
+    assert_ne!(
+        fingerprint(["https://a.example/", "https://b.example/"]),
+        fingerprint(["https://b.example/", "https://a.example/"])
+    );
+    let error = opened(["https://u:hunter2@a.example/", "https://b.example/"]).err().expect("refused").to_string();
+    assert!(
+        error.contains("https://***@a.example/") && error.contains("user name") && !error.contains("hunter2"),
+        "{error}"
+    );
+    // A file of that name is another list.
+    let folder = std::env::current_dir().expect("a folder");
+    assert!(!folder.join("command line").exists());
+    assert_eq!(
+        Source::from(PathBuf::from("./https://a.example/")),
+        Source::Path(PathBuf::from("./https://a.example/"))
+    );
+}
+
+#[test]
+fn a_word_that_is_no_file_is_answered_with_the_url_that_was_meant() {
+    let missing =
+        |word: &str| open(&[PathBuf::from(word).into()], &ListOptions::default()).err().expect(word).to_string();
+    for (word, url) in [
+        ("example.com", "for a URL write https://example.com"),
+        ("www.example.co.uk/x?y=1", "for a URL write https://www.example.co.uk/x?y=1"),
+        ("//example.org/", "for a URL write https://example.org/"),
+        ("localhost:8080/x", "for a URL write https://localhost:8080/x"),
+        ("127.0.0.1/x", "for a URL write https://127.0.0.1/x"),
+        ("no-such-list.txt", "for a URL write https://…"),
+        ("no-such-list", "for a URL write https://…"),
+        ("Cargo.toml/x", "for a URL write https://…"),
+        ("htp://example.com/", "for a URL write https://…"),
+    ] {
+        let error = missing(word);
+        assert!(error.contains("no such file") && error.ends_with(url), "{word}: {error}");
+    }
+    let long = format!("example.com/{}", "x".repeat(5000));
+    assert!(missing(&long).contains("no such file"));
+    let archive = open(&[Source::Archive("https://a.example/x.warc.gz".into())], &ListOptions::default());
+    assert!(archive.err().expect("no file").to_string().contains("download it first"));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::{Entry, Fingerprint, Input, ListError, Step};
+use super::input::{Fingerprint, Input};
+use super::{Entry, ListError, Step};
 use crate::archive::warc::{Found, Head, Kind, Scan};
 
 /// Payloads that revisits can refer to, of one archive. About 40 bytes each.

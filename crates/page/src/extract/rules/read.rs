@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -554,7 +555,7 @@ impl<'t> Reader<'t> {
         let zone = entry("timezone").map(|value| self.zone(value)).transpose()?;
         Ok(Source {
             place,
-            regex: entry("regex").map(|value| self.regex(value, false)).transpose()?,
+            regex: entry("regex").map(|value| self.group_regex(value)).transpose()?,
             matches: entry("matches").map(|value| self.regex(value, true)).transpose()?,
             locale,
             format,
@@ -613,6 +614,18 @@ impl<'t> Reader<'t> {
         Path::parse(self.string(value)?).map_err(|error| self.inside(value, error.at, error.message))
     }
 
+    /// A pattern whose first group is what is read: so every match must have it, if there is one.
+    fn group_regex(&self, value: &Spot<'t>) -> Result<Regex, RuleError> {
+        let regex = self.regex(value, false)?;
+        let pattern = self.string(value)?;
+        if regex.captures_len() > 1 && regex_syntax::parse(pattern).is_ok_and(|pattern| !has_first_group(&pattern)) {
+            let message = "the first group is what is read, and not every match has it; put one group around all that is \
+                           wanted, and (?:…) around what is not";
+            return Err(self.at(value, message));
+        }
+        Ok(regex)
+    }
+
     fn regex(&self, value: &Spot<'t>, case_insensitive: bool) -> Result<Regex, RuleError> {
         let pattern = self.string(value)?;
         if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
@@ -629,6 +642,17 @@ impl<'t> Reader<'t> {
             .dfa_size_limit(MAX_REGEX_BYTES)
             .build()
             .map_err(|_| self.at(value, "the regular expression is too large"))
+    }
+}
+
+/// Whether every match of a pattern has its first group.
+fn has_first_group(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Capture(group) => group.index == 1 || has_first_group(&group.sub),
+        HirKind::Concat(parts) => parts.iter().any(has_first_group),
+        HirKind::Alternation(ways) => ways.iter().all(has_first_group),
+        HirKind::Repetition(repeated) => repeated.min > 0 && has_first_group(&repeated.sub),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
     }
 }
 

@@ -451,6 +451,8 @@ fn a_mistake_is_shown_with_its_place_and_what_is_allowed() {
     for (field, column, words) in [
         ("t = 'h1['", 8, "[name]"),
         ("t = { cs = 'h1' }", 7, "did you mean `css`"),
+        ("t = { css = 'h1', regex = 'EUR ([0-9]+)|free' }", 27, "not every match has it"),
+        ("t = { css = 'h1', regex = '(?:a(b)?)+' }", 27, "not every match has it"),
         ("t = { css = 'h1', type = 'numbr' }", 26, "did you mean `number`"),
         ("t = { css = 'h1', locale = 'xx' }", 28, "allowed are"),
         ("t = { css = 'p', type = 'date', format = '%d.%m' }", 42, "strptime"),

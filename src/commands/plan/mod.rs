@@ -1,0 +1,72 @@
+//! `seine plan`: what a crawl of some lists would ask of whom, and how long that takes at least. No site is asked, and no
+//! store is made.
+//!
+//! - `survey`: reads the lists and counts, host by host.
+//! - `forecast`: the shortest time under the pace in force. Pure.
+//! - `told`: both of them as text and as JSON.
+
+mod forecast;
+mod survey;
+mod told;
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+
+use super::{crawl, session};
+use crate::cli::PlanArgs;
+use crate::supervisor;
+use crate::supervisor::partition::Partition;
+use forecast::{Forecast, Load};
+use seine_core::protocol::Slot;
+use survey::Survey;
+
+/// A lists' survey with what follows from it.
+struct Outlook {
+    survey: Survey,
+    forecast: Forecast,
+    /// Hosts and URLs of each fetcher, as hosts are shared out at first.
+    fetchers: Vec<(u64, u64)>,
+    /// Hosts that several fetchers may ask at once: nothing but a number of requests in flight limits them.
+    in_lanes: u64,
+}
+
+/// Surveys; returns the exit code.
+///
+/// # Errors
+/// A list or a setting that cannot be used.
+pub fn run(args: PlanArgs) -> Result<i32> {
+    let mut options = crawl::written(args.config.as_deref(), &args.flags)?;
+    args.sources.lay_over(&mut options.0.sources);
+    let settings = crawl::settings(options, args.config)?;
+    let lists = crawl::lists(&settings)?;
+    if lists.is_empty() {
+        bail!("no URL list given; give URLs, name a file of them, or - for standard input");
+    }
+    let settings = crawl::within_limits(&settings)?;
+    let survey = Survey::of(lists)?;
+
+    let crawling = settings.crawling();
+    let limits = supervisor::limits_of(&crawling);
+    let slots = *crawling.crew.fetchers;
+    let mut partition =
+        if crawling.politeness.takes_cookies() { Partition::by_site(slots) } else { Partition::new(slots) };
+    let (mut fetchers, mut in_lanes) = (vec![(0, 0); slots], 0);
+    let mut loads = Vec::with_capacity(survey.hosts.len());
+    for host in survey.hosts.iter().filter(|host| host.urls > 0) {
+        let of_host = limits.host(&host.name);
+        let slot: Slot = partition.settle(&host.name);
+        let (hosts, urls) = &mut fetchers[usize::from(slot)];
+        (*hosts, *urls) = (*hosts + 1, *urls + host.urls);
+        in_lanes += u64::from(of_host.shared);
+        let urls = if of_host.urls == 0 { host.urls } else { host.urls.min(of_host.urls) };
+        let asks_robots = crawling.politeness.policy(&host.name).robots;
+        loads.push(Load { host: &host.name, urls, delay_ms: of_host.delay_ms, asks_robots });
+    }
+    let gap = crawling.politeness.rate.map(|rate| rate.gap());
+    let forecast = Forecast::of(&loads, gap, crawling.budgets.limit);
+    let outlook = Outlook { survey, forecast, fetchers, in_lanes };
+    let text = if settings.console.json { told::json(&outlook).to_string() + "\n" } else { told::text(&outlook) };
+    session::written(io::stdout().write_all(text.as_bytes()))?;
+    Ok(0)
+}
