@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use super::{process, summary};
 use crate::cli::CrawlArgs;
+use crate::config::AUTO;
 use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, Given, LogFormat, Revisits, Settings, Share, Size, memory};
 use crate::console::log;
@@ -21,7 +22,7 @@ use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
 use crate::{config, fetcher, following, notify};
-use seine_core::protocol::EndedBy;
+use seine_core::protocol::{EndedBy, UrlKind};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
 use seine_lists::url_list::{self, ListOptions, Source, UrlList};
@@ -91,7 +92,17 @@ pub fn lists(settings: &Settings) -> Result<Vec<UrlList>> {
     let sources: Vec<_> = archives.chain(settings.sources.inputs.iter().cloned().map(Source::from)).collect();
     let options =
         ListOptions { url_column: settings.lists.url_column.clone(), url_field: settings.lists.url_field.clone() };
-    Ok(url_list::open(&sources, &options)?)
+    let mut lists = url_list::open(&sources, &options)?;
+    let follow = &settings.follow;
+    let sitemaps = follow.sitemap.iter().filter(|word| *word != AUTO).cloned().collect::<Vec<_>>();
+    for (name, urls, kind) in
+        [("--sitemap", sitemaps, UrlKind::Sitemap), ("--feed", follow.feed.clone(), UrlKind::Feed)]
+    {
+        if !urls.is_empty() {
+            lists.push(UrlList::named(name, urls)?.of_kind(kind));
+        }
+    }
+    Ok(lists)
 }
 
 /// Reads the config file and lays over it the flags that all crawling verbs share.
@@ -117,6 +128,8 @@ pub fn settings(options: CrawlOptions, config: Option<PathBuf>) -> Result<Settin
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
     following::following(&settings.follow)?;
+    let last = open_for_reading(&settings.store.db).ok().map(|db| read::last_complete_start(&db)).transpose()?;
+    settings.follow.after(last.flatten());
     if settings.console.log_format == LogFormat::Json {
         say::in_json();
     }

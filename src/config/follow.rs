@@ -1,6 +1,13 @@
 //! Which URLs a crawl finds by itself: by links, sitemaps and feeds.
 
-use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ConfigError;
 use super::bounds::refused;
@@ -44,6 +51,10 @@ group! {
         #[arg(long, value_name = "URL|auto")]
         sitemap: Vec<String>;
 
+        /// Of sitemaps and feeds take only what they say has changed since: a date, or "last-run" for the last complete run
+        #[arg(long, value_name = "DATE|last-run")]
+        since: Option<Since>;
+
         /// Read this feed and fetch its items; may be repeated
         #[arg(long, value_name = "URL")]
         feed: Vec<String>;
@@ -56,6 +67,10 @@ group! {
         /// Both kinds of patterns in the order in which they are tried.
         #[arg(skip)]
         patterns: Vec<FilterRule>;
+
+        /// [`Follow::since`] in milliseconds of the Unix epoch; 0: at any time.
+        #[arg(skip)]
+        since_ms: u64;
     }
 }
 
@@ -63,6 +78,15 @@ impl Follow {
     /// Whether the crawl finds URLs by itself.
     pub fn is_on(&self) -> bool {
         self.follow || !self.sitemap.is_empty() || !self.feed.is_empty()
+    }
+
+    /// With the time of the last complete run, in milliseconds of the Unix epoch; `None`: there was none.
+    pub fn after(&mut self, last_run: Option<u64>) {
+        self.since_ms = match self.since {
+            None => 0,
+            Some(Since::Time(ms)) => ms,
+            Some(Since::LastRun) => last_run.unwrap_or(0),
+        };
     }
 
     /// Whether the sitemaps of the lists' hosts are looked for.
@@ -117,6 +141,57 @@ impl Follow {
         }
     }
 }
+
+/// From when on changes count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The start of the last complete run.
+    LastRun,
+    /// Milliseconds of the Unix epoch.
+    Time(u64),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == LAST_RUN {
+            return Ok(Self::LastRun);
+        }
+        let date = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+        let time = text.parse::<Timestamp>().ok().or_else(|| date(text));
+        let ms = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+        ms.map(Self::Time)
+            .ok_or_else(|| format!("{text:?} is no date; write 2026-01-31, 2026-01-31T12:00:00Z or {LAST_RUN}"))
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LastRun => f.write_str(LAST_RUN),
+            Self::Time(ms) => {
+                let time = i64::try_from(*ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                time.unwrap_or(Timestamp::MAX).fmt(f)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Since {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The word for the start of the last complete run.
+const LAST_RUN: &str = "last-run";
 
 /// The word for the sitemaps of the lists' hosts.
 pub const AUTO: &str = "auto";

@@ -92,7 +92,9 @@ impl Fetcher {
         let http = Http::new(&http_options(&settings))?;
         let control = Control::new(control, generation)?;
         let rules = Rules::read(&settings.extraction.rules_text)?;
-        let finder = following(&settings.follow)?.zip(known).map(|(following, known)| Finder::new(following, known));
+        let finder = following(&settings.follow)?
+            .zip(known)
+            .map(|(following, known)| Finder::new(following, known, settings.follow.since_ms));
         let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
         let settings = Rc::new(settings);
         let speaker = control.speaker();

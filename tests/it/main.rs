@@ -32,5 +32,6 @@ mod recrawl;
 mod robots;
 mod schedule;
 mod signals;
+mod sitemaps;
 mod try_verb;
 mod verbs;

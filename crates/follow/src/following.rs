@@ -60,7 +60,7 @@ impl Following {
         // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
         let start = url.url.find("//").map_or(0, |at| at + 2);
         let host = (start as u32, (start + url.host.len()) as u32);
-        Some(Found { url: url.url, host, key: url.key, kind, changed_at, trap })
+        Some(Found { url: url.url, host, key: url.key, kind, changed_at, stands: false, trap })
     }
 
     /// The URLs to ask for because of all these links.

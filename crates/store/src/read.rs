@@ -81,6 +81,15 @@ pub struct HostLine {
     pub mean_ms: u64,
 }
 
+/// When the last complete run began, in milliseconds of the Unix epoch; `None`: there was none.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn last_complete_start(db: &Connection) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT started_at FROM run WHERE ended_by = 'completed' ORDER BY run_id DESC LIMIT 1";
+    Ok(db.query_row(sql, [], |row| row.get(0)).optional()?)
+}
+
 /// Whether nothing but the demo has ever worked on the store.
 ///
 /// # Errors

@@ -6,6 +6,9 @@ use seine_core::record::links::Links;
 use seine_follow::{Following, KnownUrls};
 use seine_unix::known::Known;
 
+/// The path of a site's sitemap, unless its robots.txt says otherwise.
+pub(super) const USUAL_SITEMAP: &str = "/sitemap.xml";
+
 /// Links that are judged before other requests have their turn: a tenth of a second, if all of them are new.
 const TURN: usize = 8192;
 
@@ -29,12 +32,14 @@ impl KnownUrls for KnownAt<'_> {
 pub struct Finder {
     following: Following,
     known: Known,
+    since: u64,
 }
 
 impl Finder {
-    /// With these rules; what is in `known` is passed over.
-    pub fn new(following: Following, known: Known) -> Self {
-        Self { following, known }
+    /// With these rules; what is in `known` is passed over, and what a sitemap or feed says has not changed since `since`,
+    /// in milliseconds of the Unix epoch, is not asked for.
+    pub fn new(following: Following, known: Known, since: u64) -> Self {
+        Self { following, known, since }
     }
 
     /// What a page at `place` names that asks robots for `robots`.
@@ -54,14 +59,15 @@ impl Finder {
     }
 
     /// What a sitemap or feed at `place` names.
-    pub fn of_entries(&self, place: Place, entries: &[Named]) -> Vec<Found> {
+    pub(super) fn of_entries(&self, place: Place, entries: &[Named]) -> Vec<Found> {
         let new = entries.iter().filter(|entry| !self.known.has(&entry.url, place.depth));
-        new.filter_map(|entry| self.following.named(&entry.url, entry.kind, entry.changed_at)).collect()
+        let found = new.filter_map(|entry| self.following.named(&entry.url, entry.kind, entry.changed_at));
+        found.map(|found| Found { stands: found.changed_at.is_some_and(|at| at < self.since), ..found }).collect()
     }
 
     /// The sitemaps that the robots.txt of `origin` names; the usual place if it names none.
     pub fn of_robots(&self, origin: &str, sitemaps: &[String]) -> Vec<Found> {
-        let usual = [format!("{origin}/sitemap.xml")];
+        let usual = [format!("{origin}{USUAL_SITEMAP}")];
         let sitemaps = if sitemaps.is_empty() { &usual } else { sitemaps };
         let named = |url: &String| self.following.named(url, UrlKind::Sitemap, None);
         sitemaps.iter().filter_map(named).collect()

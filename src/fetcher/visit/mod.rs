@@ -5,6 +5,7 @@
 //! - `redirect`: the target of a redirect, and whether it may be followed.
 //! - `errand`: the way to a robots.txt and back.
 //! - `retry`: what an answer says of the time that follows: for the URL, and for its host.
+//! - `entries`: what a sitemap or feed names.
 //! - `finder`: the URLs that a page names and that are to be asked for.
 //! - `record`: the record with which an attempt ends.
 //! - `workers`, `page`: on which thread a page is read, and how.
@@ -12,6 +13,7 @@
 
 mod archived;
 mod circles;
+mod entries;
 mod errand;
 mod finder;
 mod page;

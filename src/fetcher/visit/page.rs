@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::entries::Entries;
 use crate::config::{Extraction, Fetching};
 use seine_core::protocol::{BodyHead, PageFields, UrlKind};
 use seine_core::record::items::{PageExtras, PageItems};
@@ -64,6 +65,8 @@ pub(super) struct Processed {
     /// The page's own directives for robots.
     pub robots: Option<String>,
     pub named: NamedUrls,
+    /// What is wrong with a sitemap or feed that was read.
+    pub notes: Vec<String>,
     pub items: Option<PageItems>,
     pub extras: Option<PageExtras>,
     pub failure: Option<Failure>,
@@ -156,6 +159,9 @@ impl PageProcessor {
         in_time: &dyn Fn() -> bool,
     ) -> Option<()> {
         let content_type = page.content_type();
+        if page.is_ok && matches!(page.kind, UrlKind::Sitemap | UrlKind::Feed) {
+            return self.read_entries(page, into, in_time);
+        }
         if is_html(content_type, &page.body) {
             let mut extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
             into.charset = Some(extracted.charset);
@@ -170,6 +176,20 @@ impl PageProcessor {
         let for_rules = page.for_rules();
         if page.is_ok && self.rules.wants(&for_rules) {
             into.items = Some(self.rules.apply(&for_rules, in_time)?);
+        }
+        Some(())
+    }
+
+    /// Adds what a sitemap or feed names.
+    fn read_entries(&self, page: &Fetched, into: &mut Processed, in_time: &dyn Fn() -> bool) -> Option<()> {
+        match Entries::read(page, in_time)? {
+            Ok(entries) => {
+                let links = (!entries.links.is_empty()).then(|| entries.links.to_json(&page.listed_url));
+                into.fields = Some(PageFields { links, ..PageFields::default() });
+                into.notes = entries.notes;
+                into.named = NamedUrls::Entries(entries.named);
+            }
+            Err(error) => into.failure = Some(Failure::new(ErrorClass::Unreadable, error.to_string())),
         }
         Some(())
     }

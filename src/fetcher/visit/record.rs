@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::finder::USUAL_SITEMAP;
 use super::page::{Fetched, NamedUrls, Processed};
 use super::retry::{hold_until, is_transient};
 use super::{Visitor, epoch_us, one_line};
 use crate::fetcher::origins::robots_url;
-use seine_core::protocol::{Ending, Job, PageHead, RecordHead, Validators};
+use seine_core::protocol::{Ending, Job, PageHead, RecordHead, UrlKind, Validators};
 use seine_core::record::{ErrorClass, Failure, Outcome};
 use seine_http::Answer;
 use seine_page::extract::robots::directives;
@@ -67,6 +68,7 @@ impl Visitor {
     /// Records an answer that is not a redirect; `asked` is how long the host is to be left alone.
     pub(super) async fn record(&self, job: Job, url: &Url, mut answer: Answer, started_at: u64, asked: Duration) {
         let not_modified = answer.status == 304 && self.validators(&job).is_some();
+        let is_guess = self.is_guess(&job);
         let ending = self.ending(&job, &answer, not_modified, asked);
         let listed_url = job.listed_url().to_owned();
         let mut head = self.head(job, ending, Ended { status: Some(answer.status), started_at, asked });
@@ -90,7 +92,10 @@ impl Visitor {
             meta_robots.extend(processed.robots.take());
             body = std::mem::take(&mut processed.zstd);
             named = std::mem::take(&mut processed.named);
-            fill(&mut head, processed);
+            for note in &processed.notes {
+                self.speaker.warn(format!("{url}: {note}"));
+            }
+            fill(&mut head, processed, is_guess);
         }
         head.meta_robots = directives(&self.settings.politeness.robots_agent, meta_robots.iter().map(String::as_str));
         self.find(&mut head, named).await;
@@ -118,8 +123,19 @@ impl Visitor {
             let failure = Some(Failure::new(ErrorClass::ContentType, message));
             return Ending::Final { outcome: Outcome::Skipped, failure };
         }
+        if self.is_guess(job) && matches!(answer.status, 404 | 410) {
+            let failure = Some(Failure::new(ErrorClass::Unreadable, "there is no sitemap at the usual place"));
+            return Ending::Final { outcome: Outcome::Skipped, failure };
+        }
         let is_good = (200..300).contains(&answer.status) || not_modified;
         Ending::Final { outcome: if is_good { Outcome::Ok } else { Outcome::HttpError }, failure: None }
+    }
+
+    /// Whether the URL is that of a sitemap which nothing names: it was looked for at the usual place.
+    fn is_guess(&self, job: &Job) -> bool {
+        job.place.kind == UrlKind::Sitemap
+            && self.settings.follow.finds_sitemaps()
+            && job.listed_url().ends_with(USUAL_SITEMAP)
     }
 
     fn head(&self, job: Job, ending: Ending, ended: Ended) -> PageHead {
@@ -172,15 +188,17 @@ impl Visitor {
     }
 }
 
-/// Takes over what a page was found to say.
-fn fill(head: &mut PageHead, processed: Processed) {
+/// Takes over what a page was found to say. That there is no sitemap where one `is_guess`ed is no failure.
+fn fill(head: &mut PageHead, processed: Processed, is_guess: bool) {
     head.body = processed.body;
     head.items = processed.items.map(Box::new);
     head.extras = processed.extras.map(Box::new);
     head.charset = processed.charset.map(str::to_owned);
     head.page = processed.fields;
     if let (Some(problem), Ending::Final { outcome, failure }) = (processed.failure, &mut head.ending) {
-        (*outcome, *failure) = (Outcome::Failed, Some(problem));
+        let is_none = is_guess && problem.class == ErrorClass::Unreadable;
+        *outcome = if is_none { Outcome::Skipped } else { Outcome::Failed };
+        *failure = Some(problem);
     }
 }
 

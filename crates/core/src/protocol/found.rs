@@ -61,6 +61,8 @@ pub struct Found {
     pub kind: UrlKind,
     /// When it last changed, as a sitemap or feed has it, in milliseconds of the Unix epoch.
     pub changed_at: Option<u64>,
+    /// It has not changed for so long that it is not asked for: what is known of it stands.
+    pub stands: bool,
     /// The rule that says it is a trap: it is recorded and never asked for.
     pub trap: Option<String>,
 }

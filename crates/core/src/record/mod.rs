@@ -228,11 +228,13 @@ pub enum ErrorClass {
     Crash,
     /// A page names it, and it looks like one of the endless URLs of a trap.
     Trap,
+    /// It was expected to be a sitemap or a feed, and is none.
+    Unreadable,
 }
 
 impl ErrorClass {
     /// Every class.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Dns,
         Self::Resolver,
         Self::Connect,
@@ -256,6 +258,7 @@ impl ErrorClass {
         Self::Rejected,
         Self::Crash,
         Self::Trap,
+        Self::Unreadable,
     ];
 
     /// The stable name (column `error` of the view `pages`).
@@ -284,6 +287,7 @@ impl ErrorClass {
             Self::Rejected => "rejected",
             Self::Crash => "crash",
             Self::Trap => "trap",
+            Self::Unreadable => "unreadable",
         }
     }
 

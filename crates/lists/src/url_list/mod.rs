@@ -194,6 +194,14 @@ impl UrlList {
         step
     }
 
+    /// A list of `urls` that has this name.
+    ///
+    /// # Errors
+    /// [`ListError::BadUrl`] for the first that cannot be crawled.
+    pub fn named(name: &str, urls: Vec<String>) -> Result<Self, ListError> {
+        Ok(Self::of(name, Records::Given(given::Given::checked(urls)?)))
+    }
+
     fn of(name: &str, records: Records) -> Self {
         Self { name: name.into(), records, first: VecDeque::new(), is_finished: false, kind: UrlKind::Page }
     }

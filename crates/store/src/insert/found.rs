@@ -17,12 +17,20 @@ const CACHED_ROOTS: usize = 10_000;
 
 /// The page that names URLs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Finder {
+pub(super) struct Finder<'f> {
     pub url_id: UrlId,
     pub place: Place,
+    /// The host of a sitemap, whose sitemaps are its own whatever the scope is; empty: a robots.txt, which may name any.
+    pub host: Option<&'f str>,
 }
 
-impl Finder {
+impl Finder<'_> {
+    /// Whether it may name a sitemap of this host beyond the scope (<https://www.sitemaps.org/protocol.html>, "Sitemap file
+    /// location": a robots.txt may name those of other hosts).
+    fn may_name_sitemap(self, host: &str) -> bool {
+        self.place.kind == UrlKind::Sitemap && self.host.is_none_or(|own| own == host)
+    }
+
     /// The depth of what it names: a sitemap or feed names its URLs as a list does.
     fn depth_of_found(self) -> u32 {
         self.place.depth + u32::from(matches!(self.place.kind, UrlKind::Page | UrlKind::Asset))
@@ -39,24 +47,27 @@ struct Seen {
 
 impl Store {
     /// Takes the URLs that a page names: new ones are pending, known ones may become so again.
-    pub(super) fn take_found(&mut self, finder: Finder, found: &[Found]) -> Result<()> {
+    pub(super) fn take_found(&mut self, finder: Finder<'_>, found: &[Found]) -> Result<()> {
         let Some(follow) = self.follow.clone() else { return Ok(()) };
         let depth = finder.depth_of_found();
         if follow.max_depth().is_some_and(|most| depth > most) {
             return Ok(());
         }
         for one in found {
-            if !follow.admits(&one.url, &mut |root| self.is_root(root))? {
+            let is_named_sitemap = one.kind == UrlKind::Sitemap && finder.may_name_sitemap(one.host());
+            if !is_named_sitemap && !follow.admits(&one.url, &mut |root| self.is_root(root))? {
                 continue;
             }
             let host_id = self.host_id(one.host(), false)?;
             let Some(seen) = self.seen(host_id, one)? else {
-                self.insert_found(one, host_id, finder.url_id, depth)?;
+                if !one.stands {
+                    self.insert_found(one, host_id, finder.url_id, depth)?;
+                }
                 continue;
             };
             self.come_nearer(&seen, depth)?;
             if self.has_past && seen.seen_in != Some(self.run_id) {
-                self.see_again(&seen, host_id)?;
+                self.see_again(&seen, host_id, one.stands)?;
             }
         }
         Ok(())
@@ -126,10 +137,10 @@ impl Store {
     }
 
     /// A URL that earlier runs knew is named in this one for the first time.
-    fn see_again(&mut self, seen: &Seen, host_id: HostId) -> Result<()> {
+    fn see_again(&mut self, seen: &Seen, host_id: HostId, stands: bool) -> Result<()> {
         self.statement("UPDATE url SET seen_in = ?2 WHERE url_id = ?1")?.execute(params![seen.url_id, self.run_id])?;
         self.list_again(seen.url_id)?;
-        let ended = self.fetch_again(seen.url_id)?;
+        let ended = if stands { None } else { self.fetch_again(seen.url_id)? };
         if self.change.count_again(ended) > 0 {
             self.change.grown.insert(host_id);
             self.change.has_grown_again = true;
@@ -199,7 +210,7 @@ impl Store {
                 })
                 .optional()?;
             if let Some((place, page)) = page {
-                self.take_found(Finder { url_id, place }, &follow.of_stored(&page, place))?;
+                self.take_found(Finder { url_id, place, host: host_of(&page.page) }, &follow.of_stored(&page, place))?;
             }
             self.statement("DELETE FROM to_follow WHERE url_id = ?1")?.execute([url_id])?;
             self.change.to_follow -= 1;
@@ -267,4 +278,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The host of a URL as the store has it.
+fn host_of(url: &str) -> Option<&str> {
+    let start = url.find("//")? + 2;
+    let authority = url[start..].split('/').next()?;
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }

@@ -153,7 +153,9 @@ impl Store {
             // The page keeps the links it had; or they lead farther than its fetcher knew when it passed over some.
             self.follow_later(head.url_id)?;
         }
-        self.take_found(Finder { url_id: head.url_id, place: Place { depth, ..head.place } }, &head.found)
+        let host = head.requests.last().map_or("", |request| request.host.as_str());
+        let place = Place { depth, ..head.place };
+        self.take_found(Finder { url_id: head.url_id, place, host: Some(host) }, &head.found)
     }
 
     /// Removes what a whole answer takes the place of; says whether its body is another one than the last.
@@ -275,7 +277,7 @@ impl Store {
     fn take_sitemaps(&mut self, head: &RobotsHead) -> Result<()> {
         // Whatever the URL is that wanted the robots.txt.
         let place = Place { depth: 0, kind: UrlKind::Sitemap };
-        self.take_found(Finder { url_id: head.url_id, place }, &head.found)
+        self.take_found(Finder { url_id: head.url_id, place, host: None }, &head.found)
     }
 }
 

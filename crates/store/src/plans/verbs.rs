@@ -175,7 +175,7 @@ fn found_url(url: &str) -> Found {
     let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
     let start = url.find("//").map_or(0, |at| at as u32 + 2);
     let host = (start, start + host.len() as u32);
-    Found { url, host, key, kind: UrlKind::Page, changed_at: Some(1), trap: None }
+    Found { url, host, key, kind: UrlKind::Page, changed_at: Some(1), stands: false, trap: None }
 }
 
 fn fetched_again(path: &Path) {
@@ -198,6 +198,7 @@ fn looked_at(path: &Path) {
     let db = open_for_reading(path).expect("a store");
     read::summary(&db).expect("a summary");
     read::is_demo(&db).expect("whose it is");
+    read::last_complete_start(&db).expect("when a run began");
     told::untold(&db).expect("whether the end was seen");
     for finishes_untold in [true, false] {
         Beginning::of(&db, &["urls.txt"], finishes_untold).expect("how a run begins");

@@ -47,7 +47,7 @@ fn found(url: &str) -> Found {
     let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
     let start = url.find("//").expect("a scheme") as u32 + 2;
     let host = (start, start + host.len() as u32);
-    Found { url, host, key, kind: UrlKind::Page, changed_at: None, trap: None }
+    Found { url, host, key, kind: UrlKind::Page, changed_at: None, stands: false, trap: None }
 }
 
 /// A store of a crawl that follows links from the list `urls.txt`.
