@@ -8,6 +8,20 @@ use seine_core::record::items::{Collection, Field, FieldType};
 /// Columns of a collection's view beside its fields; no field may be called so.
 pub const OWN_COLUMNS: [&str; 5] = ["_item_id", "_url", "_run_id", "_first_seen", "_last_seen"];
 
+/// Under which the problems of pages stand that are of no collection. It is the name of a table, so that no collection can
+/// have it.
+pub const OF_PAGES: &str = "page";
+
+/// The id under which the problems of pages stand that are of no collection.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn of_pages(db: &Connection) -> Result<i64, StoreError> {
+    db.prepare_cached("INSERT OR IGNORE INTO collection(name, declared) VALUES (?1, '{}')")?.execute([OF_PAGES])?;
+    let select = "SELECT collection_id FROM collection WHERE name = ?1";
+    Ok(db.prepare_cached(select)?.query_row([OF_PAGES], |row| row.get(0))?)
+}
+
 /// Makes the row of a collection, or brings it up to date, and lays its view; the id of the row.
 ///
 /// # Errors
@@ -46,8 +60,9 @@ pub fn declare(db: &Connection, collection: &Collection) -> Result<i64, StoreErr
 /// # Errors
 /// Whatever SQLite reports.
 pub fn all(db: &Connection) -> Result<Vec<(i64, Collection)>, StoreError> {
-    let mut select = db.prepare("SELECT collection_id, name, declared FROM collection ORDER BY collection_id")?;
-    let rows = select.query_map([], |row| {
+    let mut select =
+        db.prepare("SELECT collection_id, name, declared FROM collection WHERE name <> ?1 ORDER BY collection_id")?;
+    let rows = select.query_map([OF_PAGES], |row| {
         let (collection_id, name, declared): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let collection = serde_json::from_str(&declared).unwrap_or_else(|_| Collection {
             name,

@@ -135,9 +135,13 @@ impl PageProcessor {
             into.charset = Some(extracted.charset);
             into.robots = extracted.fields.robots.take();
             into.fields = Some(page_fields(extracted.fields, &page.listed_url));
+            let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
             if page.is_ok && wanted.is_any() {
-                into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
+                let asked_for = extras(&page.body, content_type, &page.url, wanted, in_time)?;
+                let beyond = [found.beyond, asked_for.beyond].concat();
+                found = PageExtras { beyond, ..asked_for };
             }
+            into.extras = (!found.is_empty()).then_some(found);
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.rules.wants(&for_rules) {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::document::{Body, Document};
 use super::dom::{Dom, Index};
+use super::microdata::{self, PropertyValue};
 use super::path::Path;
 use super::values::{Raw, Verdict, convert, quoted};
 use super::{Budget, MAX_FIELD_VALUES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_PAGE_BYTES, MAX_PROBLEMS, MAX_VALUE_BYTES};
@@ -276,6 +277,8 @@ impl<'a, 'p> Applying<'a, 'p> {
     fn value(&mut self, field: &FieldRule, sources: &[Source], scope: Scope<'a>, name: &str) -> Option<FieldValue> {
         let is_several = field.many || field.join.is_some();
         let base = self.document.base(self.budget)?;
+        // Of sources without a value: they count only if no later one has any.
+        let mut unread = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             let mut values = Vec::new();
             let mut odd = Vec::new();
@@ -298,7 +301,8 @@ impl<'a, 'p> Applying<'a, 'p> {
                 }
                 Some(is_several && odd.len() <= MAX_PROBLEMS)
             })?;
-            if values.is_empty() && odd.is_empty() {
+            if values.is_empty() {
+                unread.append(&mut odd);
                 continue;
             }
             for (kind, text) in odd {
@@ -307,18 +311,19 @@ impl<'a, 'p> Applying<'a, 'p> {
             if is_more {
                 self.problem(name, ProblemKind::TooMany, "");
             }
-            let is_found = !values.is_empty();
             let json = match (&field.join, field.many) {
-                _ if !is_found => "null".to_owned(),
                 (Some(join), _) => joined(&values, join),
                 (None, true) => format!("[{}]", values.join(",")),
                 (None, false) => values.swap_remove(0),
             };
-            return Some(FieldValue { json, is_found, source: Some(number) });
+            return Some(FieldValue { json, is_found: true, source: Some(number) });
         }
         Some(match &field.default {
-            Some(default) => FieldValue { json: default.clone(), ..FieldValue::default() },
-            None => FieldValue::nothing(),
+            Some(default) if unread.is_empty() => FieldValue { json: default.clone(), ..FieldValue::default() },
+            _ => {
+                unread.into_iter().for_each(|(kind, text)| self.problem(name, kind, &text));
+                FieldValue::nothing()
+            }
         })
     }
 
@@ -345,35 +350,16 @@ impl<'a, 'p> Applying<'a, 'p> {
             }
             Place::Json(path) => emit(&self.json_nodes(path, scope, MAX_FIELD_VALUES + 1)?, kind, take),
             Place::Jsonld(path) => emit(&self.jsonld_nodes(path, scope, MAX_FIELD_VALUES + 1)?, kind, take),
-            Place::Microdata(selector) => {
+            Place::Microdata(path) => {
                 let (Some(dom), Scope::Page | Scope::Element(_)) = (self.document.tree(), scope) else {
                     return Some(());
                 };
-                dom.select_while(selector, element_of(scope), self.budget, &mut |index| {
-                    let Some(element) = dom.element(index) else { return Some(true) };
-                    let attribute = match element.value().name() {
-                        "meta" => Some("content"),
-                        "a" | "area" | "link" => Some("href"),
-                        "audio" | "embed" | "iframe" | "img" | "source" | "track" | "video" => Some("src"),
-                        "object" => Some("data"),
-                        "data" | "meter" => Some("value"),
-                        "time" => Some("datetime"),
-                        _ => None,
-                    };
-                    // `content` stands on elements of every kind.
-                    let told = element.attr("content").or_else(|| attribute.and_then(|name| element.attr(name)));
-                    match told {
-                        Some(text)
-                            if matches!(attribute, Some("href" | "src" | "data"))
-                                && element.attr("content").is_none() =>
-                        {
-                            let url = self.document.base(self.budget)?.join(text.trim());
-                            take(Raw::Data(url.as_ref().map_or(text, url::Url::as_str)))
-                        }
-                        Some(text) => take(Raw::Data(text)),
-                        None => take(Raw::Text(&self.document.text(index, false, source.folds(kind), self.budget)?)),
+                for index in path.elements(dom, element_of(scope), self.budget)? {
+                    if !self.property(dom, index, source, kind, take)? {
+                        break;
                     }
-                })
+                }
+                Some(())
             }
             Place::Meta(name) => {
                 let Some(dom) = self.document.tree() else { return Some(()) };
@@ -392,6 +378,33 @@ impl<'a, 'p> Applying<'a, 'p> {
                 }
                 Some(())
             }
+        }
+    }
+
+    /// The value of a microdata property.
+    fn property(
+        &self,
+        dom: &Dom,
+        index: Index,
+        source: &Source,
+        kind: FieldType,
+        take: &mut dyn FnMut(Raw<'_>) -> Option<bool>,
+    ) -> Option<bool> {
+        let Some(element) = dom.element(index) else { return Some(true) };
+        match microdata::value(element.value()) {
+            PropertyValue::Data(text) => take(Raw::Data(text)),
+            PropertyValue::Url(href) => {
+                let url = self.document.base(self.budget)?.join(href.trim());
+                take(Raw::Data(url.as_ref().map_or(href, url::Url::as_str)))
+            }
+            PropertyValue::Text => {
+                take(Raw::Text(&self.document.text(index, false, source.folds(kind), self.budget)?))
+            }
+            // An item is asked for by its name, as of a product's brand; one without a name is its text.
+            PropertyValue::Item => match microdata::name_of(dom, index, self.budget)? {
+                Some(name) => self.property(dom, name, source, kind, take),
+                None => take(Raw::Text(&self.document.text(index, false, source.folds(kind), self.budget)?)),
+            },
         }
     }
 

@@ -247,7 +247,13 @@ impl Explaining<'_, '_> {
                 };
                 self.element(dom, source, take, &found)
             }
-            (Place::Microdata(selector), Some(dom)) => self.nearest(dom, selector, element_of(scope)),
+            (Place::Microdata(path), Some(dom)) => {
+                let found = path.elements(dom, element_of(scope), self.budget)?;
+                Some(match found.as_slice() {
+                    [] => format!("no item here has the property `{path}`"),
+                    found => format!("{} elements have the property, none with a value", found.len()),
+                })
+            }
             (Place::Meta(name), Some(dom)) => {
                 let mut known = Vec::new();
                 for index in 0..dom.len() {
