@@ -108,7 +108,10 @@ fn as_json(report: &Report, keys: &Keys, applied: bool) -> Value {
 }
 
 fn of(changes: &CollectionChanges, keys: &Keys) -> Value {
-    let key = |example: &Example| Value::Object(keys.key(&changes.name, example));
+    let key = |example: &Example| match keys.key(&changes.name, example) {
+        none if none.is_empty() => Value::Null,
+        key => Value::Object(key),
+    };
     let whole = |examples: &[Example], data: fn(&Example) -> Option<&String>| {
         let one = |example: &Example| json!({ "url": example.url, "key": key(example), "data": parsed(data(example)) });
         examples.iter().map(one).collect::<Vec<_>>()
