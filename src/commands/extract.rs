@@ -1,5 +1,6 @@
 //! `seine extract`: rules applied again to stored bodies, or what that would change.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -39,6 +40,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     let inherited = log::init(args.verbose, None)?;
     // Closed again at once: no connection may live through the forks to come.
     drop(super::session::open_store(&path)?);
+    let keys = Keys::of(&rules);
     let signals = Signals::new().context("cannot watch for signals")?;
     let lock = if args.diff { None } else { Some(crawl::lock(&path)?) };
     title::set(title::Role::Supervisor);
@@ -56,7 +58,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     })?;
     match ended {
         Ended::Done(report) => {
-            tell(args, &report, begun.elapsed())?;
+            tell(args, &report, &keys, begun.elapsed())?;
             Ok(0)
         }
         Ended::Stopped(signal) => {
@@ -74,13 +76,13 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     }
 }
 
-fn tell(args: &ExtractArgs, report: &Report, elapsed: Duration) -> Result<()> {
+fn tell(args: &ExtractArgs, report: &Report, keys: &Keys, elapsed: Duration) -> Result<()> {
     if args.json {
-        let mut json = as_json(report, !args.diff);
+        let mut json = as_json(report, keys, !args.diff);
         json["elapsed_ms"] = json!(elapsed.as_millis() as u64);
         super::session::written(writeln!(io::stdout(), "{json}"))?;
     }
-    let text = as_text(report, args, elapsed);
+    let text = as_text(report, keys, args, elapsed);
     if args.diff && !args.json {
         super::session::written(io::stdout().write_all(text.as_bytes()))?;
     } else if !args.quiet {
@@ -89,8 +91,9 @@ fn tell(args: &ExtractArgs, report: &Report, elapsed: Duration) -> Result<()> {
     Ok(())
 }
 
-fn as_json(report: &Report, applied: bool) -> Value {
-    let collections: Map<_, _> = report.collections.iter().map(|changes| (changes.name.clone(), of(changes))).collect();
+fn as_json(report: &Report, keys: &Keys, applied: bool) -> Value {
+    let collections: Map<_, _> =
+        report.collections.iter().map(|changes| (changes.name.clone(), of(changes, keys))).collect();
     let unread = report.unread_pages.iter().map(|(url, why)| json!({ "url": url, "error": why.name() }));
     json!({
         "applied": applied,
@@ -104,15 +107,19 @@ fn as_json(report: &Report, applied: bool) -> Value {
     })
 }
 
-fn of(changes: &CollectionChanges) -> Value {
+fn of(changes: &CollectionChanges, keys: &Keys) -> Value {
+    let key = |example: &Example| match keys.key(&changes.name, example) {
+        none if none.is_empty() => Value::Null,
+        key => Value::Object(key),
+    };
     let whole = |examples: &[Example], data: fn(&Example) -> Option<&String>| {
-        let one = |example: &Example| json!({ "url": example.url, "data": parsed(data(example)) });
+        let one = |example: &Example| json!({ "url": example.url, "key": key(example), "data": parsed(data(example)) });
         examples.iter().map(one).collect::<Vec<_>>()
     };
     let changed = changes.changed_examples.iter().map(|example| {
         let fields: Map<_, _> =
             differing(example).into_iter().map(|(name, old, new)| (name, json!({ "old": old, "new": new }))).collect();
-        json!({ "url": example.url, "fields": fields })
+        json!({ "url": example.url, "key": key(example), "fields": fields })
     });
     json!({
         "added": changes.added,
@@ -126,6 +133,23 @@ fn of(changes: &CollectionChanges) -> Value {
             "changed": changed.collect::<Vec<_>>(),
         },
     })
+}
+
+/// The fields by which items of a collection are told apart, by its name.
+struct Keys(HashMap<String, Vec<String>>);
+
+impl Keys {
+    fn of(rules: &Rules) -> Self {
+        let keyed = rules.collections().iter().map(|collection| (collection.name.clone(), collection.key.clone()));
+        Self(keyed.collect())
+    }
+
+    /// The key of an item, if its collection has one.
+    fn key(&self, collection: &str, example: &Example) -> Map<String, Value> {
+        let data = parsed(example.after.as_ref().or(example.before.as_ref()));
+        let names = self.0.get(collection).into_iter().flatten();
+        names.filter_map(|name| Some((name.clone(), data.get(name)?.clone()))).collect()
+    }
 }
 
 /// Fields of a changed item that differ, with their values: those of the new rules first.
@@ -145,7 +169,7 @@ fn parsed(data: Option<&String>) -> Value {
     data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
 }
 
-fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
+fn as_text(report: &Report, keys: &Keys, args: &ExtractArgs, elapsed: Duration) -> String {
     let mut text = String::new();
     let seconds = elapsed.as_secs_f64().max(0.001);
     let _ = writeln!(
@@ -163,7 +187,7 @@ fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
             text.push_str(&fill::as_text(name, &changes.fill));
         }
         if args.diff {
-            show_examples(&mut text, changes);
+            show_examples(&mut text, changes, keys);
         }
     }
     if report.problems > 0 {
@@ -193,9 +217,14 @@ fn as_text(report: &Report, args: &ExtractArgs, elapsed: Duration) -> String {
     text
 }
 
-fn show_examples(text: &mut String, changes: &CollectionChanges) {
+fn show_examples(text: &mut String, changes: &CollectionChanges, keys: &Keys) {
+    let named = |example: &Example| {
+        let key: Vec<_> = keys.key(&changes.name, example).into_iter().map(|(_, value)| short(&value)).collect();
+        let separator = if key.is_empty() { "" } else { " " };
+        format!("{}{separator}{}", key.join(", "), printable(&example.url))
+    };
     let mut whole = |sign: char, example: &Example, data: Option<&String>| {
-        let _ = writeln!(text, "    {sign} {}", printable(&example.url));
+        let _ = writeln!(text, "    {sign} {}", named(example));
         if let Value::Object(fields) = parsed(data) {
             for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
                 let _ = writeln!(text, "        {name}: {}", short(value));
@@ -205,7 +234,7 @@ fn show_examples(text: &mut String, changes: &CollectionChanges) {
     changes.added_examples.iter().for_each(|example| whole('+', example, example.after.as_ref()));
     changes.removed_examples.iter().for_each(|example| whole('-', example, example.before.as_ref()));
     for example in &changes.changed_examples {
-        let _ = writeln!(text, "    ~ {}", printable(&example.url));
+        let _ = writeln!(text, "    ~ {}", named(example));
         for (name, old, new) in differing(example) {
             let _ = writeln!(text, "        {name}: {} → {}", short(&old), short(&new));
         }
@@ -233,6 +262,24 @@ mod tests {
         let found = differing(&example(r#"{"a":1,"b":"x","old":2}"#, r#"{"new":true,"b":"y","a":1}"#));
         let found: Vec<_> = found.iter().map(|(name, old, new)| format!("{name} {old} {new}")).collect();
         assert_eq!(found, ["new null true", r#"b "x" "y""#, "old 2 null"]);
+    }
+
+    #[test]
+    fn an_item_with_a_key_is_named_by_it() {
+        let keys = Keys(HashMap::from([("products".to_owned(), vec!["sku".to_owned()])]));
+        let mut changes = CollectionChanges { name: "products".into(), ..CollectionChanges::default() };
+        changes.changed_examples.push(example(r#"{"sku":"K-1","b":"x"}"#, r#"{"sku":"K-1","b":"y"}"#));
+        changes.removed_examples.push(Example { after: None, ..example(r#"{"sku":"K-2"}"#, "{}") });
+        let mut text = String::new();
+        show_examples(&mut text, &changes, &keys);
+        assert!(text.contains("    ~ \"K-1\" http://a/\n        b: "), "{text}");
+        assert!(text.contains("    - \"K-2\" http://a/\n"), "{text}");
+        let json = of(&changes, &keys);
+        assert_eq!(json["examples"]["changed"][0]["key"], json!({ "sku": "K-1" }));
+        changes.name = "pages".into();
+        let mut text = String::new();
+        show_examples(&mut text, &changes, &keys);
+        assert!(text.contains("    ~ http://a/\n"), "{text}");
     }
 
     #[test]

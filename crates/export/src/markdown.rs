@@ -1,11 +1,12 @@
 //! A folder with a Markdown file for each page that has any, its other columns as front matter (YAML).
 //!
-//! Files are called by host and path of their URL: `example.org/docs_intro.md`.
+//! Files are called by host, path and query of their URL, as people read them: `example.org/docs_intro.md`, `über.md`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 use url::Url;
 
@@ -53,11 +54,10 @@ impl Markdown {
             |source| ExportError::File { path, source }
         };
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
-        let mut name = parsed.as_ref().map_or(url, Url::path).trim_matches('/').to_owned();
-        if let Some(query) = parsed.as_ref().and_then(Url::query) {
-            name.push('_');
-            name.push_str(query);
-        }
+        let path = parsed.as_ref().map_or(url, Url::path).trim_matches('/');
+        let query = parsed.as_ref().and_then(Url::query);
+        let mut name = readable(path);
+        name.extend(query.map(|query| format!("_{}", readable(query))));
         let name = match file_name(&name, MAX_NAME) {
             empty if empty == "_" => "index".to_owned(),
             name => name,
@@ -121,6 +121,11 @@ impl Sink for Markdown {
         }
         Ok(finished)
     }
+}
+
+/// What a part of a URL spells, if it is text: `%C3%BCber` is `über`.
+fn readable(part: &str) -> String {
+    percent_decode_str(part).decode_utf8().map_or_else(|_| part.to_owned(), |text| text.into_owned())
 }
 
 /// A line of YAML, of which JSON is a part; what is not known is left out.

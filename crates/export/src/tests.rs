@@ -360,7 +360,7 @@ fn markdown_files_have_safe_names_and_front_matter_that_is_yaml() {
     assert_eq!(names(&target), ["1", "a.example"]);
     let found = names(&target.join("a.example"));
     assert_eq!(found.len(), 5, "{found:?}");
-    for name in ["index.md", "docs_intro.html.md", "docs_intro.html-3.md", "2f.._2fetc_passwd_q_.._x.md"] {
+    for name in ["index.md", "docs_intro.html.md", "docs_intro.html-3.md", "etc_passwd_q_.._x.md"] {
         assert!(found.contains(&name.to_owned()), "{name} is not in {found:?}");
     }
     assert!(found.iter().all(|name| name.len() < 140), "{found:?}");
@@ -384,6 +384,30 @@ fn no_page_takes_the_name_of_another_and_front_matter_is_printable() {
     assert_eq!(names(&target), ["a-4-2-5.md", "a-4-2.md", "a-4-6.md", "a-4.md", "a.md"]);
     let page = fs::read_to_string(target.join("a.md")).expect("a file");
     assert_eq!(page, "---\ntitle: \"a\\u007f\\u0085b\\u2028\\ufeffé\\u2029\"\n---\n\nx\n");
+}
+
+#[test]
+fn markdown_files_are_called_as_people_read_their_urls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("out");
+    let columns = [("url_id", ColumnType::Integer), ("url", ColumnType::Text), ("markdown", ColumnType::Text)];
+    let columns = columns.map(|(name, kind)| Column::new(name, kind));
+    let mut sink = Box::new(Markdown::new(Folder::new(&target).expect("a folder")));
+    sink.table("pages", &columns).expect("a table");
+    let urls = [
+        "https://a.example/%C3%BCber",
+        "https://a.example/%e6%97%a5%E6%9C%AC/x",
+        "https://a.example/p?q=%C3%A9t%C3%A9&n=1",
+        "https://a.example/%E4",
+        "https://a.example/%2e%2e%2fout%00",
+        "https://a.example/a%2Fb",
+    ];
+    for (url_id, url) in (1..).zip(urls) {
+        sink.row(&[Cell::Integer(url_id), Cell::Text(url.as_bytes()), Cell::Text(b"x")]).expect("a row");
+    }
+    sink.finish().expect("an export");
+    let expected = ["E4.md", "a_b.md", "out.md", "p_q_été_n_1.md", "über.md", "日本_x.md"];
+    assert_eq!(names(&target.join("a.example")), expected);
 }
 
 #[test]

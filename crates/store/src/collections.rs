@@ -11,6 +11,20 @@ pub const OWN_COLUMNS: [&str; 6] = ["_item_id", "_url", "_run_id", "_first_seen"
 /// The column with what the list had beside the URL of an item's page, as JSON.
 pub const INPUT_COLUMNS: &str = "_input_columns";
 
+/// Under which the problems of pages stand that are of no collection. It is the name of a table, so that no collection can
+/// have it.
+pub const OF_PAGES: &str = "page";
+
+/// The id under which the problems of pages stand that are of no collection.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn of_pages(db: &Connection) -> Result<i64, StoreError> {
+    db.prepare_cached("INSERT OR IGNORE INTO collection(name, declared) VALUES (?1, '{}')")?.execute([OF_PAGES])?;
+    let select = "SELECT collection_id FROM collection WHERE name = ?1";
+    Ok(db.prepare_cached(select)?.query_row([OF_PAGES], |row| row.get(0))?)
+}
+
 /// Makes the row of a collection, or brings it up to date, and lays its view; the id of the row.
 ///
 /// # Errors
@@ -49,8 +63,9 @@ pub fn declare(db: &Connection, collection: &Collection) -> Result<i64, StoreErr
 /// # Errors
 /// Whatever SQLite reports.
 pub fn all(db: &Connection) -> Result<Vec<(i64, Collection)>, StoreError> {
-    let mut select = db.prepare("SELECT collection_id, name, declared FROM collection ORDER BY collection_id")?;
-    let rows = select.query_map([], |row| {
+    let mut select =
+        db.prepare("SELECT collection_id, name, declared FROM collection WHERE name <> ?1 ORDER BY collection_id")?;
+    let rows = select.query_map([OF_PAGES], |row| {
         let (collection_id, name, declared): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let collection = serde_json::from_str(&declared).unwrap_or_else(|_| Collection {
             name,

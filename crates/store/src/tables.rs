@@ -7,7 +7,7 @@ use seine_core::record::items::{Field, FieldType};
 use seine_core::record::nearest::nearest;
 
 /// Views of `views.sql`, in the order they are offered.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
     "pages",
     "links",
     "items",
@@ -19,6 +19,7 @@ pub const TABLES: [&str; 11] = [
     "extract_problems",
     "field_rates",
     "tables",
+    "history",
 ];
 
 /// The type of a column's values.
@@ -196,10 +197,55 @@ fn of_column(view: &str, column: &str) -> ColumnType {
         (_, "url_id" | "run_id" | "item_id" | "request_id" | "problem_id" | "_item_id" | "_run_id")
         | (_, "input_line" | "line" | "status" | "body_bytes" | "bytes" | "elapsed_ms" | "gap_ms")
         | (_, "attempts" | "attempt" | "depth" | "item" | "of_items" | "found" | "table_number" | "row_number")
+        | (_, "changed" | "not_modified")
         | (
             "runs",
             "urls" | "ok" | "http_error" | "failed" | "rejected" | "quarantined" | "robots_denied" | "skipped",
         ) => ColumnType::Integer,
         _ => ColumnType::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_column_has_the_type_that_the_page_of_views_says() {
+        let mut db = Connection::open_in_memory().expect("memory");
+        crate::migrations::migrate(&mut db, Path::new("memory")).expect("a schema");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/views.md");
+        let page = std::fs::read_to_string(file).expect("the page of views");
+        let mut of_view = None;
+        let mut compared = 0;
+        for line in page.lines() {
+            if let Some(heading) = line.strip_prefix("## ") {
+                of_view = Some(Table::find(&db, heading.trim_matches('`')).expect("a view"));
+            }
+            let (Some(view), [_, name, kind, ..]) = (&of_view, &*line.split('|').map(str::trim).collect::<Vec<_>>())
+            else {
+                continue;
+            };
+            let Some(column) = view.columns.iter().find(|column| column.name == name.trim_matches('`')) else {
+                continue;
+            };
+            let fits = match *kind {
+                "integer" => column.kind == ColumnType::Integer,
+                "real" => column.kind == ColumnType::Real,
+                "text, JSON" => matches!(column.kind, ColumnType::Json | ColumnType::List(_)),
+                "text" => column.kind == if is_time(name) { ColumnType::Timestamp } else { ColumnType::Text },
+                _ => false,
+            };
+            assert!(fits, "{}.{}: {kind}, but {:?}", view.name, column.name, column.kind);
+            compared += 1;
+        }
+        assert!(compared > 130, "only {compared} columns");
+    }
+
+    fn is_time(name: &str) -> bool {
+        let name = name.trim_matches('`');
+        name.ends_with("_at") || name.ends_with("_seen")
     }
 }

@@ -169,9 +169,13 @@ impl PageProcessor {
             let links = std::mem::take(&mut extracted.fields.links);
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
+            let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
             if page.is_ok && wanted.is_any() {
-                into.extras = Some(extras(&page.body, content_type, &page.url, wanted, in_time)?);
+                let asked_for = extras(&page.body, content_type, &page.url, wanted, in_time)?;
+                let beyond = [found.beyond, asked_for.beyond].concat();
+                found = PageExtras { beyond, ..asked_for };
             }
+            into.extras = (!found.is_empty()).then_some(found);
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.rules.wants(&for_rules) {

@@ -238,7 +238,7 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
                     Value::Object(named) if BY_NAME.contains(&&**name) => {
                         named.values().for_each(|value| names(value, found));
                     }
-                    _ if name == "data" || name == "value" => {}
+                    _ if ["data", "value", "key"].contains(&name.as_str()) => {}
                     value => names(value, found),
                 }
             }

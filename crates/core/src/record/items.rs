@@ -203,4 +203,22 @@ pub struct PageExtras {
     pub markdown: Option<String>,
     /// `--tables`: a JSON array, one array of rows for each table, a row being an array of strings.
     pub tables: Option<String>,
+    /// What the page had beyond a limit: of these, and of its title, links and the like.
+    pub beyond: Vec<Excess>,
+}
+
+impl PageExtras {
+    /// Whether it says nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Something that a page had more of than is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excess {
+    /// The column of `pages` or the view that lacks it (`title`, `links`, `tables`); empty if it is the page's end.
+    pub field: String,
+    /// Which limit was met, and what became of the rest; within [`MAX_FOUND_BYTES`].
+    pub found: String,
 }

@@ -1,11 +1,12 @@
-//! Texts being collected: one buffer that all open titles, headings and anchors share.
+//! Texts being collected: one buffer that the open headings and anchors share.
 //!
 //! Elements nest, so the text of an inner one lies inside that of the outer one: each capture is a place in
 //! the buffer where it starts. What no open capture still needs is not kept.
 
 use std::ops::Range;
 
-use super::text::{Nul, boundary, cut, decode_into, fold_into};
+use super::limits::{self, Limit, Met};
+use super::text::{MAX_CHAR_BYTES, Nul, boundary, decode_into, fold_into};
 use super::{MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_TEXT_BYTES};
 
 /// What a page needed beyond this for the texts of its links is given back before the next one.
@@ -15,8 +16,6 @@ const KEPT_RANGES: usize = 4 * 1024;
 /// Whose text is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// The first `<title>`, where it is an element of SVG.
-    Title,
     /// The first `<h1>`.
     H1,
     /// The link with this index.
@@ -24,10 +23,19 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// Bytes that are collected: a few more than are kept show whether there are more.
     fn max_bytes(self) -> usize {
-        match self {
-            Self::Title | Self::H1 => MAX_TEXT_BYTES,
+        let kept = match self {
+            Self::H1 => MAX_TEXT_BYTES,
             Self::Anchor(_) => MAX_ANCHOR_BYTES,
+        };
+        kept + MAX_CHAR_BYTES
+    }
+
+    fn limit(self) -> &'static Limit {
+        match self {
+            Self::H1 => &limits::H1,
+            Self::Anchor(_) => &limits::LINK_TEXT,
         }
     }
 }
@@ -58,8 +66,8 @@ pub struct Captures {
     enough: usize,
     /// Of those that are kept and of the first that was not.
     anchors_total_bytes: usize,
-    /// Text of the first `<title>`.
-    pub title: Option<String>,
+    /// The limits that were met.
+    pub(super) met: Met,
     /// Text of the first `<h1>`.
     pub h1: Option<String>,
     /// Texts of links, one behind the other in the order in which they ended ...
@@ -77,7 +85,7 @@ impl Captures {
         self.anchors.shrink_to(KEPT_BYTES);
         self.anchor_ranges.clear();
         self.anchor_ranges.shrink_to(KEPT_RANGES);
-        self.title = None;
+        self.met = Met::default();
         self.h1 = None;
         self.last_id = 0;
         self.enough = 0;
@@ -127,13 +135,14 @@ impl Captures {
         let end = boundary(&self.buffer, mark.max(start));
         let text = self.buffer.get(start..end).unwrap_or_default();
         // A space at the start counts as text until here, so the limit is applied to what remains.
-        let text = cut(text.trim(), owner.max_bytes()).trim_end();
+        let text = self.met.within(owner.limit(), text.trim_start());
         match owner {
-            Owner::Title => self.title = Some(text.to_owned()),
             Owner::H1 => self.h1 = Some(text.to_owned()),
             Owner::Anchor(link) => {
                 self.anchors_total_bytes += text.len();
-                if self.anchors_total_bytes <= MAX_ANCHORS_TOTAL_BYTES {
+                if self.anchors_total_bytes > MAX_ANCHORS_TOTAL_BYTES {
+                    self.met.note(&limits::LINK_TEXTS);
+                } else {
                     if self.anchor_ranges.len() <= link {
                         self.anchor_ranges.resize(link + 1, 0..0);
                     }

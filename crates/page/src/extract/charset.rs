@@ -1,14 +1,18 @@
 //! Which charset a body is written in, by the WHATWG "encoding sniffing algorithm" without its guesses.
 //!
 //! Order: byte order mark, `charset` of the Content-Type header, `<meta>` (or an XML declaration) within
-//! the first [`PRESCAN_BYTES`], and then UTF-8 if the bytes are valid UTF-8, else windows-1252.
+//! the first [`PRESCAN_BYTES`], `<meta>` anywhere behind, at which browsers read a page anew ("change the encoding"), and
+//! then UTF-8 if the bytes are valid UTF-8, else windows-1252. XML and JSON have rules of their own.
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252, X_USER_DEFINED};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 
-/// How far a declaration inside the document is looked for, as browsers do.
+/// How far a declaration inside the document is looked for at first, as browsers do.
 pub const PRESCAN_BYTES: usize = 1024;
+
+/// Elements whose contents are text up to their end tag.
+const RAW_TEXT: [&[u8]; 8] = [b"script", b"style", b"title", b"textarea", b"iframe", b"xmp", b"noembed", b"noframes"];
 
 /// The text of `body` and the charset it was read as. Valid UTF-8 is borrowed; what cannot be decoded
 /// becomes U+FFFD.
@@ -16,7 +20,11 @@ pub fn decode<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> (Cow<'b, str>,
     if let Some((charset, mark)) = Encoding::for_bom(body) {
         return (charset.decode_without_bom_handling(&body[mark..]).0, charset);
     }
-    let declared = content_type.and_then(header_charset).or_else(|| prescan(&body[..body.len().min(PRESCAN_BYTES)]));
+    let declared = content_type
+        .and_then(header_charset)
+        .or_else(|| utf_16_without_mark(body))
+        .or_else(|| prescan(&body[..body.len().min(PRESCAN_BYTES)]))
+        .or_else(|| late_meta(body));
     if let Some(charset) = declared {
         return (charset.decode_without_bom_handling(body).0, charset);
     }
@@ -35,6 +43,30 @@ pub fn decode_json<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> Cow<'b, s
     match std::str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => content_type.and_then(header_charset).unwrap_or(UTF_8).decode_without_bom_handling(body).0,
+    }
+}
+
+/// The text of an XML `body`: in the charset of the header or of its declaration, else UTF-8 (XML 1.0 §4.3.3), with U+FFFD
+/// for bytes that are none. Elements of the document declare nothing.
+pub fn decode_xml<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> Cow<'b, str> {
+    if let Some((charset, mark)) = Encoding::for_bom(body) {
+        return charset.decode_without_bom_handling(&body[mark..]).0;
+    }
+    let declared = content_type
+        .and_then(header_charset)
+        .or_else(|| utf_16_without_mark(body))
+        .or_else(|| xml_declaration(&body[..body.len().min(PRESCAN_BYTES)]).map(as_ascii_superset));
+    declared.unwrap_or(UTF_8).decode_without_bom_handling(body).0
+}
+
+/// UTF-16 of either order, if a body without a byte order mark begins with `<` and a letter, `?` or `!` in it (XML 1.0,
+/// appendix F).
+pub fn utf_16_without_mark(body: &[u8]) -> Option<&'static Encoding> {
+    let begins_markup = |c: u8| c.is_ascii_alphabetic() || matches!(c, b'?' | b'!');
+    match *body {
+        [b'<', 0, c, 0, ..] if begins_markup(c) => Some(UTF_16LE),
+        [0, b'<', 0, c, ..] if begins_markup(c) => Some(UTF_16BE),
+        _ => None,
     }
 }
 
@@ -80,21 +112,34 @@ fn header_charset(content_type: &[u8]) -> Option<&'static Encoding> {
 
 /// WHATWG "prescan a byte stream to determine its encoding"; `head` is all that may be looked at.
 fn prescan(head: &[u8]) -> Option<&'static Encoding> {
-    Prescan { head, at: 0 }.run().or_else(|| xml_declaration(head)).map(|charset| {
-        // The declaration was read as ASCII, so it cannot be true of UTF-16.
-        if charset == encoding_rs::UTF_16BE || charset == encoding_rs::UTF_16LE {
-            UTF_8
-        } else if charset == X_USER_DEFINED {
-            WINDOWS_1252
-        } else {
-            charset
-        }
-    })
+    Prescan { head, at: 0, skips_raw_text: false }.run().or_else(|| xml_declaration(head)).map(as_ascii_superset)
+}
+
+/// The charset that a `<meta>` of the document declares, wherever it stands: not one within a script and the like.
+fn late_meta(body: &[u8]) -> Option<&'static Encoding> {
+    // Most pages have no such word, so that their tags need not be read.
+    let word = b"charset";
+    let mut starts = memchr::memchr2_iter(b'c', b'C', body);
+    starts.find(|&at| body.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))?;
+    Prescan { head: body, at: 0, skips_raw_text: true }.run().map(as_ascii_superset)
+}
+
+/// What a declaration can mean that was read as ASCII: it cannot be true of UTF-16.
+fn as_ascii_superset(charset: &'static Encoding) -> &'static Encoding {
+    if charset == UTF_16BE || charset == UTF_16LE {
+        UTF_8
+    } else if charset == X_USER_DEFINED {
+        WINDOWS_1252
+    } else {
+        charset
+    }
 }
 
 struct Prescan<'b> {
     head: &'b [u8],
     at: usize,
+    /// Whether the insides of elements that hold text are passed over, as a parser does; the standard's prescan does not.
+    skips_raw_text: bool,
 }
 
 impl Prescan<'_> {
@@ -112,12 +157,32 @@ impl Prescan<'_> {
                     return Some(charset);
                 }
             } else if matches!(rest, [b'<', b'/', letter, ..] | [b'<', letter, ..] if letter.is_ascii_alphabetic()) {
-                self.at += rest.iter().position(|&b| is_space(b) || b == b'>')?;
+                let name_len = rest.iter().position(|&b| is_space(b) || b == b'>')?;
+                self.at += name_len;
                 while self.attribute()?.is_some() {}
+                if self.skips_raw_text {
+                    self.skip_raw_text(&rest[1..name_len])?;
+                }
             } else if matches!(rest, [b'<', b'!' | b'/' | b'?', ..]) {
                 self.at += memchr::memchr(b'>', rest)? + 1;
             } else {
                 self.at += 1;
+            }
+        }
+    }
+
+    /// Passes over the text of an element whose start tag was read, if it holds nothing else.
+    fn skip_raw_text(&mut self, name: &[u8]) -> Option<()> {
+        let name = name.split(|&byte| byte == b'/').next().unwrap_or(name);
+        let is_raw = RAW_TEXT.iter().any(|raw| raw.eq_ignore_ascii_case(name));
+        if !is_raw {
+            return Some(());
+        }
+        loop {
+            self.at += memchr::memmem::find(self.head.get(self.at..)?, b"</")? + 2;
+            let end = self.head.get(self.at..self.at + name.len())?;
+            if end.eq_ignore_ascii_case(name) {
+                return Some(());
             }
         }
     }
@@ -235,6 +300,8 @@ fn charset_in_content(content: &[u8]) -> Option<&'static Encoding> {
 
 /// WHATWG "get an XML encoding".
 fn xml_declaration(head: &[u8]) -> Option<&'static Encoding> {
+    // Behind blank lines it is none to the letter, but meant as one.
+    let head = head.trim_ascii_start();
     if !head.starts_with(b"<?xml") {
         return None;
     }
@@ -324,11 +391,44 @@ mod tests {
     }
 
     #[test]
-    fn a_declaration_past_the_first_kilobyte_comes_too_late() {
-        let late = format!("{}<meta charset=koi8-r>", " ".repeat(PRESCAN_BYTES));
-        assert_eq!(charset_of(late.as_bytes(), None), "UTF-8");
-        let cut = format!("{}<meta charset=koi8-r>", " ".repeat(PRESCAN_BYTES - 10));
-        assert_eq!(charset_of(cut.as_bytes(), None), "UTF-8");
+    fn a_declaration_past_the_first_kilobyte_counts_where_a_browser_sees_an_element() {
+        let at = |bytes: usize, page: &str| charset_of((" ".repeat(bytes) + page).as_bytes(), None);
+        for bytes in [PRESCAN_BYTES - 10, PRESCAN_BYTES, 100_000] {
+            assert_eq!(at(bytes, "<meta charset=koi8-r>"), "KOI8-R");
+            assert_eq!(at(bytes, "<p><meta http-equiv=content-type content='text/html; charset=big5'>"), "Big5");
+        }
+        for hidden in [
+            "<script>'<meta charset=koi8-r>'</script>",
+            "<STYLE/><meta charset=koi8-r></style>",
+            "<title><meta charset=koi8-r></title>",
+            "<textarea><meta charset=koi8-r>",
+            "<!-- <meta charset=koi8-r> -->",
+            "<p title='<meta charset=koi8-r>'>",
+        ] {
+            assert_eq!(at(2000, hidden), "UTF-8", "{hidden}");
+            assert_eq!(at(2000, &format!("{hidden}</textarea><meta charset=big5>")), "Big5", "{hidden}");
+        }
+        let header = Some("text/html; charset=utf-8");
+        assert_eq!(charset_of((" ".repeat(2000) + "<meta charset=koi8-r>").as_bytes(), header), "UTF-8");
+    }
+
+    #[test]
+    fn xml_declares_its_charset_at_its_beginning_or_is_utf_8() {
+        for (body, header, text) in [
+            (&b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xE4</a>"[..], None, "<a>ä</a>"),
+            (b"\n \r\n<?xml version='1.0' encoding='iso-8859-1'?><a>\xE4</a>", None, "<a>ä</a>"),
+            (b"<a>\xC3\xA4 \xE4</a>", None, "<a>ä \u{FFFD}</a>"),
+            (b"<a><meta charset=\"koi8-r\"/>\xC3\xA4</a>", None, "<a><meta charset=\"koi8-r\"/>ä</a>"),
+            (b"<a>\xE4</a>", Some("text/xml; charset=iso-8859-1"), "<a>ä</a>"),
+            (b"<\0?\0x\0m\0l\0?\0>\0<\0a\0>\0\xE4\0", None, "<a>ä"),
+            (b"\0<\0r\0>\0\xE4", None, "<r>ä"),
+            (b"\xFE\xFF\0<\0r\0>", None, "<r>"),
+        ] {
+            let decoded = decode_xml(body, header.map(str::as_bytes));
+            assert!(decoded.ends_with(text), "{decoded}");
+        }
+        assert_eq!(charset_of(b"<\0!\0d\0o\0", None), "UTF-16LE");
+        assert_eq!(charset_of(b"\n<?xml version='1.0' encoding='koi8-r'?><html>", None), "KOI8-R");
     }
 
     #[test]

@@ -15,8 +15,8 @@ use html5ever::interface::Tracer;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilder, TreeBuilderOpts, TreeSink};
-use html5ever::{Attribute, LocalName, QualName, TokenizerResult};
-use scraper::{Html, HtmlTreeSink, Node};
+use html5ever::{Attribute, LocalName, QualName, TokenizerResult, ns};
+use scraper::{ElementRef, Html, HtmlTreeSink, Node};
 
 pub use super::stack::MAX_DEPTH;
 use super::text::boundary;
@@ -84,6 +84,19 @@ pub fn parse_as(html: &str, reading: Reading, keep_going: &dyn Fn() -> bool) -> 
     let mut html = sink.builder.sink.finish();
     flatten(&mut html);
     Some((html, sink.full.get()))
+}
+
+/// What an element says all links of the page are relative to, if it is a `<base>` of the document: none of a drawing,
+/// none in a template.
+pub(super) fn base_href<'e>(element: &ElementRef<'e>) -> Option<&'e str> {
+    let href = element.attr("href").filter(|_| element.value().name() == "base")?;
+    is_of_document(element).then_some(href)
+}
+
+/// Whether an element is of the document itself: not of a template, which is none of it, or of SVG or MathML.
+pub(super) fn is_of_document(element: &ElementRef<'_>) -> bool {
+    let is_foreign = matches!(element.value().name.ns, ns!(svg) | ns!(mathml));
+    !is_foreign && !element.ancestors().any(|node| node.value().is_fragment())
 }
 
 /// Lifts elements that are deeper than [`MAX_DEPTH`]: they follow the element they were in. The builder keeps nesting

@@ -6,16 +6,18 @@ use encoding_rs::Encoding;
 use url::Url;
 
 use super::captures::Owner;
+use super::limits;
 use super::resolve::{self, Resolver};
 use super::robots::Directives;
 use super::seen::Seen;
 use super::tags::{DECODED_TEXT, Tag};
-use super::text::{Nul, attribute_value, cut, decode_into, fold_into};
+use super::text::{MAX_CHAR_BYTES, Nul, attribute_value, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
-use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES};
+use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES};
+use seine_core::record::items::Excess;
 use seine_core::record::links::{Element, Link, Links};
-use seine_core::record::{self, HtmlFields, MAX_URL_BYTES};
+use seine_core::record::{self, BadUrl, HtmlFields, MAX_URL_BYTES};
 
 /// Buffers that serve one page after the other.
 #[derive(Default)]
@@ -38,7 +40,7 @@ struct Page<'d, 's> {
     tokens: Tokenizer<'d>,
     tree: &'s mut Tree,
     seen: &'s mut Seen,
-    has_title: bool,
+    title: Option<String>,
     has_h1: bool,
     lang: Option<String>,
     description: Option<String>,
@@ -50,28 +52,25 @@ struct Page<'d, 's> {
     others: Vec<Anchor<'d>>,
 }
 
-/// Most URLs of elements other than anchors that are kept of one page.
-const MAX_OTHERS: usize = 10_000;
-
 /// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
 const TURN: usize = 4096;
 
 /// The fields of `document`, which was read in `charset` and whose links are relative to `url` unless it says
-/// otherwise; `None` once `keep_going` says no.
+/// otherwise, and what it had beyond a limit; `None` once `keep_going` says no.
 pub fn extract(
     scratch: &mut Scratch,
     document: &str,
     charset: &'static Encoding,
     url: &Url,
     keep_going: &dyn Fn() -> bool,
-) -> Option<HtmlFields> {
+) -> Option<(HtmlFields, Vec<Excess>)> {
     scratch.tree.clear();
     scratch.seen.clear();
     let mut page = Page {
         tokens: Tokenizer::new(document),
         tree: &mut scratch.tree,
         seen: &mut scratch.seen,
-        has_title: false,
+        title: None,
         has_h1: false,
         lang: None,
         description: None,
@@ -101,10 +100,8 @@ impl<'d> Page<'d, '_> {
                         && !self.tree.in_template()
                         && !self.tree.stack.in_foreign()
                     {
-                        self.lang = self
-                            .tokens
-                            .attribute("lang")
-                            .map(|lang| cut(&attribute_value(lang), MAX_TOKEN_BYTES).to_owned());
+                        let lang = self.tokens.attribute("lang").map(attribute_value);
+                        self.lang = lang.map(|lang| self.tree.stack.captures.met.cut(&limits::LANG, &lang).to_owned());
                     }
                     let tokens = &self.tokens;
                     let insertion = self.tree.start(name, self_closing, |name| tokens.attribute(name));
@@ -134,22 +131,13 @@ impl<'d> Page<'d, '_> {
             Tag::Area if !self.tree.stack.in_foreign() => {
                 self.anchor(false, Some(self.tokens.attribute("alt").unwrap_or_default()));
             }
-            Tag::H1 if !self.has_h1 => {
+            Tag::H1 if !self.has_h1 && self.tree.is_of_document() => {
                 self.has_h1 = true;
                 self.tree.capture(Owner::H1);
             }
-            // Of SVG; the title of the document is a text element.
-            Tag::Title if !self.has_title => {
-                self.has_title = true;
-                if is_open {
-                    self.tree.capture(Owner::Title);
-                } else {
-                    self.tree.stack.captures.title = Some(String::new());
-                }
-            }
-            Tag::Base if self.base.is_none() => self.base = self.tokens.attribute("href"),
-            Tag::Link => self.link(),
-            Tag::Meta => self.meta(),
+            Tag::Base if self.base.is_none() && self.tree.is_of_document() => self.base = self.tokens.attribute("href"),
+            Tag::Link if self.tree.is_of_document() => self.link(),
+            Tag::Meta if self.tree.is_of_document() => self.meta(),
             _ => {}
         }
     }
@@ -161,15 +149,15 @@ impl<'d> Page<'d, '_> {
         let text = self.tokens.raw_text(tag);
         let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
         let is_encoded = tag.is(DECODED_TEXT);
-        if tag == Tag::Title && !self.has_title {
-            self.has_title = true;
+        if tag == Tag::Title && self.title.is_none() && self.tree.is_of_document() {
             let mut title = String::new();
-            decode_into(&mut title, text, MAX_TEXT_BYTES, Nul::Replaced);
-            title.truncate(title.trim_end().len());
-            self.tree.stack.captures.title = Some(title);
+            decode_into(&mut title, text, MAX_TEXT_BYTES + MAX_CHAR_BYTES, Nul::Replaced);
+            title.truncate(self.tree.stack.captures.met.within(&limits::TITLE, &title).len());
+            self.title = Some(title);
         }
-        // Part of the text of the elements around it, whatever it holds: so the DOM's `textContent` has it.
-        if self.tree.stack.captures.want_text() {
+        // Part of the text of the elements around it, unless it is for no reader.
+        let is_read = matches!(tag, Tag::Title | Tag::Textarea | Tag::Xmp);
+        if is_read && self.tree.stack.captures.want_text() {
             if is_encoded {
                 self.tree.stack.captures.push_encoded(text, Nul::Replaced);
             } else {
@@ -180,8 +168,14 @@ impl<'d> Page<'d, '_> {
 
     fn anchor(&mut self, is_open: bool, alt: Option<&'d str>) {
         let Some(href) = self.tokens.attribute("href") else { return };
-        if self.anchors.len() == MAX_LINKS || href.len() > MAX_URL_BYTES {
+        if has_other_scheme(href.trim_start_matches(|char| char <= ' ')) {
             return;
+        }
+        if href.len() > MAX_URL_BYTES {
+            return self.tree.stack.captures.met.note(&limits::LINK_URL);
+        }
+        if self.anchors.len() == MAX_LINKS {
+            return self.tree.stack.captures.met.note(&limits::LINKS);
         }
         let href = match attribute_value(href) {
             Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
@@ -224,11 +218,17 @@ impl<'d> Page<'d, '_> {
 
     /// A URL that is named by another element than an anchor.
     fn other(&mut self, href: Cow<'d, str>, rel: &'d str, element: Element) {
-        if self.others.len() < MAX_OTHERS && href.len() <= MAX_URL_BYTES && !has_other_scheme(href.trim_start()) {
-            let href = match href {
-                Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
-                Cow::Owned(href) => Cow::Owned(without_fragment(&href).to_owned()),
-            };
+        if href.len() > MAX_URL_BYTES {
+            return self.tree.stack.captures.met.note(&limits::LINK_URL);
+        }
+        if self.anchors.len() + self.others.len() >= MAX_LINKS {
+            return self.tree.stack.captures.met.note(&limits::LINKS);
+        }
+        let href = match href {
+            Cow::Borrowed(href) => Cow::Borrowed(without_fragment(href)),
+            Cow::Owned(href) => Cow::Owned(without_fragment(&href).to_owned()),
+        };
+        if !has_other_scheme(&href) {
             self.others.push(Anchor { href, rel, alt: Some(""), element });
         }
     }
@@ -247,18 +247,23 @@ impl<'d> Page<'d, '_> {
         let name = attribute_value(name);
         if name.eq_ignore_ascii_case("description") && self.description.is_none() {
             let mut description = String::new();
-            fold_into(&mut description, &attribute_value(content), MAX_TEXT_BYTES, Nul::Replaced);
-            description.truncate(description.trim_end().len());
+            let limit = MAX_TEXT_BYTES + MAX_CHAR_BYTES;
+            fold_into(&mut description, &attribute_value(content), limit, Nul::Replaced);
+            description.truncate(self.tree.stack.captures.met.within(&limits::DESCRIPTION, &description).len());
             self.description = Some(description);
         } else if name.eq_ignore_ascii_case("robots") || name.eq_ignore_ascii_case(AGENT) {
             self.robots.add(AGENT, &attribute_value(content));
         }
     }
 
-    fn finish(self, url: &Url, charset: &'static Encoding, keep_going: &dyn Fn() -> bool) -> Option<HtmlFields> {
-        // Each link may copy the base: one that is too long for a URL is none.
-        let base = self.base.and_then(|href| join(url, href, charset));
-        let base = base.as_ref().unwrap_or(url);
+    fn finish(
+        self,
+        url: &Url,
+        charset: &'static Encoding,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<(HtmlFields, Vec<Excess>)> {
+        let base = resolve::document_base(url, self.base.map(attribute_value).as_deref(), charset);
+        let base = &base;
         let canonical = self.canonical.and_then(|href| join(base, href, charset));
         let canonical = canonical.filter(|url| record::check(url).is_ok()).map(String::from);
 
@@ -271,34 +276,47 @@ impl<'d> Page<'d, '_> {
             if number % TURN == TURN - 1 && !keep_going() {
                 return None;
             }
-            let Ok(url) = resolver.resolve(&anchor.href) else { continue };
+            let url = match resolver.resolve(&anchor.href) {
+                Ok(url) => url,
+                Err(error) => {
+                    if matches!(error, BadUrl::TooLong(_)) {
+                        captures.met.note(&limits::LINK_URL);
+                    }
+                    continue;
+                }
+            };
             if !self.seen.is_new(url, |number| links.get(number).url) {
                 continue;
             }
             let rel = attribute_value(anchor.rel);
-            let rel = cut(&rel, MAX_TOKEN_BYTES);
+            let rel = captures.met.cut(&limits::LINK_REL, &rel);
             let alt = anchor.alt.map(|alt| {
                 let mut text = String::new();
-                fold_into(&mut text, &attribute_value(alt), MAX_ANCHOR_BYTES, Nul::Replaced);
-                cut(&text, MAX_ANCHOR_BYTES).trim_end().to_owned()
+                fold_into(&mut text, &attribute_value(alt), MAX_ANCHOR_BYTES + MAX_CHAR_BYTES, Nul::Replaced);
+                captures.met.within(&limits::LINK_TEXT, &text).to_owned()
             });
             // The texts of anchors are bounded where they are gathered.
             total_bytes += url.len() + rel.len() + alt.as_deref().unwrap_or_default().len();
             if total_bytes > MAX_LINKS_TOTAL_BYTES {
+                captures.met.note(&limits::LINK_BYTES);
                 break;
             }
             let text = alt.as_deref().unwrap_or_else(|| captures.anchor(number));
             links.push(Link { url, text, rel, element: anchor.element });
         }
-        Some(HtmlFields {
-            title: captures.title.take(),
+        if self.robots.is_cut() {
+            captures.met.note(&limits::ROBOTS);
+        }
+        let fields = HtmlFields {
+            title: self.title,
             h1: captures.h1.take(),
             description: self.description,
             canonical,
             robots: self.robots.joined(),
             lang: self.lang,
             links,
-        })
+        };
+        Some((fields, std::mem::take(&mut captures.met).told()))
     }
 }
 

@@ -14,25 +14,22 @@
 //! | `icons` | array of {url, rel, sizes?, type?} | `<link rel=icon>` and its like |
 //! | `amp` | URL | `<link rel=amphtml>` |
 
-use scraper::{ElementRef, Node};
+use scraper::ElementRef;
 use serde_json::{Map, Value, json};
 
-use super::extras::{Page, folded};
+use super::extras::Page;
+use super::limits::{self, Met};
 use super::rules::Budget;
-use super::rules::json::read_block;
+use super::rules::json::{MAX_BLOCKS, is_jsonld, read_block};
 
 /// Longest value, in bytes of UTF-8; the rest is cut off.
-const MAX_VALUE_BYTES: usize = 2048;
+pub const MAX_VALUE_BYTES: usize = 2048;
 /// Most entries of an array or object.
-const MAX_ENTRIES: usize = 200;
-/// Longest JSON-LD that is read; longer ones say nothing here.
-const MAX_JSONLD_BYTES: usize = 1 << 20;
-/// Most JSON-LD of a page.
-const MAX_JSONLD: usize = 32;
+pub const MAX_ENTRIES: usize = 200;
 
 /// The metadata of `page`; `None`: told to stop.
-pub(super) fn metadata(page: &Page) -> Option<String> {
-    let mut found = Found::default();
+pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<String> {
+    let mut found = Found { met: std::mem::take(met), ..Found::default() };
     let mut scripts = 0;
     for (n, node) in page.html.tree.root().descendants().enumerate() {
         if !page.goes_on(n) {
@@ -42,12 +39,13 @@ pub(super) fn metadata(page: &Page) -> Option<String> {
         match element.value().name() {
             "meta" => found.meta(&element),
             "link" => found.link(&element, page),
-            "script" if scripts < MAX_JSONLD && is_jsonld(&element) => {
-                scripts += 1;
-                found.script(&element, page);
-                if !page.goes_on(0) {
-                    return None;
+            "script" if is_jsonld(&element) => {
+                if scripts == MAX_BLOCKS {
+                    found.met.note(&limits::JSONLD_BLOCKS);
+                    continue;
                 }
+                scripts += 1;
+                found.script(&element, page)?;
             }
             "time" => found.time(&element),
             "a" => found.anchor(&element, page),
@@ -60,12 +58,14 @@ pub(super) fn metadata(page: &Page) -> Option<String> {
             found.dated(&property.to_ascii_lowercase(), value);
         }
     }
+    *met = std::mem::take(&mut found.met);
     Some(Value::Object(found.object()).to_string())
 }
 
 /// What was found so far. Of what is said in several places the lowest rank counts, and of equals the first.
 #[derive(Default)]
 struct Found {
+    met: Met,
     og: Map<String, Value>,
     twitter: Map<String, Value>,
     jsonld_types: Vec<Value>,
@@ -88,18 +88,18 @@ struct Found {
 struct Ranked(Option<(u8, String)>);
 
 impl Ranked {
-    fn offer(&mut self, rank: u8, raw: &str) {
+    fn offer(&mut self, met: &mut Met, rank: u8, raw: &str) {
         if self.0.as_ref().is_none_or(|(best, _)| rank < *best) {
-            let value = folded(raw, MAX_VALUE_BYTES);
+            let value = met.folded(&limits::METADATA_VALUE, raw);
             if !value.is_empty() {
                 self.0 = Some((rank, value));
             }
         }
     }
 
-    fn offer_date(&mut self, rank: u8, raw: &str) {
+    fn offer_date(&mut self, met: &mut Met, rank: u8, raw: &str) {
         if is_iso_date(raw.trim()) {
-            self.offer(rank, raw);
+            self.offer(met, rank, raw);
         }
     }
 }
@@ -111,12 +111,12 @@ impl Found {
             let Some(name) = element.attr(attribute).filter(|name| name.len() <= 100) else { continue };
             let name = name.trim().to_ascii_lowercase();
             if let Some(key) = name.strip_prefix("og:") {
-                put(&mut self.og, key, content);
+                put(&mut self.met, &mut self.og, key, content);
                 if key == "site_name" {
-                    self.site_name.offer(0, content);
+                    self.site_name.offer(&mut self.met, 0, content);
                 }
             } else if let Some(key) = name.strip_prefix("twitter:") {
-                put(&mut self.twitter, key, content);
+                put(&mut self.met, &mut self.twitter, key, content);
             } else {
                 self.named(&name, content);
             }
@@ -126,25 +126,29 @@ impl Found {
     fn named(&mut self, name: &str, content: &str) {
         match name {
             "author" | "dc.creator" | "dcterms.creator" | "citation_author" | "parsely-author" | "sailthru.author" => {
-                self.author.offer(1, content);
+                self.author.offer(&mut self.met, 1, content);
             }
             // Facebook's own wants a profile's URL here; a name is as common.
-            "article:author" if !content.trim_start().starts_with("http") => self.author.offer(2, content),
-            "article:tag" => keep(&mut self.tags, [content]),
-            "keywords" | "news_keywords" => keep(&mut self.keywords, content.split([',', ';'])),
-            "application-name" => self.site_name.offer(2, content),
-            "generator" => self.generator.offer(0, content),
-            "license" | "dc.rights" | "dcterms.license" | "dcterms.rights" => self.license.offer(2, content),
+            "article:author" if !content.trim_start().starts_with("http") => {
+                self.author.offer(&mut self.met, 2, content)
+            }
+            "article:tag" => keep(&mut self.met, &mut self.tags, [content]),
+            "keywords" | "news_keywords" => keep(&mut self.met, &mut self.keywords, content.split([',', ';'])),
+            "application-name" => self.site_name.offer(&mut self.met, 2, content),
+            "generator" => self.generator.offer(&mut self.met, 0, content),
+            "license" | "dc.rights" | "dcterms.license" | "dcterms.rights" => {
+                self.license.offer(&mut self.met, 2, content)
+            }
             name => self.dated(name, content),
         }
     }
 
     fn dated(&mut self, name: &str, value: &str) {
         match name {
-            "article:published_time" | "og:published_time" => self.published.offer_date(1, value),
-            "article:modified_time" | "og:updated_time" => self.modified.offer_date(1, value),
-            "datepublished" => self.published.offer_date(2, value),
-            "datemodified" => self.modified.offer_date(2, value),
+            "article:published_time" | "og:published_time" => self.published.offer_date(&mut self.met, 1, value),
+            "article:modified_time" | "og:updated_time" => self.modified.offer_date(&mut self.met, 1, value),
+            "datepublished" => self.published.offer_date(&mut self.met, 2, value),
+            "datemodified" => self.modified.offer_date(&mut self.met, 2, value),
             "date"
             | "dc.date"
             | "dc.date.issued"
@@ -158,8 +162,10 @@ impl Found {
             | "parsely-pub-date"
             | "sailthru.date"
             | "citation_publication_date"
-            | "citation_date" => self.published.offer_date(3, value),
-            "last-modified" | "dcterms.modified" | "dc.date.modified" | "revised" => self.modified.offer_date(3, value),
+            | "citation_date" => self.published.offer_date(&mut self.met, 3, value),
+            "last-modified" | "dcterms.modified" | "dc.date.modified" | "revised" => {
+                self.modified.offer_date(&mut self.met, 3, value)
+            }
             _ => {}
         }
     }
@@ -167,80 +173,90 @@ impl Found {
     fn time(&mut self, element: &ElementRef) {
         let Some(datetime) = element.attr("datetime") else { return };
         if element.attr("pubdate").is_some() {
-            self.published.offer_date(4, datetime);
+            self.published.offer_date(&mut self.met, 4, datetime);
         }
-        self.published.offer_date(5, datetime);
+        self.published.offer_date(&mut self.met, 5, datetime);
     }
 
     fn anchor(&mut self, element: &ElementRef, page: &Page) {
         let Some(rel) = element.attr("rel") else { return };
         if has_word(rel, "license") {
-            self.license.offer(1, &element.attr("href").and_then(|href| page.absolute(href)).unwrap_or_default());
+            self.license.offer(
+                &mut self.met,
+                1,
+                &element.attr("href").and_then(|href| page.absolute(href)).unwrap_or_default(),
+            );
         }
         if has_word(rel, "author") {
             let text: String = element.text().take(20).collect();
-            self.author.offer(3, &text);
+            self.author.offer(&mut self.met, 3, &text);
         }
     }
 
     fn link(&mut self, element: &ElementRef, page: &Page) {
         let (Some(rel), Some(href)) = (element.attr("rel"), element.attr("href")) else { return };
         let Some(url) = page.absolute(href) else { return };
-        let attribute = |name| element.attr(name).map(|value| folded(value, 200)).filter(|value| !value.is_empty());
+        let mut attribute = |name| {
+            let value = element.attr(name).map(|value| self.met.folded(&limits::METADATA_VALUE, value));
+            value.filter(|value| !value.is_empty())
+        };
         if has_word(rel, "alternate") {
             let kind = attribute("type").unwrap_or_default().to_ascii_lowercase();
             if let Some(lang) = attribute("hreflang") {
-                push(&mut self.hreflang, json!({"lang": lang, "url": url}));
+                push(&mut self.met, &mut self.hreflang, json!({"lang": lang, "url": url}));
             } else if matches!(
                 kind.split(';').next().unwrap_or_default().trim(),
                 "application/rss+xml" | "application/atom+xml" | "application/feed+json" | "application/rdf+xml"
             ) {
-                push(
-                    &mut self.feeds,
-                    object([("url", Some(url)), ("type", Some(kind)), ("title", attribute("title"))]),
-                );
+                let feed = object([("url", Some(url)), ("type", Some(kind)), ("title", attribute("title"))]);
+                push(&mut self.met, &mut self.feeds, feed);
             }
         } else if has_word(rel, "icon") || has_word(rel, "apple-touch-icon") || has_word(rel, "mask-icon") {
-            let rel = folded(rel, 200).to_ascii_lowercase();
             let (sizes, kind) = (attribute("sizes"), attribute("type"));
-            push(&mut self.icons, object([("url", Some(url)), ("rel", Some(rel)), ("sizes", sizes), ("type", kind)]));
+            let rel = self.met.folded(&limits::METADATA_VALUE, rel).to_ascii_lowercase();
+            push(
+                &mut self.met,
+                &mut self.icons,
+                object([("url", Some(url)), ("rel", Some(rel)), ("sizes", sizes), ("type", kind)]),
+            );
         } else if has_word(rel, "amphtml") {
-            self.amp.offer(0, &url);
+            self.amp.offer(&mut self.met, 0, &url);
         } else if has_word(rel, "license") {
-            self.license.offer(0, &url);
+            self.license.offer(&mut self.met, 0, &url);
         }
     }
 
-    fn script(&mut self, element: &ElementRef, page: &Page) {
+    fn script(&mut self, element: &ElementRef, page: &Page) -> Option<()> {
         let text: String = element.text().collect();
-        if text.len() > MAX_JSONLD_BYTES {
-            return;
-        }
-        let budget = Budget::new(page.keep_going);
-        let Some((values, _)) = read_block(&text, &budget) else { return };
+        let (values, _) = read_block(&text, &Budget::new(page.keep_going))?;
         for node in values.iter().flat_map(as_array) {
             self.described(node);
             for node in as_array(&node["@graph"]) {
                 self.described(node);
             }
         }
+        Some(())
     }
 
     /// A node of JSON-LD.
     fn described(&mut self, node: &Value) {
         for kind in as_array(&node["@type"]).iter().filter_map(Value::as_str) {
-            let kind = Value::from(folded(kind, 200));
+            let kind = Value::from(self.met.folded(&limits::METADATA_VALUE, kind));
             if !self.jsonld_types.contains(&kind) {
-                push(&mut self.jsonld_types, kind);
+                push(&mut self.met, &mut self.jsonld_types, kind);
             }
         }
-        self.author.offer(0, &names(&node["author"]));
-        self.published.offer_date(0, node["datePublished"].as_str().unwrap_or_default());
-        self.modified.offer_date(0, node["dateModified"].as_str().unwrap_or_default());
-        self.site_name.offer(1, &names(&node["publisher"]));
-        self.license.offer(3, node["license"].as_str().or(node["license"]["url"].as_str()).unwrap_or_default());
+        self.author.offer(&mut self.met, 0, &names(&node["author"]));
+        self.published.offer_date(&mut self.met, 0, node["datePublished"].as_str().unwrap_or_default());
+        self.modified.offer_date(&mut self.met, 0, node["dateModified"].as_str().unwrap_or_default());
+        self.site_name.offer(&mut self.met, 1, &names(&node["publisher"]));
+        self.license.offer(
+            &mut self.met,
+            3,
+            node["license"].as_str().or(node["license"]["url"].as_str()).unwrap_or_default(),
+        );
         for keyword in as_array(&node["keywords"]).iter().filter_map(Value::as_str) {
-            keep(&mut self.jsonld_keywords, keyword.split(','));
+            keep(&mut self.met, &mut self.jsonld_keywords, keyword.split(','));
         }
     }
 
@@ -277,12 +293,6 @@ impl Found {
     }
 }
 
-fn is_jsonld(element: &ElementRef) -> bool {
-    let has_text = element.first_child().is_some_and(|node| matches!(node.value(), Node::Text(_)));
-    let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    has_text && essence.trim().eq_ignore_ascii_case("application/ld+json")
-}
-
 /// Whether a date or time is one of ISO 8601 (RFC 3339), with or without an offset.
 fn is_iso_date(text: &str) -> bool {
     text.len() <= 64
@@ -317,31 +327,37 @@ fn object<const N: usize>(entries: [(&str, Option<String>); N]) -> Value {
     Value::Object(entries.collect())
 }
 
-fn push(values: &mut Vec<Value>, value: Value) {
+fn push(met: &mut Met, values: &mut Vec<Value>, value: Value) {
     if values.len() < MAX_ENTRIES {
         values.push(value);
+    } else {
+        met.note(&limits::METADATA_ENTRIES);
     }
 }
 
-fn keep<'w>(words: &mut Vec<String>, new: impl IntoIterator<Item = &'w str>) {
+fn keep<'w>(met: &mut Met, words: &mut Vec<String>, new: impl IntoIterator<Item = &'w str>) {
     for word in new {
-        let word = folded(word, 200);
-        if words.len() < MAX_ENTRIES && !word.is_empty() && !words.contains(&word) {
-            words.push(word);
+        let word = met.folded(&limits::METADATA_VALUE, word);
+        if word.is_empty() || words.contains(&word) {
+            continue;
         }
+        if words.len() == MAX_ENTRIES {
+            return met.note(&limits::METADATA_ENTRIES);
+        }
+        words.push(word);
     }
 }
 
 /// Adds a property; one that is there already becomes an array.
-fn put(properties: &mut Map<String, Value>, key: &str, content: &str) {
-    let value = Value::from(folded(content, MAX_VALUE_BYTES));
+fn put(met: &mut Met, properties: &mut Map<String, Value>, key: &str, content: &str) {
+    let value = Value::from(met.folded(&limits::METADATA_VALUE, content));
     let has_room = properties.len() < MAX_ENTRIES;
     match properties.get_mut(key) {
-        Some(Value::Array(values)) => push(values, value),
+        Some(Value::Array(values)) => push(met, values, value),
         Some(first) => *first = json!([first.take(), value]),
         None if has_room => {
             properties.insert(key.to_owned(), value);
         }
-        None => {}
+        None => met.note(&limits::METADATA_ENTRIES),
     }
 }

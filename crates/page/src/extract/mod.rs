@@ -14,18 +14,25 @@
 //! - [`resolve`]: relative URL to absolute URL
 //! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
+//! - `blocks`: which elements are lines of their own, and which are not for readers
 //! - [`fields`]: the fields put together
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
 mod article;
+mod blocks;
 pub mod captures;
 pub mod charset;
+mod copy;
 pub mod doctype;
 pub mod dom;
 pub mod extras;
 pub mod fields;
+mod grid;
+mod images;
+mod limits;
+mod markdown;
 mod metadata;
 mod prose;
 pub mod resolve;
@@ -40,6 +47,7 @@ pub mod tokenize;
 pub mod tree;
 
 use seine_core::record::HtmlFields;
+use seine_core::record::items::Excess;
 
 /// Who reads: the name by which a page can speak to this program alone.
 pub const AGENT: &str = "seine";
@@ -75,6 +83,8 @@ pub struct Extracted {
     pub fields: HtmlFields,
     /// Name of the charset the body was read in, as the WHATWG Encoding Standard writes it (`windows-1252`).
     pub charset: &'static str,
+    /// What it had beyond a limit.
+    pub beyond: Vec<Excess>,
 }
 
 impl Extractor {
@@ -99,8 +109,8 @@ impl Extractor {
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Extracted> {
         let (document, charset) = charset::decode(body, content_type);
-        let fields = fields::extract(&mut self.scratch, &document, charset, url, keep_going)?;
-        Some(Extracted { fields, charset: charset.name() })
+        let (fields, beyond) = fields::extract(&mut self.scratch, &document, charset, url, keep_going)?;
+        Some(Extracted { fields, charset: charset.name(), beyond })
     }
 }
 

@@ -4,6 +4,7 @@ use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use scraper::{Html, Node};
 
+use super::blocks::is_block;
 use super::text::{self, Nul};
 
 /// What stands between two texts.
@@ -37,7 +38,11 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
                     if element.name() == "pre" && preformatted.is_none() {
                         preformatted = Some(node.id());
                     }
-                    prose.separate(break_at(element.name()));
+                    if element.name() == "br" && preformatted.is_some() {
+                        prose.push_as_it_is("\n");
+                    } else {
+                        prose.separate(break_at(element.name()));
+                    }
                 }
                 Node::Text(text) if preformatted.is_some() => prose.push_as_it_is(text),
                 Node::Text(text) => prose.push(text),
@@ -45,7 +50,9 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
             },
             Edge::Close(node) if hidden == Some(node.id()) => hidden = None,
             Edge::Close(node) if hidden.is_none() => {
-                if let Node::Element(element) = node.value() {
+                if let Node::Element(element) = node.value()
+                    && element.name() != "br"
+                {
                     prose.separate(break_at(element.name()));
                 }
                 if preformatted == Some(node.id()) {
@@ -65,9 +72,9 @@ fn break_at(name: &str) -> Break {
         "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "blockquote" | "pre" | "table"
         | "figure" | "article" | "section" | "main" | "header" | "footer" | "aside" | "nav" | "hr" | "details"
         | "fieldset" | "form" => Break::Paragraph,
-        "br" | "div" | "li" | "dt" | "dd" | "tr" | "caption" | "figcaption" | "address" | "summary" | "option"
-        | "legend" | "title" | "center" => Break::Line,
         "td" | "th" => Break::Space,
+        "br" | "title" => Break::Line,
+        name if is_block(name) => Break::Line,
         _ => Break::No,
     }
 }

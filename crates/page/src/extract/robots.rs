@@ -30,12 +30,15 @@ pub fn directives<'v>(agent: &str, values: impl IntoIterator<Item = &'v str>) ->
 pub struct Directives {
     joined: String,
     bytes_read: usize,
+    is_cut: bool,
 }
 
 impl Directives {
     /// Adds what one tag or header says to `agent`.
     pub fn add(&mut self, agent: &str, value: &str) {
-        let value = cut(value, MAX_READ_BYTES - self.bytes_read);
+        let whole = value;
+        let value = cut(whole, MAX_READ_BYTES - self.bytes_read);
+        self.is_cut |= value.len() < whole.len();
         self.bytes_read += value.len();
         let mut is_for_agent = true;
         let mut parts = value.split(',').map(str::trim).peekable();
@@ -65,6 +68,11 @@ impl Directives {
         }
     }
 
+    /// Whether there was more than is kept.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// All of them.
     pub fn joined(self) -> Option<String> {
         (!self.joined.is_empty()).then_some(self.joined)
@@ -79,10 +87,15 @@ impl Directives {
         let separator = if self.joined.is_empty() { "" } else { ", " };
         let is_known = self.joined.split(", ").any(|known| known == directive);
         let fits = self.joined.len() + separator.len() + directive.len() <= MAX_BYTES;
-        if fits && !is_known && !directive.contains(char::is_control) {
-            self.joined.push_str(separator);
-            self.joined.push_str(&directive);
+        if is_known || directive.contains(char::is_control) {
+            return;
         }
+        if !fits {
+            self.is_cut = true;
+            return;
+        }
+        self.joined.push_str(separator);
+        self.joined.push_str(&directive);
     }
 }
 

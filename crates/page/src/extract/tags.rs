@@ -164,6 +164,7 @@ const EMBEDDED: Traits = SPECIAL | VOID | NO_FRAMESET;
 tags! {
     A "a" FORMATTING | ATTRIBUTES;
     Address "address" BLOCK;
+    Annotation "annotation" 0;
     AnnotationXml "annotation-xml" ATTRIBUTES;
     Applet "applet" SPECIAL | SCOPE | MARKER | CLOSES_BLOCK | NO_FRAMESET;
     Area "area" EMBEDDED | ATTRIBUTES;

@@ -26,11 +26,21 @@ fn from_dom(page: &str) -> HtmlFields {
         let selector = Selector::parse(selector).expect("a selector");
         document.select(&selector).collect::<Vec<_>>()
     };
-    let text = |element: &ElementRef, max| folded(&element.text().collect::<String>(), max);
-    let robots = select("meta[name=robots i], meta[name=seine i]");
-    let first =
-        |selector: &str, name: &str| select(selector).first().and_then(|found| found.attr(name)).map(str::to_owned);
-    let base = first("base[href]", "href").and_then(|href| url.join(&href).ok()).unwrap_or(url);
+    let of_document = |selector: &str| {
+        let mut found = select(selector);
+        found.retain(dom::is_of_document);
+        found
+    };
+    let text = |element: &ElementRef, max| {
+        let texts = element.descendants().filter(|node| !is_for_no_reader(node));
+        folded(&texts.filter_map(|node| node.value().as_text()).map(|text| &**text).collect::<String>(), max)
+    };
+    let robots = of_document("meta[name=robots i], meta[name=seine i]");
+    let first = |selector: &str, name: &str| {
+        of_document(selector).first().and_then(|found| found.attr(name)).map(str::to_owned)
+    };
+    let base = first("base[href]", "href").and_then(|href| url.join(&href).ok());
+    let base = base.filter(|base| !["data", "javascript"].contains(&base.scheme())).unwrap_or(url);
     let mut links = Links::default();
     for anchor in select("a[href], area[href]") {
         let is_area = anchor.value().name() == "area";
@@ -64,8 +74,8 @@ fn from_dom(page: &str) -> HtmlFields {
         }
     }
     HtmlFields {
-        title: select("title").first().map(|title| text(title, MAX_TEXT_BYTES)),
-        h1: select("h1").first().map(|h1| text(h1, MAX_TEXT_BYTES)),
+        title: of_document("title").first().map(|title| text(title, MAX_TEXT_BYTES)),
+        h1: of_document("h1").first().map(|h1| text(h1, MAX_TEXT_BYTES)),
         description: first("meta[name=description i][content]", "content").map(|text| folded(&text, MAX_TEXT_BYTES)),
         canonical: first("link[rel~=canonical i][href]", "href")
             .and_then(|href| base.join(&href).ok())
@@ -75,6 +85,20 @@ fn from_dom(page: &str) -> HtmlFields {
         lang: first("html[lang]", "lang"),
         links,
     }
+}
+
+/// Whether a text is code or markup to a browser.
+fn is_for_no_reader(node: &ego_tree::NodeRef<'_, scraper::Node>) -> bool {
+    let parent = node.parent().and_then(ElementRef::wrap);
+    parent.is_some_and(|parent| {
+        let name = &parent.value().name;
+        match parent.value().name() {
+            "script" | "style" => name.ns != html5ever::ns!(mathml),
+            "noscript" | "iframe" | "noembed" | "noframes" => name.ns == html5ever::ns!(html),
+            "annotation" => name.ns == html5ever::ns!(mathml),
+            _ => false,
+        }
+    })
 }
 
 #[track_caller]
@@ -310,6 +334,10 @@ fn svg_mathml_and_templates_follow_their_own_rules() {
         "<math><mtext><p><a href=1>x</math>y</a>z",
         "<svg/><a href=1>x</a><math/><a href=2>y</a>",
         "<h1>a<svg><title>b</title>c</svg>d</h1>",
+        "<svg><title>icon</title></svg><template><title>t</title><h1>t</h1></template><h1>h</h1><title>page</title>",
+        "<a href=1>x<svg><style>.y{}</style><script>z</script></svg>w</a><math><style>v</style></math>",
+        "<h1>a<noscript><img src=b></noscript><iframe>c</iframe><style>d</style><noembed>e</noembed>f</h1>",
+        "<h1><math><semantics><mi>x</mi><annotation>y</annotation></semantics></math></h1>",
         "<svg>\0<a href=1>\0</a></svg>",
         "<template><a href=1>x</a><title>t</title></template><a href=2>y</a>",
         "<template><tr><td><a href=1>x<td>y</template>z",
@@ -350,6 +378,9 @@ fn the_first_base_counts_wherever_it_stands() {
         "<a href=1>x</a><base target=x><base href=/b/><base href=/c/><a href=2>y</a><link rel=canonical href=d>",
         "<base href='http://['><a href=1>x</a>",
         "<base href='mailto:x@y'><a href=1>x</a><a href=http://a/>y</a>",
+        "<base href='javascript:x'><base href=/b/><a href=1>x</a>",
+        "<base href='data:text/html,x'><a href=1>x</a><link rel=canonical href=c>",
+        "<svg><base href=/b/></svg><base href=/c/><a href=1>x</a>",
         "<base href='//other.example/&amp;/'><a href=1>x</a><a href=#f>y</a><a href=''>z</a>",
         "<template><base href=/b/></template><a href=1>x</a>",
     ]);
@@ -442,6 +473,23 @@ fn what_a_page_may_fill_is_bounded() {
     let links: String = (0..10_000).map(|number| format!("<a href={number}>")).collect();
     let total: usize = extract(base + &links).links.iter().map(|link| link.url.len()).sum();
     assert!(total <= MAX_LINKS_TOTAL_BYTES);
+
+    let told = |page: String| {
+        let url = Url::parse(PAGE).expect("a URL");
+        let beyond = Extractor::new().html(page.as_bytes(), Some(b"text/html; charset=utf-8"), &url).beyond;
+        beyond.into_iter().map(|excess| (excess.field, excess.found)).collect::<Vec<_>>()
+    };
+    let page = format!(
+        "<html lang='{long}'><title>{long}</title><meta name=description content='{long}'>\
+         <meta name=robots content='{}'><h1><a rel='{long}' href=1>{long}</a></h1><a href=/{}>x</a>",
+        "noindex, max-snippet: 20, ".to_owned() + &"x".repeat(300),
+        "y".repeat(seine_core::record::MAX_URL_BYTES)
+    );
+    let fields: Vec<_> = told(page).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["lang", "title", "description", "links", "h1", "links", "links", "meta_robots"]);
+    let many: String = (0..MAX_LINKS + 10).map(|number| format!("<a href={number}>")).collect();
+    assert_eq!(told(many), [("links".into(), "more than 100000 links: the rest is left out (10 times)".into())]);
+    assert_eq!(told("<title>t</title><a href=1>x</a>".into()), []);
 
     // A base that is no URL here: else every link would copy it.
     let base = format!("<base href=/{}/>", "b".repeat(1024 * 1024));

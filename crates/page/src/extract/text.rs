@@ -44,6 +44,9 @@ pub fn attribute_value(raw: &str) -> Cow<'_, str> {
     Cow::Owned(value)
 }
 
+/// Most bytes of one character.
+pub(super) const MAX_CHAR_BYTES: usize = 4;
+
 /// Appends text with character references to `folded`, as [`fold_into`] does.
 pub fn decode_into(folded: &mut String, mut text: &str, limit: usize, nul: Nul) {
     while let Some(at) = memchr(b'&', text.as_bytes()) {

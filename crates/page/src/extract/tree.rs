@@ -72,6 +72,12 @@ impl Tree {
         self.stack.counts[Tag::Template as usize] > 0
     }
 
+    /// Whether an element without contents that comes now, or the one just opened, is of the document itself: not of a
+    /// template, which is none of it, nor of SVG or MathML.
+    pub fn is_of_document(&self) -> bool {
+        !self.in_template() && !matches!(self.stack.numbers.last(), Some(&(SVG..=ANNOTATION)))
+    }
+
     /// Whether text that comes now matters.
     #[inline]
     pub fn wants_text(&self) -> bool {
@@ -84,7 +90,7 @@ impl Tree {
         if self.frameset_possible && text.bytes().any(|byte| !byte.is_ascii_whitespace() && byte != 0) {
             self.frameset_possible = false;
         }
-        if self.stack.captures.want_text() {
+        if self.stack.captures.want_text() && !self.in_code() {
             let in_svg_or_mathml = matches!(self.stack.numbers.last(), Some(&(SVG..=ANNOTATION)));
             let nul = if in_svg_or_mathml { Nul::Replaced } else { Nul::Dropped };
             if is_encoded {
@@ -93,6 +99,12 @@ impl Tree {
                 self.stack.captures.push_plain(text, nul);
             }
         }
+    }
+
+    /// Whether the innermost open element is a script or style of SVG, or the source of a formula: no text for readers.
+    fn in_code(&self) -> bool {
+        let Some((number, element)) = self.stack.numbers.last().zip(self.stack.elements.last()) else { return false };
+        matches!((*number, element.name.tag()), (SVG, Tag::Script | Tag::Style) | (MATHML, Tag::Annotation))
     }
 
     /// Takes a doctype, given what follows the word.

@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
 use super::statement::insert;
+use super::{StoreError, collections};
 use seine_core::protocol::HostId;
 use seine_core::record::UrlId;
-use seine_core::record::items::{Collection, FieldCount, Item, PageExtras, PageItems};
+use seine_core::record::items::{Collection, FieldCount, Item, PageExtras, PageItems, ProblemKind};
 
 /// Hosts and collections whose rates are kept at hand; past it they are read again.
 const CACHED_RATES: usize = 10_000;
@@ -60,7 +60,7 @@ impl Collections {
     pub fn declare(db: &Connection, collections: &[Collection], has_past: bool) -> Result<Self> {
         let rows = collections
             .iter()
-            .map(|collection| Ok((super::collections::declare(db, collection)?, collection.clone())))
+            .map(|collection| Ok((collections::declare(db, collection)?, collection.clone())))
             .collect::<Result<_>>()?;
         Ok(Self { rows, has_past, ..Self::default() })
     }
@@ -255,17 +255,39 @@ fn put(db: &Connection, of: &ItemPage, collection_id: i64, item: &Item) -> Resul
     Ok(())
 }
 
-/// Writes the metadata, texts and tables of a page.
+/// Writes the metadata, texts and tables of a page, whose row is written already, and which limits it met.
 ///
 /// # Errors
 /// [`StoreError`]
 pub fn insert_extras(db: &Connection, url_id: UrlId, extras: &PageExtras) -> Result<()> {
-    let PageExtras { metadata, text, markdown, tables } = extras;
-    insert!(
-        db,
-        "INSERT OR REPLACE INTO",
-        page_extra { url_id: url_id, metadata: metadata, text: text, markdown: markdown, tables: tables }
-    )?;
+    let PageExtras { metadata, text, markdown, tables, beyond } = extras;
+    if [metadata, text, markdown, tables].iter().any(|extra| extra.is_some()) {
+        insert!(
+            db,
+            "INSERT OR REPLACE INTO",
+            page_extra { url_id: url_id, metadata: metadata, text: text, markdown: markdown, tables: tables }
+        )?;
+    }
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let collection_id = collections::of_pages(db)?;
+    let run_id: i64 =
+        db.prepare_cached("SELECT run_id FROM page WHERE url_id = ?1")?.query_row([url_id], |row| row.get(0))?;
+    for excess in beyond {
+        insert!(
+            db,
+            "INSERT INTO",
+            extract_problem {
+                url_id: url_id,
+                run_id: run_id,
+                collection_id: collection_id,
+                field: excess.field,
+                kind: ProblemKind::TooMany as i64,
+                found: excess.found,
+            }
+        )?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{drift, migrations};
-use seine_core::record::items::{Field, FieldType, Problem, ProblemKind, item_key};
+use seine_core::record::items::{Excess, Field, FieldType, Problem, ProblemKind, item_key};
 
 fn field(name: &str, kind: FieldType) -> Field {
     Field { name: name.into(), kind, many: false, fields: Vec::new() }
@@ -176,4 +176,26 @@ fn a_field_that_falls_is_named_and_one_that_stays_is_not() {
     assert_eq!(names(0.9), [""; 0]);
     db.execute_batch("UPDATE run SET ended_by = 'limit' WHERE run_id = 1").expect("a run");
     assert_eq!(names(0.3), [""; 0], "the earlier run is not complete");
+}
+
+#[test]
+fn what_a_page_had_beyond_a_limit_is_a_problem_of_no_collection_of_rules() {
+    let db = store();
+    let beyond = |field: &str| Excess { field: field.into(), found: "more than 2 cells: the rest is left out".into() };
+    let extras = PageExtras { beyond: vec![beyond("tables"), beyond("")], ..PageExtras::default() };
+    db.execute_batch("INSERT INTO page(url_id, run_id, outcome, fetched_at, attempt) VALUES (3, 2, 0, 5, 1)")
+        .expect("a page");
+    insert_extras(&db, 3, &extras).expect("problems");
+    insert_extras(&db, 3, &PageExtras::default()).expect("nothing");
+    let problems =
+        "SELECT url, collection, item, field, problem, found, run_id FROM extract_problems ORDER BY problem_id";
+    assert_eq!(
+        rows(&db, problems),
+        [
+            "https://a.example/3|page|-|tables|too_many|more than 2 cells: the rest is left out|2",
+            "https://a.example/3|page|-||too_many|more than 2 cells: the rest is left out|2",
+        ]
+    );
+    assert_eq!(collections::all(&db).expect("collections"), [], "it is none of the collections");
+    assert_eq!(rows(&db, "SELECT count(*) FROM page_extra"), ["0"]);
 }

@@ -24,7 +24,7 @@ use seine_core::protocol::{
     RequestKind, RobotsHead, Sweep, UrlKind, Validators,
 };
 use seine_core::record::items::{
-    Collection, Field, FieldCount, FieldType, Item, PageExtras, PageItems, Problem, ProblemKind, item_key,
+    Collection, Excess, Field, FieldCount, FieldType, Item, PageExtras, PageItems, Problem, ProblemKind, item_key,
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
@@ -235,7 +235,7 @@ fn export(path: &Path, last_run: i64) {
         Filter { run: Some(last_run), ..Filter::default() },
         Filter { changed_since: Some(1), ..Filter::default() },
     ];
-    for name in TABLES.into_iter().chain(["history", "products", "notes"]) {
+    for name in TABLES.into_iter().chain(["products", "notes"]) {
         db.prepare(&format!("SELECT * FROM {name}")).expect("a view").raw_query().next().expect("a row");
         let table = Table::find(&db, name).expect("a table");
         for order in [Order::Key, Order::Input, Order::Host, Order::Run] {
@@ -436,7 +436,11 @@ fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
             ..PageFields::default()
         }),
         items: Some(Box::new(found(url_id, &String::from_utf8_lossy(body)))),
-        extras: Some(Box::new(PageExtras { tables: Some(r#"[[["a"]]]"#.into()), ..PageExtras::default() })),
+        extras: Some(Box::new(PageExtras {
+            tables: Some(r#"[[["a"]]]"#.into()),
+            beyond: vec![Excess { field: "tables".into(), found: "more than 1 cells".into() }],
+            ..PageExtras::default()
+        })),
         found: Vec::new(),
         place: Place::default(),
     };

@@ -4,7 +4,9 @@ use encoding_rs::Encoding;
 use scraper::{ElementRef, Html};
 use url::Url;
 
-use super::{article, charset, dom, is_html, metadata, resolve, tables, text};
+use super::dom::Reading;
+use super::limits::{self, Met};
+use super::{article, charset, dom, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
 
@@ -47,20 +49,26 @@ pub fn extras(
         return Some(PageExtras::default());
     }
     let (document, charset) = charset::decode(body, content_type);
-    let html = dom::parse(&document, keep_going)?;
+    let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
+    let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
     let page = Page { base: base(&html, url, charset), html, charset, keep_going };
     let mut extras = PageExtras::default();
+    let mut met = Met::default();
+    if is_cut {
+        met.note(&limits::TREE);
+    }
     if wanted.metadata {
-        extras.metadata = Some(metadata::metadata(&page)?);
+        extras.metadata = Some(metadata::metadata(&page, &mut met)?);
     }
     if wanted.text || wanted.markdown {
-        let article = article::article(&page, wanted.markdown)?;
-        extras.text = wanted.text.then_some(article.text);
+        let article = article::article(&page, wanted.text, wanted.markdown, &mut met)?;
+        extras.text = article.text;
         extras.markdown = article.markdown;
     }
     if wanted.tables {
-        extras.tables = Some(tables::tables(&page)?);
+        extras.tables = Some(tables::tables(&page, &mut met)?);
     }
+    extras.beyond = met.told();
     Some(extras)
 }
 
@@ -92,20 +100,11 @@ impl Page<'_> {
     }
 }
 
-/// `text`, white space folded, at most `limit` bytes.
-pub(super) fn folded(raw: &str, limit: usize) -> String {
-    let mut folded = String::new();
-    text::fold_into(&mut folded, raw, limit, text::Nul::Dropped);
-    folded.truncate(folded.trim_end().len());
-    folded
-}
-
-/// What the first `<base href>` says, or else the page's own URL.
+/// What the links of a page are relative to.
 fn base(html: &Html, url: &Url, charset: &'static Encoding) -> Url {
     let mut elements = html.tree.root().descendants().filter_map(ElementRef::wrap);
-    let href = elements.find_map(|element| if element.value().name() == "base" { element.attr("href") } else { None });
-    let base = href.filter(|href| href.len() <= MAX_URL_BYTES).and_then(|href| resolve::join(url, href, charset).ok());
-    base.filter(|base| !base.cannot_be_a_base() && record::check(base).is_ok()).unwrap_or_else(|| url.clone())
+    let href = elements.find_map(|element| dom::base_href(&element));
+    resolve::document_base(url, href, charset)
 }
 
 #[cfg(test)]

@@ -102,9 +102,27 @@ fn tables_are_rows_of_texts_with_spans_written_out() {
             "<table><tbody><tr><td rowspan=0>a<td>b<tr><td>c</tbody><tbody><tr><td>d</tbody></table>",
             json!([[["a", "b"], ["a", "c"], ["d"]]]),
         ),
-        ("<table><tr><td>out<table><tr><td>in</table>side<td>x</table>", json!([[["in"]], [["outside", "x"]]])),
+        ("<table><tr><td>out<table><tr><td>in</table>side<td>x</table>", json!([[["in"]], [["out side", "x"]]])),
         ("<table><tr><td>a<script>no</script><br>b<td></table>", json!([[["a b", ""]]])),
         ("<table><tr><td rowspan=x colspan=-1>a</table>", json!([[["a"]]])),
+        ("<table><tr><td colspan='2;'>a<td>b</table>", json!([[["a", "a", "b"]]])),
+        ("<table><tr><td colspan=' +2.9' rowspan='2px'>a<tr><td>b</table>", json!([[["a", "a"], ["a", "a", "b"]]])),
+        (
+            "<table><tr><td><h3>Title</h3>Text<ul><li>1<li>2</ul><td>x<wbr>y<b>z</b></table>",
+            json!([[["Title Text 1 2", "xyz"]]]),
+        ),
+        (
+            "<table><tr><td><figure>a<figcaption>b</figcaption></figure><dl><dt>c<dd>d</dl></table>",
+            json!([[["a b c d"]]]),
+        ),
+        (
+            "<table><tr><td>a<noscript><img src=x></noscript><iframe><b>c</b></iframe><td>b</table>",
+            json!([[["a", "b"]]]),
+        ),
+        (
+            "<table><tr><td><pre>1\n2<br>3</pre><td><math><mi>x</mi><annotation>y</annotation></math></table>",
+            json!([[["1 2 3", "x"]]]),
+        ),
     ] {
         assert_eq!(tables_of(page), tables, "{page}");
     }
@@ -170,6 +188,142 @@ fn where_there_is_no_article_the_text_is_the_body_without_what_surrounds_it() {
     assert_eq!(found.text.unwrap(), "One\ntwo three\n\nFour");
     let found = of("");
     assert_eq!((found.text.unwrap(), found.markdown.unwrap()), (String::new(), String::new()));
+}
+
+/// The Markdown and the text of a short page.
+fn markdown_of(page: &str) -> (String, String) {
+    let found = of(page);
+    (found.markdown.unwrap(), found.text.unwrap())
+}
+
+#[test]
+fn tables_of_any_shape_are_grids_in_markdown_and_words_in_text() {
+    for (page, markdown, text) in [
+        (
+            "<table><tr><th>1<th>2<tr><td rowspan=2>3<td>4<tr><td>5</table>",
+            "| 1 | 2 |\n| - | - |\n| 3 | 4 |\n|  | 5 |",
+            "1 2\n3 4\n5",
+        ),
+        (
+            "<table><tr><th>1<th>2<tr><td>3<tr><td>4<td>5</table>",
+            "| 1 | 2 |\n| - | - |\n| 3 |  |\n| 4 | 5 |",
+            "1 2\n3\n4 5",
+        ),
+        (
+            "<table><tr><th>1<th>2<th>3<tr><td>4<td colspan='2;'>5<tr><td>6<td>7<td>8</table>",
+            "| 1 | 2 | 3 |\n| - | - | - |\n| 4 | 5 |  |\n| 6 | 7 | 8 |",
+            "1 2 3\n4 5\n6 7 8",
+        ),
+        (
+            "<table><caption>C</caption><tr><td>1<td>2<tr><td>3</table>",
+            "C\n\n\n|   |   |\n| - | - |\n| 1 | 2 |\n| 3 |  |",
+            "C\n1 2\n3",
+        ),
+        (
+            "<table><tr><td>1<table><tr><td>2<td>3</table><td>4</table>",
+            "1\n\n\n|   |   |\n| - | - |\n| 2 | 3 |\n\n4",
+            "1\n\n2 3\n\n4",
+        ),
+        (
+            "<table><tr><th>a<tr><td><h3>Title</h3><p>Text</p><pre>x = 1\ny = 2<br>z</pre></table>",
+            "| a |\n| - |\n| **Title**<br>Text<br>`x = 1`<br>`y = 2`<br>`z` |",
+            "a\n\nTitle\n\nText\n\nx = 1\ny = 2\nz",
+        ),
+    ] {
+        assert_eq!(markdown_of(page), (markdown.to_owned(), text.to_owned()), "{page}");
+    }
+}
+
+#[test]
+fn words_of_blocks_stay_apart_and_headings_have_one_line() {
+    for (page, markdown, text) in [
+        ("<dl><dt>Term<dd>Def<dt>Two<dd>Three</dl>", "Term\n\nDef\n\nTwo\n\nThree", "Term\nDef\nTwo\nThree"),
+        (
+            "<pre>line1<br>line2<div>three</div>four</pre>",
+            "```\nline1\nline2\nthree\nfour\n```",
+            "line1\nline2\nthree\nfour",
+        ),
+        ("<pre>\n\n a\n</pre>", "```\n\n a\n```", "\n a"),
+        ("<h2><div>A</div><div>title</div></h2><p>x", "## A title\n\nx", "A\ntitle\n\nx"),
+        ("<h2>A<br>title</h2>", "## A title", "A\ntitle"),
+        ("<figure>a<figcaption>b</figcaption></figure><summary>c</summary>d", "a\n\nb\n\nc\n\nd", "a\nb\n\nc\nd"),
+        ("<p><math><mi>x</mi><annotation encoding=t>\\x</annotation></math> y", "x y", "x y"),
+        ("<p>a<noscript><b>b</b></noscript>c", "ac", "ac"),
+    ] {
+        assert_eq!(markdown_of(page), (markdown.to_owned(), text.to_owned()), "{page}");
+    }
+}
+
+#[test]
+fn images_are_those_that_scripts_put_in_place() {
+    for (image, url) in [
+        ("<img src=/a.png>", Some("a.png")),
+        ("<img src='data:image/gif;base64,R0' data-src=/a.png>", Some("a.png")),
+        ("<img class=lazyload src=/x.png data-src=/a.png>", Some("a.png")),
+        ("<img src=/placeholder.gif data-original=/a.png>", Some("a.png")),
+        ("<img src=/a.png data-src=/other.png>", Some("a.png")),
+        ("<img srcset='/b.png 1x, /a.png 2x'>", Some("a.png")),
+        ("<img data-srcset='/b.png 320w, /a.png 640w'>", Some("a.png")),
+        ("<picture><source srcset='/a.png 2x'><img src='data:,x'></picture>", Some("a.png")),
+        ("<img src='data:,x'>", None),
+    ] {
+        let (markdown, _) = markdown_of(&format!("<p>x {image} y"));
+        let expected = url.map_or(String::new(), |url| format!("![](https://example.com/{url})"));
+        assert!(markdown.contains(&expected) && markdown.contains("![]") == url.is_some(), "{image}: {markdown}");
+    }
+}
+
+#[test]
+fn links_of_text_and_metadata_follow_the_base_of_the_document_alone() {
+    for (base, url) in [
+        ("<base href=/c/>", "https://example.com/c/x"),
+        ("<base href='javascript:void(0)'>", "https://example.com/a/x"),
+        ("<base href='data:,x'>", "https://example.com/a/x"),
+        ("<svg><base href=/c/></svg>", "https://example.com/a/x"),
+        ("<template><base href=/c/></template>", "https://example.com/a/x"),
+    ] {
+        let found = of(&format!("{base}<link rel=amphtml href=x><p><a href=x>y</a>"));
+        assert_eq!(found.metadata.unwrap(), format!(r#"{{"amp":"{url}"}}"#), "{base}");
+        assert_eq!(found.markdown.unwrap(), format!("[y]({url})"), "{base}");
+    }
+}
+
+#[test]
+fn every_limit_that_a_page_meets_is_told() {
+    let told = |page: &str, wanted: Wanted| {
+        let url = Url::parse("https://example.com/").unwrap();
+        let found = extras(page.as_bytes(), Some(b"text/html"), &url, wanted, &|| true).unwrap();
+        let told = found.beyond.iter().map(|excess| format!("{}: {}", excess.field, excess.found)).collect::<Vec<_>>();
+        (found, told)
+    };
+    let only = Wanted::default();
+    let (found, problems) =
+        told(&("<table>".to_owned() + &"<tr><td>1<td colspan=9>2".repeat(60_000)), Wanted { tables: true, ..only });
+    let rows: Vec<Vec<Vec<String>>> = serde_json::from_str(&found.tables.unwrap()).unwrap();
+    assert!(rows[0].len() * 10 == tables::MAX_CELLS && rows[0].iter().all(|row| row.len() == 10));
+    assert!(problems.iter().any(|told| told == "tables: more than 500000 cells: the rest is left out"), "{problems:?}");
+    let long = "word ".repeat(tables::MAX_CELL_BYTES / 4);
+    let (found, problems) =
+        told(&format!("<table><tr><td>{long}<td>x<tr><td>{long}</table>"), Wanted { tables: true, ..only });
+    assert!(found.tables.unwrap().len() < 2 * tables::MAX_CELL_BYTES + 100);
+    assert_eq!(problems, ["tables: more than 65536 bytes of a cell: cut (2 times)"]);
+    let (found, problems) = told(&"<p>word</p>".repeat(50_001), Wanted { text: true, markdown: true, ..only });
+    assert_eq!(found.text.unwrap().matches("word").count(), 50_001);
+    assert!(found.markdown.unwrap().matches("word").count() >= 49_990);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].starts_with("text: more than 50000 elements") && problems[1].starts_with("markdown: "));
+    let meta =
+        "<meta property=og:x content=y>".repeat(250) + &format!("<meta name=author content='{}'>", "n".repeat(3000));
+    let (_, problems) = told(&meta, Wanted { metadata: true, ..only });
+    assert_eq!(
+        problems,
+        [
+            "metadata: more than 200 entries of a list or object: the rest is left out (50 times)",
+            "metadata: more than 2048 bytes of a value: cut"
+        ]
+    );
+    let (_, problems) = told(&article_page(), ALL);
+    assert_eq!(problems, [""; 0]);
 }
 
 #[test]

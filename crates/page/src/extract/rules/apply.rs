@@ -1,19 +1,15 @@
 //! Rules on a parsed page: the items of a collection, what is not as declared, how often each field was there.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
-use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
+use super::compiled::{Compiled, Each, FieldRule, Origin, Source};
 use super::document::{Body, Document};
-use super::dom::{Dom, Index};
-use super::path::Path;
-use super::values::{Raw, Verdict, convert, quoted};
-use super::{Budget, MAX_FIELD_VALUES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_PAGE_BYTES, MAX_PROBLEMS, MAX_VALUE_BYTES};
+use super::dom::Index;
+use super::places::{Look, Places};
+use super::values::{Verdict, convert, quoted};
+use super::{Budget, MAX_FIELD_VALUES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_PAGE_BYTES, MAX_PROBLEMS};
 use crate::extract::text::cut;
-use seine_core::record::items::{
-    FieldCount, FieldType, Item, MAX_FOUND_BYTES, PageItems, Problem, ProblemKind, item_key,
-};
+use seine_core::record::items::{FieldCount, Item, MAX_FOUND_BYTES, PageItems, Problem, ProblemKind, item_key};
 
 /// Where fields are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +20,16 @@ pub(super) enum Scope<'s> {
     Element(Index),
     /// In a value of JSON.
     Value(&'s Value),
+}
+
+impl Scope<'_> {
+    /// The element that it is, if it is one.
+    pub fn element(self) -> Option<Index> {
+        match self {
+            Self::Element(index) => Some(index),
+            Self::Page | Self::Value(_) => None,
+        }
+    }
 }
 
 /// A field's value.
@@ -123,10 +129,16 @@ pub(super) fn collection(
     found.counts.push(count(None, 1, u32::from(found.items.len() > items_before)));
     let of = u32::try_from(scopes.len()).unwrap_or(u32::MAX);
     found.counts.extend((0_u16..).zip(counts).map(|(field, found)| count(Some(field), of, found)));
-    let mut room = MAX_PROBLEMS.saturating_sub(found.problems.len());
-    for problem in applying.problems {
+    tell(applying.problems, &mut found.problems);
+    Some(())
+}
+
+/// Adds problems to those of the page, as many as are told of one; the last says that there are more.
+fn tell(problems: Vec<Problem>, told: &mut Vec<Problem>) {
+    let mut room = MAX_PROBLEMS.saturating_sub(told.len());
+    for problem in problems {
         if room == 1 {
-            found.problems.push(Problem {
+            told.push(Problem {
                 kind: ProblemKind::TooMany,
                 number: None,
                 field: String::new(),
@@ -138,9 +150,8 @@ pub(super) fn collection(
             break;
         }
         room -= 1;
-        found.problems.push(problem);
+        told.push(problem);
     }
-    Some(())
 }
 
 /// Rules being applied.
@@ -155,6 +166,10 @@ pub(super) struct Applying<'a, 'p> {
 impl<'a, 'p> Applying<'a, 'p> {
     pub fn new(document: &'a Document<'p>, budget: &'a Budget<'a>, collection: u16) -> Self {
         Self { document, budget, collection, item: None, problems: Vec::new() }
+    }
+
+    fn places(&self) -> Places<'a, 'p> {
+        Places { document: self.document, budget: self.budget }
     }
 
     /// Whether the body is what the rules read.
@@ -192,13 +207,15 @@ impl<'a, 'p> Applying<'a, 'p> {
             Some(Each::Css(selector)) => match (self.document.tree(), scope) {
                 (_, Scope::Value(_)) | (None, _) => Vec::new(),
                 (Some(dom), scope) => {
-                    let found = dom.select(selector, element_of(scope), limit + 1, self.budget)?;
+                    let found = dom.select(selector, scope.element(), limit + 1, self.budget)?;
                     found.into_iter().map(Scope::Element).collect()
                 }
             },
-            Some(Each::Json(path)) => self.json_nodes(path, scope, limit + 1)?.into_iter().map(Scope::Value).collect(),
+            Some(Each::Json(path)) => {
+                self.places().json_nodes(path, scope, limit + 1)?.into_iter().map(Scope::Value).collect()
+            }
             Some(Each::Jsonld(path)) => {
-                self.jsonld_nodes(path, scope, limit + 1)?.into_iter().map(Scope::Value).collect()
+                self.places().jsonld_nodes(path, scope, limit + 1)?.into_iter().map(Scope::Value).collect()
             }
         };
         if scopes.len() > limit {
@@ -276,12 +293,15 @@ impl<'a, 'p> Applying<'a, 'p> {
     fn value(&mut self, field: &FieldRule, sources: &[Source], scope: Scope<'a>, name: &str) -> Option<FieldValue> {
         let is_several = field.many || field.join.is_some();
         let base = self.document.base(self.budget)?;
+        // Of sources without a value: they count only if no later one has any.
+        let mut unread = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             let mut values = Vec::new();
             let mut odd = Vec::new();
             let mut bytes = 0;
             let mut is_more = false;
-            self.gather(source, field.kind, is_several, scope, &mut |raw| {
+            let look = Look { source, kind: field.kind, is_several };
+            self.places().gather(&look, scope, &mut |raw| {
                 let verdict = convert(raw, field.kind, source, base);
                 match verdict {
                     Verdict::Nothing => return Some(true),
@@ -298,7 +318,8 @@ impl<'a, 'p> Applying<'a, 'p> {
                 }
                 Some(is_several && odd.len() <= MAX_PROBLEMS)
             })?;
-            if values.is_empty() && odd.is_empty() {
+            if values.is_empty() {
+                unread.append(&mut odd);
                 continue;
             }
             for (kind, text) in odd {
@@ -307,199 +328,21 @@ impl<'a, 'p> Applying<'a, 'p> {
             if is_more {
                 self.problem(name, ProblemKind::TooMany, "");
             }
-            let is_found = !values.is_empty();
             let json = match (&field.join, field.many) {
-                _ if !is_found => "null".to_owned(),
                 (Some(join), _) => joined(&values, join),
                 (None, true) => format!("[{}]", values.join(",")),
                 (None, false) => values.swap_remove(0),
             };
-            return Some(FieldValue { json, is_found, source: Some(number) });
+            return Some(FieldValue { json, is_found: true, source: Some(number) });
         }
         Some(match &field.default {
-            Some(default) => FieldValue { json: default.clone(), ..FieldValue::default() },
-            None => FieldValue::nothing(),
+            Some(default) if unread.is_empty() => FieldValue { json: default.clone(), ..FieldValue::default() },
+            _ => {
+                unread.into_iter().for_each(|(kind, text)| self.problem(name, kind, &text));
+                FieldValue::nothing()
+            }
         })
     }
-
-    /// Shows `take` what stands at a source's place, one after the other, until it has enough. `None`: told to stop.
-    fn gather(
-        &self,
-        source: &Source,
-        kind: FieldType,
-        is_several: bool,
-        scope: Scope<'a>,
-        take: &mut dyn FnMut(Raw<'_>) -> Option<bool>,
-    ) -> Option<()> {
-        match &source.place {
-            Place::Css { selector, take: what } => {
-                let Some(dom) = self.document.tree() else { return Some(()) };
-                if matches!(scope, Scope::Value(_)) {
-                    return Some(());
-                }
-                let mut look = |index| self.element(dom, index, source, what, kind, is_several, take);
-                match selector {
-                    Some(selector) => dom.select_while(selector, element_of(scope), self.budget, &mut look),
-                    None => look(element_of(scope).unwrap_or(0)).map(|_| ()),
-                }
-            }
-            Place::Json(path) => emit(&self.json_nodes(path, scope, MAX_FIELD_VALUES + 1)?, kind, take),
-            Place::Jsonld(path) => emit(&self.jsonld_nodes(path, scope, MAX_FIELD_VALUES + 1)?, kind, take),
-            Place::Microdata(selector) => {
-                let (Some(dom), Scope::Page | Scope::Element(_)) = (self.document.tree(), scope) else {
-                    return Some(());
-                };
-                dom.select_while(selector, element_of(scope), self.budget, &mut |index| {
-                    let Some(element) = dom.element(index) else { return Some(true) };
-                    let attribute = match element.value().name() {
-                        "meta" => Some("content"),
-                        "a" | "area" | "link" => Some("href"),
-                        "audio" | "embed" | "iframe" | "img" | "source" | "track" | "video" => Some("src"),
-                        "object" => Some("data"),
-                        "data" | "meter" => Some("value"),
-                        "time" => Some("datetime"),
-                        _ => None,
-                    };
-                    // `content` stands on elements of every kind.
-                    let told = element.attr("content").or_else(|| attribute.and_then(|name| element.attr(name)));
-                    match told {
-                        Some(text)
-                            if matches!(attribute, Some("href" | "src" | "data"))
-                                && element.attr("content").is_none() =>
-                        {
-                            let url = self.document.base(self.budget)?.join(text.trim());
-                            take(Raw::Data(url.as_ref().map_or(text, url::Url::as_str)))
-                        }
-                        Some(text) => take(Raw::Data(text)),
-                        None => take(Raw::Text(&self.document.text(index, false, source.folds(kind), self.budget)?)),
-                    }
-                })
-            }
-            Place::Meta(name) => {
-                let Some(dom) = self.document.tree() else { return Some(()) };
-                let is_named = |value: Option<&str>| value.is_some_and(|value| value.trim().eq_ignore_ascii_case(name));
-                for index in 0..dom.len() {
-                    self.budget.spend(1)?;
-                    let Some(element) = dom.element(index).filter(|element| element.value().name() == "meta") else {
-                        continue;
-                    };
-                    if ["property", "name", "itemprop", "http-equiv"].iter().any(|key| is_named(element.attr(key)))
-                        && let Some(content) = element.attr("content")
-                        && !take(Raw::Data(content))?
-                    {
-                        break;
-                    }
-                }
-                Some(())
-            }
-        }
-    }
-
-    /// What a source takes of one element.
-    #[allow(clippy::too_many_arguments, reason = "one step of `gather`, apart only to be read")]
-    fn element(
-        &self,
-        dom: &Dom,
-        index: Index,
-        source: &Source,
-        what: &Take,
-        kind: FieldType,
-        is_several: bool,
-        take: &mut dyn FnMut(Raw<'_>) -> Option<bool>,
-    ) -> Option<bool> {
-        match what {
-            Take::Text | Take::OwnText => {
-                let text = self.document.text(index, matches!(what, Take::OwnText), source.folds(kind), self.budget)?;
-                // The first match, whatever its text is.
-                Some(take(Raw::Text(&text))? && is_several)
-            }
-            Take::Html => {
-                let html = dom.inner_html(index, MAX_VALUE_BYTES + 1, self.budget)?;
-                Some(take(Raw::Html(&html))? && is_several)
-            }
-            Take::Attribute(name) => {
-                let Some(element) = dom.element(index) else { return Some(true) };
-                match element.attr(name).or_else(|| element.attr(&name.to_ascii_lowercase())) {
-                    Some(value) => take(Raw::Text(value)),
-                    None => Some(true),
-                }
-            }
-            Take::Json(path) => {
-                let Some(value) = self.document.script(index, self.budget)? else { return Some(true) };
-                let mut goes_on = true;
-                let nodes = path.nodes(&value, MAX_FIELD_VALUES + 1, self.budget)?;
-                emit(&nodes, kind, &mut |raw| {
-                    goes_on = take(raw)?;
-                    Some(goes_on)
-                })?;
-                Some(goes_on)
-            }
-        }
-    }
-
-    fn json_nodes(&self, path: &Path, scope: Scope<'a>, limit: usize) -> Option<Vec<&'a Value>> {
-        match (scope, &self.document.body) {
-            (Scope::Value(value), _) | (_, Body::Json(value)) => path.nodes(value, limit, self.budget),
-            _ => Some(Vec::new()),
-        }
-    }
-
-    /// Nodes of the JSON-LD. A path starts at each block; at its graph, if it has one, or at what is in that or in a
-    /// block that is a list; and at the list of all blocks.
-    fn jsonld_nodes(&self, path: &Path, scope: Scope<'a>, limit: usize) -> Option<Vec<&'a Value>> {
-        if let Scope::Value(value) = scope {
-            return path.nodes(value, limit, self.budget);
-        }
-        let all = self.document.jsonld(self.budget)?;
-        let mut roots = Vec::new();
-        for block in all.as_array().into_iter().flatten() {
-            let list = if block.is_array() { Some(block) } else { block.get("@graph") };
-            roots.push(block);
-            roots.extend(list);
-            roots.extend(list.and_then(Value::as_array).into_iter().flatten());
-        }
-        roots.push(all);
-        let mut nodes: Vec<&'a Value> = Vec::new();
-        let mut seen = HashSet::new();
-        for root in roots {
-            self.budget.spend(1)?;
-            let found = path.nodes(root, limit, self.budget)?;
-            nodes.extend(found.into_iter().filter(|node| seen.insert(std::ptr::from_ref::<Value>(node))));
-            if nodes.len() >= limit {
-                nodes.truncate(limit);
-                break;
-            }
-        }
-        Some(nodes)
-    }
-}
-
-fn element_of(scope: Scope<'_>) -> Option<Index> {
-    match scope {
-        Scope::Element(index) => Some(index),
-        Scope::Page | Scope::Value(_) => None,
-    }
-}
-
-/// Nodes one after the other; a list stands for its values, unless it is what is asked for.
-fn emit(nodes: &[&Value], kind: FieldType, take: &mut dyn FnMut(Raw<'_>) -> Option<bool>) -> Option<()> {
-    for node in nodes {
-        match node {
-            Value::Array(values) if kind != FieldType::Json => {
-                for value in values {
-                    if !take(Raw::Json(value))? {
-                        return Some(());
-                    }
-                }
-            }
-            node => {
-                if !take(Raw::Json(node))? {
-                    return Some(());
-                }
-            }
-        }
-    }
-    Some(())
 }
 
 /// JSON strings to one.

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 
 use super::locale::Locale;
+use super::microdata::PropertyPath;
 use super::path::Path;
 use super::selector::Selector;
 use seine_core::record::items::FieldType;
@@ -89,7 +90,7 @@ pub(super) enum Place {
     Json(Path),
     Jsonld(Path),
     /// Elements with the property.
-    Microdata(Selector),
+    Microdata(PropertyPath),
     /// Name or property of a `<meta>`, in lower case.
     Meta(String),
 }
@@ -129,7 +130,7 @@ impl Source {
             }
             Place::Json(path) => format!("json {path}"),
             Place::Jsonld(path) => format!("jsonld {path}"),
-            Place::Microdata(selector) => format!("microdata {selector}"),
+            Place::Microdata(path) => format!("microdata {path}"),
             Place::Meta(name) => format!("meta {name}"),
         }
     }

@@ -8,8 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::dom::{Dom, Index};
-use super::json::{self, Read};
-use super::selector::Selector;
+use super::json::{self, MAX_BLOCKS, Read};
 use super::{Budget, MAX_VALUE_BYTES, Page, xml};
 use crate::extract::charset;
 
@@ -38,7 +37,7 @@ impl Kind {
             Some(essence) if essence.ends_with("+xml") => Some(Self::Xml),
             None | Some("text/plain" | "text/javascript" | "application/javascript" | "application/octet-stream") => {
                 let body = page.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(page.body).trim_ascii_start();
-                let xml = ["<?xml", "<rss", "<feed", "<urlset", "<sitemapindex"];
+                let xml = ["<?xml", "<rss", "<feed", "<urlset", "<sitemapindex", "<\0?\0", "\0<\0?"];
                 if begins_as_json(body) {
                     Some(Self::Json)
                 } else if xml.iter().any(|start| body.starts_with(start.as_bytes())) {
@@ -57,6 +56,9 @@ fn begins_as_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
     matches!(body.first(), Some(b'{' | b'['))
 }
+
+/// Most scripts whose JSON is kept at hand.
+const MAX_SCRIPTS: usize = 100;
 
 /// A page, parsed.
 pub(super) struct Document<'p> {
@@ -86,7 +88,8 @@ impl<'p> Document<'p> {
     pub fn parse(page: &Page<'p>, kind: Kind, budget: &Budget<'_>) -> Option<Self> {
         let text = match kind {
             Kind::Json => charset::decode_json(page.body, page.content_type),
-            Kind::Html | Kind::Xml => charset::decode(page.body, page.content_type).0,
+            Kind::Xml => charset::decode_xml(page.body, page.content_type),
+            Kind::Html => charset::decode(page.body, page.content_type).0,
         };
         budget.spend(text.len() / 64)?;
         let mut is_cut = false;
@@ -101,7 +104,7 @@ impl<'p> Document<'p> {
                 is_cut = dom.is_cut;
                 (Body::Tree(dom), problem.map(|problem| format!("XML: {problem}")))
             }
-            Kind::Json => match json::read(&text, true, budget)? {
+            Kind::Json => match json::read_body(&text, budget)? {
                 Read::Value(value) => (Body::Json(value), None),
                 Read::Broken(problem) => (Body::Broken, Some(format!("JSON: {problem}"))),
             },
@@ -142,12 +145,16 @@ impl<'p> Document<'p> {
         if self.jsonld.get().is_none() {
             let mut blocks = Vec::new();
             if let Some(dom) = self.tree() {
-                let scripts = Selector::parse("script[type^=\"application/ld+json\" i]").ok()?;
-                for script in dom.select(&scripts, None, MAX_BLOCKS, budget)? {
+                let mut scripts = Vec::new();
+                for index in 0..dom.len() {
+                    budget.spend(1)?;
+                    scripts.extend(dom.element(index).filter(json::is_jsonld).map(|_| index));
+                }
+                if scripts.len() > MAX_BLOCKS {
+                    let _ = self.jsonld_problem.set(format!("JSON-LD: more than {MAX_BLOCKS} blocks"));
+                }
+                for script in scripts.into_iter().take(MAX_BLOCKS) {
                     let text = dom.text(script, false, false, usize::MAX, budget)?;
-                    if text.trim().is_empty() {
-                        continue;
-                    }
                     let (values, problem) = json::read_block(&text, budget)?;
                     blocks.extend(values);
                     if let Some(problem) = problem {
@@ -170,7 +177,7 @@ impl<'p> Document<'p> {
                 let text = dom.text(index, false, false, usize::MAX, budget)?;
                 // `window.state = {…};` too.
                 let start = text.find(['{', '[']).unwrap_or(text.len());
-                match json::read_lenient(&text[start..], budget)? {
+                match json::read_first(&text[start..], budget)? {
                     Read::Value(value) => Some(Rc::new(value)),
                     Read::Broken(_) => None,
                 }
@@ -178,7 +185,7 @@ impl<'p> Document<'p> {
             None => None,
         };
         let mut scripts = self.scripts.borrow_mut();
-        if scripts.len() >= MAX_BLOCKS {
+        if scripts.len() >= MAX_SCRIPTS {
             scripts.clear();
         }
         scripts.insert(index, value.clone());
@@ -190,6 +197,3 @@ impl<'p> Document<'p> {
         self.tree().map_or(Some(String::new()), |dom| dom.text(index, own, fold, MAX_VALUE_BYTES + 1, budget))
     }
 }
-
-/// Most JSON-LD blocks of a page, and most scripts whose JSON is kept at hand.
-const MAX_BLOCKS: usize = 100;

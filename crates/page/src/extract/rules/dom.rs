@@ -7,6 +7,7 @@ use std::io;
 
 use ego_tree::NodeRef;
 use ego_tree::iter::Edge;
+use encoding_rs::UTF_8;
 use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
 use scraper::{ElementRef, Html, Node};
 use selectors::context::SelectorCaches;
@@ -14,9 +15,11 @@ use url::Url;
 
 use super::Budget;
 use super::selector::Selector;
+use crate::extract::blocks::{is_block, is_hidden};
 #[cfg(doc)]
 use crate::extract::dom::MAX_DEPTH;
-use crate::extract::dom::{Reading, parse_as};
+use crate::extract::dom::{Reading, base_href, parse_as};
+use crate::extract::resolve::document_base;
 use crate::extract::text::{Nul, cut, fold_into};
 
 /// Most nodes and attributes of a tree, which take at most some 250 bytes each; the rest of the page is passed over.
@@ -81,6 +84,11 @@ impl Dom {
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()
+    }
+
+    /// Number of the first element behind that one and all in it.
+    pub(super) fn end(&self, index: Index) -> Index {
+        self.elements.get(index).map_or(index + 1, |place| place.end as usize)
     }
 
     /// The element of that number.
@@ -148,7 +156,7 @@ impl Dom {
             match node.value() {
                 Node::Element(element) if is_open => {
                     depth += 1;
-                    if hidden.is_none() && depth > 1 && (own || is_hidden(element.name())) {
+                    if hidden.is_none() && depth > 1 && (own || is_hidden(element)) {
                         hidden = Some(depth);
                     }
                     if depth > 1 && hidden.is_none_or(|hidden| hidden == depth) && is_break(element.name()) {
@@ -212,10 +220,9 @@ impl Dom {
         for index in 0..self.elements.len() {
             budget.spend(1)?;
             if let Some(element) = self.element(index)
-                && element.value().name() == "base"
-                && let Some(href) = element.attr("href")
+                && let Some(href) = base_href(&element)
             {
-                return Some(url.join(href).unwrap_or_else(|_| url.clone()));
+                return Some(document_base(url, Some(href), UTF_8));
             }
         }
         Some(url.clone())
@@ -264,61 +271,8 @@ fn step(element: &ElementRef<'_>) -> String {
     step
 }
 
-fn is_hidden(name: &str) -> bool {
-    matches!(name, "script" | "style" | "template" | "noscript")
-}
-
 fn is_break(name: &str) -> bool {
     name == "br" || is_block(name)
-}
-
-/// What begins and ends a line of its own.
-fn is_block(name: &str) -> bool {
-    matches!(
-        name,
-        "address"
-            | "article"
-            | "aside"
-            | "blockquote"
-            | "caption"
-            | "dd"
-            | "details"
-            | "dialog"
-            | "div"
-            | "dl"
-            | "dt"
-            | "fieldset"
-            | "figcaption"
-            | "figure"
-            | "footer"
-            | "form"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "header"
-            | "hr"
-            | "legend"
-            | "li"
-            | "main"
-            | "nav"
-            | "ol"
-            | "option"
-            | "p"
-            | "pre"
-            | "section"
-            | "summary"
-            | "table"
-            | "tbody"
-            | "td"
-            | "tfoot"
-            | "th"
-            | "thead"
-            | "tr"
-            | "ul"
-    )
 }
 
 fn space(text: &mut String, fold: bool) {

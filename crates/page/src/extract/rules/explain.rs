@@ -206,7 +206,7 @@ impl Explaining<'_, '_> {
 
     fn each(&self, each: &Each, scope: Scope<'_>) -> Option<String> {
         match (each, self.document.tree()) {
-            (Each::Css(selector), Some(dom)) => self.nearest(dom, selector, element_of(scope)),
+            (Each::Css(selector), Some(dom)) => self.nearest(dom, selector, scope.element()),
             (Each::Css(_), None) => Some("the body has no elements".to_owned()),
             (Each::Json(path), _) => self.json(path, scope),
             (Each::Jsonld(path), _) => self.jsonld(path),
@@ -234,7 +234,7 @@ impl Explaining<'_, '_> {
             (Place::Jsonld(path), _) => self.json(path, scope),
             (_, None) => Some("the body has no elements".to_owned()),
             (Place::Css { selector, take }, Some(dom)) => {
-                let element = element_of(scope);
+                let element = scope.element();
                 let found = match selector {
                     Some(selector) => {
                         let found = dom.select(selector, element, MAX_COUNTED, self.budget)?;
@@ -247,7 +247,13 @@ impl Explaining<'_, '_> {
                 };
                 self.element(dom, source, take, &found)
             }
-            (Place::Microdata(selector), Some(dom)) => self.nearest(dom, selector, element_of(scope)),
+            (Place::Microdata(path), Some(dom)) => {
+                let found = path.elements(dom, scope.element(), self.budget)?;
+                Some(match found.as_slice() {
+                    [] => format!("no item here has the property `{path}`"),
+                    found => format!("{} elements have the property, none with a value", found.len()),
+                })
+            }
             (Place::Meta(name), Some(dom)) => {
                 let mut known = Vec::new();
                 for index in 0..dom.len() {
@@ -376,13 +382,6 @@ impl Explaining<'_, '_> {
             "`{before}` is {}",
             at.first().map_or("nothing".to_owned(), |value| cut(&value.to_string(), 100).to_owned())
         ))
-    }
-}
-
-fn element_of(scope: Scope<'_>) -> Option<Index> {
-    match scope {
-        Scope::Element(index) => Some(index),
-        Scope::Page | Scope::Value(_) => None,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::fmt;
 
+use scraper::ElementRef;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::Budget;
+use super::repair::{MARKS, has_long_number, repaired};
 
 /// Most values of one document; one that holds more is not read. (Its depth is bounded by 128.)
 pub const MAX_VALUES: usize = 2_000_000;
@@ -23,8 +25,82 @@ pub(super) enum Read {
     Broken(String),
 }
 
+/// Most JSON-LD blocks of a page that are read.
+pub(in crate::extract) const MAX_BLOCKS: usize = 100;
+
+/// Whether an element is a block of JSON-LD.
+pub(in crate::extract) fn is_jsonld(element: &ElementRef<'_>) -> bool {
+    let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    element.value().name() == "script" && essence.trim().eq_ignore_ascii_case("application/ld+json")
+}
+
+/// The JSON value of a body, with nothing behind it. `None`: told to stop.
+pub(super) fn read_body(text: &str, budget: &Budget<'_>) -> Option<Read> {
+    leniently(text, &mut |text| read(text, true, budget))
+}
+
+/// The first JSON value of `text`, whatever follows it.
+pub(super) fn read_first(text: &str, budget: &Budget<'_>) -> Option<Read> {
+    leniently(text, &mut |text| read(text, false, budget))
+}
+
+/// All values of a JSON-LD block, of which some have several, and what is wrong with it, if anything is.
+pub(in crate::extract) fn read_block(text: &str, budget: &Budget<'_>) -> Option<(Vec<Value>, Option<String>)> {
+    let mut values = Vec::new();
+    let mut text = if is_blank(text) { String::new() } else { text.to_owned() };
+    while !text.is_empty() {
+        let mut read_text = String::new();
+        let read = leniently(&text, &mut |text| {
+            text.clone_into(&mut read_text);
+            read(text, false, budget)
+        });
+        match read? {
+            Read::Value(value) => values.push(value),
+            Read::Broken(error) => return Some((values, Some(error))),
+        }
+        let mut ends = serde_json::Deserializer::from_str(&read_text).into_iter::<IgnoredAny>();
+        let end = ends.next().map_or(read_text.len(), |_| ends.byte_offset());
+        let rest = read_text[end..].trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
+        let rest = without_marks(rest);
+        let is_value = rest.starts_with(['{', '[']);
+        if is_value && values.len() == MAX_BLOCK_VALUES {
+            return Some((values, Some(format!("more than {MAX_BLOCK_VALUES} values"))));
+        }
+        text = if is_value { rest.to_owned() } else { String::new() };
+    }
+    Some((values, None))
+}
+
+/// Whether there is nothing in a block: many templates leave it out and its tags there.
+fn is_blank(text: &str) -> bool {
+    without_marks(text).trim().is_empty()
+}
+
+/// `text` without the marks and white space that it begins with.
+fn without_marks(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while let Some(after) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) {
+        rest = after.trim_start();
+    }
+    rest
+}
+
+/// What `read` makes of `text` as it is; or, where that is no JSON, [`repaired`].
+fn leniently(text: &str, read: &mut dyn FnMut(&str) -> Option<Read>) -> Option<Read> {
+    if has_long_number(text) {
+        return read(&repaired(text));
+    }
+    match read(text)? {
+        Read::Broken(error) => Some(match read(&repaired(text))? {
+            Read::Broken(_) => Read::Broken(error),
+            value @ Read::Value(_) => value,
+        }),
+        value @ Read::Value(_) => Some(value),
+    }
+}
+
 /// The first JSON value of `text`; what follows it is an error only if `strict`. `None`: told to stop.
-pub(super) fn read(text: &str, strict: bool, budget: &Budget<'_>) -> Option<Read> {
+fn read(text: &str, strict: bool, budget: &Budget<'_>) -> Option<Read> {
     let counter = Counter { left: Cell::new(MAX_VALUES), is_stopped: Cell::new(false), budget };
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = Seed(&counter).deserialize(&mut reader);
@@ -36,84 +112,6 @@ pub(super) fn read(text: &str, strict: bool, budget: &Budget<'_>) -> Option<Read
         Ok(value) => Read::Value(value),
         Err(error) => Read::Broken(error.to_string()),
     })
-}
-
-/// The same of a JSON-LD block: as it is, or else without what templates leave in it (comments, CDATA marks, raw line
-/// ends in strings, commas too many, rubbish at the end).
-pub(super) fn read_lenient(text: &str, budget: &Budget<'_>) -> Option<Read> {
-    match read(text, false, budget)? {
-        Read::Broken(error) => Some(match read(&repaired(text), false, budget)? {
-            Read::Value(value) => Read::Value(value),
-            Read::Broken(_) => Read::Broken(error),
-        }),
-        value @ Read::Value(_) => Some(value),
-    }
-}
-
-/// All values of a JSON-LD block, of which some have several, and what is wrong with it, if anything is.
-pub(in crate::extract) fn read_block(text: &str, budget: &Budget<'_>) -> Option<(Vec<Value>, Option<String>)> {
-    let (mut values, mut text) = (Vec::new(), text.to_owned());
-    loop {
-        let read = match read(&text, false, budget)? {
-            Read::Broken(error) => {
-                text = repaired(&text);
-                match read(&text, false, budget)? {
-                    Read::Broken(_) => return Some((values, Some(error))),
-                    value @ Read::Value(_) => value,
-                }
-            }
-            value @ Read::Value(_) => value,
-        };
-        let Read::Value(value) = read else { return Some((values, None)) };
-        values.push(value);
-        let mut ends = serde_json::Deserializer::from_str(&text).into_iter::<IgnoredAny>();
-        let end = ends.next().map_or(text.len(), |_| ends.byte_offset());
-        let rest = text[end..].trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
-        if !rest.starts_with(['{', '[']) || values.len() >= MAX_BLOCK_VALUES {
-            return Some((values, None));
-        }
-        text = rest.to_owned();
-    }
-}
-
-fn repaired(text: &str) -> String {
-    const MARKS: [&str; 7] = ["<!--", "-->", "//<![CDATA[", "//]]>", "<![CDATA[", "]]>", "\u{FEFF}"];
-    let mut fixed = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut in_string = false;
-    while let Some(c) = rest.chars().next() {
-        let len = c.len_utf8();
-        if in_string {
-            match c {
-                '\\' => {
-                    let escaped = rest[1..].chars().next().map_or(0, char::len_utf8);
-                    fixed.push_str(&rest[..1 + escaped]);
-                    rest = &rest[1 + escaped..];
-                    continue;
-                }
-                '"' => in_string = false,
-                _ => {}
-            }
-            fixed.push(if c < ' ' { ' ' } else { c });
-            rest = &rest[len..];
-            continue;
-        }
-        if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
-            rest = &rest[mark.len()..];
-        } else if rest.starts_with("/*") {
-            rest = rest.find("*/").map_or("", |end| &rest[end + 2..]);
-        } else if rest.starts_with("//") {
-            rest = rest.find('\n').map_or("", |end| &rest[end..]);
-        } else {
-            if matches!(c, '}' | ']') && fixed.trim_end().ends_with(',') {
-                fixed.truncate(fixed.trim_end().len() - 1);
-            }
-            in_string = c == '"';
-            fixed.push(c);
-            rest = &rest[len..];
-        }
-    }
-    fixed
 }
 
 struct Counter<'a> {
@@ -203,10 +201,26 @@ mod tests {
     use super::*;
 
     fn lenient(text: &str) -> Option<Value> {
-        match read_lenient(text, &Budget::new(&|| true)).expect("told to go on") {
+        match read_first(text, &Budget::new(&|| true)).expect("told to go on") {
             Read::Value(value) => Some(value),
             Read::Broken(_) => None,
         }
+    }
+
+    #[test]
+    fn bodies_are_read_as_sites_write_them_but_to_their_end() {
+        let body = |text| match read_body(text, &Budget::new(&|| true)).expect("told to go on") {
+            Read::Value(value) => Ok(value),
+            Read::Broken(error) => Err(error),
+        };
+        assert_eq!(
+            body(r#"[{"id": 1}, {"id": 2, "t": "x\ud83d"}, {"id": 3,},]"#),
+            Ok(json!([{"id": 1}, {"id": 2, "t": "x\u{FFFD}"}, {"id": 3}]))
+        );
+        assert_eq!(body("{\"id\": 12345678901234567890123}"), Ok(json!({"id": "12345678901234567890123"})));
+        assert_eq!(body("{\"a\": \"one\ntwo\", \"n\": 1e400}"), Ok(json!({"a": "one two", "n": "1e400"})));
+        assert!(body("{\"a\": 1} x").unwrap_err().contains("trailing characters at line 1 column 10"));
+        assert!(body("{\"a\": ").unwrap_err().contains("EOF"));
     }
 
     #[test]
@@ -237,6 +251,13 @@ mod tests {
         }
         let (values, problem) = block("{\"a\":1}{\"b\":");
         assert!(values == [json!({"a": 1})] && problem.is_some());
+        for text in ["", " \n", "<!-- -->", "//<![CDATA[\n//]]>"] {
+            assert_eq!(block(text), (Vec::new(), None), "{text}");
+        }
+        let (values, problem) = block("//<![CDATA[\n{\"a\":1}\n//]]>\n<!-- {\"b\":\"x\\ud83d\",} -->");
+        assert_eq!((values, problem), (vec![json!({"a": 1}), json!({"b": "x\u{FFFD}"})], None));
+        let (values, problem) = block(&"{} ".repeat(MAX_BLOCK_VALUES + 1));
+        assert!(values.len() == MAX_BLOCK_VALUES && problem.is_some());
     }
 
     #[test]

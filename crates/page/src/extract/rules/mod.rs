@@ -6,8 +6,8 @@
 //!
 //! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
 //! - `selector`, `path`: CSS and JSONPath
-//! - `document`: a page as what it is; [`dom`], `xml`, [`json`]: how that is read
-//! - `apply`: rules on a page; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
+//! - `document`: a page as what it is; [`dom`], `xml`, [`json`], `repair`, `microdata`: how that is read
+//! - `apply`: rules on a page; `places`: what stands where they look; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
 //! - [`explain`]: why a rule finds what it finds
 //! - `budget`: when to stop
 
@@ -21,10 +21,13 @@ mod error;
 pub mod explain;
 pub mod json;
 mod locale;
+mod microdata;
 mod money;
 mod numbers;
 mod path;
+mod places;
 mod read;
+mod repair;
 mod selector;
 mod values;
 mod xml;

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::error::{RuleError, allowed, within_string};
 use super::locale::{LOCALES, Locale};
+use super::microdata::PropertyPath;
 use super::path::Path;
 use super::selector::Selector;
 use super::{MAX_COLLECTIONS, MAX_FIELDS, MAX_NESTING, RESERVED_NAMES, dates};
@@ -566,16 +567,9 @@ impl<'t> Reader<'t> {
 
     /// `offers.price`: the property within that property.
     fn microdata(&self, value: &Spot<'t>) -> Result<Place, RuleError> {
-        let path = self.string(value)?;
-        let is_name = |name: &str| {
-            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\'))
-        };
-        if !path.split('.').all(is_name) {
-            return Err(self.at(value, "expected names of properties: \"name\", \"offers.price\""));
-        }
-        let steps: Vec<_> = path.split('.').map(|name| format!("[itemprop~=\"{name}\"]")).collect();
-        let selector = Selector::parse(&steps.join(" ")).map_err(|error| self.at(value, error.message))?;
-        Ok(Place::Microdata(selector))
+        PropertyPath::parse(self.string(value)?)
+            .map(Place::Microdata)
+            .ok_or_else(|| self.at(value, "expected names of properties: \"name\", \"offers.price\""))
     }
 
     fn locale(&self, value: &Spot<'t>) -> Result<Locale, RuleError> {

@@ -242,8 +242,48 @@ fn the_first_source_that_finds_something_wins() {
     finds(rule, "<p>5</p><meta name=m content=7>", json!(5.0));
     finds(rule, "<p> </p><meta name=m content=7>", json!(7.0));
     finds("{ sources = ['.no', { meta = 'm' }], type = 'integer' }", "<meta name=m content=7>", json!(7));
-    let found = field_as("text/html", rule, "<p>x</p><meta name=m content=7>");
-    assert_eq!(found, (Value::Null, vec![ProblemKind::Unparsable]));
+    finds("{ sources = ['i', 'b'], type = 'number', many = true }", "<i>x</i><i>y</i><b>5</b>", json!([5.0]));
+}
+
+#[test]
+fn a_source_without_a_value_hides_no_later_one_and_is_a_problem_only_if_none_has_any() {
+    let rule = "['.no', { css = 'p', type = 'number' }, { meta = 'm' }]";
+    finds(rule, "<p>x</p><meta name=m content=7>", json!(7.0));
+    let found = field_as("text/html", rule, "<p>x</p><meta name=m content=y>");
+    assert_eq!(found, (Value::Null, vec![ProblemKind::Unparsable; 2]));
+    let required = "{ sources = ['p', 'b'], type = 'number', required = true }";
+    finds(required, "<p>sold out</p><b>5</b>", json!(5.0));
+    let with_default = "{ sources = ['p'], type = 'number', default = 1 }";
+    assert_eq!(field_as("text/html", with_default, "<p>x</p>"), (Value::Null, vec![ProblemKind::Unparsable]));
+}
+
+#[test]
+fn microdata_is_read_by_the_algorithm_of_the_standard() {
+    let page = "<div itemscope itemtype=https://schema.org/Product itemref=more>
+        <div itemprop=brand itemscope><meta itemprop=name content=Acme><span>Acme Ltd.</span></div>
+        <div itemprop=review itemscope><b itemprop=name>Great</b><time itemprop=datePublished>2026-01-02</time></div>
+        <h1 itemprop=name>Kettle</h1><data itemprop=sku value=K-1>no. 1</data><meter itemprop=rating value=4.5>****</meter>
+        <link itemprop=availability href=//schema.org/InStock content=x><object itemprop=manual data=/m.pdf></object>
+        <a itemprop=maker>Acme</a><span itemprop=price content=1299.00>$1,299</span></div>
+        <p id=more>Weight: <b itemprop=weight>2 kg</b></p>";
+    for (path, value) in [
+        ("name", "Kettle"),
+        ("brand.name", "Acme"),
+        ("brand", "Acme"),
+        ("review.name", "Great"),
+        ("review", "Great"),
+        ("review.datePublished", "2026-01-02"),
+        ("sku", "K-1"),
+        ("rating", "4.5"),
+        ("availability", "https://schema.org/InStock"),
+        ("manual", "https://shop.example/m.pdf"),
+        ("maker", "Acme"),
+        ("price", "1299.00"),
+        ("weight", "2 kg"),
+    ] {
+        finds(&format!("{{ microdata = '{path}' }}"), page, json!(value));
+    }
+    finds("{ microdata = 'datePublished' }", page, json!(null));
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! Where the picture of an image is: scripts put it in place of a placeholder once the image is seen.
+
+use ego_tree::NodeRef;
+use scraper::Node;
+use scraper::node::Element;
+
+use super::extras::Page;
+
+/// Where scripts look for the picture.
+const LAZY: [&str; 6] = ["data-src", "data-original", "data-lazy-src", "data-lazy", "data-url", "data-image"];
+/// Where they look for several of different sizes.
+const SETS: [&str; 3] = ["srcset", "data-srcset", "data-lazy-srcset"];
+/// Names of pictures that stand in for others.
+const PLACEHOLDERS: [&str; 9] =
+    ["placeholder", "blank", "spacer", "transparent", "lazy", "loading", "loader", "1x1", "pixel"];
+
+/// The absolute URL of the picture of an `<img>`.
+pub(super) fn picture(image: NodeRef<'_, Node>, page: &Page) -> Option<String> {
+    let element = image.value().as_element()?;
+    let url = |name: &str| element.attr(name).and_then(|value| page.absolute(value));
+    let src = url("src");
+    if src.as_deref().is_none_or(|src| is_placeholder(element, src))
+        && let Some(lazy) = LAZY.iter().find_map(|name| url(name))
+    {
+        return Some(lazy);
+    }
+    src.or_else(|| of_sets(element, page)).or_else(|| {
+        let picture =
+            image.parent().filter(|parent| parent.value().as_element().is_some_and(|p| p.name() == "picture"))?;
+        let mut sources = picture.children().filter_map(|child| child.value().as_element());
+        sources.find_map(|source| if source.name() == "source" { of_sets(source, page) } else { None })
+    })
+}
+
+fn is_placeholder(image: &Element, src: &str) -> bool {
+    let name = src.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    image.classes().any(|class| class.to_ascii_lowercase().contains("lazy"))
+        || PLACEHOLDERS.iter().any(|word| name.contains(word))
+}
+
+/// The largest picture of an element's sets.
+fn of_sets(element: &Element, page: &Page) -> Option<String> {
+    SETS.iter().filter_map(|name| element.attr(name)).find_map(|set| largest(set).and_then(|url| page.absolute(url)))
+}
+
+/// The candidate of a `srcset` with the largest width or density.
+fn largest(set: &str) -> Option<&str> {
+    let mut best: Option<(f64, &str)> = None;
+    let mut rest = set;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
+        let end = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
+        let (url, after) = rest.split_at(end);
+        if url.is_empty() {
+            return best.map(|(_, url)| url);
+        }
+        // A comma right behind the URL ends the candidate; one within belongs to the URL.
+        let (url, descriptor) = match url.strip_suffix(',') {
+            Some(url) => {
+                rest = after;
+                (url.trim_end_matches(','), "")
+            }
+            None => {
+                let end = after.find(',').unwrap_or(after.len());
+                rest = &after[end..];
+                (url, after[..end].trim())
+            }
+        };
+        let size = descriptor.trim_end_matches(['w', 'x', 'h']).parse().unwrap_or(1.0);
+        if !url.starts_with("data:") && best.is_none_or(|(largest, _)| size > largest) {
+            best = Some((size, url));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn the_largest_candidate_of_a_set_is_taken() {
+        for (set, url) in [
+            ("a.png", Some("a.png")),
+            ("a.png 1x, b.png 2x", Some("b.png")),
+            ("a.png 800w,b.png 1200w , c.png 400w", Some("b.png")),
+            ("/i?w=1,h=2 1x, /i?w=3,h=4 3x", Some("/i?w=3,h=4")),
+            ("a.png, b.png 2x", Some("b.png")),
+            ("data:image/gif;base64,R0 9x, a.png", Some("a.png")),
+            ("a.png 2x 3y, b.png", Some("a.png")),
+            (" , ,", None),
+            ("", None),
+        ] {
+            assert_eq!(largest(set), url, "{set}");
+        }
+    }
+}
