@@ -137,6 +137,9 @@ pub struct Scope {
     pub to: Option<CrawlUrl>,
     /// Statuses that are no errors.
     pub accepted: Vec<RangeInclusive<u16>>,
+    /// Of a page that redirects led to, and that is in the store by itself, links are told once: not again as those of the
+    /// URLs that led there.
+    pub once: bool,
 }
 
 /// Links that can be read.
@@ -147,6 +150,7 @@ pub struct Links {
     sql: String,
     to: Option<CrawlUrl>,
     accepted: Vec<RangeInclusive<u16>>,
+    once: bool,
 }
 
 /// Where in a row the columns are that are looked at here.
@@ -200,7 +204,9 @@ impl Links {
             text: place("text"),
         };
         let sql = format!("SELECT {} FROM links WHERE {condition} ORDER BY url_id", list.join(", "));
-        Ok(Self { columns: table.columns, places, sql, to: scope.to, accepted: scope.accepted })
+        // Of a page that was named all links are wanted.
+        let once = scope.once && scope.from.is_none();
+        Ok(Self { columns: table.columns, places, sql, to: scope.to, accepted: scope.accepted, once })
     }
 
     /// The columns of the view `links`, those of [`Link::cells`].
@@ -221,16 +227,21 @@ impl Links {
         let mut statement = db.prepare(&self.sql).map_err(StoreError::from)?;
         let mut rows = statement.query([]).map_err(StoreError::from)?;
         let mut tally = Tally::default();
+        let mut page = (0, false);
         while let Some(row) = rows.next().map_err(StoreError::from)? {
             let cells = (0..self.columns.len()).map(|at| row.get_ref(at)).collect::<Result<Vec<_>, _>>();
             let cells = cells.map_err(StoreError::from)?;
+            let page_id = cells[self.places.page_id].as_i64().unwrap_or_default();
+            if self.once && page.0 != page_id {
+                page = (page_id, targets.is_elsewhere(page_id)?);
+            }
             let to_url = text(cells[self.places.to_url]);
-            if self.to.as_ref().is_some_and(|to| !is_same(to, &to_url)) {
+            if page.1 || self.to.as_ref().is_some_and(|to| !is_same(to, &to_url)) {
                 continue;
             }
             let target = targets.find(&to_url)?;
             let link = Link {
-                page_id: cells[self.places.page_id].as_i64().unwrap_or_default(),
+                page_id,
                 from_url: text(cells[self.places.from_url]),
                 text: text(cells[self.places.text]),
                 to_url,
@@ -327,6 +338,7 @@ fn is_same(url: &CrawlUrl, to_url: &str) -> bool {
 /// What the store knows of URLs, looked up one by one.
 struct Targets<'db> {
     select: Statement<'db>,
+    select_final: Statement<'db>,
     memo: HashMap<String, Target>,
     memo_bytes: usize,
 }
@@ -337,7 +349,16 @@ impl<'db> Targets<'db> {
             "SELECT u.url_id, p.outcome, p.status, p.error, p.final_url FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
              WHERE u.host_id = (SELECT host_id FROM host WHERE name = ?1) AND u.key = ?2",
         )?;
-        Ok(Self { select, memo: HashMap::new(), memo_bytes: 0 })
+        let select_final = db.prepare("SELECT final_url FROM page WHERE url_id = ?1")?;
+        Ok(Self { select, select_final, memo: HashMap::new(), memo_bytes: 0 })
+    }
+
+    /// Whether redirects led from this URL to another that is in the store with a page of its own.
+    fn is_elsewhere(&mut self, url_id: UrlId) -> Result<bool, StoreError> {
+        let final_url: Option<Option<String>> = self.select_final.query_row([url_id], |row| row.get(0)).optional()?;
+        let Some(final_url) = final_url.flatten() else { return Ok(false) };
+        let target = self.find(&final_url)?;
+        Ok(target.outcome == Some(Outcome::Ok) && target.final_url.is_none() && target.url_id != Some(url_id))
     }
 
     fn find(&mut self, to_url: &str) -> Result<&Target, StoreError> {

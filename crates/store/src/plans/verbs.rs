@@ -147,7 +147,8 @@ fn looked_at(path: &Path) {
     let compared = diff::Compared::of(&db).expect("collections");
     diff::items::items(&db, &scope, &compared, |_| Ok::<_, StoreError>(())).expect("items");
     let from = Some(CrawlUrl::parse("https://a.example/1").expect("a URL"));
-    for scope in [links::Scope::default(), links::Scope { from, ..links::Scope::default() }] {
+    let once = links::Scope { once: true, ..links::Scope::default() };
+    for scope in [once, links::Scope { from, ..links::Scope::default() }] {
         let links = links::Links::of(&db, scope).expect("links");
         links.read(&db, |_| Ok::<_, StoreError>(())).expect("links");
     }

@@ -49,7 +49,7 @@ pub(super) fn broken(
     )?;
     let mut source =
         db.prepare("INSERT INTO temp.broken_source(url_id, number, page_id, text) VALUES (?1, ?2, ?3, ?4)")?;
-    let links = Links::of(db, Scope { accepted: accepted.to_vec(), ..Scope::default() })?;
+    let links = Links::of(db, Scope { accepted: accepted.to_vec(), once: true, ..Scope::default() })?;
     let counts = links.read(db, |link| {
         if let (State::Broken, Some(url_id)) = (link.state, link.target.url_id) {
             let pages: u64 = count.query_row([url_id], |row| row.get(0)).map_err(StoreError::from)?;
