@@ -257,3 +257,49 @@ fn all_elements(xml: &str) -> Vec<(String, Attributes)> {
 fn elements(xml: &str, name: &str) -> Vec<Attributes> {
     all_elements(xml).into_iter().filter(|(own, _)| own == name).map(|(_, attributes)| attributes).collect()
 }
+
+#[test]
+fn places_within_pages_are_looked_for_in_stored_pages() {
+    let site = Site::new(|request| match request.path.as_str() {
+        "/" => Reply::html(
+            "<title>a</title><h2 id=here>x</h2><a href=#here>1</a><a href=#nowhere>2</a><a href=/b#in>3</a>\
+             <a href=/b#out>4</a><a href=/c#out>5</a><a href=/gone#x>6</a><a href=/moved#in>7</a><a href=/b#!/route>8</a>",
+        ),
+        "/b" => Reply::html("<a name=in>x</a><a href=/#h%65re>1</a><a href='/?#here'>2</a>"),
+        "/c" => Reply::bytes("text/plain", "no page of places"),
+        "/moved" => Reply::redirect(301, "/b"),
+        _ => Reply::status(404),
+    });
+    let place = Place::new();
+    place.list("urls.txt", ["/", "/b", "/c", "/gone", "/moved"].map(|path| site.url(path)));
+    place.crawl(&["urls.txt"]).run().expect(0);
+    let ended = links(&place, &["--broken", "--anchors", "--format", "json"]).expect(1);
+    let json = ended.json();
+    assert_eq!(
+        told(&site, &json),
+        ["/ /gone broken 404 null", "/ /#nowhere broken null no_anchor", "/ /b#out broken null no_anchor"]
+    );
+    // Links without their fragments, then those to places: two of them are missing, four are there.
+    let links_alone = links(&place, &["--broken", "--format", "json"]).expect(1).json();
+    let count = |json: &Value, name: &str| json["counts"][name].as_u64().expect("a count");
+    let more = |name: &str| count(&json, name) - count(&links_alone, name);
+    assert_eq!(["links", "ok", "broken", "unchecked", "pages_with_broken"].map(more), [6, 4, 2, 0, 0]);
+    let junit = text(&links(&place, &["--broken", "--anchors", "--format", "junit"]).expect(1));
+    assert_eq!(elements(&junit, "failure").len(), 3, "{junit}");
+    let usage = |arguments: &[&str]| drop(links(&place, arguments).expect(2));
+    usage(&["--anchors"]);
+    usage(&["--anchors", "--broken", "--to", "https://a.example/"]);
+}
+
+#[test]
+fn a_missing_place_is_reason_enough_for_the_exit_code_1() {
+    let site = Site::new(|_| Reply::html("<a href=#nowhere>x</a><a href=#TOP>y</a>"));
+    let place = Place::new();
+    place.list("urls.txt", [site.url("/")]);
+    place.crawl(&["urls.txt"]).run().expect(0);
+    links(&place, &["--broken"]).expect(0);
+    let told = text(&links(&place, &["--broken", "--anchors"]).expect(1));
+    let expected =
+        format!("{0}\n  no_anchor       {0}#nowhere\n\ncrawl.db: 1 of 3 links is broken, on 1 page\n", site.url("/"));
+    assert_eq!(told, expected);
+}

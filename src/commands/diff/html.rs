@@ -123,8 +123,7 @@ impl Report for Html {
             .with(&Markup::link(item.url))
             .within("p", "");
         let rows = match &item.kind {
-            ItemKind::Added(data) => whole(data, "ins"),
-            ItemKind::Removed(data) => whole(data, "del"),
+            ItemKind::Added(data) | ItemKind::Removed(data) => whole(data),
             ItemKind::Changed(before, after) => changed(before, after),
         };
         let change = head.with(&rows.within("table", "")).within("div", "change");
@@ -176,8 +175,8 @@ impl Report for Html {
 }
 
 /// A row for each field of an item that came or went.
-fn whole(data: &Value, tag: &'static str) -> Markup {
-    let value = |value: &Value| Markup::cut(&plain(value), VALUE_CHARS).within(tag, "");
+fn whole(data: &Value) -> Markup {
+    let value = |value: &Value| Markup::cut(&plain(value), VALUE_CHARS);
     let Value::Object(fields) = data else {
         return row(&[Markup::default(), value(data)]);
     };

@@ -1,7 +1,9 @@
 //! `seine links`: links held against what the crawl made of their targets.
 //!
+//! - `anchors`: places within pages, looked for in stored bodies.
 //! - `report`: what every format has to take; `text`, `json`, `csv`, `junit`, `github`: one each.
 
+mod anchors;
 mod csv;
 mod github;
 mod json;
@@ -13,6 +15,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use self::anchors::Places;
 use self::report::Report;
 use super::writing::{Asks, Desk, file_of, has_colour, written};
 use crate::cli::{LinksArgs, LinksFormat};
@@ -69,10 +72,17 @@ fn tell(args: &LinksArgs, file: Option<&Path>, scope: Scope, desk: &Desk<'_>) ->
         State::Unchecked => args.unchecked,
     };
     let mut report = report(args, file, &links, desk)?;
-    let counts = links.read(desk.db, |link| {
+    let mut places = if args.anchors { Some(Places::new()?) } else { None };
+    let mut counts = links.read(desk.db, |link| {
         desk.look()?;
+        if let (Some(places), State::Broken) = (&mut places, link.state) {
+            places.note(link.page_id)?;
+        }
         if wants(link.state) { report.link(link) } else { Ok(()) }
     })?;
+    if let Some(places) = &places {
+        places.tell(desk, &links, &mut counts, &mut *report)?;
+    }
     desk.look()?;
     report.finish(&counts)?;
     Ok(counts)

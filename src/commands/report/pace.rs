@@ -4,6 +4,7 @@ use super::{counted, more, note};
 use crate::commands::html::table::{Column, Table};
 use crate::commands::html::{self, Markup};
 use crate::console::text::grouped;
+use seine_store::audit::HostPace;
 use seine_store::report::Site;
 
 /// Hosts that came closest to their limits.
@@ -32,23 +33,25 @@ pub(super) fn pace(site: &Site) -> Markup {
         Column::Number("Most at once"),
         Column::Word("Kept"),
     ]);
-    for host in &audit.tightest {
-        let ms = |us: Option<u64>| us.map_or_else(|| "–".to_owned(), |us| format!("{} ms", grouped(us / 1000)));
-        let kept = match host.violations {
-            0 => Markup::text("yes").within("span", "tag good"),
-            count => Markup::text(&format!("{} short", grouped(count))).within("span", "tag bad"),
-        };
-        table.row([
-            Markup::text(&host.host),
-            Markup::number(host.requests),
-            Markup::text(&ms(host.smallest_gap_us)),
-            Markup::text(&ms(host.limit_us)),
-            Markup::number(host.largest_rate),
-            Markup::number(host.most_in_flight),
-            kept,
-        ]);
-    }
+    audit.tightest.iter().for_each(|host| table.row(row(host)));
     section.push(table.done());
     section.push(more(audit.tightest.len(), audit.hosts, "hosts"));
     section
+}
+
+fn row(host: &HostPace) -> [Markup; 7] {
+    let ms = |us: Option<u64>| us.map_or_else(|| "–".to_owned(), |us| format!("{} ms", grouped(us / 1000)));
+    let kept = match host.violations {
+        0 => Markup::text("yes").within("span", "tag good"),
+        count => Markup::text(&format!("{} short", grouped(count))).within("span", "tag bad"),
+    };
+    [
+        Markup::text(&host.host),
+        Markup::number(host.requests),
+        Markup::text(&ms(host.smallest_gap_us)),
+        Markup::text(&ms(host.limit_us)),
+        Markup::number(host.largest_rate),
+        Markup::number(host.most_in_flight),
+        kept,
+    ]
 }

@@ -79,9 +79,10 @@ pub(super) fn titles(site: &Site) -> Markup {
         "Of {} that came without a redirect. Pages that name another as their original are not counted twice.",
         counted(pages.html, "HTML page", "HTML pages")
     )));
+    let mut missing_texts = missing("Without a title", &pages.untitled);
+    missing_texts.push(missing("Without a description", &pages.undescribed));
     let told = [
-        missing("Without a title", &pages.untitled),
-        missing("Without a description", &pages.undescribed),
+        if missing_texts.is_empty() { missing_texts } else { missing_texts.within("div", "pair") },
         repeated("The same title", &site.titles),
         repeated("The same description", &site.descriptions),
     ];
@@ -103,7 +104,8 @@ fn missing(title: &'static str, top: &Top<String>) -> Markup {
     }
     let mut table = Table::new(&[Column::Text("Page")]);
     top.iter().for_each(|(_, url)| table.row([Markup::link(url)]));
-    heading(title, top.offered()).with(&table.done()).with(&more(top.iter().count(), top.offered(), "pages"))
+    let list = table.done().with(&more(top.iter().count(), top.offered(), "pages"));
+    heading(title, top.offered()).with(&list).within("div", "")
 }
 
 fn repeated(title: &'static str, repeated: &Repeated) -> Markup {

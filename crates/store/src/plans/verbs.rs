@@ -152,6 +152,7 @@ fn looked_at(path: &Path) {
         let links = links::Links::of(&db, scope).expect("links");
         links.read(&db, |_| Ok::<_, StoreError>(())).expect("links");
     }
+    links::stored_pages(&db, |page| links::stored_page_of(&db, page.url_id).map(drop)).expect("stored pages");
     links::nodes(&db, |_| Ok::<_, StoreError>(())).expect("nodes");
     report::site(&db, 3, &[]).expect("a report");
     export(path, last.run_id);

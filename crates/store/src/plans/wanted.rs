@@ -87,6 +87,11 @@ pub const WANTED: &[Wanted] = &[
     reads("every line", "SELECT count(*) FROM input"),
     reads("every URL and page", "SELECT count(*) FROM (SELECT url_id FROM"),
     reads("every page", "SELECT count(*) FROM page WHERE url_id NOT IN"),
+    // Links: places within pages are looked for in every stored page.
+    reads(
+        "stored pages in the order of their numbers",
+        "SELECT u.url_id, u.url, p.final_url, p.content_type, p.body_id",
+    ),
     // Report: a whole site, once.
     reads("every page, for all that is said of them", "SELECT p.outcome, p.status, p.error, p.elapsed_ms, p.redirects"),
     sorts("titles, so that equal ones come together", "SELECT p.title, p.url_id FROM page p"),
