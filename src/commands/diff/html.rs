@@ -71,7 +71,7 @@ fn figures(head: &Head<'_>) -> Markup {
 impl Report for Html {
     fn begin(&mut self, head: &Head<'_>) -> Result<()> {
         (self.has_pages, self.has_items) = (head.has_pages, head.has_items);
-        let name = head.db.file_name().map_or_else(|| head.db.as_os_str(), |name| name);
+        let name = head.db.file_name().unwrap_or(head.db.as_os_str());
         let lede = format!(
             "Run {} of {} against run {} of {}.",
             head.to.run_id,

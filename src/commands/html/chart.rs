@@ -88,7 +88,7 @@ pub(in crate::commands) fn columns(label: &str, bars: &[Bar]) -> Markup {
             );
         }
         let is_last = at + 1 == bars.len();
-        let has_name = at.is_multiple_of(every) && (is_last || at + every <= bars.len()) || is_last;
+        let has_name = is_last || at.is_multiple_of(every) && at + every < bars.len();
         if has_name {
             let (name, y) = (Markup::text(&bar.name), base + 17.0);
             let _ = write!(drawn, "<text class=\"name\" x=\"{middle:.2}%\" y=\"{y}\">{name}</text>");
