@@ -11,8 +11,8 @@ use seine::supervisor::frontier::{Demand, Frontier, HostLimits, LimitsOf, Room, 
 use seine::supervisor::partition::Partition;
 use seine_core::protocol::frame::{FrameBuffer, encode_head};
 use seine_core::protocol::{
-    BodyHead, Candidate, Ending, HostCandidates, ImportEntry, ImportUrl, PageFields, PageHead, RecordHead, RequestHead,
-    RequestKind,
+    BodyHead, Candidate, Ending, HostCandidates, ImportEntry, ImportUrl, PageFields, PageHead, Place, RecordHead,
+    RequestHead, RequestKind, UrlKind,
 };
 use seine_core::record::{CrawlUrl, HttpVersion, Outcome, UrlId};
 use seine_core::time::{Mono, Now};
@@ -156,6 +156,8 @@ fn head(url_id: UrlId, body: &[u8]) -> PageHead {
         }),
         items: None,
         extras: None,
+        found: Vec::new(),
+        place: Place::default(),
     }
 }
 
@@ -198,6 +200,7 @@ fn store(folder: &Path) -> Store {
         reading: [0; 16],
         finishes_untold: false,
         is_demo: false,
+        follow: None,
     };
     Store::open(&folder.join("crawl.db"), &session).expect("a store").0
 }
@@ -213,6 +216,7 @@ fn lines(count: u64) -> Vec<ImportEntry> {
             url: ImportUrl::Accepted { url: url.url, host, key: url.key },
             archived_at: None,
             payload_at: None,
+            kind: UrlKind::Page,
         }
     };
     (1..=count).map(line).collect()
@@ -283,6 +287,7 @@ fn frontier(c: &mut Criterion) {
                 attempts: 0,
                 forgiven: 0,
                 due_at: 0,
+                place: Place::default(),
                 validators: None,
                 archived: None,
             });

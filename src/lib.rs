@@ -51,6 +51,8 @@
 //! process:  S ─► P (read-only) ── JSON line ──► the user's programs ── JSON line ──► P ── queue ──► W: items + mark, one COMMIT
 //! export:   rows of one snapshot ──► a temporary file ──► its name
 //! diff:     two runs of one snapshot, counted, then told page by page ──► text, JSON, CSV, HTML
+//! links:    links of one snapshot ── each target looked up ──► text, JSON, CSV, JUnit, annotations
+//! report:   one snapshot, walked over once for each question ──► one HTML page
 //! ```
 //!
 //! [`reextract`] applies rules again to stored pages, [`processors`] puts records through programs of the user's, beside a

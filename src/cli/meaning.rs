@@ -10,10 +10,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 /// Verbs of other programs, and the verb here.
-const VERBS: [(&[&str], &str); 12] = [
+const VERBS: [(&[&str], &str); 13] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
     (&["query", "select", "db"], "sql"),
-    (&["info", "stats", "summary", "report", "show", "list", "ls"], "status"),
+    (&["info", "stats", "summary", "show", "list", "ls"], "status"),
     (&["check", "verify", "validate"], "audit"),
     (&["clean", "gc", "vacuum", "compact"], "prune"),
     (&["replay", "refetch", "redo"], "retry"),
@@ -23,6 +23,7 @@ const VERBS: [(&[&str], &str); 12] = [
     (&["cron", "daemon", "watch", "serve"], "schedule"),
     (&["parse", "rules", "reparse"], "extract"),
     (&["inspect", "history", "trace", "log"], "why"),
+    (&["check-links", "linkcheck", "linkchecker", "broken", "dead-links"], "links"),
 ];
 
 /// Flags of other programs, and what to do here.

@@ -1,6 +1,7 @@
 //! The command line: every verb and flag, once. Settings of a crawl are declared in [`crate::config`].
 
 mod meaning;
+mod site;
 mod store;
 mod unused;
 
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use self::site::{LINKS_EXIT_CODES, REPORT_EXIT_CODES};
+pub use self::site::{LinksArgs, LinksFormat, ReportArgs, Statuses};
 pub use self::store::{StoreAndQuery, StoreArg};
 use self::unused::{Importing, Planning, Retrying, Useful};
 use crate::config::{Given, Settings, Share, Sources, Span, Store};
@@ -271,7 +274,13 @@ pub enum Command {
     /// Tell what robots.txt files allow
     #[command(after_help = ROBOTS_EXIT_CODES)]
     Robots(RobotsArgs),
-    /// Write pages, links, items and all else as CSV, JSON, Parquet, SQLite, XLSX, Markdown or WARC
+    /// Tell which links are broken, where links lead, and who links to a page
+    #[command(after_help = LINKS_EXIT_CODES)]
+    Links(LinksArgs),
+    /// Write a page about a whole site: outcomes, broken links, redirects, slow and large pages, titles, pace, growth
+    #[command(after_help = REPORT_EXIT_CODES)]
+    Report(ReportArgs),
+    /// Write pages, links, items and all else as CSV, JSON, Parquet, SQLite, XLSX, GraphML, Markdown or WARC
     #[command(after_help = EXPORT_EXIT_CODES)]
     Export(ExportArgs),
     /// Tell what differs between two runs: pages that are new, changed, gone or back, items field by field
@@ -560,7 +569,7 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub db: StoreArg,
     /// pages, links, items, inputs, attempts, requests, runs, robots_files, extract_problems, field_rates, tables, a
-    /// collection or a view of your own; several for xlsx, sqlite and folders [default: pages]
+    /// collection or a view of your own; several for xlsx, sqlite and folders [default: pages; links for graphml]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub table: Vec<String>,
     /// [default: by the name of the output, else csv; jsonl for the table items]

@@ -102,6 +102,8 @@ mod tests {
             ("process", &["--config", "c.toml"]),
             ("export", &[]),
             ("diff", &[]),
+            ("links", &[]),
+            ("report", &[]),
             ("sql", &["SELECT 1"]),
         ] {
             let store = |before: &[&str]| {
@@ -116,6 +118,8 @@ mod tests {
                     Command::Process(args) => args.db.to_path_buf(),
                     Command::Export(args) => args.db.to_path_buf(),
                     Command::Diff(args) => args.db.to_path_buf(),
+                    Command::Links(args) => args.db.to_path_buf(),
+                    Command::Report(args) => args.db.to_path_buf(),
                     Command::Sql(args) => args.asked.store().to_path_buf(),
                     other => panic!("{other:?}"),
                 };

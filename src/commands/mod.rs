@@ -10,12 +10,15 @@ pub mod export;
 pub mod extract;
 mod fill;
 pub mod health;
+mod html;
 pub mod import;
 mod interrupt;
+pub mod links;
 pub mod notify;
 pub mod plan;
 pub mod process;
 pub mod prune;
+pub mod report;
 pub mod retry;
 pub mod robots;
 pub mod schedule;
@@ -25,6 +28,7 @@ pub mod status;
 pub mod summary;
 pub mod try_rules;
 pub mod why;
+mod writing;
 
 use anyhow::Result;
 
@@ -47,6 +51,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Prune(args) => prune::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
+        Command::Links(args) => links::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Sql(args) => sql::run(&args),

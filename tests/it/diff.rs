@@ -312,6 +312,12 @@ fn files_are_whole_and_texts_of_sites_are_texts() {
     place.seine(&["diff", "crawl.db", "-o", "changes.html", "--text"]).run().expect(1);
     let html = std::fs::read_to_string(place.path("changes.html")).expect("a file");
     assert!(html.contains("&lt;three&gt;") && !html.contains("<three>"), "{html}");
+    crate::report::assert_closed(&html);
+    assert!(html.find("id=\"items\"") < html.find("id=\"pages\""), "items come first: {html}");
+    assert!(
+        html.contains("<td>specs[0].value</td><td><del><b>2</b> kg</del></td><td><ins><b>3</b> kg</ins></td>"),
+        "{html}"
+    );
     assert!(html.contains("default-src 'none'") && !html.contains("<script") && html.ends_with("</html>\n"), "{html}");
     place.seine(&["diff", "crawl.db", "-o", "changes.json.gz"]).run().expect(1);
     place.seine(&["diff", "crawl.db", "-o", "nowhere/changes.json"]).run().expect(2).says("cannot write");

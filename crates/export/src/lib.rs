@@ -4,9 +4,9 @@
 //! - [`target`]: where it goes: a file that is whole or not there, a pipe, a folder.
 //! - [`layout`]: the columns of an export, among them those of the input file.
 //! - [`csv`], [`json`], [`parquet`], [`sqlite`], [`xlsx`], [`markdown`]: one [`Sink`] each; [`split`] has one file for
-//!   each group of rows. [`warc`] takes answers, not rows.
+//!   each group of rows. [`warc`] takes answers, not rows, and [`graphml`] links with what they lead to.
 //! - [`show`]: rows for people, on a terminal.
-//! - [`cell`]: what formats have in common: a value as text, times as numbers.
+//! - [`cell`], [`xml`]: what formats have in common: a value as text, times as numbers; a text in XML.
 //!
 //! A sink gets rows one by one and keeps no more of them than its format needs to be written in pieces. Nested values are
 //! shredded into Parquet's levels by code of our own, so that its column writers are enough and Arrow is not needed.
@@ -15,6 +15,7 @@
 
 pub mod cell;
 pub mod csv;
+pub mod graphml;
 pub mod json;
 pub mod layout;
 pub mod markdown;
@@ -25,6 +26,7 @@ pub mod sqlite;
 pub mod target;
 pub mod warc;
 pub mod xlsx;
+pub mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,8 @@ pub enum Format {
     Warc,
     /// An Excel workbook, one sheet for each table
     Xlsx,
+    /// GraphML: pages and the links between them, as a graph
+    Graphml,
 }
 
 impl Format {
@@ -78,6 +82,7 @@ impl Format {
             "sqlite" | "sqlite3" | "db" => Self::Sqlite,
             "warc" => Self::Warc,
             "xlsx" => Self::Xlsx,
+            "graphml" => Self::Graphml,
             _ => return None,
         })
     }
@@ -94,6 +99,7 @@ impl Format {
             Self::Markdown => "md",
             Self::Warc => "warc",
             Self::Xlsx => "xlsx",
+            Self::Graphml => "graphml",
         }
     }
 
@@ -114,7 +120,7 @@ impl Format {
 
     /// Whether its files may be compressed as a whole. WARC compresses each of its records.
     pub const fn is_packed_whole(self) -> bool {
-        matches!(self, Self::Csv | Self::Tsv | Self::Json | Self::Jsonl)
+        matches!(self, Self::Csv | Self::Tsv | Self::Json | Self::Jsonl | Self::Graphml)
     }
 }
 
@@ -206,7 +212,7 @@ pub struct Style {
 /// The file cannot be begun.
 ///
 /// # Panics
-/// Of a format that is no file of rows: [`Format::Markdown`] and [`Format::Warc`].
+/// Of a format that is no file of rows: [`Format::Markdown`], [`Format::Warc`] and [`Format::Graphml`].
 pub fn sink(format: Format, output: target::Output, style: Style) -> Result<Box<dyn Sink>> {
     Ok(match format {
         Format::Csv => Box::new(csv::Csv::new(output, b',', style)),
@@ -216,6 +222,6 @@ pub fn sink(format: Format, output: target::Output, style: Style) -> Result<Box<
         Format::Parquet => Box::new(parquet::Parquet::new(output)),
         Format::Sqlite => Box::new(sqlite::Sqlite::new(output)?),
         Format::Xlsx => Box::new(xlsx::Xlsx::new(output)?),
-        Format::Markdown | Format::Warc => unreachable!("no file of rows"),
+        Format::Markdown | Format::Warc | Format::Graphml => unreachable!("no file of rows"),
     })
 }

@@ -140,8 +140,13 @@ impl RateCheck {
 pub fn audit(db: &Connection, shown: usize) -> Result<Audit, StoreError> {
     // One snapshot, so that a running crawl does not look like a mistake.
     let db = db.unchecked_transaction()?;
-    let mut audit = Audit { completeness: completeness(&db)?, rate: rate(&db)?, ..Audit::default() };
-    paces(&db, shown, &mut audit)?;
+    audit_in(&db, shown)
+}
+
+/// The same in the snapshot that the caller has open.
+pub(super) fn audit_in(db: &Connection, shown: usize) -> Result<Audit, StoreError> {
+    let mut audit = Audit { completeness: completeness(db)?, rate: rate(db)?, ..Audit::default() };
+    paces(db, shown, &mut audit)?;
     audit.fine =
         audit.violations == 0 && audit.completeness.is_fine() && audit.rate.as_ref().is_none_or(RateCheck::is_fine);
     Ok(audit)

@@ -11,6 +11,7 @@
 //!   find, in the page's transaction; [`drift`]: fields that are found less often than before;
 //!   [`fill`]: how often each is found.
 //! - [`diff`]: what differs between two runs.
+//! - [`links`] held against what became of their targets; [`report`]: what is to be said of a whole site.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - [`follow`]: by which rules URLs come in that pages name.
@@ -43,12 +44,14 @@ pub mod health;
 pub mod insert;
 pub mod items;
 pub mod life;
+pub mod links;
 pub mod migrations;
 mod outcomes;
 pub mod processed;
 mod pull;
 pub mod read;
 pub mod reextract;
+pub mod report;
 pub mod retry;
 pub mod revisit;
 pub mod rows;

@@ -1,36 +1,19 @@
-//! Differences as one HTML page: no script, nothing from elsewhere, every text of a site escaped.
+//! Differences as one HTML page: items first, since rules were written for what matters most, then pages.
 
-use std::fmt::Write as _;
 use std::io::Write;
 
+use serde_json::Value;
+
+use super::marks::{marked, unified};
 use super::prose::Prose;
 use super::report::{Head, Report, Result, Shown, became, cut, plain, which};
-use crate::console::text::at_ms;
-use crate::console::text::printable;
+use crate::commands::html::{self, Figure, Markup};
+use crate::console::text::grouped;
 use seine_export::target::Output;
-use seine_store::diff::{ItemChange, ItemKind, PageChange, PageKind, fields};
+use seine_store::diff::{Changes, ItemChange, ItemKind, PageChange, PageKind, fields};
 
 /// Characters of a value that are shown.
 const VALUE_CHARS: usize = 1000;
-
-const HEAD: &str = r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width">
-<style>
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em }
-table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #8884; padding: .3em .6em; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere }
-pre { margin: .3em 0; overflow-x: auto; white-space: pre-wrap }
-del { background: #f003; text-decoration: none }
-ins { background: #0a03; text-decoration: none }
-</style>
-"#;
 
 /// A page in the making.
 pub(super) struct Html {
@@ -39,45 +22,121 @@ pub(super) struct Html {
     /// Sections that are written: those without rows are left out of the page.
     has_pages: bool,
     has_items: bool,
+    made: Markup,
 }
 
 impl Html {
     pub fn new(output: Output, shown: Shown) -> Self {
-        Self { output, shown, has_pages: false, has_items: false }
+        Self { output, shown, has_pages: false, has_items: false, made: Markup::default() }
     }
 
-    fn end_table(&mut self, more: Option<String>) -> Result<()> {
-        writeln!(self.output, "</table>")?;
-        if let Some(more) = more {
-            writeln!(self.output, "<p>… and {}</p>", escape(&more))?;
-        }
-        Ok(())
+    fn end_section(&mut self, more: Option<String>) -> Result<()> {
+        let more = more.map(|more| Markup::text(&format!("… and {more}")).within("p", "more"));
+        Ok(writeln!(self.output, "{}</section>", more.unwrap_or_default())?)
     }
+}
+
+/// The class of a kind of difference.
+fn class_of(kind: &str) -> &'static str {
+    match kind {
+        "new" | "added" | "back" => "tag good",
+        "gone" | "removed" => "tag bad",
+        "changed" => "tag warn",
+        _ => "tag",
+    }
+}
+
+fn figures(head: &Head<'_>) -> Markup {
+    let Changes { items_added, items_changed, items_removed, gone, .. } = head.changes;
+    let mut all = Vec::new();
+    let mut figure = |count: Option<u64>, caption: &str| {
+        let number = count.map_or_else(|| "?".to_owned(), grouped);
+        all.push(Figure { number, caption: caption.to_owned(), class: "" });
+    };
+    if head.has_items {
+        let items = [(items_added, "items added"), (items_changed, "items changed"), (items_removed, "items removed")];
+        items.into_iter().for_each(|(count, caption)| figure(Some(*count), caption));
+    }
+    if head.has_pages {
+        let of = |kind| Some(head.changes.pages(kind));
+        figure(of(PageKind::New), "pages new");
+        figure(of(PageKind::Changed), "pages changed");
+        figure(*gone, "pages gone");
+        figure(of(PageKind::Back), "pages back");
+        figure(of(PageKind::Status), "of another status");
+    }
+    html::figures(&all)
 }
 
 impl Report for Html {
     fn begin(&mut self, head: &Head<'_>) -> Result<()> {
-        let db = head.db.display().to_string();
         (self.has_pages, self.has_items) = (head.has_pages, head.has_items);
-        let title = format!("{db}: run {} against run {}", head.to.run_id, head.from.run_id);
-        write!(self.output, "{HEAD}<title>{0}</title>\n</head>\n<body>\n<h1>{0}</h1>\n", escape(&title))?;
-        let [to, from] = [head.to.started_at, head.from.started_at].map(at_ms);
-        writeln!(self.output, "<p>Begun {to} and {from}.</p>")?;
-        if let Some(pages) = head.pages_in_words() {
-            writeln!(self.output, "<p>Pages: {pages}</p>")?;
-        }
-        if let Some(items) = head.items_in_words() {
-            writeln!(self.output, "<p>Items: {items}</p>")?;
-        }
+        let name = head.db.file_name().unwrap_or(head.db.as_os_str());
+        let lede = format!(
+            "Run {} of {} against run {} of {}.",
+            head.to.run_id,
+            html::date(head.to.started_at),
+            head.from.run_id,
+            html::date(head.from.started_at)
+        );
+        let shell = html::Head {
+            kind: "What has changed",
+            title: name.to_string_lossy().into_owned(),
+            lede: Markup::text(&lede),
+        };
+        html::begin(&mut self.output, &shell)?;
+        writeln!(self.output, "{}", figures(head))?;
         for note in head.notes() {
-            writeln!(self.output, "<p>{}</p>", escape(&note))?;
+            writeln!(self.output, "{}", Markup::text(&note).within("p", "more"))?;
+        }
+        let made = Markup::text(&head.db.display().to_string()).within("code", "");
+        self.made = Markup::raw("Made of ").with(&made).with(&Markup::raw(concat!(
+            " by seine ",
+            env!("CARGO_PKG_VERSION"),
+            "."
+        )));
+        Ok(())
+    }
+
+    fn has_items_first(&self) -> bool {
+        true
+    }
+
+    fn items(&mut self) -> Result<()> {
+        if self.has_items {
+            writeln!(self.output, "<section>\n{}", html::heading("items", "Items", None))?;
         }
         Ok(())
     }
 
+    fn item(&mut self, item: &ItemChange<'_>) -> Result<()> {
+        if !self.shown.item(&item.kind) {
+            return Ok(());
+        }
+        let kind = item.kind.name();
+        let what = format!("{} {}", item.collection.name, cut(&which(item), VALUE_CHARS));
+        let head = Markup::text(kind)
+            .within("span", class_of(kind))
+            .with(&Markup::raw(" "))
+            .with(&Markup::text(&what).within("span", "what"))
+            .with(&Markup::raw(" "))
+            .with(&Markup::link(item.url))
+            .within("p", "");
+        let rows = match &item.kind {
+            ItemKind::Added(data) | ItemKind::Removed(data) => whole(data),
+            ItemKind::Changed(before, after) => changed(before, after),
+        };
+        let change = head.with(&rows.within("table", "")).within("div", "change");
+        Ok(writeln!(self.output, "{change}")?)
+    }
+
     fn pages(&mut self) -> Result<()> {
+        if self.has_items {
+            let more = self.shown.more_items();
+            self.end_section(more)?;
+        }
         if self.has_pages {
-            writeln!(self.output, "<h2>Pages</h2>\n<table>\n<tr><th>Change<th>URL<th>What")?;
+            writeln!(self.output, "<section>\n{}", html::heading("pages", "Pages", None))?;
         }
         Ok(())
     }
@@ -90,103 +149,63 @@ impl Report for Html {
         if !self.shown.page(page.kind) {
             return Ok(());
         }
-        let mut what = became(page).map(|became| escape(&became)).unwrap_or_default();
+        let kind = page.kind.name();
+        let mut head = Markup::text(kind).within("span", class_of(kind)).with(&Markup::raw(" "));
+        head.push(Markup::link(&page.history.url));
+        if let Some(became) = became(page) {
+            head.push(Markup::raw(" ").with(&Markup::text(&became).within("span", "note")));
+        }
+        let mut change = head.within("p", "");
         match prose {
-            Some(Prose::Differs(text)) => {
-                what.push_str("<pre>");
-                for line in text.lines() {
-                    let tag = match line.as_bytes().first() {
-                        Some(b'+') => "ins",
-                        Some(b'-') => "del",
-                        _ => "span",
-                    };
-                    let _ = writeln!(what, "<{tag}>{}</{tag}>", escape(line));
-                }
-                what.push_str("</pre>");
-            }
-            Some(Prose::Silent(reason)) => what.push_str(&escape(reason)),
+            Some(Prose::Differs(text)) => change.push(unified(text)),
+            Some(Prose::Silent(reason)) => change.push(Markup::text(reason).within("p", "note")),
             None => {}
         }
-        writeln!(self.output, "<tr><td>{}<td>{}<td>{what}", page.kind.name(), link(&page.history.url))?;
-        Ok(())
-    }
-
-    fn items(&mut self) -> Result<()> {
-        if self.has_pages {
-            let more = self.shown.more_pages();
-            self.end_table(more)?;
-        }
-        if self.has_items {
-            writeln!(self.output, "<h2>Items</h2>\n<table>\n<tr><th>Change<th>Collection<th>Item<th>URL<th>What")?;
-        }
-        Ok(())
-    }
-
-    fn item(&mut self, item: &ItemChange<'_>) -> Result<()> {
-        if !self.shown.item(&item.kind) {
-            return Ok(());
-        }
-        let value = |value: &serde_json::Value| escape(&cut(&plain(value), VALUE_CHARS));
-        let what = match &item.kind {
-            ItemKind::Added(data) => format!("<ins>{}</ins>", value(data)),
-            ItemKind::Removed(data) => format!("<del>{}</del>", value(data)),
-            ItemKind::Changed(before, after) => {
-                let mut what = String::new();
-                for field in fields::compare(before, after) {
-                    let [before, after] = [field.before, field.after].map(|side| side.map(value).unwrap_or_default());
-                    let path = escape(&field.path);
-                    let _ = writeln!(what, "<div>{path} <del>{before}</del> → <ins>{after}</ins></div>");
-                }
-                what
-            }
-        };
-        let (kind, collection, which) = (item.kind.name(), escape(&item.collection.name), escape(&which(item)));
-        let url = link(item.url);
-        writeln!(self.output, "<tr><td>{kind}<td>{collection}<td>{which}<td>{url}<td>{what}")?;
-        Ok(())
+        Ok(writeln!(self.output, "{}", change.within("div", "change"))?)
     }
 
     fn finish(mut self: Box<Self>, _has_body: bool) -> Result<()> {
-        if self.has_items {
-            let more = self.shown.more_items();
-            self.end_table(more)?;
+        if self.has_pages {
+            let more = self.shown.more_pages();
+            self.end_section(more)?;
         }
-        writeln!(self.output, "</body>\n</html>")?;
+        html::end(&mut self.output, &self.made)?;
         self.output.commit()
     }
 }
 
-/// A link to a page; what is no http(s) URL is text.
-fn link(url: &str) -> String {
-    let text = escape(url);
-    let is_web = url.starts_with("http://") || url.starts_with("https://");
-    if is_web { format!("<a rel=\"noreferrer noopener\" href=\"{text}\">{text}</a>") } else { text }
+/// A row for each field of an item that came or went.
+fn whole(data: &Value) -> Markup {
+    let value = |value: &Value| Markup::cut(&plain(value), VALUE_CHARS);
+    let Value::Object(fields) = data else {
+        return row(&[Markup::default(), value(data)]);
+    };
+    let mut rows = Markup::default();
+    for (name, field) in fields.iter().filter(|(_, field)| !field.is_null()) {
+        rows.push(row(&[Markup::cut(name, VALUE_CHARS), value(field)]));
+    }
+    rows
 }
 
-/// `text` with what means something in HTML as references, and without what turns the direction of writing.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in printable(text).chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
+/// A row for each field that differs: before, after.
+fn changed(before: &Value, after: &Value) -> Markup {
+    let mut rows = Markup::default();
+    for field in fields::compare(before, after) {
+        let text = |side: Option<&Value>| side.map(|value| cut(&plain(value), VALUE_CHARS));
+        let [before, after] = match (text(field.before), text(field.after)) {
+            (Some(before), Some(after)) => marked(&before, &after),
+            (before, after) => {
+                [before, after].map(|side| side.map_or_else(Markup::default, |text| Markup::text(&text)))
+            }
+        };
+        let path = Markup::cut(&field.path, VALUE_CHARS);
+        rows.push(row(&[path, before.within("del", ""), after.within("ins", "")]));
     }
-    escaped
+    rows
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_site_says_stays_text() {
-        assert_eq!(escape("<b a='\"'>&\u{202e}"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}");
-        assert_eq!(link("javascript:alert(1)"), "javascript:alert(1)");
-        assert!(link("https://a.example/\"><script>").contains("href=\"https://a.example/&quot;&gt;&lt;script&gt;\""));
-    }
+fn row(cells: &[Markup]) -> Markup {
+    let mut row = Markup::default();
+    cells.iter().for_each(|cell| row.push(cell.clone().within("td", "")));
+    row.within("tr", "")
 }

@@ -1,7 +1,7 @@
 //! `seine diff`: what differs between two runs.
 //!
 //! - `report`: what every format has to take; `text`, `json`, `csv`, `html`: one each.
-//! - `prose`: two versions of a page's main text, as a unified diff.
+//! - `prose`: two versions of a page's main text, as a unified diff; `marks`: which words of two texts differ.
 //! - `versions`: one URL, from fetch to fetch.
 //!
 //! The store is read twice in one snapshot: first it is counted what differs, then told, one by one as it is found.
@@ -9,12 +9,12 @@
 mod csv;
 mod html;
 mod json;
+mod marks;
 mod prose;
 mod report;
 mod text;
 mod versions;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -22,18 +22,12 @@ use rusqlite::Connection;
 
 use self::prose::Prose;
 use self::report::{Head, Report, Shown};
-use super::export::plan::{is_of_store, known_ending};
-use super::export::{coded, is_io};
-use super::interrupt::Interrupt;
+use super::export::plan::known_ending;
+use super::writing::{Asks, Desk, file_of, has_colour, written};
 use crate::cli::{CompleteRun, DiffArgs, DiffFormat, DiffPart};
 use seine_export::ExportError;
-use seine_export::target::{self, Output, Packing};
 use seine_store::diff::{self, Changes, Compared, PageKind, Run, Scope};
-use seine_store::guard::guard;
-use seine_unix::lock;
 
-/// Steps of SQLite's machine between two looks for a signal.
-const STEPS: i32 = 100_000;
 /// Of each kind, unless told otherwise.
 const SHOWN_IN_TEXT: u64 = 20;
 const SHOWN_IN_HTML: u64 = 1000;
@@ -46,35 +40,19 @@ const DIFFERS: i32 = 1;
 /// No such store, run, collection, condition or URL; the output cannot be written.
 pub fn run(args: &DiffArgs) -> Result<i32> {
     let plan = DiffPlan::of(args)?;
-    // Asked before the store is opened: closing its file takes SQLite's locks away.
-    let is_live = lock::owner(&args.db).is_some();
-    let mut db = super::session::open_store(&args.db)?;
-    guard(&mut db)?;
-    // To a pipe a signal may end the process as it is; a file has to be taken away.
-    let interrupt = if plan.file.is_some() { Some(Interrupt::new()?) } else { None };
-    if let Some(interrupt) = interrupt.clone() {
-        db.progress_handler(STEPS, Some(move || interrupt.came().is_some()))?;
-    }
-    let snapshot = db.unchecked_transaction()?;
-    let told = match &args.url {
+    let differs = written(&args.db, plan.file.as_deref(), Asks::User, |desk| match &args.url {
         Some(url) => {
             // Every fetch, unless runs were named.
-            let from = named(&db, args.from, args.run.first())?;
-            let to = named(&db, args.to, args.run.get(1))?;
-            versions::tell(args, &plan, &snapshot, url, from.as_ref(), to.as_ref(), is_live)
+            let from = named(desk.db, args.from, args.run.first())?;
+            let to = named(desk.db, args.to, args.run.get(1))?;
+            versions::tell(args, &plan, desk, url, from.as_ref(), to.as_ref())
         }
         None => {
-            let (from, to) = runs(&db, args)?;
-            tell(args, &plan, &snapshot, (&from, &to), is_live, interrupt.as_ref())
+            let (from, to) = runs(desk.db, args)?;
+            tell(args, &plan, desk, (&from, &to))
         }
-    };
-    let told = told.or_else(|error| match error.downcast::<ExportError>() {
-        // A reader that has seen enough is no failure.
-        Ok(error) if plan.file.is_none() && is_io(&error, io::ErrorKind::BrokenPipe) => Ok(false),
-        Ok(error) => Err(coded(error, interrupt.as_ref())),
-        Err(other) => Err(other),
     })?;
-    Ok(if told { DIFFERS } else { 0 })
+    Ok(if differs == Some(true) { DIFFERS } else { 0 })
 }
 
 /// Format and destination of a diff.
@@ -85,7 +63,7 @@ struct DiffPlan {
 
 impl DiffPlan {
     fn of(args: &DiffArgs) -> Result<Self> {
-        let file = args.output.clone().filter(|path| path != Path::new("-"));
+        let file = file_of(args.output.as_deref(), &args.db)?;
         let named = file.as_deref().and_then(named_format);
         let format = args.format.or(named).unwrap_or(DiffFormat::Text);
         if args.limit.is_some() && matches!(format, DiffFormat::Json | DiffFormat::Csv) {
@@ -103,30 +81,10 @@ impl DiffPlan {
         if args.run.len() > 2 {
             bail!("--run takes two runs at most");
         }
-        if let Some(path) = file.as_deref().filter(|path| is_of_store(path, &args.db)) {
-            bail!("{} belongs to the store; choose another file", path.display());
-        }
         if let (Some(path), None, None) = (&file, args.format, named) {
             known_ending(path, "txt, json, csv and html")?;
         }
         Ok(Self { format, file })
-    }
-
-    /// Beside a crawl nobody who reads slowly may hold up its log.
-    fn output(&self, is_live: bool) -> Result<Output, ExportError> {
-        match &self.file {
-            Some(path) => Output::file(path, Packing::of_path(path)),
-            None if is_live => Output::spooled(None),
-            None => Output::stdout(None),
-        }
-    }
-
-    fn has_colour(&self) -> bool {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        self.file.is_none()
-            && target::is_terminal()
-            && !is_set("NO_COLOR")
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 }
 
@@ -198,91 +156,115 @@ impl Parts {
 }
 
 /// Whether anything differs.
-fn tell(
-    args: &DiffArgs,
-    plan: &DiffPlan,
-    db: &Connection,
-    (from, to): (&Run, &Run),
-    is_live: bool,
-    interrupt: Option<&Interrupt>,
-) -> Result<bool> {
+fn tell(args: &DiffArgs, plan: &DiffPlan, desk: &Desk<'_>, (from, to): (&Run, &Run)) -> Result<bool> {
     let mut scope = Scope::between(Some(from), to);
     if let Some(condition) = &args.condition {
-        diff::check_condition(db, condition)?;
+        diff::check_condition(desk.db, condition)?;
         scope.condition = Some(condition.clone());
     }
-    let mut compared = Compared::of(db).map_err(ExportError::from)?;
+    let mut compared = Compared::of(desk.db).map_err(ExportError::from)?;
     if let Some(unknown) = compared.only(&args.collection) {
         bail!("there is no collection {unknown}; `SELECT DISTINCT collection FROM items` lists what there is");
     }
-    let parts = Parts::of(args);
-    let look = || match interrupt.and_then(Interrupt::came) {
-        Some(_) => Err(ExportError::Interrupted),
-        None => Ok(()),
-    };
-    let mut changes = Changes::between(&scope);
-    if parts.pages || parts.text {
-        diff::pages::pages(db, &scope, |page| {
-            if parts.has_page(page.kind) {
-                changes.page(page.kind);
-            }
-            look()
-        })?;
-    }
-    if parts.items {
-        diff::items::items(db, &scope, &compared, |item| {
-            changes.item(&item.kind);
-            look()
-        })?;
-    }
+    let teller = Teller { desk, scope: &scope, compared: &compared, parts: Parts::of(args) };
+    let changes = teller.count()?;
     let head = Head {
         db: &args.db,
         from,
         to,
         changes: &changes,
-        has_pages: parts.pages || parts.text,
-        has_items: parts.items,
+        has_pages: teller.parts.pages || teller.parts.text,
+        has_items: teller.parts.items,
         left_out: &compared.left_out,
     };
-    let mut report = report(args, plan, &changes, is_live)?;
+    let mut report = report(args, plan, &changes, desk)?;
     report.begin(&head)?;
     if args.summary {
         report.finish(false)?;
         return Ok(changes.any());
     }
-    report.pages()?;
-    if head.has_pages {
-        diff::pages::pages(db, &scope, |page| {
-            look()?;
-            if !parts.has_page(page.kind) {
-                return Ok(());
-            }
-            // Only what is shown is read.
-            let with_text = parts.text && page.kind == PageKind::Changed && report.shows(page.kind);
-            let prose = match page.before {
-                Some(before) if with_text => Some(Prose::between(db, page.history, before, page.after)?),
-                _ => None,
-            };
-            report.page(&page, prose.as_ref())
-        })?;
+    if report.has_items_first() {
+        teller.items(&mut *report)?;
+        teller.pages(&mut *report)?;
+    } else {
+        teller.pages(&mut *report)?;
+        teller.items(&mut *report)?;
     }
-    report.items()?;
-    if head.has_items {
-        diff::items::items(db, &scope, &compared, |item| {
-            look()?;
-            report.item(&item)
-        })?;
-    }
-    look()?;
+    desk.look()?;
     report.finish(true)?;
     Ok(changes.any())
 }
 
-fn report(args: &DiffArgs, plan: &DiffPlan, changes: &Changes, is_live: bool) -> Result<Box<dyn Report>, ExportError> {
-    let output = plan.output(is_live)?;
+/// Reads what differs, to count it and then to tell it.
+struct Teller<'t> {
+    desk: &'t Desk<'t>,
+    scope: &'t Scope,
+    compared: &'t Compared,
+    parts: Parts,
+}
+
+impl Teller<'_> {
+    fn count(&self) -> Result<Changes, ExportError> {
+        let mut changes = Changes::between(self.scope);
+        if self.parts.pages || self.parts.text {
+            diff::pages::pages(self.desk.db, self.scope, |page| {
+                if self.parts.has_page(page.kind) {
+                    changes.page(page.kind);
+                }
+                self.desk.look()
+            })?;
+        }
+        if self.parts.items {
+            diff::items::items(self.desk.db, self.scope, self.compared, |item| {
+                changes.item(&item.kind);
+                self.desk.look()
+            })?;
+        }
+        Ok(changes)
+    }
+
+    fn pages(&self, report: &mut dyn Report) -> Result<(), ExportError> {
+        report.pages()?;
+        if !self.parts.pages && !self.parts.text {
+            return Ok(());
+        }
+        diff::pages::pages(self.desk.db, self.scope, |page| {
+            self.desk.look()?;
+            if !self.parts.has_page(page.kind) {
+                return Ok(());
+            }
+            // Only what is shown is read.
+            let with_text = self.parts.text && page.kind == PageKind::Changed && report.shows(page.kind);
+            let prose = match page.before {
+                Some(before) if with_text => Some(Prose::between(self.desk.db, page.history, before, page.after)?),
+                _ => None,
+            };
+            report.page(&page, prose.as_ref())
+        })
+    }
+
+    fn items(&self, report: &mut dyn Report) -> Result<(), ExportError> {
+        report.items()?;
+        if !self.parts.items {
+            return Ok(());
+        }
+        diff::items::items(self.desk.db, self.scope, self.compared, |item| {
+            self.desk.look()?;
+            report.item(&item)
+        })
+    }
+}
+
+fn report(
+    args: &DiffArgs,
+    plan: &DiffPlan,
+    changes: &Changes,
+    desk: &Desk<'_>,
+) -> Result<Box<dyn Report>, ExportError> {
+    let output = desk.output()?;
     let shown = |usual: u64| Shown::new(args.limit.unwrap_or(usual), changes);
     Ok(match plan.format {
-        DiffFormat::Text => Box::new(text::Text::new(output, plan.has_colour(), shown(SHOWN_IN_TEXT))),
+        DiffFormat::Text => Box::new(text::Text::new(output, has_colour(plan.file.as_deref()), shown(SHOWN_IN_TEXT))),
         DiffFormat::Json => Box::new(json::Json::new(output)),
         DiffFormat::Csv => Box::new(csv::Csv::new(output, args.spreadsheet_safe)?),
         DiffFormat::Html => Box::new(html::Html::new(output, shown(SHOWN_IN_HTML))),

@@ -64,6 +64,11 @@ impl Head<'_> {
 pub(super) trait Report {
     fn begin(&mut self, head: &Head<'_>) -> Result<()>;
 
+    /// Whether items come before pages.
+    fn has_items_first(&self) -> bool {
+        false
+    }
+
     fn pages(&mut self) -> Result<()>;
 
     /// Whether one more page of this kind will be shown.

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use rusqlite::Connection;
 use serde_json::json;
 
 use super::prose::Prose;
 use super::report::state;
 use super::{DiffPlan, json as report_json, text};
 use crate::cli::{DiffArgs, DiffFormat};
+use crate::commands::writing::{Desk, has_colour};
 use crate::console::text::at_ms;
 use crate::console::text::printable;
 use seine_export::ExportError;
@@ -20,21 +20,21 @@ use seine_store::diff::history::{Fetch, history};
 pub(super) fn tell(
     args: &DiffArgs,
     plan: &DiffPlan,
-    db: &Connection,
+    desk: &Desk<'_>,
     url: &str,
     from: Option<&Run>,
     to: Option<&Run>,
-    is_live: bool,
 ) -> Result<bool> {
-    let Some(history) = history(db, url.trim()).map_err(ExportError::from)? else {
+    let Some(history) = history(desk.db, url.trim()).map_err(ExportError::from)? else {
         bail!("{} is not in {}", printable(url.trim()), args.db.display());
     };
     // From what it was as of the earlier run on.
     let first = from.and_then(|from| history.as_of(from.run_id)).map_or(i64::MIN, |fetch| fetch.run_id);
     let last = to.map_or(i64::MAX, |to| to.run_id);
     let fetches = history.fetches.iter().filter(|fetch| (first..=last).contains(&fetch.run_id));
-    let mut output = plan.output(is_live)?;
+    let mut output = desk.output()?;
     let is_json = plan.format == DiffFormat::Json;
+    let has_colour = has_colour(plan.file.as_deref());
     if is_json {
         write!(output, "{{\"url\":{},\n\"versions\":[", json!(history.url)).map_err(ExportError::from)?;
     } else {
@@ -46,7 +46,7 @@ pub(super) fn tell(
         differs |= change.is_some_and(|change| change != "fetched");
         // Compare with the last fetch that was ok: a failure in between is no version.
         let prose = match content.filter(|content| fetch.is_ok() && content.hash != fetch.hash) {
-            Some(content) => Some(Prose::between(db, &history, content, fetch)?),
+            Some(content) => Some(Prose::between(desk.db, &history, content, fetch)?),
             None => None,
         };
         if is_json {
@@ -62,7 +62,7 @@ pub(super) fn tell(
             let (run_id, state, change) = (fetch.run_id, state(Some(fetch)), change.unwrap_or("as it was"));
             writeln!(output, "  run {run_id}  {at}  {}  {change}", printable(&state)).map_err(ExportError::from)?;
             match &prose {
-                Some(Prose::Differs(diff)) => text::lines(&mut output, diff, plan.has_colour())?,
+                Some(Prose::Differs(diff)) => text::lines(&mut output, diff, has_colour)?,
                 Some(Prose::Silent(reason)) => writeln!(output, "    {reason}").map_err(ExportError::from)?,
                 None => {}
             }

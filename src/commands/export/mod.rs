@@ -14,11 +14,13 @@ use self::talk::Talk;
 use super::interrupt::Interrupt;
 use super::session::{Coded, DISK_FULL, INTERRUPTED, TERMINATED};
 use crate::cli::{ExportArgs, WhichRun};
+use seine_export::graphml::Graphml;
 use seine_export::layout::Layout;
 use seine_export::markdown::{self, Markdown};
 use seine_export::warc::{Sent, Warc};
 use seine_export::{Cell, ExportError, Finished, Format};
 use seine_store::guard::guard;
+use seine_store::links::{self, Links, LinksError, Scope};
 use seine_store::rows::{Filter, SelectError, Selection, Snapshot};
 use seine_store::tables::{Column, ColumnType, Table};
 use seine_store::{StoreError, archive};
@@ -119,6 +121,9 @@ fn export(
         talk.rows = warc.answers();
         return warc.finish();
     }
+    if plan.format == Format::Graphml {
+        return graph(plan, db, filter, is_live, talk, &mut look);
+    }
     // All that is asked of the store is asked of one snapshot, the names of columns too.
     let mut transaction = Some(db.unchecked_transaction().map_err(StoreError::from)?);
     let mut all = Vec::new();
@@ -161,6 +166,36 @@ fn export(
     drop(transaction);
     look()?;
     sink.finish()
+}
+
+/// Exports the graph of links: every URL, then every link that passes `filter`.
+fn graph(
+    plan: &ExportPlan,
+    db: &Connection,
+    filter: Filter,
+    is_live: bool,
+    talk: &mut Talk,
+    look: &mut dyn FnMut() -> Result<(), ExportError>,
+) -> Result<Finished, ExportError> {
+    let snapshot = db.unchecked_transaction().map_err(StoreError::from)?;
+    let links = Links::of(&snapshot, Scope { filter, ..Scope::default() }).map_err(|error| match error {
+        LinksError::Store(error) => ExportError::Store(error),
+        LinksError::Select(error) => ExportError::Select(error),
+        LinksError::UnknownPage(url) => unreachable!("no page was named: {url}"),
+    })?;
+    let mut graph = Graphml::new(plan.output(is_live)?, links.columns())?;
+    links::nodes(&snapshot, |node| {
+        look()?;
+        graph.node(node)
+    })?;
+    links.read(&snapshot, |link| {
+        if talk.row() {
+            look()?;
+        }
+        graph.edge(link)
+    })?;
+    look()?;
+    graph.finish()
 }
 
 /// Rows of the table `name`, and how they become those of the export.

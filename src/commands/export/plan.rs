@@ -29,11 +29,15 @@ pub(super) enum Destination {
 
 impl ExportPlan {
     pub fn of(args: &ExportArgs) -> Result<Self> {
-        let tables = if args.table.is_empty() { vec!["pages".to_owned()] } else { args.table.clone() };
         let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
         let named = output.and_then(Format::of_path);
-        let usual = if tables == ["items"] { Format::Jsonl } else { Format::Csv };
+        let usual = if args.table == ["items"] { Format::Jsonl } else { Format::Csv };
         let format = args.format.or(named).unwrap_or(usual);
+        let tables = match (&*args.table, format) {
+            ([], Format::Graphml) => vec!["links".to_owned()],
+            ([], _) => vec!["pages".to_owned()],
+            (named, _) => named.to_vec(),
+        };
         let is_folder = |path: &Path| path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir();
         let by = match args.split_by {
             None => By::Table,
@@ -51,7 +55,7 @@ impl ExportPlan {
         if let (Destination::File(path, _), None, None) = (&place, args.format, named) {
             known_ending(
                 path,
-                "csv, tsv, json, jsonl, parquet, sqlite, xlsx and warc; --format markdown makes a folder",
+                "csv, tsv, json, jsonl, parquet, sqlite, xlsx, graphml and warc; --format markdown makes a folder",
             )?;
         }
         let plan =
@@ -82,6 +86,9 @@ impl ExportPlan {
             Destination::Folder(path) if self.format == Format::Warc => {
                 bail!("{}: warc is one file; name it NAME.warc.gz", path.display())
             }
+            Destination::Folder(path) if self.format == Format::Graphml => {
+                bail!("{}: a graph is one file; name it NAME.graphml, without --split-by", path.display())
+            }
             _ => {}
         }
         if self.tables.len() > 1 {
@@ -96,6 +103,14 @@ impl ExportPlan {
             names.sort();
             if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
                 bail!("table {} is named twice", twice[0]);
+            }
+        }
+        if self.format == Format::Graphml {
+            if self.tables != ["links"] || args.sql.is_some() {
+                bail!("--format graphml is for links: the graph of a site");
+            }
+            if !args.columns.is_empty() || args.order_by.is_some() {
+                bail!("--columns and --order-by have no meaning for graphml");
             }
         }
         if matches!(self.format, Format::Markdown | Format::Warc) {

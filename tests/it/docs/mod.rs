@@ -291,6 +291,25 @@ fn every_field_of_the_json_of_every_verb_is_described() {
 }
 
 #[test]
+fn every_field_of_a_link_in_json_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(folder.path(), &["demo", "--quiet"], &[0]);
+    let page = page("docs/reference/json.md");
+    let section = section(&page, "## Links");
+    let json = printed(folder.path(), &["links", "demo.db", "--format", "json", "--quiet"], &[0]);
+    let json: Value = serde_json::from_str(&json).expect("one object");
+    let mut found = BTreeSet::new();
+    names(&json, &mut found);
+    assert!(found.len() > 14, "{found:?}");
+    for name in found {
+        assert!(section.contains(&format!("`{name}`")), "{name}");
+    }
+    let header = printed(folder.path(), &["links", "demo.db", "--format", "csv", "--quiet"], &[0]);
+    let header = header.lines().next().expect("a header").split(',');
+    header.for_each(|name| assert!(section.contains(&format!("`{name}`")), "{name}"));
+}
+
+#[test]
 fn the_demo_prints_what_the_readme_shows() {
     let shown = page("README.md");
     let shown = fences(&shown, "text");

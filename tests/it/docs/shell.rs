@@ -68,6 +68,7 @@ pub fn sql_of(command: &Command) -> Option<String> {
         Command::Retry(args) => over("pages", &Some(args.condition.clone())),
         Command::Extract(args) => over("pages", &args.condition),
         Command::Diff(args) => over("pages", &args.condition),
+        Command::Links(args) => over("links", &args.condition),
         Command::Export(args) if args.sql.is_some() => args.sql.clone(),
         Command::Export(args) => over(args.table.first().map_or("pages", String::as_str), &args.condition),
         _ => None,

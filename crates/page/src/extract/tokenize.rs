@@ -44,12 +44,18 @@ pub struct Tokenizer<'d> {
     document: &'d str,
     at: usize,
     attributes: Vec<Attribute<'d>>,
+    keeps_all: bool,
 }
 
 impl<'d> Tokenizer<'d> {
     /// A tokenizer at the start of `document`.
     pub fn new(document: &'d str) -> Self {
-        Self { document, at: 0, attributes: Vec::new() }
+        Self { document, at: 0, attributes: Vec::new(), keeps_all: false }
+    }
+
+    /// One whose [`Tokenizer::attribute`] answers for every start tag.
+    pub fn with_all_attributes(document: &'d str) -> Self {
+        Self { keeps_all: true, ..Self::new(document) }
     }
 
     /// The next token; text only if `wants_text`. `in_foreign` says whether the current element belongs to
@@ -97,7 +103,7 @@ impl<'d> Tokenizer<'d> {
                 Some(_) => {
                     let (name, len) = Name::read(&bytes[markup + 1..]);
                     self.at = markup + 1 + len;
-                    return match self.read_attributes(name.tag().is(ATTRIBUTES)) {
+                    return match self.read_attributes(self.keeps_all || name.tag().is(ATTRIBUTES)) {
                         Some(self_closing) => Token::Start { name, self_closing },
                         None => Token::EndOfDocument,
                     };

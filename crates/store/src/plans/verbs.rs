@@ -15,8 +15,8 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, body, collections, diff, drift, examples, fill, guard, health, life, open_for_reading,
-    open_for_writing, processed, read, retry, told, versions,
+    StoreError, archive, audit, body, collections, diff, drift, examples, fill, guard, health, life, links,
+    open_for_reading, open_for_writing, processed, read, report, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
@@ -223,6 +223,15 @@ fn looked_at(path: &Path) {
     diff::pages::pages(&db, &scope, |_| Ok::<_, StoreError>(())).expect("pages");
     let compared = diff::Compared::of(&db).expect("collections");
     diff::items::items(&db, &scope, &compared, |_| Ok::<_, StoreError>(())).expect("items");
+    let from = Some(CrawlUrl::parse("https://a.example/1").expect("a URL"));
+    let once = links::Scope { once: true, ..links::Scope::default() };
+    for scope in [once, links::Scope { from, ..links::Scope::default() }] {
+        let links = links::Links::of(&db, scope).expect("links");
+        links.read(&db, |_| Ok::<_, StoreError>(())).expect("links");
+    }
+    links::stored_pages(&db, |page| links::stored_page_of(&db, page.url_id).map(drop)).expect("stored pages");
+    links::nodes(&db, |_| Ok::<_, StoreError>(())).expect("nodes");
+    report::site(&db, 3, &[]).expect("a report");
     export(path, last.run_id);
 }
 
@@ -432,7 +441,7 @@ fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
         body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),
         page: Some(PageFields {
             title: Some("t".into()),
-            links: Some(r#"[["https://b.example/","to b","nofollow"]]"#.into()),
+            links: Some(r#"[["https://b.example/","to b","nofollow"],["https://c.example/7","to c",""]]"#.into()),
             ..PageFields::default()
         }),
         items: Some(Box::new(found(url_id, &String::from_utf8_lossy(body)))),

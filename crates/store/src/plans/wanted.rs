@@ -93,6 +93,16 @@ pub const WANTED: &[Wanted] = &[
     reads("every line", "SELECT count(*) FROM input"),
     reads("every URL and page", "SELECT count(*) FROM (SELECT url_id FROM"),
     reads("every page", "SELECT count(*) FROM page WHERE url_id NOT IN"),
+    // Links: places within pages are looked for in every stored page.
+    reads(
+        "stored pages in the order of their numbers",
+        "SELECT u.url_id, u.url, p.final_url, p.content_type, p.body_id",
+    ),
+    // Report: a whole site, once.
+    reads("every page, for all that is said of them", "SELECT p.outcome, p.status, p.error, p.elapsed_ms, p.redirects"),
+    sorts("titles, so that equal ones come together", "SELECT p.title, p.url_id FROM page p"),
+    sorts("descriptions, so that equal ones come together", "SELECT p.description, p.url_id FROM page p"),
+    sorts("targets of broken links, of which the first few are kept", "SELECT u.url, b.url_id, b.pages, p.outcome"),
     // Diff: pages in the order of their ids.
     reads("URLs that can differ", "SELECT u.url_id, u.url, u.unlisted_by, u.relisted_by, p.run_id"),
     reads("items with a key", "SELECT i.url_id, i.collection_id, coalesce(i.first_run, i.run_id), i.last_seen"),
@@ -104,6 +114,10 @@ pub const WANTED: &[Wanted] = &[
     // Exports, and what users ask of the views.
     sorts("rows of a table, sorted if they are split by host or run", "SELECT \""),
     reads("a whole view", "SELECT * FROM "),
+    reads(
+        "every URL, as the nodes of a graph",
+        "SELECT u.url_id, u.url, u.depth, p.title, p.status, p.outcome FROM url u",
+    ),
     reads("a bit for each URL that has ended", "SELECT url_id FROM url WHERE outcome IS NOT NULL ORDER BY url_id"),
     // Extract: once for all pages, over what was found on them.
     reads("bodies are counted once", "SELECT count(*) FILTER (WHERE b.zstd IS NOT NULL)"),
