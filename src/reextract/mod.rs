@@ -1,4 +1,4 @@
-//! `seine extract`: rules applied again to stored pages, on all cores.
+//! `seine extract`: stored pages read again, for rules and for what a crawl keeps of pages, on all cores.
 //!
 //! ```text
 //!          S supervisor: forks, reaps, replaces; has the lock, opens nothing
@@ -21,10 +21,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::config::Extraction;
 use crate::console::progress::Progress;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
 use seine_core::protocol::{Generation, Slot};
+use seine_page::extract::extras::Wanted;
 use seine_page::extract::rules::Rules;
 use seine_unix::Signal;
 use seine_unix::channel::{Channel, ChannelError};
@@ -52,6 +54,8 @@ pub struct Start {
     pub lock: Option<StoreLock>,
     /// The rules.
     pub rules: Rules,
+    /// What else is wanted of pages, and how the rules are written.
+    pub extraction: Extraction,
     /// Which pages: a condition over `pages`; `None` for all.
     pub condition: Option<String>,
     /// Extractors.
@@ -113,6 +117,7 @@ impl crew::Member for Who {
 struct Supervisor {
     crew: Crew<Who>,
     rules: Rules,
+    wanted: Wanted,
     limits: Limits,
     workers: Slot,
     progress: Progress,
@@ -148,12 +153,23 @@ impl Supervisor {
         let keep: Vec<RawFd> = start.lock.iter().map(|lock| lock.fd().as_raw_fd()).collect();
         let (path, condition, writes) = (start.path, start.condition, start.lock.is_some());
         let collections = start.rules.collections().to_vec();
+        let Extraction { metadata, text, markdown, tables, .. } = start.extraction;
+        let extraction = start.extraction;
         crew.spawn(Who::Writer, 0, &keep, |control, _| {
-            keeper::run(keeper::Start { path, collections, condition, writes, seats: workers.into(), control })
+            keeper::run(keeper::Start {
+                path,
+                collections,
+                extraction,
+                condition,
+                writes,
+                seats: workers.into(),
+                control,
+            })
         })?;
         Ok(Self {
             crew,
             rules: start.rules,
+            wanted: Wanted { metadata, text, markdown, tables },
             limits: start.limits,
             workers,
             progress: start.progress,
@@ -220,10 +236,10 @@ impl Supervisor {
                 continue;
             }
             self.generation += 1;
-            let (rules, limits) = (&self.rules, self.limits);
-            let spawned = self.crew.spawn_apart(who, self.generation, &[], |socket, row| {
-                worker::run(socket, PAGE_CEILING, rules, limits, row)
-            });
+            let worker = worker::Worker { rules: &self.rules, wanted: self.wanted, limits: self.limits };
+            let spawned = self
+                .crew
+                .spawn_apart(who, self.generation, &[], |socket, row| worker::run(socket, PAGE_CEILING, worker, row));
             match spawned {
                 Ok(socket) => {
                     let attach = ToKeeper::Attach { slot, generation: self.generation };

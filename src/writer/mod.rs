@@ -27,6 +27,7 @@ use seine_core::protocol::{
 use seine_store::StoreError;
 use seine_store::insert::{PageLine, Session, Store};
 use seine_unix::channel::{Channel, ChannelError};
+use seine_unix::limits;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
@@ -316,6 +317,9 @@ impl Writer {
                 let pending = store.pending();
                 if urls::are_wanted() {
                     say_urls(store, &report.done)?;
+                    for ended in &report.hosts_ended {
+                        say_urls(store, &ended.urls)?;
+                    }
                 }
                 if self.full_since.take().is_some() {
                     self.retry_at = None;
@@ -334,6 +338,7 @@ impl Writer {
                 }
                 for ended in report.hosts_ended {
                     let HostEnded { host_id, outcome, failure, urls, more } = ended;
+                    let urls = urls.len() as u64;
                     self.say(&FromWriter::HostEnded { host_id, outcome, class: failure.class, urls, more, pending })?;
                     if more {
                         self.batch.push(Item::EndHost { host_id, outcome, failure });
@@ -348,7 +353,7 @@ impl Writer {
                 self.retry_at = Some(Instant::now() + FULL_PAUSE);
                 if self.full_since.is_none() {
                     self.full_since = Some(Instant::now());
-                    let message = format!("no room on disk for {}: {message}", self.path.display());
+                    let message = format!("no room on disk for {}: {message}{}", self.path.display(), file_limit());
                     self.say(&FromWriter::Full { message })?;
                 }
                 Ok(())
@@ -462,6 +467,12 @@ impl Writer {
             told => Ok(told?),
         }
     }
+}
+
+/// The limit on the size of files, which reads like a full disk.
+fn file_limit() -> String {
+    limits::file_size_limit()
+        .map_or_else(String::new, |bytes| format!("; no file may have more than {bytes} bytes (ulimit -f)"))
 }
 
 /// Says of each URL that has ended how it did.

@@ -23,6 +23,7 @@ mod lanes;
 mod lists;
 mod lock;
 mod notify;
+mod operators;
 mod outage;
 mod politeness;
 mod processors;

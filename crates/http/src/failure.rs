@@ -13,6 +13,7 @@ use rustls::{CertificateError, OtherError};
 use url::Url;
 
 use super::resolver::{Blocked, Unresolved};
+use super::tls::is_of_authority;
 use seine_core::record::{ErrorClass, Failure};
 use seine_core::values::ProxyUrl;
 
@@ -115,6 +116,13 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
             // Nothing can be reset before it exists: the TCP connection stood and its TLS was cut short.
             Some(kind) if is_cut(kind) || kind == ErrorKind::UnexpectedEof => {
                 failure(ErrorClass::Reset, format!("{address} closed the connection during the TLS handshake"))
+            }
+            None if url.scheme() == "https"
+                && host.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) =>
+            {
+                let message =
+                    format!("a part of {host} begins or ends with a hyphen: no certificate can be for such a name");
+                failure(ErrorClass::Tls, message)
             }
             None if url.scheme() == "https" => {
                 failure(ErrorClass::Tls, format!("TLS with {host} failed: {}", causes.text()))
@@ -243,13 +251,11 @@ fn tls_text(error: &rustls::Error) -> String {
         CertificateError::BadSignature => "its signature is wrong".to_owned(),
         CertificateError::Revoked => "it is revoked".to_owned(),
         CertificateError::InvalidPurpose => "it is for another purpose".to_owned(),
-        CertificateError::Other(OtherError(cause)) => {
-            let cause = cause.to_string();
-            match &cause[..] {
-                "CaUsedAsEndEntity" => "it is that of an authority, and used as a server's".to_owned(),
-                _ => cause,
-            }
+        problem if is_of_authority(problem) => {
+            "it is that of an authority, and used as a server's; --ca-cert with this very certificate trusts it"
+                .to_owned()
         }
+        CertificateError::Other(OtherError(cause)) => cause.to_string(),
         other => other.to_string(),
     };
     format!("invalid peer certificate: {text}")
@@ -336,7 +342,7 @@ mod tests {
             CertificateError::Other(OtherError(std::sync::Arc::from(Box::<dyn Error + Send + Sync>::from(name))))
         };
         for (problem, expected) in [
-            (other("CaUsedAsEndEntity"), "it is that of an authority, and used as a server's"),
+            (other("CaUsedAsEndEntity"), "used as a server's; --ca-cert with this very certificate trusts it"),
             (other("UnsupportedCertVersion"), "UnsupportedCertVersion"),
             (CertificateError::Revoked, "it is revoked"),
             (CertificateError::Expired, "it has expired"),

@@ -32,7 +32,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -207,6 +207,8 @@ pub struct Exchange {
     pub bytes: u64,
     /// How much of its time was spent on waiting for others of this fetcher.
     pub waited: Duration,
+    /// From its start to the head of the answer: the look-up of the name and the connection, if one was made, among it.
+    pub head_after: Option<Duration>,
     /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came but for secrets.
     pub headers: Vec<u8>,
     /// The cookies of the jar that it was made with, see [`Http::cookies`].
@@ -225,6 +227,7 @@ impl Exchange {
             http_version,
             bytes: 0,
             waited: Duration::ZERO,
+            head_after: None,
             headers: Vec::new(),
             cookies: 0,
             answer: Err(failure),
@@ -349,8 +352,8 @@ impl Http {
             seen = Seen::default();
             answer = self.shared.exchange(ask, &mut seen).await;
         }
-        let Seen { status, remote_ip, http_version, bytes, waited, headers, cookies } = seen;
-        Exchange { status, remote_ip, http_version, bytes, waited, headers, cookies, answer }
+        let Seen { status, remote_ip, http_version, bytes, waited, head_after, headers, cookies } = seen;
+        Exchange { status, remote_ip, http_version, bytes, waited, head_after, headers, cookies, answer }
     }
 
     /// A number for the cookies that sites and the cookie file have for `url`: the same for the same, in every process;
@@ -386,12 +389,14 @@ struct Seen {
     http_version: Option<HttpVersion>,
     bytes: u64,
     waited: Duration,
+    head_after: Option<Duration>,
     headers: Vec<u8>,
     cookies: u64,
 }
 
 impl Shared {
     async fn exchange(&self, ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Failure> {
+        let begun = Instant::now();
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
         address::judge_url(ask.url, ask.listed, &self.clients.networks).map_err(|reason| {
@@ -429,6 +434,7 @@ impl Shared {
             }
         };
         seen.status = Some(response.status().as_u16());
+        seen.head_after = Some(begun.elapsed());
         let mut answer = head(&response)?;
         seen.http_version = Some(version(&response)?);
         if self.keep_headers && ask.want == Want::Page {

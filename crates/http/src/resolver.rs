@@ -157,7 +157,11 @@ impl Names {
     }
 
     async fn ask(look_up: LookUp, name: String) -> Known {
-        let addresses = match look_up(name.clone()).await {
+        let begun = Instant::now();
+        let found = look_up(name.clone()).await;
+        let (look_up_ms, addresses) = (begun.elapsed().as_millis() as u64, found.as_ref().map_or(0, Vec::len));
+        tracing::debug!(host = name, look_up_ms, addresses, "looked up");
+        let addresses = match found {
             Ok(mut found) => {
                 found.truncate(MAX_ADDRESSES);
                 let none = || NoAnswer { message: "the name has no address".to_owned(), is_temporary: false };

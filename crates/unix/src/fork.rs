@@ -96,7 +96,7 @@ pub enum ForkError {
 /// child's socket ends are closed on this side. The descriptors among it must be named in
 /// [`ForkSpec::keep`]. In the child
 ///
-/// - SIGINT, SIGTERM, SIGHUP and SIGPIPE are ignored, all else is at its default, nothing is blocked;
+/// - SIGINT, SIGTERM, SIGHUP, SIGPIPE and SIGXFSZ are ignored, all else is at its default, nothing is blocked;
 /// - a panic prints its message and aborts, even below a `catch_unwind`;
 /// - nothing of the supervisor's is dropped and no exit handler runs; standard output is flushed;
 /// - no core file is written;
@@ -218,6 +218,8 @@ fn reset_signals() {
             libc::SIGINT | libc::SIGTERM | libc::SIGHUP => libc::SIG_IGN,
             // A closed peer is the error of a write, not a death.
             libc::SIGPIPE => libc::SIG_IGN,
+            // So is a file that has reached the limit of `ulimit -f`.
+            libc::SIGXFSZ => libc::SIG_IGN,
             // The standard library's handler, which names a stack overflow before the process dies of it.
             libc::SIGSEGV | libc::SIGBUS => continue,
             _ => libc::SIG_DFL,

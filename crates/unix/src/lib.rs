@@ -12,6 +12,7 @@
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`program`]: programs of the user's, with pipes to talk through.
+//! - [`strays`]: what such programs leave behind.
 //! - [`invocation`]: this program once more, as a child, with other arguments.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
 //! - [`say`]: what is said on the way, as text or as JSON lines.
@@ -51,6 +52,7 @@ pub mod program;
 pub mod say;
 pub mod signals;
 pub mod status;
+pub mod strays;
 pub mod title;
 
 pub use nix::sys::signal::Signal;

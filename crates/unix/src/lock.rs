@@ -150,6 +150,11 @@ impl StoreLock {
         self.file.as_fd()
     }
 
+    /// Whether the store is where it was: its file can be moved, removed or replaced in spite of the lock.
+    pub fn is_in_place(&self) -> bool {
+        is_still_at(&self.path, &self.file)
+    }
+
     /// Gives the store to others, who can find out that its last run is still being told of.
     pub fn tell(self) -> Telling {
         // Where it cannot be had, on network file systems, they take the run for one whose process was killed.
@@ -191,7 +196,7 @@ pub struct Telling(StoreLock);
 impl Telling {
     /// Whether the store is where it was: whoever was told may have moved it.
     pub fn is_in_place(&self) -> bool {
-        is_still_at(&self.0.path, &self.0.file)
+        self.0.is_in_place()
     }
 
     /// Takes the store back, if nobody else has it.

@@ -13,8 +13,8 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, body, collections, diff, drift, examples, fill, guard, health, life, open_for_reading,
-    open_for_writing, processed, read, retry, told, versions,
+    StoreError, archive, audit, beginning, body, collections, diff, drift, examples, fill, guard, health, life,
+    open_for_reading, open_for_writing, processed, read, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
@@ -123,6 +123,7 @@ fn looked_at(path: &Path) {
     read::summary(&db).expect("a summary");
     read::is_demo(&db).expect("whose it is");
     told::untold(&db).expect("whether the end was seen");
+    beginning::last_reading(&db).expect("how a run read pages");
     for finishes_untold in [true, false] {
         Beginning::of(&db, &["urls.txt"], finishes_untold).expect("how a run begins");
     }
@@ -187,8 +188,10 @@ fn extract(path: &Path, condition: Option<&str>, writes: bool) {
     while let Some((origin, ..)) = rework.next(after).expect("a page") {
         after = origin.url_id;
         rework.keep(&origin, &found(origin.url_id, &format!("again {after}"))).expect("kept");
+        let extras = PageExtras { text: Some(format!("again {after}")), ..PageExtras::default() };
+        rework.keep_extras(&origin, &extras).expect("kept");
     }
-    rework.prepare().expect("a comparison");
+    rework.prepare(&|_| Some([1; 16])).expect("a comparison");
     if writes {
         rework.commit().expect("a commit");
     }
