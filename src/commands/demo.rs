@@ -106,7 +106,7 @@ fn options(args: &DemoArgs, list: &Path, rules: &Path) -> Result<CrawlOptions> {
     // It is our own site, and whoever looks on has better things to do than to wait for pages that never will be well.
     written.politeness.delay = Span(Duration::from_millis(10));
     written.politeness.adaptive = Chosen::by_user(false);
-    written.politeness.max_retry_after = Span(Duration::from_millis(300));
+    written.politeness.max_retry_after = Span(Duration::from_millis(100));
     written.http.retries = 1;
     // It is small, and so may be the disk.
     written.budgets.min_free_disk = Size(0);

@@ -20,7 +20,7 @@ pub const MAX_BYTES: usize = 32 << 20;
 /// The items of an answer to the record `id`, each a JSON object, `most` at most.
 ///
 /// # Errors
-/// What is wrong with the answer, or what the program says was wrong, for people.
+/// The mistake in the answer, or the reason that the program gives, for people.
 pub fn items(line: &[u8], id: i64, most: usize) -> Result<Vec<String>, String> {
     let no_json = |error| format!("answers no JSON ({error}): {}", shown(line));
     let whole: &RawValue = serde_json::from_slice(line).map_err(no_json)?;

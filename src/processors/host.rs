@@ -55,7 +55,7 @@ pub struct Start {
     pub failed: bool,
     /// Whether others are still storing: until [`ToHost::Drain`] it is looked for records again and again.
     pub is_live: bool,
-    /// Which host this is.
+    /// The number of this host among those of the crawl.
     pub generation: Generation,
     /// Channel to the supervisor.
     pub control: OwnedFd,
@@ -219,7 +219,7 @@ impl<'a> Host<'a> {
         for seat in self.lanes.iter_mut().flat_map(|lane| &mut lane.seats) {
             seat.end(deadline.saturating_duration_since(Instant::now()));
         }
-        // Whatever programs have left behind, this process has adopted it.
+        // This process has adopted the orphans that programs have left behind.
         strays::end_all();
         Ok(self.lanes.into_iter().map(|lane| lane.tally).collect())
     }
@@ -235,7 +235,7 @@ impl<'a> Host<'a> {
         if self.queue.backlog() > 0 {
             return Ok(false);
         }
-        // What was sent is seen once it is committed, and in the order it was sent; before that a writer's death may
+        // An answer can be read back once it is committed, in the order the answers were sent; until then a writer's death may
         // still lose it.
         for lane in &mut self.lanes {
             lane.forget_lasting()?;

@@ -11,7 +11,7 @@
 //! The store is the queue on disk: a record without a mark is to be done, and the mark comes with the items of the answer
 //! in one transaction. So any process may be killed at any moment, and what is not marked is done next time.
 //!
-//! Who waits for whom: P for W and for the programs, W for the disk.
+//! P waits for W and for the programs, W for the disk; nobody waits for P.
 //!
 //! - [`host`]: P; [`seat`]: one program and the record it is at. [`marker`]: W.
 //! - [`input`]: a record as a line; [`answer`]: a line as items.
@@ -55,7 +55,7 @@ pub struct Start {
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
     pub inherited: Vec<RawFd>,
-    /// What a person sees.
+    /// Progress and warnings, for people.
     pub progress: Progress,
 }
 

@@ -21,7 +21,7 @@ const STARTS_LOGGED: u32 = 3;
 /// From the end of a program's output to its own.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// What a turn has brought.
+/// News from a program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing that matters yet.

@@ -39,7 +39,7 @@ pub struct Start {
     pub collections: Vec<Collection>,
     /// The rules as they are written, and what else is looked for.
     pub extraction: Extraction,
-    /// Which pages; `None` for all.
+    /// A condition over `pages`; `None` for all of them.
     pub condition: Option<String>,
     /// Whether what differs is written.
     pub writes: bool,
@@ -240,7 +240,7 @@ impl<'a> Keeper<'a> {
             let Some(extractor) = &mut self.extractors[seat] else { continue };
             let _ = extractor.channel.flush();
             let mut is_alive = extractor.channel.receive().is_ok();
-            // What it said before it died counts.
+            // Answers that it sent before it died count.
             while let Some(extractor) = &mut self.extractors[seat] {
                 match extractor.channel.next::<Answer>() {
                     Ok(Some(answer)) if self.pool.current(seat).is_some_and(|g| g.origin.url_id == answer.url_id) => {

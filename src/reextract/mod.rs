@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing is lasting before the supervisor says Commit, and it says so once: whatever is killed before, the store is as
-//! it was. Who waits for whom: extractors for the writer, the writer for the disk, nobody else for anybody.
+//! it was. Extractors wait for the writer and the writer for the disk; nobody else waits.
 //!
 //! - [`keeper`]: the process that has the store; [`worker`]: one extractor.
 
@@ -54,19 +54,19 @@ pub struct Start {
     pub lock: Option<StoreLock>,
     /// The rules.
     pub rules: Rules,
-    /// What else is wanted of pages, and how the rules are written.
+    /// The rules as they are written, and the parts of pages that are kept beside items.
     pub extraction: Extraction,
-    /// Which pages: a condition over `pages`; `None` for all.
+    /// A condition over `pages`; `None` for all of them.
     pub condition: Option<String>,
     /// Extractors.
     pub workers: usize,
-    /// What one page may take.
+    /// Bounds for one page.
     pub limits: Limits,
     /// Signals, blocked already.
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
     pub inherited: Vec<RawFd>,
-    /// What a person sees.
+    /// Progress and warnings, for people.
     pub progress: Progress,
 }
 
@@ -128,7 +128,7 @@ struct Supervisor {
     state: State,
 }
 
-/// What the writer has said.
+/// News from the writer.
 #[derive(Debug, Default)]
 struct State {
     pages: Option<u64>,

@@ -18,7 +18,7 @@ use seine_unix::clock::CpuBudget;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
-/// What one page may take.
+/// Bounds for one page.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// CPU time.
@@ -27,14 +27,14 @@ pub struct Limits {
     pub body_bytes: u64,
 }
 
-/// What an extractor does with pages.
+/// The work of an extractor on each page.
 #[derive(Clone, Copy)]
 pub struct Worker<'a> {
     /// The rules it applies.
     pub rules: &'a Rules,
-    /// What else it looks for.
+    /// Parts of pages that it keeps beside items.
     pub wanted: Wanted,
-    /// What one page may take.
+    /// Bounds for one page.
     pub limits: Limits,
 }
 
@@ -64,7 +64,7 @@ fn work(channel: &mut Channel, worker: Worker<'_>, row: &Row) -> Result<(), Chan
                 channel.send(&Answer { url_id: job.url_id, found: Err(Unread::TooMuch) }, None)?;
             }
             row.end_work();
-            // What was found may be large: it is gone before there is more of it.
+            // An answer may be large: it is sent before the next page is read.
             while !channel.flush()? {
                 wait(channel, Interest::Write, row)?;
             }

@@ -1,4 +1,4 @@
-//! What an error of the client means: its stable class, and one line for people.
+//! The meaning of an error of the client: its stable class, and one line for people.
 //!
 //! Classes come from the types in the chain of causes, never from their texts: the innermost I/O error
 //! and its kind, rustls's and h2's own errors, hyper's questions (`is_parse` and its sisters).
@@ -20,7 +20,7 @@ use seine_core::values::ProxyUrl;
 /// Longest message in characters: causes may quote what a site sent.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// What the chain of causes of one error holds, innermost of each kind.
+/// The innermost cause of each kind in the chain of causes of one error.
 #[derive(Default)]
 struct Causes<'a> {
     io: Option<&'a io::Error>,
@@ -135,7 +135,7 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
     }
     if let Some(h2) = causes.h2 {
         let class = if h2.is_remote() { ErrorClass::Reset } else { ErrorClass::Protocol };
-        return failure(class, format!("no answer from {host}: HTTP/2: {h2}"));
+        return failure(class, format!("no answer from {host}: HTTP/2: {}", h2_text(h2)));
     }
     match (causes.io_kind(), causes.hyper) {
         (Some(kind), _) if is_cut(kind) => {
@@ -199,11 +199,11 @@ pub(super) fn unanswered(host: &str, patience: Duration) -> Failure {
     failure(ErrorClass::Resolver, format!("cannot resolve {host}: no answer from the resolver within {patience:?}"))
 }
 
-/// What went wrong between us and a host behind a proxy.
+/// A failure between us and a host behind a proxy, by who caused it.
 pub(super) enum ByProxy {
     /// The proxy is in trouble, or says that the host is: another one may do better.
     Proxy {
-        /// What is wrong.
+        /// The problem, for people.
         problem: String,
         /// Whether it is the proxy that cannot be reached.
         unreachable: bool,
@@ -239,7 +239,7 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     ByProxy::Proxy { problem, unreachable, ours }
 }
 
-/// What a TLS error says; those of certificates that rustls knows by the names of its own types only, in words.
+/// The text of a TLS error; rustls names the problems of certificates by its own types, so those are put into words.
 fn tls_text(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(problem) = error else { return error.to_string() };
     let text = match problem {
@@ -261,6 +261,15 @@ fn tls_text(error: &rustls::Error) -> String {
     format!("invalid peer certificate: {text}")
 }
 
+/// The text of an HTTP/2 error. One without a fault ends a stream or connection that the peer has no more use for.
+fn h2_text(error: &h2::Error) -> String {
+    match error.reason() {
+        Some(Reason::NO_ERROR) if error.is_go_away() => "the server has closed the connection".to_owned(),
+        Some(Reason::NO_ERROR) => "the server has ended the stream early".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// The failure of a request whose body `error` cut after `received` of `expected` bytes.
 pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u64>) -> Failure {
     let causes = Causes::of(error);
@@ -270,10 +279,15 @@ pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u6
     let short = expected.is_some_and(|expected| received < expected);
     if let Some(h2) = causes.h2 {
         return match h2.is_remote() {
-            true => failure(ErrorClass::Reset, format!("stream reset after {received} bytes of the body: {h2}")),
+            true => {
+                failure(ErrorClass::Reset, format!("stream reset after {received} bytes of the body: {}", h2_text(h2)))
+            }
             // h2 itself calls a body that ends before its Content-Length a protocol error.
             false if short => truncated(received, expected),
-            false => failure(ErrorClass::Protocol, format!("broken HTTP/2 after {received} bytes of the body: {h2}")),
+            false => failure(
+                ErrorClass::Protocol,
+                format!("broken HTTP/2 after {received} bytes of the body: {}", h2_text(h2)),
+            ),
         };
     }
     match (causes.io_kind(), causes.hyper) {
@@ -350,6 +364,12 @@ mod tests {
             let text = text(problem);
             assert!(text.ends_with(expected) && !text.contains("Other("), "{text}");
         }
+    }
+
+    #[test]
+    fn an_end_without_a_fault_is_told_as_one() {
+        assert_eq!(h2_text(&Reason::NO_ERROR.into()), "the server has ended the stream early");
+        assert_eq!(h2_text(&Reason::REFUSED_STREAM.into()), h2::Error::from(Reason::REFUSED_STREAM).to_string());
     }
 
     #[test]

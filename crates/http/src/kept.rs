@@ -5,7 +5,7 @@
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, PROXY_AUTHORIZATION, SET_COOKIE};
 
-/// What stands for a secret.
+/// Written in the place of a secret.
 const MASK: &[u8] = b"***";
 
 /// A shorter text is none that could be recognised elsewhere.

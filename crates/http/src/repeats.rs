@@ -29,7 +29,7 @@ const MAX_WITHOUT_HTTP2: usize = 10_000;
 /// Both ends of a connection, ours first.
 type Ends = (SocketAddr, SocketAddr);
 
-/// What is known of the connections of one [`Http`](super::Http).
+/// The connections of one [`Http`](super::Http) that were used before, and the origins where HTTP/2 fails.
 #[derive(Debug)]
 pub(super) struct Repeats {
     /// When each of those that have answered did so last, and how many are to be known before some are forgotten.
