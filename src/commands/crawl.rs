@@ -290,7 +290,8 @@ fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
     let Ok(db) = open_for_reading(&settings.store.db) else { return Ok(None) };
     let fetches_again = settings.recrawl.only != config::Only::New;
     let last = beginning::last_reading(&db)?;
-    Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, fetches_again)))
+    let processors: Vec<_> = settings.programs.processor.iter().map(|processor| processor.name.as_str()).collect();
+    Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &processors, fetches_again)))
 }
 
 /// Leaves no empty file behind if nothing was ever stored, not even the schema.

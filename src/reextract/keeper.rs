@@ -166,9 +166,11 @@ impl<'a> Keeper<'a> {
         report.unread_pages = std::mem::take(&mut self.unread_pages);
         self.say(&FromKeeper::Prepared(report))?;
         self.wait_for_commit()?;
-        self.store.commit()?;
-        // The last word: nothing else is left to do while the supervisor reads.
-        Ok(self.control.say(&FromKeeper::Committed)?)
+        let Self { mut store, control, .. } = self;
+        store.commit()?;
+        drop(store);
+        // The store is closed, so nothing waits while this waits for the supervisor.
+        Ok(control.say(&FromKeeper::Committed)?)
     }
 
     /// Gives pages to whoever has room: first those that somebody died of.

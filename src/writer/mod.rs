@@ -115,7 +115,9 @@ pub fn run(start: Start, row: &Row) -> i32 {
 
 fn refuse(control: &mut Channel, path: &std::path::Path, error: &StoreError) -> i32 {
     let message = match error {
-        StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) => error.to_string(),
+        StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) | StoreError::Tampered { .. } => {
+            error.to_string()
+        }
         _ => format!("cannot write the store {}: {error}", path.display()),
     };
     let disk_full = matches!(error, StoreError::Full(_));

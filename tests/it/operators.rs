@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{Dice, Place, Reply, Site, Store, eventually};
+use crate::support::{Dice, Place, Reply, Signal, Site, Store, eventually};
 
 fn pages() -> Site {
     Site::new(|request| Reply::page(&request.path))
@@ -61,6 +61,8 @@ fn a_name_that_looks_like_a_uri_is_a_name() {
     assert!(db.exists() && !place.path("x.db").exists());
     let status = place.seine(&["status", "file:x.db", "--json"]).run().expect(0).json();
     assert_eq!(status["outcomes"]["ok"], 3);
+    place.seine(&["export", "file:x.db", "-o", "file:out.sqlite"]).run().expect(0);
+    assert!(place.path("file:out.sqlite").exists() && !place.path("out.sqlite").exists());
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn a_store_that_is_taken_away_ends_the_crawl_soon() {
             _ => Reply::page("late").after(Duration::from_millis(300)),
         });
         place.list("urls.txt", site.urls(2000));
-        let mut running = place.crawl(&["urls.txt", "--host-concurrency", "1"]).start();
+        let mut running = place.crawl(&["urls.txt", "--host-concurrency", "1", "--log-file", "log"]).start();
         site.wait_for_hits(2);
         fs::rename(place.db(), place.path("elsewhere.db")).expect("it can be moved");
         if replaced {
@@ -82,6 +84,8 @@ fn a_store_that_is_taken_away_ends_the_crawl_soon() {
         let ended = running.wait_within(Duration::from_secs(60));
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
         assert!(site.count() < 1000, "{} requests", site.count());
+        let log = fs::read_to_string(place.path("log")).expect("a log");
+        assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("was removed, moved or")), "{log}");
         // What was there is left alone, and nothing is made anew.
         assert_eq!(fs::read(place.db()).ok(), replaced.then(|| b"somebody else's".to_vec()));
         // The file that was moved has what was fetched.
@@ -107,4 +111,60 @@ fn a_limit_on_the_size_of_files_is_named_and_ends_the_run_resumable() {
     place.crawl(&["urls.txt"]).run().expect(0);
     assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE outcome = 'ok'"), 60);
     place.store().assert_sound();
+}
+
+/// A store of three pages, changed by somebody else.
+fn changed_by(place: &Place, sql: &str) {
+    let site = pages();
+    place.list("urls.txt", site.urls(3));
+    place.crawl(&["urls.txt", "--quiet"]).run().expect(0);
+    rusqlite::Connection::open(place.db()).and_then(|db| db.execute_batch(sql)).expect("a change");
+}
+
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n";
+
+#[test]
+fn what_somebody_else_has_put_into_a_store_is_refused_at_the_door_of_every_verb() {
+    for (sql, name) in [
+        ("CREATE TRIGGER mischief AFTER INSERT ON page BEGIN DELETE FROM item; END".to_owned(), "trigger \"mischief\""),
+        (format!("DROP VIEW runs; CREATE VIEW runs AS {ENDLESS}"), "view \"runs\""),
+    ] {
+        let place = Place::new();
+        changed_by(&place, &sql);
+        place.write("rules.toml", "text = true");
+        for verb in [
+            &["status", "crawl.db"][..],
+            &["audit", "crawl.db"],
+            &["why", "crawl.db", "http://a.test/"],
+            &["cat", "crawl.db", "http://a.test/"],
+            &["sql", "crawl.db"],
+            &["export", "crawl.db", "-o", "x.csv"],
+            &["diff", "crawl.db"],
+            &["prune", "crawl.db"],
+            &["extract", "crawl.db", "--config", "rules.toml"],
+            &["retry", "crawl.db", "--where", "1"],
+            &["crawl", "urls.txt"],
+        ] {
+            place.seine(verb).run().expect(2).says(name);
+        }
+    }
+}
+
+#[test]
+fn a_query_without_an_end_is_ended_by_ctrl_c() {
+    let place = Place::new();
+    changed_by(&place, &format!("CREATE VIEW mine AS {ENDLESS}"));
+    for verb in [
+        &["export", "crawl.db", "--table", "mine", "-o", "x.csv"][..],
+        &["export", "crawl.db", "--table", "mine"],
+        &["sql", "crawl.db", "SELECT * FROM mine", "--timeout", "0"],
+    ] {
+        let running = place.seine(verb).start();
+        let busy = || running.family().first().is_some_and(|one| one.cpu_ms() > 200);
+        eventually("a query at work", busy);
+        running.signal(Signal::SIGINT);
+        let ended = running.wait();
+        assert!(ended.code == Some(130) || ended.signal == Some(2), "{verb:?}: {ended:?}");
+        assert!(!place.path("x.csv").exists());
+    }
 }
