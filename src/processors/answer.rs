@@ -8,7 +8,7 @@
 //! | `{"items": [{…}]}` | the same |
 //! | `{"error": "…"}` | it cannot be done, and need not be tried again |
 //!
-//! The order of answers is that of the records. Whoever wants to be sure answers `{"id": …, "items": […]}` with the
+//! The order of answers is that of the records. A program that wants to be sure answers `{"id": …, "items": […]}` with the
 //! record's own id, which is checked then.
 
 use serde_json::Value;

@@ -335,7 +335,7 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// The next record that nobody is at.
+    /// The next record that no program has.
     fn next(&mut self) -> Result<Option<Record>> {
         let begun = Instant::now();
         loop {

@@ -28,7 +28,7 @@ pub enum Heard {
     Nothing,
     /// The answer to its record, one line.
     Answer(Vec<u8>),
-    /// The program is of no more use; it has been killed. Why, for people.
+    /// The program has ended or was killed; the reason, for people.
     Dead(String),
 }
 

@@ -173,7 +173,7 @@ impl<'a> Keeper<'a> {
         Ok(control.say(&FromKeeper::Committed)?)
     }
 
-    /// Gives pages to whoever has room: first those that somebody died of.
+    /// Gives pages to extractors that have room: first those that another extractor died of.
     fn deal(&mut self) -> Result<()> {
         while let Some((seat, given)) = self.pool.deal_again() {
             match self.store.next(given.origin.url_id - 1)? {

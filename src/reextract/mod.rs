@@ -121,7 +121,7 @@ struct Supervisor {
     limits: Limits,
     workers: Slot,
     progress: Progress,
-    /// The store is nobody else's until this is dropped.
+    /// Others can lock the store once this is dropped.
     _lock: Option<StoreLock>,
     generation: Generation,
     deaths_in_a_row: u32,

@@ -38,10 +38,10 @@ pub(super) const TURNS: usize = 32;
 /// A body that has not come to its end by then goes on without its turn: the network may take its time.
 const TURN_TIME: Duration = Duration::from_millis(20);
 
-/// One that has waited so long for its turn is read without: no site waits for ever to be listened to, whatever keeps us.
+/// A body that has waited so long for its permit is read without one: sites end connections that are not read from.
 pub(super) const LONGEST_TURN_WAIT: Duration = Duration::from_secs(1);
 
-/// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
+/// Bytes and time spent on a body that is not kept: reading a short one to its end keeps its connection usable.
 const UNREAD_BYTES: u64 = 16 * 1024;
 const UNREAD_TIME: Duration = Duration::from_secs(1);
 
@@ -283,7 +283,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         Ok(body)
     }
 
-    /// Takes what a body that nobody reads has to give within its bounds; how it ends does not matter.
+    /// Reads a body that is not kept, within bounds; how it ends does not matter.
     pub(super) async fn skip(&mut self) {
         let start = Instant::now();
         let rest =

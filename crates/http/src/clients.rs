@@ -126,7 +126,7 @@ impl Clients {
             (None, Host::Ipv6(ip)) => vec![ip.into()],
             (None, Host::Domain(name)) => match self.names.ask_afresh(name).await {
                 Ok(addresses) => addresses,
-                // There is no such name: whoever says so has been asked.
+                // The resolver says that there is no such name, so it can be reached.
                 Err(none) => return !none.is_temporary,
             },
         };

@@ -42,7 +42,7 @@ pub(super) enum Stop {
     Corrupt(Coding, String),
 }
 
-/// A `Content-Encoding` that nobody here can undo.
+/// A `Content-Encoding` that cannot be decoded here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// A registered coding without a decoder.

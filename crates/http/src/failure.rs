@@ -227,7 +227,13 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     }
     let unreachable = causes.io.is_some() || causes.tls.is_some() || causes.unresolved.is_some();
     let problem = if unreachable || !error.is_timeout() {
-        line(&causes.text())
+        match line(&causes.text()) {
+            // The client takes no other answer, though RFC 9110 §9.3.6 has any 2xx open the tunnel.
+            text if text == "tunnel error: unsuccessful" => {
+                "tunnel error: CONNECT was not answered with 200".to_owned()
+            }
+            text => text,
+        }
     } else {
         format!("no connection within {connect_timeout:?}")
     };

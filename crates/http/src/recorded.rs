@@ -1,4 +1,4 @@
-//! An answer that was recorded earlier, by whatever crawler: it goes the same way as one that comes from the network,
+//! An answer that was recorded earlier, by any crawler: it goes the same way as one that comes from the network,
 //! with the same limits, as far as its bytes are what its headers say.
 
 use hyper::Response as Parts;

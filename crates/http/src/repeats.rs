@@ -20,7 +20,7 @@ use url::{Origin, Url};
 
 use super::failure;
 
-/// Connections known at once before those that nobody can reuse any more are forgotten.
+/// Connections noted before the ones that can no longer be reused are forgotten.
 const MAX_KNOWN: usize = 1024;
 
 /// Origins without HTTP/2 that are known at once.

@@ -20,7 +20,7 @@ use super::say::{Level, say};
 use super::title::{self, Role};
 use super::{fds, limits, procfs};
 
-/// Exit code of a child that came to life after its supervisor had died. Nobody is there to see it.
+/// Exit code of a child whose supervisor died before it began; no process waits for it.
 const ORPHAN: i32 = 3;
 
 /// What becomes of a child when the supervisor dies.
@@ -80,7 +80,7 @@ pub enum ForkError {
         /// Why not.
         source: io::Error,
     },
-    /// The system makes no more processes.
+    /// The limit of processes or of memory is reached.
     #[error("cannot start the {role}: fork failed; raise the process or memory limit, or use fewer processes")]
     Fork {
         /// What was to be started.
@@ -255,7 +255,7 @@ fn die_with(supervisor: Pid, death: Death) {
     // The belt; end of file on the control channel is the braces. A sandbox that forbids the call takes
     // away only the belt.
     let _ = set_pdeathsig(signal);
-    // The supervisor may have died before the request was made; nobody would tell.
+    // The supervisor may have died before the request was made; no signal would come then.
     if getppid() != supervisor {
         exit(ORPHAN);
     }

@@ -27,7 +27,7 @@
 //!    an SQLite connection may run in the supervisor.
 //! 2. **A child touches only what its body was given**: plain values, and the descriptors named in
 //!    [`fork::ForkSpec::keep`]. All others are closed, so that the end of a process is always seen
-//!    as end of file by whoever held the other end.
+//!    as end of file by the process at the other end.
 //! 3. **A child never returns** into the supervisor's frames: nothing the supervisor owns is
 //!    dropped twice. A panic in a child ends the process.
 //! 4. **The supervisor directs, the children obey it alone**: terminal and service-manager signals

@@ -43,7 +43,7 @@ pub(super) fn end_marked(mark: &str) {
     });
 }
 
-/// Reaps adopted processes that have ended by themselves; children that are `known` are left to whoever waits for them.
+/// Reaps adopted processes that have ended by themselves; children that are `known` are left to the code that waits for them.
 pub fn reap(known: impl Fn(Pid) -> bool) {
     let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     // A known one that has ended hides the others until it has been waited for.
@@ -54,7 +54,7 @@ pub fn reap(known: impl Fn(Pid) -> bool) {
     }
 }
 
-/// Kills and reaps every child of this process, adopted or not. For one that has no more use for any.
+/// Kills and reaps every child of this process, adopted or not: the last thing that it does with them.
 pub fn end_all() {
     end(|_| true);
 }
