@@ -52,6 +52,7 @@ use seine_unix::lock::StoreLock;
 use seine_unix::pace::SharedPace;
 use seine_unix::signals::{Exit, Signals};
 use seine_unix::status::Row;
+use seine_unix::strays;
 use seine_unix::title::Role;
 
 /// How often the room on disk is looked at.
@@ -219,6 +220,9 @@ impl Supervisor {
             _ => EndedBy::Failure,
         };
         let (processors, processor_failure) = self.plan.processed();
+        if !self.settings.processor.is_empty() {
+            strays::end_programs();
+        }
         Report {
             ended_by,
             processors,

@@ -125,6 +125,20 @@ fn what_a_program_has_started_in_a_session_of_its_own_ends_with_it() {
 }
 
 #[test]
+fn what_a_program_has_started_ends_though_its_host_is_killed() {
+    let place = Place::new();
+    crawled(&place);
+    let (path, begun) = (place.path("program.sh").display().to_string(), place.path("begun"));
+    let stray =
+        format!("(setsid sh -c 'sleep 1000; true {path}' >/dev/null 2>&1 &); touch {}; sleep 1000", begun.display());
+    config(&place, &program(&place, &stray), "");
+    let running = process(&place, &[]).start();
+    eventually("a program at work", || begun.exists());
+    running.the("processors").signal(Signal::SIGKILL);
+    assert_eq!(finish(&place, running).code, Some(3));
+}
+
+#[test]
 fn a_program_gets_what_it_asked_for_and_another_what_it_answered() {
     let place = Place::new();
     crawled(&place);

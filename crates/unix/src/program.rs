@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::killpg;
+use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid};
 
@@ -21,8 +21,6 @@ use super::Signal;
 use super::poll::{Interest, PollSet};
 use super::strays;
 
-/// The variable that tells the processes of one program from those of another.
-const MARK: &str = "SEINE_PROGRAM";
 /// Programs started so far.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
@@ -36,7 +34,7 @@ pub struct Program {
     stderr: ChildStderr,
     /// How it ended, once it was waited for: its id may be another's from then on.
     ended: Option<ExitStatus>,
-    /// What its processes have in their environment, as `NAME=value`.
+    /// The variable [`strays::MARK`] of its processes.
     mark: String,
 }
 
@@ -72,7 +70,7 @@ impl Program {
         let parent = getpid();
         let mut command = Command::new(program);
         let mark = format!("{parent}-{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        command.envs(variables.iter().map(|(name, value)| (name, value))).env(MARK, &mark);
+        command.envs(variables.iter().map(|(name, value)| (name, value))).env(strays::MARK, &mark);
         strays::adopt();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         // SAFETY: runs in the forked child before exec, where only async-signal-safe functions may be called: signal,
@@ -95,7 +93,7 @@ impl Program {
             (Some(stdin), Some(stdout), Some(stderr)) => (stdin, stdout, stderr),
             _ => return Err(io::Error::other("its pipes are missing")),
         };
-        let program = Self { child, stdin: Some(stdin), stdout, stderr, ended: None, mark: format!("{MARK}={mark}") };
+        let program = Self { child, stdin: Some(stdin), stdout, stderr, ended: None, mark };
         let [stdout, stderr] = program.outputs();
         for pipe in program.stdin().into_iter().chain([stdout, stderr]) {
             fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -186,8 +184,12 @@ impl Program {
         }
         // Its id is its own until it is waited for, and so is that of its group.
         let pid = self.pid();
-        strays::kill_descendants_of(pid);
+        let descendants = strays::descendants_of(pid);
+        // It comes first, so that it does not see them end and does something about it.
         let _ = killpg(pid, Signal::SIGKILL);
+        for descendant in descendants {
+            let _ = kill(descendant, Signal::SIGKILL);
+        }
         self.ended = self.child.wait().ok();
         // Orphans of its own, and those that the last lines have made.
         strays::end_marked(&self.mark);

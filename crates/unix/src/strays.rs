@@ -17,30 +17,45 @@ use super::procfs::stat_field;
 /// Rounds in which orphans are ended: each may leave children of its own, which are orphans then.
 const ROUNDS: usize = 64;
 
-/// From now on this process is the parent of orphans among its descendants.
-pub(super) fn adopt() {
+/// The variable that tells the processes of one program from those of another.
+pub(super) const MARK: &str = "SEINE_PROGRAM";
+
+/// From now on this process is the parent of orphans among its descendants, if no process between them is.
+pub fn adopt() {
     // SAFETY: prctl with this option takes a plain number and touches no memory.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }
 
-/// Kills the descendants of process `pid`, which is a child of this one and not waited for yet.
-pub(super) fn kill_descendants_of(pid: Pid) {
+/// The descendants of process `pid`, which is a child of this one and not waited for yet.
+pub(super) fn descendants_of(pid: Pid) -> Vec<Pid> {
     let children = children();
-    let mut waiting = vec![pid.as_raw()];
-    while let Some(parent) = waiting.pop() {
-        for child in children.get(&parent).into_iter().flatten() {
-            let _ = kill(Pid::from_raw(*child), Signal::SIGKILL);
-            waiting.push(*child);
-        }
+    let mut found = vec![pid.as_raw()];
+    let mut at = 0;
+    while let Some(parent) = found.get(at) {
+        let own = children.get(parent).cloned().unwrap_or_default();
+        found.extend(own);
+        at += 1;
     }
+    found.into_iter().skip(1).map(Pid::from_raw).collect()
 }
 
-/// Kills and reaps the adopted processes that have the variable `mark` (`NAME=value`) in their environment.
+/// Kills and reaps the adopted processes whose [`MARK`] is `mark`.
 pub(super) fn end_marked(mark: &str) {
-    end(|pid| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
-    });
+    end(|pid| mark_of(pid).is_some_and(|own| own == mark.as_bytes()));
+}
+
+/// Kills and reaps the adopted processes of programs that a process below this one has started and did not live to end.
+pub fn end_programs() {
+    // This process may be of a program itself, and hands the mark of that one down to all its children.
+    let own = std::env::var_os(MARK).map(|mark| mark.into_encoded_bytes());
+    end(|pid| mark_of(pid).is_some_and(|mark| Some(mark) != own));
+}
+
+/// The [`MARK`] in the environment that process `pid` was started with.
+fn mark_of(pid: i32) -> Option<Vec<u8>> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")).map(<[u8]>::to_vec)
 }
 
 /// Reaps adopted processes that have ended by themselves; children that are `known` are left to the code that waits for them.
