@@ -265,7 +265,7 @@ pub enum Command {
     /// Make URLs pending again and crawl them
     #[command(after_help = EXIT_CODES)]
     Retry(RetryArgs),
-    /// Apply the rules of a config file again to the stored bodies, without asking any site
+    /// Read the stored bodies again, for rules, text, Markdown, metadata and tables, without asking any site
     #[command(after_help = EXTRACT_EXIT_CODES)]
     Extract(ExtractArgs),
     /// Put stored pages or items through programs of your own, each record once
@@ -464,9 +464,22 @@ pub struct ExtractArgs {
     /// The store.
     #[command(flatten)]
     pub db: StoreArg,
-    /// The rules: every `[[collection]]` of this file; collections it does not name stay as they are
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The rules: every `[[collection]]` of this file, and its text, markdown, metadata and tables; collections it does
+    /// not name stay as they are
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["metadata", "text", "markdown", "tables"])]
+    pub config: Option<PathBuf>,
+    /// What pages say of themselves, as in a crawl
+    #[arg(long)]
+    pub metadata: bool,
+    /// The main text of pages, as in a crawl
+    #[arg(long)]
+    pub text: bool,
+    /// The main text of pages as Markdown, as in a crawl
+    #[arg(long)]
+    pub markdown: bool,
+    /// The tables of pages, as in a crawl
+    #[arg(long)]
+    pub tables: bool,
     /// Only show what would be added, removed and changed, with examples; beside a running crawl too
     #[arg(long)]
     pub diff: bool,

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
+use super::changed_settings::{self, Difference};
 use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use super::{process, summary};
 use crate::cli::CrawlArgs;
@@ -27,7 +28,7 @@ use seine_core::record::Outcome;
 use seine_core::tally::Tally;
 use seine_lists::url_list::{self, ListOptions, Source, UrlList};
 use seine_page::extract::rules::Rules;
-use seine_store::beginning::Beginning;
+use seine_store::beginning::{self, Beginning};
 use seine_store::diff::{self, Changes};
 use seine_store::drift::{DEFAULT_DRIFT, drifts};
 use seine_store::fill::fills;
@@ -240,6 +241,13 @@ pub fn crawl_locked(
     if let Some(text) = beginning(settings, &session)? {
         progress.note(&text);
     }
+    if let Some(difference) = changed_settings(settings)? {
+        if difference.is_loss {
+            progress.warn(&format!("warning: {}", difference.text));
+        } else {
+            progress.note(&format!("seine: {}", difference.text));
+        }
+    }
     if let Some(problem) = supervisor::little_room(&lock, settings.budgets.min_free_disk.0) {
         let tally = Tally { fatal: Some(format!("{problem}; nothing was fetched")), ..Tally::default() };
         return Ok(without_trace(Report::of_none(EndedBy::MinFreeDisk, tally, lock)));
@@ -296,10 +304,20 @@ fn beginning(settings: &Settings, session: &Session) -> Result<Option<String>> {
     })
 }
 
+/// Says how this crawl reads pages otherwise than the last run, if there was one.
+fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
+    // As in `beginning`.
+    let Ok(db) = open_for_reading(&settings.store.db) else { return Ok(None) };
+    let fetches_again = settings.recrawl.only != config::Only::New;
+    let last = beginning::last_reading(&db)?;
+    let processors: Vec<_> = settings.programs.processor.iter().map(|processor| processor.name.as_str()).collect();
+    Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &processors, fetches_again)))
+}
+
 /// Leaves no empty file behind if nothing was ever stored, not even the schema.
 fn without_trace(report: Report) -> Report {
     let db = report.lock.path();
-    if report.lock.created() && fs::metadata(db).is_ok_and(|meta| meta.len() == 0) {
+    if report.lock.created() && report.lock.is_in_place() && fs::metadata(db).is_ok_and(|meta| meta.len() == 0) {
         let _ = fs::remove_file(db);
     }
     report
@@ -401,9 +419,15 @@ fn within_memory(settings: &mut Settings, memory: u64) {
 ///
 /// # Errors
 /// The store cannot be read, or standard output not written.
-pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
+pub fn finish(settings: &Settings, mut report: Report, again: &str) -> Result<i32> {
+    let lost = supervisor::lost_store(&report.lock).filter(|_| report.tally.opened);
+    if let Some(problem) = &lost {
+        report.ended_by = EndedBy::Failure;
+        report.tally.fatal.get_or_insert(problem.clone());
+    }
     let mut code = exit_code(&report);
     if let Some(fatal) = &report.tally.fatal {
+        tracing::error!(ended_by = report.ended_by.name(), "{fatal}");
         say::say(Level::Error, &format!("seine: {fatal}"));
     }
     if let Some(failure) = &report.processor_failure {
@@ -418,8 +442,13 @@ pub fn finish(settings: &Settings, report: Report, again: &str) -> Result<i32> {
     let (mut has_changes, mut untold) = (false, None);
     let (mut json, mut message) =
         (json!({ "db": settings.store.db.to_string_lossy() }), "nothing was fetched".to_owned());
-    let read =
-        open_at_rest(report.lock.path()).and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, &report)?)));
+    let read = match lost {
+        // What is there now is somebody else's.
+        Some(_) => Err(StoreError::Missing(report.lock.path().to_owned())),
+        None => {
+            open_at_rest(report.lock.path()).and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, &report)?)))
+        }
+    };
     match read {
         Ok((run_id, found)) => {
             untold = run_id;

@@ -1,25 +1,35 @@
 //! `seine demo`: a sample site on a loopback port, crawled for real.
 //!
-//! The site is a process of its own; the crawl takes the same way as `seine crawl`, from a URL list in a file.
+//! The site is a process of its own; the crawl takes the same way as `seine crawl`, from a URL list in a file and with
+//! rules in another, which a reader may edit: the next demo goes by them.
 
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::crawl;
+use super::{crawl, session};
 use crate::cli::DemoArgs;
 use crate::config::{Chosen, CrawlOptions, Size, Span};
 use crate::console::log;
+use crate::console::text::printable;
 use seine_lists::url_list::{self, ListOptions, Source};
 use seine_store::read::is_demo;
-use seine_store::{StoreError, open_at_rest};
+use seine_store::{StoreError, open_at_rest, open_for_reading};
 use seine_unix::fork::{Death, ForkSpec, fork};
 use seine_unix::signals::{self, Signals};
 use seine_unix::{limits, title};
+
+/// Rules for the shop's products.
+const RULES: &str = include_str!("../../config/demo.toml");
+/// Products shown at the end.
+const SHOWN: u32 = 5;
+/// What a demo that was stopped does not do.
+const AGAIN: &str = "run the same command to begin anew: a demo does not go on";
 
 /// Serves, crawls, sums up; returns the exit code of the crawl.
 ///
@@ -27,8 +37,10 @@ use seine_unix::{limits, title};
 /// Whatever keeps the crawl from starting.
 pub fn run(args: &DemoArgs) -> Result<i32> {
     let inherited = log::init(0, None)?;
-    let list = list_of(&args.db);
+    let list = beside(&args.db, ".urls.txt");
     start_afresh(&args.db, &list)?;
+    let rules = beside(&args.db, ".toml");
+    let options = options(args, &list, &rules)?;
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
     let origin = format!("http://{}", listener.local_addr()?);
 
@@ -49,50 +61,81 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
         .with_context(|| format!("cannot write the URL list {}", list.display()))?;
 
-    let mut options = CrawlOptions::default();
-    let written = &mut options.0;
-    written.sources.inputs.push(list.clone());
-    written.store.db.clone_from(&args.db);
-    // It is our own site.
-    written.politeness.delay = Span(std::time::Duration::from_millis(20));
-    written.politeness.adaptive = Chosen::by_user(false);
-    // It is small, and so may be the disk.
-    written.budgets.min_free_disk = Size(0);
-    written.console.json = args.json;
-    written.console.quiet = args.quiet;
     let settings = options.resolve(limits::available_cpus())?;
     let lists = url_list::open(&[Source::Path(list.clone())], &ListOptions::default())?;
     if !args.quiet {
         eprintln!(
-            "seine: sample site at {origin}, its {} URLs in {}",
+            "seine: sample site at {origin}, its {} URLs in {}, rules for its products in {}",
             seine_site::listed_urls(&origin).len(),
-            list.display()
+            list.display(),
+            rules.display()
         );
     }
     let report = crawl::crawl(&settings, lists, signals, inherited, crawl::Whose::Demo)?;
     drop(ours);
-    let code = crawl::finish(&settings, report, crawl::GO_ON)?;
+    let code = crawl::finish(&settings, report, AGAIN)?;
     let _ = signals::reap();
-    if !args.quiet {
+    if !args.quiet && code == 0 {
         let db = args.db.display();
-        eprint!(
+        session::tell(&products(&args.db)?);
+        session::tell(&format!(
             "next:\n  \
              seine status {db}\n  \
              seine sql {db} 'SELECT outcome, count(*) FROM pages GROUP BY outcome'\n  \
-             seine export {db} -o demo.csv\n  \
-             seine try {origin}/ --db {db} --css h1\n  \
-             seine cat {db} {origin}/ | head\n  \
-             seine crawl urls.txt --db crawl.db     (your own list: one URL a line)\n"
-        );
+             seine export {db} --table products -o products.csv\n  \
+             seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
+             seine extract {db} --config {rules}     (after a change of the rules)\n  \
+             seine crawl urls.txt --db crawl.db     (your own list: one URL a line)\n",
+            rules = rules.display()
+        ));
     }
     Ok(code)
 }
 
-/// The URL list of the demo whose store is `db`.
-fn list_of(db: &Path) -> PathBuf {
-    let mut list = db.as_os_str().to_owned();
-    list.push(".urls.txt");
-    list.into()
+/// The settings: those of the file with the rules, which is made if there is none, and what the sample site allows.
+fn options(args: &DemoArgs, list: &Path, rules: &Path) -> Result<CrawlOptions> {
+    let mut options = if rules.exists() {
+        CrawlOptions::load(rules)?
+    } else {
+        std::fs::write(rules, RULES).with_context(|| format!("cannot write the rules {}", rules.display()))?;
+        CrawlOptions::of_text(RULES.to_owned(), rules)?
+    };
+    let written = &mut options.0;
+    written.sources.inputs = vec![list.to_owned()];
+    written.store.db.clone_from(&args.db);
+    // It is our own site, and whoever looks on has better things to do than to wait for pages that never will be well.
+    written.politeness.delay = Span(Duration::from_millis(10));
+    written.politeness.adaptive = Chosen::by_user(false);
+    written.politeness.max_retry_after = Span(Duration::from_millis(100));
+    written.http.retries = 1;
+    // It is small, and so may be the disk.
+    written.budgets.min_free_disk = Size(0);
+    written.console.json = args.json;
+    written.console.quiet = args.quiet;
+    Ok(options)
+}
+
+/// Some of the products found, a line for each; nothing if the rules are other ones by now.
+fn products(db: &Path) -> Result<String> {
+    let store = open_for_reading(db)?;
+    let Ok(mut select) = store.prepare("SELECT title, price, in_stock FROM products ORDER BY price DESC LIMIT ?1")
+    else {
+        return Ok(String::new());
+    };
+    let rows = select.query_map([SHOWN], |row| {
+        let (title, price): (Option<String>, Option<f64>) = (row.get(0)?, row.get(1)?);
+        let stock = if row.get(2)? { "" } else { ", sold out" };
+        Ok(format!("  {:>8.2}  {}{stock}\n", price.unwrap_or_default(), printable(&title.unwrap_or_default())))
+    })?;
+    let lines = rows.collect::<Result<String, _>>().unwrap_or_default();
+    Ok(format!("products, the dearest of them:\n{lines}"))
+}
+
+/// The file that belongs to the demo whose store is `db`.
+fn beside(db: &Path, suffix: &str) -> PathBuf {
+    let mut path = db.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 /// Removes what an earlier demo left: its site had another port, so nothing of it could be gone on with. What is not a
@@ -120,7 +163,9 @@ fn start_afresh(db: &Path, list: &Path) -> Result<()> {
     match open_at_rest(db).and_then(|store| is_demo(&store)) {
         Ok(true) => {}
         // No demo of this version has made it.
-        Ok(false) | Err(StoreError::Older { .. }) => return Err(kept(db, "a crawl that is not the demo's")),
+        Ok(false) | Err(StoreError::Older { .. } | StoreError::NoTables { .. }) => {
+            return Err(kept(db, "a crawl that is not the demo's"));
+        }
         Err(error) => return Err(error.into()),
     }
     for suffix in ["-wal", "-shm", ""] {

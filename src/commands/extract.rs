@@ -1,8 +1,9 @@
-//! `seine extract`: rules applied again to stored bodies, or what that would change.
+//! `seine extract`: stored bodies read again, for rules and for what a crawl keeps of pages, or what that would change.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::session::{DISK_FULL, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use super::{crawl, fill};
 use crate::cli::ExtractArgs;
-use crate::config::{ConfigError, CrawlOptions, ProgressMode};
+use crate::config::{ConfigError, CrawlOptions, Extraction, ProgressMode, Settings};
 use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
@@ -30,11 +31,16 @@ const SHOWN: usize = 100;
 /// # Errors
 /// No such store or config, or whatever keeps the work from starting.
 pub fn run(args: &ExtractArgs) -> Result<i32> {
-    let settings = CrawlOptions::load(&args.config)?.resolve(limits::available_cpus())?;
+    let settings = settings(args)?;
+    let config = args.config.as_deref().unwrap_or(Path::new(""));
     let rules = Rules::read(&settings.extraction.rules_text)
-        .map_err(|error| ConfigError::Parse(args.config.clone(), error.to_string()))?;
-    if rules.is_empty() {
-        bail!("{} has no [[collection]], so there is nothing to find", args.config.display());
+        .map_err(|error| ConfigError::Parse(config.into(), error.to_string()))?;
+    let Extraction { metadata, text, markdown, tables, .. } = settings.extraction;
+    if rules.is_empty() && !(metadata || text || markdown || tables) {
+        bail!(
+            "{} has no [[collection]], and no text, markdown, metadata or tables are asked for: there is nothing to find",
+            config.display()
+        );
     }
     let path = args.db.or(&settings.store.db);
     let inherited = log::init(args.verbose, None)?;
@@ -49,6 +55,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
         path: path.clone(),
         lock,
         rules,
+        extraction: settings.extraction.clone(),
         condition: args.condition.clone(),
         workers: args.workers.map_or_else(limits::available_cpus, usize::from),
         limits: reextract::Limits { parse_time: settings.http.parse_timeout.0, body_bytes: settings.http.max_body.0 },
@@ -74,6 +81,17 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
             })
         }
     }
+}
+
+/// The settings of the config file, with the flags laid over them.
+fn settings(args: &ExtractArgs) -> Result<Settings> {
+    let mut options = args.config.as_deref().map(CrawlOptions::load).transpose()?.unwrap_or_default();
+    let extraction = &mut options.0.extraction;
+    extraction.metadata |= args.metadata;
+    extraction.text |= args.text;
+    extraction.markdown |= args.markdown;
+    extraction.tables |= args.tables;
+    Ok(options.resolve(limits::available_cpus())?)
 }
 
 fn tell(args: &ExtractArgs, report: &Report, keys: &Keys, elapsed: Duration) -> Result<()> {
@@ -104,6 +122,7 @@ fn as_json(report: &Report, keys: &Keys, applied: bool) -> Value {
         "problems": report.problems,
         "collections": collections,
         "left_alone": report.left_alone,
+        "extras": { "pages": report.with_extras, "changed": report.changed_extras },
     })
 }
 
@@ -190,6 +209,14 @@ fn as_text(report: &Report, keys: &Keys, args: &ExtractArgs, elapsed: Duration) 
             show_examples(&mut text, changes, keys);
         }
     }
+    if report.with_extras > 0 {
+        let _ = writeln!(
+            text,
+            "  text and the like of {} HTML pages: {} new or changed",
+            grouped(report.with_extras),
+            grouped(report.changed_extras)
+        );
+    }
     if report.problems > 0 {
         let show = if args.diff { String::new() } else { "; SELECT * FROM extract_problems shows them".to_owned() };
         let _ = writeln!(text, "  {} values or pages are not as the rules say{show}", grouped(report.problems));
@@ -208,8 +235,9 @@ fn as_text(report: &Report, keys: &Keys, args: &ExtractArgs, elapsed: Duration) 
         }
     }
     if !report.left_alone.is_empty() {
-        let _ =
-            writeln!(text, "  not in {}, so left as they are: {}", args.config.display(), report.left_alone.join(", "));
+        let not_in =
+            args.config.as_ref().map_or("not asked for".to_owned(), |file| format!("not in {}", file.display()));
+        let _ = writeln!(text, "  {not_in}, so left as they are: {}", printable(&report.left_alone.join(", ")));
     }
     if args.diff {
         let _ = writeln!(text, "  nothing was changed: `seine extract` without --diff does it");

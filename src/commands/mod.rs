@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod cat;
+mod changed_settings;
 pub mod crawl;
 pub mod demo;
 pub mod diff;

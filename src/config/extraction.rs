@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::group::group;
+use super::group::{Group, group};
 use seine_core::values::RulesText;
 
 group! {
@@ -51,6 +51,28 @@ group! {
 impl Extraction {
     pub(super) fn resolve(&mut self) {
         self.store_bodies &= !self.no_store_bodies;
+    }
+
+    /// That of a run, of its settings in the store; `None` if they are not understood.
+    pub fn of_run(config: &str) -> Option<Self> {
+        let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(config).ok()?;
+        let own = Self::keys().iter().filter_map(|key| all.remove_entry(*key)).collect();
+        serde_json::from_value(serde_json::Value::Object(own)).ok()
+    }
+
+    /// What the pages of a run with these settings are read for once this was applied to their stored bodies: rules take
+    /// the place of rules, texts and the like come to what is there.
+    pub fn reading_after(&self, config: &str) -> Option<[u8; 16]> {
+        let Self { collection, metadata, text, markdown, tables, .. } = self;
+        let mut whole = Self::of_run(config)?;
+        if !collection.is_empty() {
+            whole.collection.clone_from(collection);
+        }
+        whole.metadata |= metadata;
+        whole.text |= text;
+        whole.markdown |= markdown;
+        whole.tables |= tables;
+        Some(whole.reading())
     }
 
     /// All of it as a hash: a page that was read with another one cannot stand for what is wanted now, though the site

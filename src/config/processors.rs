@@ -24,6 +24,9 @@ use seine_core::values::Span;
 /// From a record's way into the program to its answer; for the first one, the program's start included.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Items of one answer: many more than a page has to say, and few enough for one transaction.
+pub const DEFAULT_MAX_ITEMS: usize = 10_000;
+
 /// A program of the user's: one JSON line in, one JSON line out.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,9 @@ pub struct Processor {
     /// For one record.
     #[serde(default = "default_timeout", serialize_with = "span")]
     pub timeout: Span,
+    /// Items of one answer; more are a problem of the record.
+    #[serde(default = "default_max_items")]
+    pub max_items: usize,
     /// Columns of the view of its answers, with their types.
     #[serde(default, serialize_with = "types")]
     pub fields: BTreeMap<String, Spanned<FieldType>>,
@@ -74,6 +80,10 @@ fn default_timeout() -> Span {
     Span(DEFAULT_TIMEOUT)
 }
 
+fn default_max_items() -> usize {
+    DEFAULT_MAX_ITEMS
+}
+
 /// Most of one program side by side.
 const MAX_WORKERS: usize = 256;
 
@@ -96,6 +106,9 @@ impl Processor {
         }
         if self.workers == 0 || self.workers > MAX_WORKERS {
             return wrong("processor.workers", &self.workers.to_string(), "must be from 1 to 256");
+        }
+        if self.max_items == 0 {
+            return wrong("processor.max_items", "0", "must be at least 1; nothing could ever be answered");
         }
         if self.timeout.0.is_zero() {
             return wrong("processor.timeout", "0", "must be longer; nothing would ever be answered");
@@ -205,6 +218,7 @@ mod tests {
             ("input = 'items'\ncollection = 'p'", "never end"),
             ("input = 'pages'\nworkers = 0", "from 1 to 256"),
             ("input = 'pages'\ntimeout = '0'", "must be longer"),
+            ("input = 'pages'\nmax_items = 0", "at least 1"),
             ("input = 'pages'\nbody = 'file'", "bodies"),
             ("input = 'pages'\nfields = { a = 'record' }", "plain type"),
             ("input = 'pages'\nshell = true", "unknown field"),

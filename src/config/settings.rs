@@ -158,6 +158,14 @@ impl CrawlOptions {
     /// [`ConfigError`] with line and column of what is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.into(), error))?;
+        Self::of_text(text, path)
+    }
+
+    /// As [`Self::load`], of the text that is to be in the file `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`]
+    pub fn of_text(text: String, path: &Path) -> Result<Self, ConfigError> {
         let mut options =
             Self::read(&text).map_err(|error| ConfigError::Parse(path.into(), explained(&text, &error)))?;
         if !options.0.extraction.collection.is_empty() {

@@ -20,6 +20,7 @@ use seine_store::processed::{Record, Todo, TodoError, Wanted, What, todos};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::PollSet;
 use seine_unix::status::Row;
+use seine_unix::strays;
 
 use super::seat::{Heard, Seat};
 use super::{answer, input};
@@ -28,6 +29,8 @@ use super::{answer, input};
 const BACKLOG_BYTES: usize = 8 << 20;
 /// Programs of one processor that ended one after the other without an answer between them: it is the program.
 const DEATHS_IN_A_ROW: u32 = 5;
+/// Deaths of a processor's programs of which each is told; after that it is every tenth, every hundredth and so on.
+const DEATHS_TOLD: u64 = 3;
 /// How often the supervisor hears how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked whether answers are lasting, once they are waited for.
@@ -52,7 +55,7 @@ pub struct Start {
     pub failed: bool,
     /// Whether others are still storing: until [`ToHost::Drain`] it is looked for records again and again.
     pub is_live: bool,
-    /// Which host this is.
+    /// The number of this host among those of the crawl.
     pub generation: Generation,
     /// Channel to the supervisor.
     pub control: OwnedFd,
@@ -119,6 +122,8 @@ struct Lane<'a> {
     /// All records have been looked at.
     is_read: bool,
     deaths_in_a_row: u32,
+    /// All deaths that were worth a warning.
+    deaths: u64,
     /// Records given up since the last answer: should it turn out to be the program, they are still to be done.
     given_up: Vec<(Rc<Job>, String)>,
     tally: Tally,
@@ -170,6 +175,7 @@ impl<'a> Host<'a> {
                 seats,
                 is_read: false,
                 deaths_in_a_row: 0,
+                deaths: 0,
                 given_up: Vec::new(),
                 tally: Tally { name: processor.name.clone(), ..Tally::default() },
                 sent: VecDeque::new(),
@@ -202,6 +208,7 @@ impl<'a> Host<'a> {
             self.turn(control)?;
             if self.told_at.elapsed() >= PROGRESS_EVERY {
                 self.told_at = Instant::now();
+                strays::reap(|pid| self.lanes.iter().flat_map(|lane| &lane.seats).any(|seat| seat.has(pid)));
                 let done = self.lanes.iter().map(|lane| lane.tally.records + lane.tally.failed).sum();
                 control.send(&FromHost::Progress { done, total: self.total.max(done) }, None)?;
             }
@@ -212,6 +219,8 @@ impl<'a> Host<'a> {
         for seat in self.lanes.iter_mut().flat_map(|lane| &mut lane.seats) {
             seat.end(deadline.saturating_duration_since(Instant::now()));
         }
+        // This process has adopted the orphans that programs have left behind.
+        strays::end_all();
         Ok(self.lanes.into_iter().map(|lane| lane.tally).collect())
     }
 
@@ -226,7 +235,7 @@ impl<'a> Host<'a> {
         if self.queue.backlog() > 0 {
             return Ok(false);
         }
-        // What was sent is seen once it is committed, and in the order it was sent; before that a writer's death may
+        // An answer can be read back once it is committed, in the order the answers were sent; until then a writer's death may
         // still lose it.
         for lane in &mut self.lanes {
             lane.forget_lasting()?;
@@ -326,7 +335,7 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// The next record that nobody is at.
+    /// The next record that no program has.
     fn next(&mut self) -> Result<Option<Record>> {
         let begun = Instant::now();
         loop {
@@ -389,22 +398,19 @@ impl Lane<'_> {
                 let Some(job) = self.pool.answered(seat) else { return Ok(()) };
                 self.deaths_in_a_row = 0;
                 self.keep_given_up(queue)?;
-                self.send(&job, answer::items(&line, job.id), queue)
+                self.send(&job, answer::items(&line, job.id, self.processor.max_items), queue)
             }
             Heard::Dead(why) => {
-                let name = &self.processor.name;
                 match self.pool.died(seat) {
                     // One that ends between two records may do so.
                     Death::Idle if why.starts_with("ended") => {}
                     Death::Idle => {
                         self.deaths_in_a_row += 1;
-                        control
-                            .send(&FromHost::Warning(format!("processor {name} {why}; it is started anew")), None)?;
+                        self.warn(&why, "it is started anew", control)?;
                     }
                     Death::Again(job) => {
                         self.deaths_in_a_row += 1;
-                        let text = format!("processor {name} {why}; record {} is tried once more", job.id);
-                        control.send(&FromHost::Warning(text), None)?;
+                        self.warn(&why, &format!("record {} is tried once more", job.id), control)?;
                     }
                     Death::GivenUp(job) => {
                         self.deaths_in_a_row += 1;
@@ -420,6 +426,20 @@ impl Lane<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Tells of the death of a program, unless there were many like it.
+    fn warn(&mut self, why: &str, what_now: &str, control: &mut Channel) -> Result<()> {
+        self.deaths += 1;
+        let (name, deaths) = (&self.processor.name, self.deaths);
+        let text = match deaths {
+            ..=DEATHS_TOLD => format!("processor {name} {why}; {what_now}"),
+            _ if is_power_of_ten(deaths) => {
+                format!("processor {name} {why}; that was the {deaths}th time that a program of it died")
+            }
+            _ => return Ok(()),
+        };
+        Ok(control.send(&FromHost::Warning(text), None)?)
     }
 
     /// Sends the problems with records that were given up: another answer, or the end, shows that it was them.
@@ -455,6 +475,11 @@ impl Lane<'_> {
         Ok(())
     }
 }
+
+fn is_power_of_ten(count: u64) -> bool {
+    count >= 10 && 10_u64.checked_pow(count.ilog10()) == Some(count)
+}
+
 fn wanted(processor: &Processor) -> Wanted {
     Wanted {
         name: processor.name.clone(),

@@ -11,7 +11,7 @@
 //! The store is the queue on disk: a record without a mark is to be done, and the mark comes with the items of the answer
 //! in one transaction. So any process may be killed at any moment, and what is not marked is done next time.
 //!
-//! Who waits for whom: P for W and for the programs, W for the disk.
+//! P waits for W and for the programs, W for the disk; nobody waits for P.
 //!
 //! - [`host`]: P; [`seat`]: one program and the record it is at. [`marker`]: W.
 //! - [`input`]: a record as a line; [`answer`]: a line as items.
@@ -36,6 +36,7 @@ use seine_unix::crew::{self, Crew, CrewError, News, Post};
 use seine_unix::fork::Death;
 use seine_unix::lock::StoreLock;
 use seine_unix::signals::Signals;
+use seine_unix::strays;
 use seine_unix::title::Role;
 
 /// For the host to end its programs, and for the writer to commit what it has, when the supervisor is dead.
@@ -55,7 +56,7 @@ pub struct Start {
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
     pub inherited: Vec<RawFd>,
-    /// What a person sees.
+    /// Progress and warnings, for people.
     pub progress: Progress,
 }
 
@@ -85,6 +86,7 @@ pub fn run(start: Start) -> Result<Ended, CrewError> {
     // The host ends with its programs, and its end is the writer's, who commits what has come.
     supervisor.queue = None;
     supervisor.crew.end_all();
+    strays::end_programs();
     supervisor.progress.clear();
     ended
 }
@@ -190,6 +192,8 @@ impl Supervisor {
 
     fn start_host(&mut self) -> Result<(), CrewError> {
         let Some(queue) = self.queue.take() else { return Ok(()) };
+        // A host that is killed leaves the processes that its programs have started.
+        strays::adopt();
         let keep = [queue.as_raw_fd()];
         let (path, processors, failed) = (self.lock.path(), &self.processors, self.failed);
         self.crew.spawn(Who::Host, 1, &keep, |control, row| {

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use seine_unix::Pid;
 use seine_unix::poll::{Interest, PollSet, Ready};
 use seine_unix::program::{Got, Program};
 
@@ -13,17 +14,21 @@ const TURN_BYTES: usize = 1 << 20;
 /// The end of a line of errors that is kept.
 const ERROR_BYTES: usize = 500;
 
+/// Starts of a program whose errors are in the log (`-v`) line by line. One that dies of record after record writes the same
+/// again and again: that is for those who want all (`-vv`).
+const STARTS_LOGGED: u32 = 3;
+
 /// From the end of a program's output to its own.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// What a turn has brought.
+/// News from a program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing that matters yet.
     Nothing,
     /// The answer to its record, one line.
     Answer(Vec<u8>),
-    /// The program is of no more use; it has been killed. Why, for people.
+    /// The program has ended or was killed; the reason, for people.
     Dead(String),
 }
 
@@ -45,6 +50,7 @@ pub struct Seat {
     /// Until when the answer is waited for; `None`: it has no record.
     deadline: Option<Instant>,
     errors: Errors,
+    starts: u32,
 }
 
 /// The last line a program wrote to its standard error.
@@ -52,6 +58,7 @@ pub struct Seat {
 struct Errors {
     line: Vec<u8>,
     last: String,
+    is_known: bool,
 }
 
 impl Errors {
@@ -68,7 +75,11 @@ impl Errors {
     fn end_line(&mut self, name: &str) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim().to_owned();
         if !line.is_empty() {
-            tracing::info!(processor = name, "{line}");
+            if self.is_known {
+                tracing::debug!(processor = name, "{line}");
+            } else {
+                tracing::info!(processor = name, "{line}");
+            }
             self.last = line;
         }
     }
@@ -81,9 +92,10 @@ impl Seat {
     /// As [`Program::start`].
     pub fn start(&mut self, command: &[String]) -> io::Result<()> {
         if self.program.is_none() {
-            self.errors = Errors::default();
+            self.errors = Errors { is_known: self.starts >= STARTS_LOGGED, ..Errors::default() };
             self.answer.clear();
             self.program = Some(Program::start(command)?);
+            self.starts += 1;
         }
         Ok(())
     }
@@ -92,6 +104,11 @@ impl Seat {
     pub fn begin(&mut self, line: Vec<u8>, timeout: Duration) {
         (self.line, self.written) = (line, 0);
         self.deadline = Some(Instant::now() + timeout);
+    }
+
+    /// Whether its program is the process `pid`.
+    pub fn has(&self, pid: Pid) -> bool {
+        self.program.as_ref().is_some_and(|program| program.pid() == pid)
     }
 
     /// Until when something is waited for.

@@ -1,12 +1,14 @@
 //! The process that has the store: reads pages, deals them out, keeps what is found, writes what differs.
 //!
-//! It never waits for an extractor: whoever has room gets a page, whoever answers is heard. A page leaves its hands only
-//! as long as an extractor has it; should that one die, it is read from the store once more.
+//! It never waits for one extractor: each that has room gets a page, and each that answers is heard. It keeps no page that
+//! an extractor has; if that one dies, the page is read from the store once more. The supervisor is never waited for
+//! either, but for its word to commit: what does not fit the socket is sent in a later turn.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::config::Extraction;
 use crate::pool::{Death, Pool, Task, Window};
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Answer, Cause, FromKeeper, PageJob, ToKeeper, Unread};
@@ -17,7 +19,7 @@ use seine_store::StoreError;
 use seine_store::items::ItemPage;
 use seine_store::reextract::{Rework, ReworkError};
 use seine_unix::channel::{Channel, ChannelError};
-use seine_unix::poll::{Interest, PollSet};
+use seine_unix::poll::PollSet;
 
 /// Pages an extractor may have at a time ...
 const WINDOW_PAGES: usize = 64;
@@ -35,7 +37,9 @@ pub struct Start {
     pub path: PathBuf,
     /// The collections of the rules.
     pub collections: Vec<Collection>,
-    /// Which pages; `None` for all.
+    /// The rules as they are written, and what else is looked for.
+    pub extraction: Extraction,
+    /// A condition over `pages`; `None` for all of them.
     pub condition: Option<String>,
     /// Whether what differs is written.
     pub writes: bool,
@@ -51,7 +55,7 @@ pub fn run(start: Start) -> i32 {
     let opened = Rework::open(&start.path, start.collections, start.condition.as_deref(), start.writes);
     let worked = opened
         .map_err(Failure::from)
-        .and_then(|store| Keeper::new(store, start.path.clone(), start.seats, &mut control).work());
+        .and_then(|store| Keeper::new(store, start.path.clone(), start.seats, &mut control).work(&start.extraction));
     let fatal = match worked {
         Ok(()) => return 0,
         // The supervisor is gone: nothing is to change any more.
@@ -138,7 +142,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    fn work(mut self) -> Result<()> {
+    fn work(mut self, extraction: &Extraction) -> Result<()> {
         let pages = self.store.to_read();
         tracing::info!(store = %self.path.display(), pages, "store open");
         self.say(&FromKeeper::Ready { pages })?;
@@ -157,16 +161,19 @@ impl<'a> Keeper<'a> {
         self.say(&FromKeeper::Read)?;
         // Their ends are the extractors' ends.
         self.extractors.clear();
-        let mut report = self.store.prepare()?;
+        let mut report = self.store.prepare(&|config| extraction.reading_after(config))?;
         report.unread = self.unread;
         report.unread_pages = std::mem::take(&mut self.unread_pages);
         self.say(&FromKeeper::Prepared(report))?;
         self.wait_for_commit()?;
-        self.store.commit()?;
-        self.say(&FromKeeper::Committed)
+        let Self { mut store, control, .. } = self;
+        store.commit()?;
+        drop(store);
+        // The store is closed, so nothing waits while this waits for the supervisor.
+        Ok(control.say(&FromKeeper::Committed)?)
     }
 
-    /// Gives pages to whoever has room: first those that somebody died of.
+    /// Gives pages to extractors that have room: first those that another extractor died of.
     fn deal(&mut self) -> Result<()> {
         while let Some((seat, given)) = self.pool.deal_again() {
             match self.store.next(given.origin.url_id - 1)? {
@@ -203,7 +210,7 @@ impl<'a> Keeper<'a> {
 
     fn wait(&self) -> Result<()> {
         let mut set = PollSet::new();
-        set.add(self.control.fd(), Interest::Read);
+        set.add(self.control.fd(), self.control.interest());
         for extractor in self.extractors.iter().flatten() {
             set.add(extractor.channel.fd(), extractor.channel.interest());
         }
@@ -213,6 +220,7 @@ impl<'a> Keeper<'a> {
 
     /// Takes what the supervisor says.
     fn listen(&mut self) -> Result<()> {
+        self.control.flush()?;
         self.control.receive()?;
         while let Some(message) = self.control.next::<ToKeeper>()? {
             let ToKeeper::Attach { slot, generation } = message else { continue };
@@ -234,7 +242,7 @@ impl<'a> Keeper<'a> {
             let Some(extractor) = &mut self.extractors[seat] else { continue };
             let _ = extractor.channel.flush();
             let mut is_alive = extractor.channel.receive().is_ok();
-            // What it said before it died counts.
+            // Answers that it sent before it died count.
             while let Some(extractor) = &mut self.extractors[seat] {
                 match extractor.channel.next::<Answer>() {
                     Ok(Some(answer)) if self.pool.current(seat).is_some_and(|g| g.origin.url_id == answer.url_id) => {
@@ -267,7 +275,12 @@ impl<'a> Keeper<'a> {
         let Some(given) = self.pool.answered(seat) else { return Ok(()) };
         self.done += 1;
         match answer.found {
-            Ok(found) => self.store.keep(&given.origin, &found)?,
+            Ok(found) => {
+                self.store.keep(&given.origin, &found.items)?;
+                if let Some(extras) = &found.extras {
+                    self.store.keep_extras(&given.origin, extras)?;
+                }
+            }
             Err(unread) => self.give_up(given.url, unread),
         }
         Ok(())
@@ -299,8 +312,9 @@ impl<'a> Keeper<'a> {
     fn wait_for_commit(&mut self) -> Result<()> {
         loop {
             let mut set = PollSet::new();
-            set.add(self.control.fd(), Interest::Read);
+            set.add(self.control.fd(), self.control.interest());
             set.wait(None).map_err(ChannelError::from)?;
+            self.control.flush()?;
             self.control.receive()?;
             while let Some(message) = self.control.next::<ToKeeper>()? {
                 if message == ToKeeper::Commit {
@@ -313,7 +327,10 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Says something to the supervisor; never waits. What does not fit goes with the next turn.
     fn say(&mut self, message: &FromKeeper) -> Result<()> {
-        Ok(self.control.say(message)?)
+        self.control.send(message, None)?;
+        self.control.flush()?;
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `seine extract`: rules applied again to stored pages, on all cores.
+//! `seine extract`: stored pages read again, for rules and for what a crawl keeps of pages, on all cores.
 //!
 //! ```text
 //!          S supervisor: forks, reaps, replaces; has the lock, opens nothing
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing is lasting before the supervisor says Commit, and it says so once: whatever is killed before, the store is as
-//! it was. Who waits for whom: extractors for the writer, the writer for the disk, nobody else for anybody.
+//! it was. Extractors wait for the writer and the writer for the disk; nobody else waits.
 //!
 //! - [`keeper`]: the process that has the store; [`worker`]: one extractor.
 
@@ -21,10 +21,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::config::Extraction;
 use crate::console::progress::Progress;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
 use seine_core::protocol::{Generation, Slot};
+use seine_page::extract::extras::Wanted;
 use seine_page::extract::rules::Rules;
 use seine_unix::Signal;
 use seine_unix::channel::{Channel, ChannelError};
@@ -52,17 +54,19 @@ pub struct Start {
     pub lock: Option<StoreLock>,
     /// The rules.
     pub rules: Rules,
-    /// Which pages: a condition over `pages`; `None` for all.
+    /// The rules as they are written, and the parts of pages that are kept beside items.
+    pub extraction: Extraction,
+    /// A condition over `pages`; `None` for all of them.
     pub condition: Option<String>,
     /// Extractors.
     pub workers: usize,
-    /// What one page may take.
+    /// Bounds for one page.
     pub limits: Limits,
     /// Signals, blocked already.
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
     pub inherited: Vec<RawFd>,
-    /// What a person sees.
+    /// Progress and warnings, for people.
     pub progress: Progress,
 }
 
@@ -113,17 +117,18 @@ impl crew::Member for Who {
 struct Supervisor {
     crew: Crew<Who>,
     rules: Rules,
+    wanted: Wanted,
     limits: Limits,
     workers: Slot,
     progress: Progress,
-    /// The store is nobody else's until this is dropped.
+    /// Others can lock the store once this is dropped.
     _lock: Option<StoreLock>,
     generation: Generation,
     deaths_in_a_row: u32,
     state: State,
 }
 
-/// What the writer has said.
+/// News from the writer.
 #[derive(Debug, Default)]
 struct State {
     pages: Option<u64>,
@@ -148,12 +153,23 @@ impl Supervisor {
         let keep: Vec<RawFd> = start.lock.iter().map(|lock| lock.fd().as_raw_fd()).collect();
         let (path, condition, writes) = (start.path, start.condition, start.lock.is_some());
         let collections = start.rules.collections().to_vec();
+        let Extraction { metadata, text, markdown, tables, .. } = start.extraction;
+        let extraction = start.extraction;
         crew.spawn(Who::Writer, 0, &keep, |control, _| {
-            keeper::run(keeper::Start { path, collections, condition, writes, seats: workers.into(), control })
+            keeper::run(keeper::Start {
+                path,
+                collections,
+                extraction,
+                condition,
+                writes,
+                seats: workers.into(),
+                control,
+            })
         })?;
         Ok(Self {
             crew,
             rules: start.rules,
+            wanted: Wanted { metadata, text, markdown, tables },
             limits: start.limits,
             workers,
             progress: start.progress,
@@ -220,10 +236,10 @@ impl Supervisor {
                 continue;
             }
             self.generation += 1;
-            let (rules, limits) = (&self.rules, self.limits);
-            let spawned = self.crew.spawn_apart(who, self.generation, &[], |socket, row| {
-                worker::run(socket, PAGE_CEILING, rules, limits, row)
-            });
+            let worker = worker::Worker { rules: &self.rules, wanted: self.wanted, limits: self.limits };
+            let spawned = self
+                .crew
+                .spawn_apart(who, self.generation, &[], |socket, row| worker::run(socket, PAGE_CEILING, worker, row));
             match spawned {
                 Ok(socket) => {
                     let attach = ToKeeper::Attach { slot, generation: self.generation };

@@ -1,4 +1,4 @@
-//! One extractor: compressed pages in, what rules find on them out, in the same order.
+//! One extractor: compressed pages in, what is found on them out, in the same order.
 //!
 //! It has one socket and nothing else: no store, no network, no file. It ends when the other end does.
 
@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use seine_core::protocol::reextract::{Answer, PageJob, Unread};
+use seine_core::protocol::reextract::{Answer, Found, PageJob, Unread};
 use seine_core::record::items::PageItems;
+use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::is_html;
 use seine_page::extract::rules::{Page, Rules};
 use seine_store::body::{UnpackError, unpack};
 use seine_unix::channel::{Channel, ChannelError};
@@ -16,7 +18,7 @@ use seine_unix::clock::CpuBudget;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
-/// What one page may take.
+/// Bounds for one page.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// CPU time.
@@ -25,13 +27,24 @@ pub struct Limits {
     pub body_bytes: u64,
 }
 
+/// The work of an extractor on each page.
+#[derive(Clone, Copy)]
+pub struct Worker<'a> {
+    /// The rules it applies.
+    pub rules: &'a Rules,
+    /// Parts of pages that it keeps beside items.
+    pub wanted: Wanted,
+    /// Bounds for one page.
+    pub limits: Limits,
+}
+
 /// How often an idle extractor shows that it is alive.
 const IDLE_TURN: Duration = Duration::from_secs(1);
 
 /// Runs the extractor to its end; the return value is the exit code.
-pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, limits: Limits, row: &Row) -> i32 {
+pub fn run(socket: OwnedFd, frame_ceiling: usize, worker: Worker<'_>, row: &Row) -> i32 {
     let mut channel = Channel::new(socket, frame_ceiling);
-    match work(&mut channel, rules, limits, row) {
+    match work(&mut channel, worker, row) {
         Ok(()) => 0,
         Err(error) => {
             // The store's process is gone, or sent what is no page.
@@ -41,17 +54,17 @@ pub fn run(socket: OwnedFd, frame_ceiling: usize, rules: &Rules, limits: Limits,
     }
 }
 
-fn work(channel: &mut Channel, rules: &Rules, limits: Limits, row: &Row) -> Result<(), ChannelError> {
+fn work(channel: &mut Channel, worker: Worker<'_>, row: &Row) -> Result<(), ChannelError> {
     loop {
         while let Some((job, zstd)) = channel.next_with_tail::<PageJob>()? {
             row.begin_work(job.url_id);
-            let found = read(&job, &zstd, rules, limits);
+            let found = worker.read(&job, &zstd);
             let answer = Answer { url_id: job.url_id, found };
             if channel.send(&answer, None).is_err() {
                 channel.send(&Answer { url_id: job.url_id, found: Err(Unread::TooMuch) }, None)?;
             }
             row.end_work();
-            // What was found may be large: it is gone before there is more of it.
+            // An answer may be large: it is sent before the next page is read.
             while !channel.flush()? {
                 wait(channel, Interest::Write, row)?;
             }
@@ -72,22 +85,28 @@ fn wait(channel: &Channel, interest: Interest, row: &Row) -> Result<(), ChannelE
     Ok(())
 }
 
-fn read(job: &PageJob, zstd: &[u8], rules: &Rules, limits: Limits) -> Result<PageItems, Unread> {
-    let body = unpack(zstd, job.bytes, limits.body_bytes).map_err(|error| match error {
-        UnpackError::TooLarge => Unread::TooLarge,
-        UnpackError::Damaged => Unread::Damaged,
-    })?;
-    let url = job.final_url.as_deref().unwrap_or(&job.listed_url);
-    let Ok(url) = Url::parse(url) else { return Err(Unread::Damaged) };
-    let page = Page {
-        url: &url,
-        listed_url: &job.listed_url,
-        content_type: job.content_type.as_deref().map(str::as_bytes),
-        body: &body,
-    };
-    if !rules.wants(&page) {
-        return Ok(PageItems::default());
+impl Worker<'_> {
+    fn read(&self, job: &PageJob, zstd: &[u8]) -> Result<Found, Unread> {
+        let body = unpack(zstd, job.bytes, self.limits.body_bytes).map_err(|error| match error {
+            UnpackError::TooLarge => Unread::TooLarge,
+            UnpackError::Damaged => Unread::Damaged,
+        })?;
+        let url = job.final_url.as_deref().unwrap_or(&job.listed_url);
+        let Ok(url) = Url::parse(url) else { return Err(Unread::Damaged) };
+        let content_type = job.content_type.as_deref().map(str::as_bytes);
+        let budget = CpuBudget::new(self.limits.parse_time);
+        let in_time = || budget.is_left();
+        let extras = if self.wanted.is_any() && is_html(content_type, &body) {
+            Some(extras(&body, content_type, &url, self.wanted, &in_time).ok_or(Unread::Timeout)?)
+        } else {
+            None
+        };
+        let page = Page { url: &url, listed_url: &job.listed_url, content_type, body: &body };
+        let items = if self.rules.wants(&page) {
+            self.rules.apply(&page, &in_time).ok_or(Unread::Timeout)?
+        } else {
+            PageItems::default()
+        };
+        Ok(Found { items, extras })
     }
-    let budget = CpuBudget::new(limits.parse_time);
-    rules.apply(&page, &|| budget.is_left()).ok_or(Unread::Timeout)
 }

@@ -74,6 +74,8 @@ pub enum Event {
     ListsDone,
     /// The run shall end: a signal or a budget. A second one while draining cancels.
     Stop(EndedBy),
+    /// The store is no longer where it was; the message says so.
+    StoreLost(String),
     /// Time has passed.
     Tick,
 }

@@ -53,6 +53,7 @@ use seine_unix::lock::StoreLock;
 use seine_unix::pace::SharedPace;
 use seine_unix::signals::{Exit, Signals};
 use seine_unix::status::Row;
+use seine_unix::strays;
 use seine_unix::title::Role;
 
 /// How often the room on disk is looked at.
@@ -226,6 +227,9 @@ impl Supervisor {
             _ => EndedBy::Failure,
         };
         let (processors, processor_failure) = self.plan.processed();
+        if !self.settings.processor.is_empty() {
+            strays::end_programs();
+        }
         Report {
             ended_by,
             processors,
@@ -443,6 +447,9 @@ impl Supervisor {
         }
         if now.ms_since(self.room_seen) >= LOOK_FOR_ROOM_MS && self.plan.phase() == Phase::Running {
             self.room_seen = now;
+            if let Some(problem) = lost_store(&self.lock) {
+                return self.on(Event::StoreLost(problem));
+            }
             if let Some(problem) = little_room(&self.lock, self.settings.budgets.min_free_disk.0) {
                 self.progress.warn(&format!("{problem}; finishing what is in flight"));
                 self.on(Event::Stop(EndedBy::MinFreeDisk));
@@ -522,6 +529,17 @@ pub fn little_room(lock: &StoreLock, least: u64) -> Option<String> {
         text::size(free),
         text::size(least)
     ))
+}
+
+/// What is wrong if the store is no longer where it was: its file can be removed, moved or replaced in spite of its lock.
+pub fn lost_store(lock: &StoreLock) -> Option<String> {
+    (!lock.is_in_place()).then(|| {
+        format!(
+            "{} was removed, moved or replaced while the crawl was at work, which has ended therefore; what it has stored \
+             is in the file that was moved, or gone",
+            lock.path().display()
+        )
+    })
 }
 
 /// What an error says, and what its causes say.

@@ -222,6 +222,10 @@ impl Plan {
             }
             Event::ListsDone => self.lists_done = true,
             Event::Stop(ended_by) => self.stop(ended_by, now.mono, &mut actions),
+            Event::StoreLost(message) => {
+                self.tally.fatal.get_or_insert(message);
+                self.stop(EndedBy::Failure, now.mono, &mut actions);
+            }
             Event::Tick => {}
         }
         self.frontier.tick(now.mono);

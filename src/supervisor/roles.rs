@@ -12,6 +12,7 @@ use seine_core::protocol::{Generation, Slot};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::crew::{CrewError, Member, Post};
 use seine_unix::fork::Death;
+use seine_unix::strays;
 use seine_unix::title::Role;
 
 /// A fetcher that has not shown for so long that its runtime turns is killed.
@@ -82,6 +83,9 @@ impl Supervisor {
 
     /// `queue` leads to the writer.
     pub(super) fn spawn_processors(&mut self, generation: Generation, queue: OwnedFd) -> Result<(), CrewError> {
+        // A host that is killed leaves the processes that its programs have started.
+        strays::adopt();
+        strays::end_programs();
         let (path, processors) = (self.lock.path(), &self.settings.processor);
         self.crew.spawn(Who::Processors, generation, &[queue.as_raw_fd()], |control, row| {
             let start = host::Start {

@@ -109,8 +109,8 @@ pub struct HostEnded {
     pub outcome: Outcome,
     /// Why.
     pub failure: Failure,
-    /// So many of them.
-    pub urls: u64,
+    /// Those that ended now.
+    pub urls: Vec<Done>,
     /// Whether it may have more.
     pub more: bool,
 }
@@ -230,8 +230,8 @@ impl Batch {
                             host_id: *host_id,
                             outcome: *outcome,
                             failure: failure.clone(),
+                            more: urls.len() == HOST_ROWS as usize,
                             urls,
-                            more: urls == u64::from(HOST_ROWS),
                         });
                     }
                 }

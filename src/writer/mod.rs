@@ -28,6 +28,7 @@ use seine_store::StoreError;
 use seine_store::insert::{Growth, PageLine, Session, Store};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::known::Known;
+use seine_unix::limits;
 use seine_unix::poll::{Interest, PollSet};
 use seine_unix::status::Row;
 
@@ -120,7 +121,9 @@ pub fn run(start: Start, row: &Row) -> i32 {
 
 fn refuse(control: &mut Channel, path: &std::path::Path, error: &StoreError) -> i32 {
     let message = match error {
-        StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) => error.to_string(),
+        StoreError::Foreign(..) | StoreError::Newer { .. } | StoreError::Missing(_) | StoreError::Tampered { .. } => {
+            error.to_string()
+        }
         _ => format!("cannot write the store {}: {error}", path.display()),
     };
     let disk_full = matches!(error, StoreError::Full(_));
@@ -327,6 +330,9 @@ impl Writer {
                 let (pending, growth) = (store.pending(), store.growth());
                 if urls::are_wanted() {
                     say_urls(store, &report.done)?;
+                    for ended in &report.hosts_ended {
+                        say_urls(store, &ended.urls)?;
+                    }
                 }
                 if self.full_since.take().is_some() {
                     self.retry_at = None;
@@ -345,6 +351,7 @@ impl Writer {
                 }
                 for ended in report.hosts_ended {
                     let HostEnded { host_id, outcome, failure, urls, more } = ended;
+                    let urls = urls.len() as u64;
                     self.say(&FromWriter::HostEnded { host_id, outcome, class: failure.class, urls, more, pending })?;
                     if more {
                         self.batch.push(Item::EndHost { host_id, outcome, failure });
@@ -360,7 +367,7 @@ impl Writer {
                 self.retry_at = Some(Instant::now() + FULL_PAUSE);
                 if self.full_since.is_none() {
                     self.full_since = Some(Instant::now());
-                    let message = format!("no room on disk for {}: {message}", self.path.display());
+                    let message = format!("no room on disk for {}: {message}{}", self.path.display(), file_limit());
                     self.say(&FromWriter::Full { message })?;
                 }
                 Ok(())
@@ -498,6 +505,12 @@ impl Writer {
             told => Ok(told?),
         }
     }
+}
+
+/// The limit on the size of files, which reads like a full disk.
+fn file_limit() -> String {
+    limits::file_size_limit()
+        .map_or_else(String::new, |bytes| format!("; no file may have more than {bytes} bytes (ulimit -f)"))
 }
 
 /// Says of each URL that has ended how it did.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Place, Reply, Site, eventually};
+use crate::support::{Place, Reply, Signal, Site, eventually};
 
 fn pages() -> Site {
     Site::new(|request| Reply::page(&request.path))
@@ -197,6 +197,34 @@ fn the_demo_crawls_its_own_site_into_a_fresh_store() {
         store.assert_sound();
     }
     assert!(sites.iter().all(|site| site.starts_with("http://127.0.0.1:")), "{sites:?}");
+}
+
+#[test]
+fn the_demo_has_rules_shows_five_products_and_is_soon_over() {
+    let place = Place::new();
+    let ended = place.seine(&["demo", "--db", "demo.db"]).run().expect(0).says("items: 40 products");
+    let shown: Vec<_> = ended.stderr.lines().skip_while(|line| !line.starts_with("products")).skip(1).take(6).collect();
+    assert!(shown[..5].iter().all(|line| line.trim().starts_with(|c: char| c.is_ascii_digit())), "{shown:?}");
+    assert_eq!(shown[5], "next:");
+    // It waits for no page that never will be well.
+    assert!(ended.elapsed < Duration::from_secs(15), "{:?}", ended.elapsed);
+    // Rules that were edited stay, and the next demo goes by them.
+    place.write("demo.db.toml", "[[collection]]\nname = 'headings'\n[collection.fields]\ntext = 'h1'\n");
+    let ended = place.seine(&["demo", "--db", "demo.db"]).run().expect(0).says(" headings");
+    assert!(!ended.stderr.contains("products,"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_demo_that_is_stopped_gives_no_false_advice() {
+    let place = Place::new();
+    let mut running = place.seine(&["demo", "--db", "demo.db"]).start();
+    running.wait_to_hear("crawling into");
+    running.the("writer");
+    running.signal(Signal::SIGINT);
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("begin anew") && !ended.stderr.contains("to go on"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("next:"), "{}", ended.stderr);
 }
 
 #[test]

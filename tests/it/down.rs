@@ -101,6 +101,13 @@ fn a_host_whose_robots_txt_cannot_be_had_is_soon_given_up_whatever_the_reason() 
 #[test]
 fn a_host_with_a_bad_certificate_is_soon_given_up_without_its_robots_txt_too() {
     let (place, origin) = (Place::new(), untrusted(8));
-    let store = crawl(&place, std::slice::from_ref(&origin), &["--ignore-robots"]);
+    let store = crawl(&place, std::slice::from_ref(&origin), &["--ignore-robots", "-v", "--log-file", "log"]);
     assert_given_up(&store, &origin, "failed", "tls", "host_down");
+    // Each has its line, those that nobody asked for too.
+    let log = std::fs::read_to_string(place.path("log")).expect("a log");
+    let is_line = |line: &&str| {
+        ["INFO writer: tls ", "INFO writer: host_down "].iter().any(|what| line.contains(what))
+            && line.contains(&origin)
+    };
+    assert_eq!(log.lines().filter(is_line).count(), URLS, "{log}");
 }

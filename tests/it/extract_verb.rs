@@ -175,6 +175,80 @@ fn other_rules_are_applied_as_if_the_pages_had_been_crawled_with_them() {
 }
 
 #[test]
+fn text_markdown_metadata_and_tables_are_those_of_a_crawl() {
+    const ALL: [&str; 4] = ["--text", "--markdown", "--metadata", "--tables"];
+    let site = Site::new(|request| match request.number() {
+        3 => Reply::bytes("text/plain", "no HTML"),
+        number => Reply::html(format!(
+            "<html lang=en><title>Page {number}</title><meta name=author content=Ines><nav>menu</nav><article><h1>Title</h1>\
+             <p>{}</p><table><tr><td>a<td>{number}</table></article>",
+            "A sentence that is long enough to be the main text of a page. ".repeat(5)
+        )),
+    });
+    let (crawled, extracted) = (Place::new(), Place::new());
+    for place in [&crawled, &extracted] {
+        place.list("urls.txt", site.urls(6));
+    }
+    crawled.crawl(&["urls.txt", "--quiet"]).args(&ALL).run().expect(0);
+    extracted.crawl(&["urls.txt", "--quiet"]).run().expect(0);
+    let texts = "SELECT url, text, markdown, metadata FROM pages ORDER BY url";
+    assert_eq!(
+        extracted.store().number("SELECT count(*) FROM pages WHERE coalesce(text, markdown, metadata) IS NOT NULL"),
+        0
+    );
+    let extract = |flags: &[&str]| {
+        extracted.seine(&["extract", "crawl.db", "--json"]).args(flags).run().expect(0).json()["extras"].clone()
+    };
+    let counts = |pages: u64, changed: u64| serde_json::json!({ "pages": pages, "changed": changed });
+    assert_eq!(extract(&["--text", "--diff"]), counts(5, 5));
+    assert_eq!(extracted.store().number("SELECT count(text) FROM pages"), 0, "only compared");
+    assert_eq!(extract(&["--text"]), counts(5, 5));
+    extracted.write("all.toml", "text = true\nmarkdown = true\nmetadata = true\ntables = true\n");
+    assert_eq!(extract(&["--config", "all.toml"]), counts(5, 5));
+    assert_eq!(extract(&ALL), counts(5, 0));
+    for sql in [texts, "SELECT url, table_number, row_number, cells FROM tables ORDER BY 1, 2, 3"] {
+        assert_eq!(extracted.store().rows(sql), crawled.store().rows(sql), "{sql}");
+    }
+    assert_eq!(extracted.store().number("SELECT count(*) FROM tables"), 5);
+    // Without anything to look for there is nothing to do.
+    extracted.seine(&["extract", "crawl.db"]).run().expect(2).says("--config");
+}
+
+#[test]
+fn after_other_rules_the_next_crawl_with_them_asks_for_changes_only() {
+    let place = Place::new();
+    let site = Site::new(|request| {
+        if request.headers.contains_key("if-none-match") {
+            return Reply::status(304);
+        }
+        let number = request.number();
+        let page = format!(
+            "<title>Shop</title><h1>T</h1><i class=sku>s{number}</i><i class=new>{number}</i><ul><li class=kept><b>x</b></ul>"
+        );
+        Reply::html(page).header("ETag", "\"one\"")
+    });
+    place.write("rules.toml", RULES);
+    place.write("new.toml", NEW_RULES);
+    place.list("urls.txt", site.urls(20));
+    let crawl = |more: &[&str]| {
+        let ended = place.crawl(&["urls.txt"]).args(more).run().expect(0);
+        let last = "SELECT count(*) FROM history WHERE not_modified AND run_id = (SELECT max(run_id) FROM runs)";
+        (place.store().number(last), ended.stderr)
+    };
+    assert_eq!(crawl(&["--config", "rules.toml", "--text"]).0, 0);
+    extract(&place, "new.toml", &["--quiet"]).run().expect(0);
+    let (unchanged, said) = crawl(&["--config", "new.toml", "--text"]);
+    assert_eq!(unchanged, 20, "{said}");
+    assert!(!said.contains("unlike the last run"), "{said}");
+    assert_eq!(place.store().number("SELECT count(*) FROM products WHERE shop = 'Shop'"), 20);
+    assert_eq!(place.store().number("SELECT count(text) FROM pages"), 20);
+    // The rules of before: what the store has by now is not what they find.
+    let (unchanged, said) = crawl(&["--config", "rules.toml", "--text"]);
+    assert_eq!(unchanged, 0);
+    assert!(said.contains("has other rules; what has not changed is fetched whole this once"), "{said}");
+}
+
+#[test]
 fn any_number_of_workers_finds_the_same() {
     let mut found = Vec::new();
     for workers in ["1", "2", "5"] {

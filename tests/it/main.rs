@@ -25,6 +25,7 @@ mod links_verb;
 mod lists;
 mod lock;
 mod notify;
+mod operators;
 mod outage;
 mod plan;
 mod politeness;

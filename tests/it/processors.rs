@@ -80,6 +80,65 @@ fn every_page_is_answered_once_and_the_next_time_there_is_nothing_to_do() {
 }
 
 #[test]
+fn a_program_that_dies_of_every_other_record_is_not_told_of_each_time() {
+    let place = Place::new();
+    crawled(&place);
+    let throw = "case $id in *[02468]) echo 'Traceback, line 1' >&2; echo 'ValueError: no price' >&2; exit 1;; esac";
+    config(&place, &program(&place, throw), "");
+    let ended = finish(&place, process(&place, &["--json", "-v"]).start());
+    let json = ended.json();
+    assert_eq!(
+        (&json["processors"]["echoes"]["failed"], &json["processors"]["echoes"]["records"]),
+        (&30.into(), &30.into())
+    );
+    let lines = |text: &str| ended.stderr.lines().filter(|line| line.contains(text)).count();
+    assert!((1..=5).contains(&lines("seine: processor echoes ended")), "{}", ended.stderr);
+    assert!(lines("th time that a program of it died") >= 1, "{}", ended.stderr);
+    assert!((1..=3).contains(&lines("Traceback")), "{}", ended.stderr);
+    // Each record has its reason all the same.
+    let problems = "SELECT count(*) FROM extract_problems WHERE problem = 'processor' AND found LIKE '%ValueError%'";
+    assert_eq!(place.store().number(problems), 30);
+}
+
+#[test]
+fn an_answer_of_too_many_items_is_a_problem_of_its_record() {
+    let place = Place::new();
+    crawled(&place);
+    let many = "case $id in 7) printf '[{}'; for n in 1 2 3; do printf ',{}'; done; echo ']'; continue;; esac";
+    config(&place, &program(&place, many), "max_items = 3");
+    let ended = finish(&place, process(&place, &["--json"]).start()).expect(0);
+    assert_eq!(ended.json()["processors"]["echoes"]["failed"], 1);
+    let found = place.store().row("SELECT found FROM extract_problems WHERE problem = 'processor'");
+    assert_eq!(found, "answers 4 items for one record, more than its max_items of 3");
+}
+
+#[test]
+fn what_a_program_has_started_in_a_session_of_its_own_ends_with_it() {
+    let place = Place::new();
+    crawled(&place);
+    let path = place.path("program.sh").display().to_string();
+    let stray = format!("(setsid sh -c 'sleep 1000; true {path}' >/dev/null 2>&1 &)");
+    config(&place, &program(&place, &stray), "where = \"url LIKE '%/7'\"");
+    // `finish` has its say about processes that are left.
+    let ended = finish(&place, process(&place, &["--json"]).start()).expect(0);
+    assert_eq!(ended.json()["processors"]["echoes"]["records"], 1);
+}
+
+#[test]
+fn what_a_program_has_started_ends_though_its_host_is_killed() {
+    let place = Place::new();
+    crawled(&place);
+    let (path, begun) = (place.path("program.sh").display().to_string(), place.path("begun"));
+    let stray =
+        format!("(setsid sh -c 'sleep 1000; true {path}' >/dev/null 2>&1 &); touch {}; sleep 1000", begun.display());
+    config(&place, &program(&place, &stray), "");
+    let running = process(&place, &[]).start();
+    eventually("a program at work", || begun.exists());
+    running.the("processors").signal(Signal::SIGKILL);
+    assert_eq!(finish(&place, running).code, Some(3));
+}
+
+#[test]
 fn a_program_gets_what_it_asked_for_and_another_what_it_answered() {
     let place = Place::new();
     crawled(&place);

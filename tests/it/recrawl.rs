@@ -306,3 +306,25 @@ fn pages_that_change_are_due_more_often() {
     assert_eq!(crawl(4, "1ms"), 3);
     assert_eq!(place.store().row(due), "640,5040000,640");
 }
+
+#[test]
+fn a_run_with_other_settings_says_what_that_means() {
+    let ((site, _), place) = (site(), Place::new());
+    place.write("rules.toml", RULES);
+    place.list("urls.txt", site.urls(6));
+    let crawl = |more: &[&str]| place.crawl(&["urls.txt"]).args(more).run().expect(0).stderr;
+    let first = crawl(&["--config", "rules.toml", "--text"]);
+    let same = crawl(&["--config", "rules.toml", "--text", "--user-agent", "another"]);
+    for said in [&first, &same] {
+        assert!(!said.contains("unlike the last run"), "{said}");
+    }
+    let text = "warning: unlike the last run, this one has no rules: the items of things stay as they are and grow old \
+                (--config); no --text: pages that are fetched again lose theirs; what has not changed is fetched whole";
+    // It is a loss, so nobody is to miss it.
+    let less = crawl(&["--quiet"]);
+    assert!(less.contains(text) && less.lines().count() == 1, "{less}");
+    assert_eq!(place.store().number("SELECT count(*) FROM things"), 6);
+    let more = crawl(&["--tables"]);
+    assert!(more.contains("seine: unlike the last run, this one has --tables; what has not"), "{more}");
+    assert_eq!(crawl(&["--tables", "--text", "--quiet"]), "", "what is new is no warning");
+}

@@ -363,6 +363,17 @@ fn the_log_of_a_quiet_run_has_its_outcome_and_no_url() {
 }
 
 #[test]
+fn verbose_twice_says_where_the_time_of_a_request_went() {
+    let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
+    place.list("urls.txt", [site.url("/1")]);
+    let told = place.crawl(&["urls.txt", "-vv"]).run().expect(0).stderr;
+    let line = told.lines().find(|line| line.contains("requested")).unwrap_or_default();
+    let phases = ["status=200", "head_ms=", "body_ms=", "elapsed_ms=", "gap_ms=", "ip=127.0.0.1"];
+    assert!(phases.iter().all(|phase| line.contains(phase)), "{told}");
+    assert!(told.lines().any(|line| line.contains("page read") && line.contains("read_ms=")), "{told}");
+}
+
+#[test]
 fn a_run_says_at_its_start_which_it_is() {
     let (place, site) = (Place::new(), Site::new(|request| Reply::page(&request.path)));
     place.list("urls.txt", (0..4).map(|n| site.url(&format!("/{n}"))).chain(["nonsense".to_owned()]));

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::path::Path;
 
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, params_from_iter};
@@ -35,6 +36,8 @@ impl Sqlite {
                 (path.to_path_buf(), Some(path))
             }
         };
+        // SQLite takes a name that begins with "file:" for a URI.
+        let path = if path.is_relative() { Path::new(".").join(path) } else { path };
         let db = Connection::open(path).map_err(broken)?;
         // Nobody sees the file before it is whole, and what is left of a crash is thrown away.
         db.execute_batch(

@@ -6,7 +6,7 @@
 //! If header lines were not kept, the head is made of what was: status, `Content-Type`, `Location`. Requests are
 //! written as they are made by default; headers of the user's own, which may hold secrets, never are.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,7 +18,7 @@ use url::{Position, Url};
 use super::target::Output;
 use super::{ExportError, Finished, Result};
 use seine_store::StoreError;
-use seine_store::archive::{self, Answer, AnswerBody};
+use seine_store::archive::{self, Answer, AnswerBody, Packed};
 
 const GZIP_LEVEL: u32 = 6;
 /// A larger body counts as one that is not there: no crawl stores one (`max_body`).
@@ -82,7 +82,7 @@ impl Warc {
         let now = jiff::Timestamp::now();
         let id = record_id(&["warcinfo", &now.to_string()]);
         let head = [("WARC-Type", "warcinfo"), ("WARC-Record-ID", &id), ("WARC-Date", &format!("{now:.0}"))];
-        warc.record(&head, "application/warc-fields", &[fields.as_bytes()])?;
+        warc.record(&head, "application/warc-fields", fields.as_bytes(), &Payload::default())?;
         Ok(warc)
     }
 
@@ -106,9 +106,10 @@ impl Warc {
             AnswerBody::Empty | AnswerBody::Gone => None,
         };
         let body = match (answer.body, &original) {
-            (AnswerBody::Empty, _) | (_, Some(_)) => Some(Vec::new()),
+            (AnswerBody::Empty, _) | (_, Some(_)) => Some(Payload::default()),
             (AnswerBody::Stored(body_id), None) => {
-                archive::body(db, body_id, MAX_BODY_BYTES)?.and_then(std::result::Result::ok)
+                let packed = archive::packed(db, body_id)?.filter(|packed| packed.bytes() <= MAX_BODY_BYTES);
+                packed.and_then(|packed| Payload::of(packed).ok())
             }
             (AnswerBody::Gone, None) => None,
         };
@@ -125,11 +126,11 @@ impl Warc {
         }
         let mut head = vec![("WARC-Type", "request"), ("WARC-Record-ID", &request_id), ("WARC-Concurrent-To", &id)];
         head.extend(&common);
-        self.record(&head, "application/http; msgtype=request", &[request.as_bytes()])?;
+        self.record(&head, "application/http; msgtype=request", request.as_bytes(), &Payload::default())?;
 
-        let bytes = original.as_ref().map_or(body.len() as u64, |original| original.bytes);
+        let bytes = original.as_ref().map_or(body.bytes(), |original| original.bytes);
         let http = http_head(answer, bytes);
-        let digest = original.as_ref().map_or_else(|| digest(&[&body]), |original| original.digest.clone());
+        let digest = original.as_ref().map_or_else(|| body.digest.clone(), |original| original.digest.clone());
         let mut head = vec![("WARC-Record-ID", id.as_str()), ("WARC-Payload-Digest", &digest)];
         head.extend(&common);
         match &original {
@@ -142,7 +143,7 @@ impl Warc {
                 ("WARC-Refers-To-Date", &original.date),
             ]),
         }
-        self.record(&head, "application/http; msgtype=response", &[&http, &body])?;
+        self.record(&head, "application/http; msgtype=response", &http, &body)?;
         if let (AnswerBody::Stored(body_id), None) = (answer.body, original) {
             let url = answer.url.clone();
             self.remember(body_id, &Original { id: id.clone(), url, date: date.clone(), digest, bytes })?;
@@ -216,9 +217,11 @@ impl Warc {
         Ok(())
     }
 
-    /// One record; its block is what `parts` are together.
-    fn record(&mut self, head: &[(&str, &str)], content_type: &str, parts: &[&[u8]]) -> Result<()> {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
+    /// One record; its block is `block` and behind it `payload`.
+    fn record(&mut self, head: &[(&str, &str)], content_type: &str, block: &[u8], payload: &Payload) -> Result<()> {
+        let length = block.len() as u64 + payload.bytes();
+        let mut sha1 = Sha1::new_with_prefix(block);
+        payload.write_to(&mut Hashed(&mut sha1))?;
         let mut text = String::from("WARC/1.1\r\n");
         for (name, value) in head {
             // An address of the list is written without line ends; nothing else could have one.
@@ -226,11 +229,12 @@ impl Warc {
         }
         text.push_str(&format!(
             "WARC-Block-Digest: {}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n",
-            digest(parts)
+            digest(sha1)
         ));
-        let write = |out: &mut dyn Write| -> std::io::Result<()> {
+        let write = |mut out: &mut dyn Write| -> io::Result<()> {
             out.write_all(text.as_bytes())?;
-            parts.iter().try_for_each(|part| out.write_all(part))?;
+            out.write_all(block)?;
+            payload.write_to(&mut out)?;
             out.write_all(b"\r\n\r\n")
         };
         if self.is_packed {
@@ -275,10 +279,52 @@ fn http_head(answer: &Answer, bytes: u64) -> Vec<u8> {
     head
 }
 
+/// The body of a record. It is unpacked anew each time it is gone through, so that it is never in memory as a whole.
+struct Payload {
+    /// `None`: empty.
+    packed: Option<Packed>,
+    digest: String,
+}
+
+impl Payload {
+    /// One that is what was stored, as far as its compression tells.
+    fn of(packed: Packed) -> io::Result<Self> {
+        let mut sha1 = Sha1::new();
+        packed.write_to(&mut Hashed(&mut sha1))?;
+        Ok(Self { packed: Some(packed), digest: digest(sha1) })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.packed.as_ref().map_or(0, Packed::bytes)
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        self.packed.as_ref().map_or(Ok(()), |packed| packed.write_to(out))
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self { packed: None, digest: digest(Sha1::new()) }
+    }
+}
+
+/// Takes whatever is written into a digest.
+struct Hashed<'a>(&'a mut Sha1);
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// `sha1:` and the digest in Base32, as everybody writes it.
-fn digest(parts: &[&[u8]]) -> String {
-    let mut sha1 = Sha1::new();
-    parts.iter().for_each(|part| sha1.update(part));
+fn digest(sha1: Sha1) -> String {
     format!("sha1:{}", base32(&sha1.finalize()))
 }
 
@@ -316,8 +362,8 @@ mod tests {
 
     #[test]
     fn digests_are_those_that_other_programs_check() {
-        assert_eq!(digest(&[b"ab", b"c"]), "sha1:VGMT4NSHA2AWVOR6EVYXQUGCNSONBWE5");
-        assert_eq!(digest(&[]), "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ");
+        assert_eq!(digest(Sha1::new_with_prefix("abc")), "sha1:VGMT4NSHA2AWVOR6EVYXQUGCNSONBWE5");
+        assert_eq!(Payload::default().digest, "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ");
     }
 
     #[test]

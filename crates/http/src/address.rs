@@ -1,4 +1,4 @@
-//! Which addresses may be connected to: the guard against sites that lead a crawler into its own network.
+//! The addresses that may be connected to: the guard against sites that lead a crawler into its own network.
 //!
 //! A public address always may. A private one may if the user's own list names its host, a link-local one (where
 //! clouds keep their machines' credentials) only if the user opens its network by name. An address that carries an
@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use seine_core::values::{Networks, Private};
 
-/// What an address is, as far as the guard cares.
+/// The kinds of address that the guard tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Public,
@@ -33,7 +33,7 @@ const BAD_PORTS: [u16; 83] = [
 /// Whether `ip` may be connected to for a host that the user's own list names (`listed`) or that a site led to.
 ///
 /// # Errors
-/// What kind of address it is, in a word or two.
+/// The kind of an address, in a word or two.
 pub fn judge(ip: IpAddr, listed: bool, networks: &Networks) -> Result<(), &'static str> {
     let kind = kind(ip);
     if kind == Kind::Public || networks.allow.iter().any(|network| contains(network.0, ip)) {
@@ -128,7 +128,7 @@ fn kind_v6(ip: Ipv6Addr) -> Kind {
     })
 }
 
-/// What an IPv6 address that is `own` by itself comes to by the IPv4 address it carries: the worse of the two.
+/// The kind of an IPv6 address that is `own` by itself and carries an IPv4 address: the worse of the two.
 fn carried(ip: Ipv6Addr, own: Kind) -> Kind {
     let s = ip.segments();
     let v4 = |high: u16, low: u16| kind_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
@@ -168,7 +168,7 @@ mod tests {
     fn reason(ip: &str) -> &'static str {
         let ip = ip.parse().unwrap();
         let strict = judge(ip, false, &networks(&[])).err().unwrap_or("public");
-        // What is private is the list's business, what is link-local is not.
+        // A list may name private addresses, but no link-local ones.
         let listed = judge(ip, true, &networks(&[])).err().unwrap_or("public");
         assert_eq!(listed, if strict == LINK_LOCAL { LINK_LOCAL } else { "public" }, "{ip}");
         strict

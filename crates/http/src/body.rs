@@ -38,10 +38,10 @@ pub(super) const TURNS: usize = 32;
 /// A body that has not come to its end by then goes on without its turn: the network may take its time.
 const TURN_TIME: Duration = Duration::from_millis(20);
 
-/// One that has waited so long for its turn is read without: no site waits for ever to be listened to, whatever keeps us.
+/// A body that has waited so long for its permit is read without one: sites end connections that are not read from.
 pub(super) const LONGEST_TURN_WAIT: Duration = Duration::from_secs(1);
 
-/// Bytes and time spent on a body that nobody reads: taking a short one keeps its connection usable.
+/// Bytes and time spent on a body that is not kept: reading a short one to its end keeps its connection usable.
 const UNREAD_BYTES: u64 = 16 * 1024;
 const UNREAD_TIME: Duration = Duration::from_secs(1);
 
@@ -120,7 +120,7 @@ impl Budget {
 /// The bytes that came within the last seconds, to be looked at once a second.
 struct Pace {
     next: Instant,
-    /// What had been received at each of the last looks, in a ring.
+    /// Bytes received by each of the last looks, in a ring.
     looks: [u64; PATIENCE as usize],
     count: usize,
 }
@@ -283,7 +283,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         Ok(body)
     }
 
-    /// Takes what a body that nobody reads has to give within its bounds; how it ends does not matter.
+    /// Reads a body that is not kept, within bounds; how it ends does not matter.
     pub(super) async fn skip(&mut self) {
         let start = Instant::now();
         let rest =
@@ -307,7 +307,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             // As most small pages come: without a copy.
             return Ok(Body::new(whole, None));
         }
-        // What is promised is not yet there: a permit is for bytes that have come.
+        // A permit is for bytes that have come; a Content-Length only promises them.
         let mut bytes = Vec::with_capacity(expected.unwrap_or(0).min(self.limit).min(SMALL));
         let mut permit = None;
         while let Some(chunk) = next {
@@ -439,13 +439,13 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     async fn permit(&mut self) -> OwnedSemaphorePermit {
-        // Whoever holds it may be as long as a large page takes.
+        // Its holder may need it for as long as a large page takes.
         self.turn = None;
         let permit = Arc::clone(&self.budget.large).acquire_owned();
         self.off_the_clock(permit).await.expect("this semaphore is never closed")
     }
 
-    /// What is waited for because of us, not of the site.
+    /// Time spent on waiting for ourselves, not for the site.
     async fn off_the_clock<T>(&mut self, wait: impl Future<Output = T>) -> T {
         let done = self.deadline.pause(wait).await;
         self.pace = Pace::new(self.received);

@@ -34,7 +34,7 @@ const MAX_HEADER_BYTES: u32 = 384 * 1024;
 pub(super) struct Way {
     /// To a host of the user's own list.
     pub(super) listed: bool,
-    /// Whatever its certificate.
+    /// Certificates of its hosts are not checked.
     pub(super) insecure: bool,
     /// With this certificate and key of ours.
     pub(super) identity: Option<PathBuf>,
@@ -99,7 +99,7 @@ impl Clients {
         self.pins.iter().position(is_for)
     }
 
-    /// What names mean on this way.
+    /// The resolver for this way: names, and the addresses that may be connected to.
     pub(super) fn guard(&self, way: &Way) -> Guard {
         let pin = way.pin.and_then(|pin| self.pins.get(pin));
         Guard {
@@ -126,7 +126,7 @@ impl Clients {
             (None, Host::Ipv6(ip)) => vec![ip.into()],
             (None, Host::Domain(name)) => match self.names.ask_afresh(name).await {
                 Ok(addresses) => addresses,
-                // There is no such name: whoever says so has been asked.
+                // The resolver says that there is no such name, so it can be reached.
                 Err(none) => return !none.is_temporary,
             },
         };
@@ -157,7 +157,7 @@ impl Clients {
     /// Whether the file at `path` holds a certificate and its key.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// [`PemError`] with the mistake.
     pub(super) fn check_identity(&self, path: &Path) -> Result<(), PemError> {
         self.trust.config(Checks::All, Some(path), HttpChoice::Auto).map(drop)
     }

@@ -10,7 +10,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
-/// What the `Accept-Encoding` header offers.
+/// The value of the `Accept-Encoding` header.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 
 /// Codings one answer may stack; more is an attack, not a web server.
@@ -42,7 +42,7 @@ pub(super) enum Stop {
     Corrupt(Coding, String),
 }
 
-/// A `Content-Encoding` that nobody here can undo.
+/// A `Content-Encoding` that cannot be decoded here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// A registered coding without a decoder.

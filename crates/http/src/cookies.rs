@@ -45,7 +45,7 @@ pub enum CookieFileError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The mistake.
         problem: &'static str,
     },
 }
@@ -193,7 +193,7 @@ impl Sites {
         self.clock += 1;
         let site = self.by_name.entry(name.into()).or_default();
         site.used = self.clock;
-        // What came over TLS is not for others to overwrite or to hide.
+        // A cookie that came over TLS is neither overwritten nor hidden by one that did not.
         let shadows = |old: &Cookie| {
             old.secure
                 && old.name == cookie.name
@@ -478,7 +478,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// What is sent to `to` after `from` has set `lines`.
+    /// The Cookie header sent to `to` after `from` has set `lines`.
     fn sent(from: &str, lines: &[&str], to: &str) -> String {
         let jar = Jar::default();
         take(&jar, from, lines);

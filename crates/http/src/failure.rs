@@ -1,4 +1,4 @@
-//! What an error of the client means: its stable class, and one line for people.
+//! The meaning of an error of the client: its stable class, and one line for people.
 //!
 //! Classes come from the types in the chain of causes, never from their texts: the innermost I/O error
 //! and its kind, rustls's and h2's own errors, hyper's questions (`is_parse` and its sisters).
@@ -13,13 +13,14 @@ use rustls::{CertificateError, OtherError};
 use url::Url;
 
 use super::resolver::{Blocked, Unresolved};
+use super::tls::is_of_authority;
 use seine_core::record::{ErrorClass, Failure};
 use seine_core::values::ProxyUrl;
 
 /// Longest message in characters: causes may quote what a site sent.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// What the chain of causes of one error holds, innermost of each kind.
+/// The innermost cause of each kind in the chain of causes of one error.
 #[derive(Default)]
 struct Causes<'a> {
     io: Option<&'a io::Error>,
@@ -116,6 +117,13 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
             Some(kind) if is_cut(kind) || kind == ErrorKind::UnexpectedEof => {
                 failure(ErrorClass::Reset, format!("{address} closed the connection during the TLS handshake"))
             }
+            None if url.scheme() == "https"
+                && host.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) =>
+            {
+                let message =
+                    format!("a part of {host} begins or ends with a hyphen: no certificate can be for such a name");
+                failure(ErrorClass::Tls, message)
+            }
             None if url.scheme() == "https" => {
                 failure(ErrorClass::Tls, format!("TLS with {host} failed: {}", causes.text()))
             }
@@ -127,7 +135,7 @@ pub(super) fn before_answer(error: &reqwest::Error, url: &Url, connect_timeout: 
     }
     if let Some(h2) = causes.h2 {
         let class = if h2.is_remote() { ErrorClass::Reset } else { ErrorClass::Protocol };
-        return failure(class, format!("no answer from {host}: HTTP/2: {h2}"));
+        return failure(class, format!("no answer from {host}: HTTP/2: {}", h2_text(h2)));
     }
     match (causes.io_kind(), causes.hyper) {
         (Some(kind), _) if is_cut(kind) => {
@@ -191,11 +199,11 @@ pub(super) fn unanswered(host: &str, patience: Duration) -> Failure {
     failure(ErrorClass::Resolver, format!("cannot resolve {host}: no answer from the resolver within {patience:?}"))
 }
 
-/// What went wrong between us and a host behind a proxy.
+/// A failure between us and a host behind a proxy, by who caused it.
 pub(super) enum ByProxy {
     /// The proxy is in trouble, or says that the host is: another one may do better.
     Proxy {
-        /// What is wrong.
+        /// The problem, for people.
         problem: String,
         /// Whether it is the proxy that cannot be reached.
         unreachable: bool,
@@ -219,7 +227,13 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     }
     let unreachable = causes.io.is_some() || causes.tls.is_some() || causes.unresolved.is_some();
     let problem = if unreachable || !error.is_timeout() {
-        line(&causes.text())
+        match line(&causes.text()) {
+            // The client takes no other answer, though RFC 9110 §9.3.6 has any 2xx open the tunnel.
+            text if text == "tunnel error: unsuccessful" => {
+                "tunnel error: CONNECT was not answered with 200".to_owned()
+            }
+            text => text,
+        }
     } else {
         format!("no connection within {connect_timeout:?}")
     };
@@ -231,7 +245,7 @@ pub(super) fn by_proxy(error: &reqwest::Error, url: &Url, proxy: &ProxyUrl, conn
     ByProxy::Proxy { problem, unreachable, ours }
 }
 
-/// What a TLS error says; those of certificates that rustls knows by the names of its own types only, in words.
+/// The text of a TLS error; rustls names the problems of certificates by its own types, so those are put into words.
 fn tls_text(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(problem) = error else { return error.to_string() };
     let text = match problem {
@@ -243,16 +257,23 @@ fn tls_text(error: &rustls::Error) -> String {
         CertificateError::BadSignature => "its signature is wrong".to_owned(),
         CertificateError::Revoked => "it is revoked".to_owned(),
         CertificateError::InvalidPurpose => "it is for another purpose".to_owned(),
-        CertificateError::Other(OtherError(cause)) => {
-            let cause = cause.to_string();
-            match &cause[..] {
-                "CaUsedAsEndEntity" => "it is that of an authority, and used as a server's".to_owned(),
-                _ => cause,
-            }
+        problem if is_of_authority(problem) => {
+            "it is that of an authority, and used as a server's; --ca-cert with this very certificate trusts it"
+                .to_owned()
         }
+        CertificateError::Other(OtherError(cause)) => cause.to_string(),
         other => other.to_string(),
     };
     format!("invalid peer certificate: {text}")
+}
+
+/// The text of an HTTP/2 error. One without a fault ends a stream or connection that the peer has no more use for.
+fn h2_text(error: &h2::Error) -> String {
+    match error.reason() {
+        Some(Reason::NO_ERROR) if error.is_go_away() => "the server has closed the connection".to_owned(),
+        Some(Reason::NO_ERROR) => "the server has ended the stream early".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// The failure of a request whose body `error` cut after `received` of `expected` bytes.
@@ -264,10 +285,15 @@ pub(super) fn in_body(error: &reqwest::Error, received: u64, expected: Option<u6
     let short = expected.is_some_and(|expected| received < expected);
     if let Some(h2) = causes.h2 {
         return match h2.is_remote() {
-            true => failure(ErrorClass::Reset, format!("stream reset after {received} bytes of the body: {h2}")),
+            true => {
+                failure(ErrorClass::Reset, format!("stream reset after {received} bytes of the body: {}", h2_text(h2)))
+            }
             // h2 itself calls a body that ends before its Content-Length a protocol error.
             false if short => truncated(received, expected),
-            false => failure(ErrorClass::Protocol, format!("broken HTTP/2 after {received} bytes of the body: {h2}")),
+            false => failure(
+                ErrorClass::Protocol,
+                format!("broken HTTP/2 after {received} bytes of the body: {}", h2_text(h2)),
+            ),
         };
     }
     match (causes.io_kind(), causes.hyper) {
@@ -336,7 +362,7 @@ mod tests {
             CertificateError::Other(OtherError(std::sync::Arc::from(Box::<dyn Error + Send + Sync>::from(name))))
         };
         for (problem, expected) in [
-            (other("CaUsedAsEndEntity"), "it is that of an authority, and used as a server's"),
+            (other("CaUsedAsEndEntity"), "used as a server's; --ca-cert with this very certificate trusts it"),
             (other("UnsupportedCertVersion"), "UnsupportedCertVersion"),
             (CertificateError::Revoked, "it is revoked"),
             (CertificateError::Expired, "it has expired"),
@@ -344,6 +370,12 @@ mod tests {
             let text = text(problem);
             assert!(text.ends_with(expected) && !text.contains("Other("), "{text}");
         }
+    }
+
+    #[test]
+    fn an_end_without_a_fault_is_told_as_one() {
+        assert_eq!(h2_text(&Reason::NO_ERROR.into()), "the server has ended the stream early");
+        assert_eq!(h2_text(&Reason::REFUSED_STREAM.into()), h2::Error::from(Reason::REFUSED_STREAM).to_string());
     }
 
     #[test]

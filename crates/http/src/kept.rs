@@ -1,17 +1,17 @@
-//! The header lines of an answer as they are kept: whoever has the store shall not have the session, nor a password.
+//! The header lines of an answer as they are kept: without sessions and passwords, since stores are handed on.
 //!
 //! Left out are the values of cookies and of fields that carry tokens, what stands before the `@` of URLs, and, wherever
 //! a site repeats it, what the request has said of who we are.
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, PROXY_AUTHORIZATION, SET_COOKIE};
 
-/// What stands for a secret.
+/// Written in the place of a secret.
 const MASK: &[u8] = b"***";
 
 /// A shorter text is none that could be recognised elsewhere.
 const MIN_SECRET_BYTES: usize = 6;
 
-/// Parts of names whose values let in whoever has them.
+/// Parts of the names of fields whose values are credentials.
 const TELLING: [&str; 8] = ["authorization", "token", "secret", "passw", "session", "api-key", "apikey", "set-cookie2"];
 
 /// Parts of the names of the user's own headers that may say who he is; those of the standards say what he likes.

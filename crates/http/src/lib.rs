@@ -32,7 +32,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -61,7 +61,7 @@ use seine_core::protocol::Validators;
 use seine_core::record::{ErrorClass, Failure, HttpVersion};
 use seine_core::values::{HttpChoice, Networks, ProxyUrl, Resolve};
 
-/// What a crawler of web pages asks for: the `Accept` header of every request.
+/// The `Accept` header of every request: that of a browser, without images.
 pub const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Headers that belong to the connection or to the URL: a fixed value would break the framing of requests,
@@ -121,7 +121,7 @@ pub struct HttpOptions {
     pub accept_types: Vec<String>,
     /// Addresses given by hand. They stand for what a name server would say, so they are judged alike.
     pub resolve: Vec<Resolve>,
-    /// What may be connected to.
+    /// Addresses that may be connected to.
     pub networks: Networks,
     /// Proxies to take turns for hosts without their own; the variable `NO_PROXY` names hosts that need none.
     pub proxies: Vec<ProxyUrl>,
@@ -161,7 +161,7 @@ pub enum HttpError {
 pub struct Ask<'a> {
     /// Requested exactly as it is serialised (without its fragment).
     pub url: &'a Url,
-    /// What holds for its host.
+    /// The settings for its host.
     pub policy: &'a HostPolicy,
     /// Whether the user's own list names the host: private addresses are his business then.
     pub listed: bool,
@@ -170,19 +170,19 @@ pub struct Ask<'a> {
     pub elsewhere: bool,
     /// The request method.
     pub method: &'a Method,
-    /// What is sent along.
+    /// The body of the request.
     pub body: Option<&'a str>,
     /// An earlier answer, to be given again only if it has changed.
     pub validators: Option<&'a Validators>,
     /// Whether the host is to be asked for nothing more: its connection would only stay open.
     pub is_last: bool,
-    /// What the answer is for.
+    /// The purpose of the answer.
     pub want: Want,
     /// Told how many bytes a body beyond [`body::SMALL`] has come to, again and again while it grows.
     pub grows: Option<&'a dyn Fn(usize)>,
 }
 
-/// What an answer is for.
+/// The purpose of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// A page: whole, and of an accepted type.
@@ -194,7 +194,7 @@ pub enum Want {
     },
 }
 
-/// What came of a request: what was seen on the wire, and the answer if all went well.
+/// The result of a request: what was seen on the wire, and the answer if all went well.
 #[derive(Debug)]
 pub struct Exchange {
     /// The status code, once the head of an answer has arrived.
@@ -207,6 +207,8 @@ pub struct Exchange {
     pub bytes: u64,
     /// How much of its time was spent on waiting for others of this fetcher.
     pub waited: Duration,
+    /// From its start to the head of the answer: the look-up of the name and the connection, if one was made, among it.
+    pub head_after: Option<Duration>,
     /// Header lines of a page's answer, if they are kept: `name: value` and CR LF, values as they came but for secrets.
     pub headers: Vec<u8>,
     /// The cookies of the jar that it was made with, see [`Http::cookies`].
@@ -225,6 +227,7 @@ impl Exchange {
             http_version,
             bytes: 0,
             waited: Duration::ZERO,
+            head_after: None,
             headers: Vec::new(),
             cookies: 0,
             answer: Err(failure),
@@ -349,8 +352,8 @@ impl Http {
             seen = Seen::default();
             answer = self.shared.exchange(ask, &mut seen).await;
         }
-        let Seen { status, remote_ip, http_version, bytes, waited, headers, cookies } = seen;
-        Exchange { status, remote_ip, http_version, bytes, waited, headers, cookies, answer }
+        let Seen { status, remote_ip, http_version, bytes, waited, head_after, headers, cookies } = seen;
+        Exchange { status, remote_ip, http_version, bytes, waited, head_after, headers, cookies, answer }
     }
 
     /// A number for the cookies that sites and the cookie file have for `url`: the same for the same, in every process;
@@ -386,12 +389,14 @@ struct Seen {
     http_version: Option<HttpVersion>,
     bytes: u64,
     waited: Duration,
+    head_after: Option<Duration>,
     headers: Vec<u8>,
     cookies: u64,
 }
 
 impl Shared {
     async fn exchange(&self, ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Failure> {
+        let begun = Instant::now();
         let sleep = std::pin::pin!(tokio::time::sleep(self.timeout));
         let mut deadline = Deadline::new(self.timeout, sleep);
         address::judge_url(ask.url, ask.listed, &self.clients.networks).map_err(|reason| {
@@ -429,6 +434,7 @@ impl Shared {
             }
         };
         seen.status = Some(response.status().as_u16());
+        seen.head_after = Some(begun.elapsed());
         let mut answer = head(&response)?;
         seen.http_version = Some(version(&response)?);
         if self.keep_headers && ask.want == Want::Page {
@@ -526,7 +532,7 @@ impl Shared {
                 }
                 Ok(response) => {
                     self.rotation.works(proxy);
-                    // What they refused was possible.
+                    // Another proxy has shown that the host can be reached, so these refused without reason.
                     refused.iter().for_each(|proxy| self.rotation.fails(proxy));
                     return Ok(response);
                 }

@@ -57,7 +57,7 @@ impl fmt::Debug for Rotation {
 impl Rotation {
     /// Turns among `common`, but for the hosts of `no_proxy` (the value of `NO_PROXY`: names, addresses, networks).
     pub(super) fn new(common: Vec<ProxyUrl>, no_proxy: &str) -> Self {
-        // Which proxy this one matches does not matter: whether any does is asked.
+        // It only matters whether any proxy matches, not which one.
         let environment = Matcher::builder().all("http://any.invalid").no(no_proxy).build();
         Self { common, environment, states: Mutex::default() }
     }
@@ -103,7 +103,7 @@ impl Rotation {
         let mut states = self.lock();
         let state = states.of.entry(proxy.clone()).or_default();
         let now = Instant::now();
-        // What failed while it rests began before: the same trouble, seen twice.
+        // A request that fails while the proxy rests began before: it is the same trouble, seen twice.
         if !state.is_resting(now) {
             state.rest = (state.rest * 2).clamp(FIRST_REST, LONGEST_REST);
             state.rests_until = Some(now + state.rest);

@@ -1,4 +1,4 @@
-//! An answer that was recorded earlier, by whatever crawler: it goes the same way as one that comes from the network,
+//! An answer that was recorded earlier, by any crawler: it goes the same way as one that comes from the network,
 //! with the same limits, as far as its bytes are what its headers say.
 
 use hyper::Response as Parts;
@@ -39,7 +39,7 @@ impl Http {
             .map_err(|_| failure(ErrorClass::Protocol, format!("the status {} is none of HTTP", recorded.status)))?;
         let headers = parts.headers_mut();
         for (name, value) in &recorded.fields {
-            // What cannot be a header was none of any consequence.
+            // A line that cannot be a header had no effect on the recorded answer either.
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
                 let _ = headers.try_append(name, value);
             }

@@ -20,7 +20,7 @@ use url::{Origin, Url};
 
 use super::failure;
 
-/// Connections known at once before those that nobody can reuse any more are forgotten.
+/// Connections noted before the ones that can no longer be reused are forgotten.
 const MAX_KNOWN: usize = 1024;
 
 /// Origins without HTTP/2 that are known at once.
@@ -29,7 +29,7 @@ const MAX_WITHOUT_HTTP2: usize = 10_000;
 /// Both ends of a connection, ours first.
 type Ends = (SocketAddr, SocketAddr);
 
-/// What is known of the connections of one [`Http`](super::Http).
+/// The connections of one [`Http`](super::Http) that were used before, and the origins where HTTP/2 fails.
 #[derive(Debug)]
 pub(super) struct Repeats {
     /// When each of those that have answered did so last, and how many are to be known before some are forgotten.

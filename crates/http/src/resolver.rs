@@ -59,7 +59,7 @@ pub(super) fn system() -> LookUp {
 fn ask_system(name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
-        // Whatever is not an answer about the name (EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_SYSTEM) says nothing of it.
+        // These codes (EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_SYSTEM) are no answers about the name.
         let is_temporary = matches!(
             error.kind(),
             LookupErrorKind::Again | LookupErrorKind::Fail | LookupErrorKind::Memory | LookupErrorKind::System
@@ -75,7 +75,7 @@ fn ask_system(name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
 pub(super) struct Blocked {
     /// The first of them.
     pub(super) ip: IpAddr,
-    /// What kind of address it is.
+    /// The kind of that address.
     pub(super) reason: &'static str,
 }
 
@@ -157,7 +157,11 @@ impl Names {
     }
 
     async fn ask(look_up: LookUp, name: String) -> Known {
-        let addresses = match look_up(name.clone()).await {
+        let begun = Instant::now();
+        let found = look_up(name.clone()).await;
+        let (look_up_ms, addresses) = (begun.elapsed().as_millis() as u64, found.as_ref().map_or(0, Vec::len));
+        tracing::debug!(host = name, look_up_ms, addresses, "looked up");
+        let addresses = match found {
             Ok(mut found) => {
                 found.truncate(MAX_ADDRESSES);
                 let none = || NoAnswer { message: "the name has no address".to_owned(), is_temporary: false };
@@ -167,7 +171,7 @@ impl Names {
         };
         let lifetime = match &addresses {
             Ok(_) => FOUND_FOR,
-            // What may be over in a moment is not to be found in memory then.
+            // A temporary failure is not remembered: it may be over in a moment.
             Err(error) if error.is_temporary => Duration::ZERO,
             Err(_) => MISSED_FOR,
         };
@@ -177,7 +181,7 @@ impl Names {
     }
 }
 
-/// What one client resolves names with: those of [`Names`] that it may connect to.
+/// The resolver of one client: of the addresses in [`Names`] those that it may connect to.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     pub(super) names: Arc<Names>,

@@ -1,9 +1,11 @@
 //! Answers of the network as they were recorded, in the order of their requests: what a web archive is made of.
 
+use std::io::{self, Write};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
-use super::body::{UnpackError, unpack};
+use super::body::{UnpackError, unpack, unpack_into};
 use super::rows::{Filter, SelectError, Snapshot, condition};
 use super::tables::Table;
 use seine_core::record::headers;
@@ -143,14 +145,44 @@ fn location(url: &str, redirects: Option<String>, final_url: String) -> Option<S
     Some(hops.into_iter().nth(at + 1).map_or(final_url, |(next, _)| next))
 }
 
+/// A stored body, compressed.
+#[derive(Debug)]
+pub struct Packed {
+    bytes: u64,
+    zstd: Vec<u8>,
+}
+
+impl Packed {
+    /// Its size, decompressed.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Writes it, decompressed, to `out` piece by piece: it is never in memory as a whole.
+    ///
+    /// # Errors
+    /// It is not what was stored, or cannot be written.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        unpack_into(&self.zstd, self.bytes, out)
+    }
+}
+
+/// A stored body; `None` if it is gone.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn packed(db: &Connection, body_id: i64) -> Result<Option<Packed>, StoreError> {
+    let mut select = db.prepare_cached("SELECT bytes, zstd FROM body WHERE body_id = ?1 AND zstd IS NOT NULL")?;
+    let packed = select.query_row([body_id], |row| Ok(Packed { bytes: row.get(0)?, zstd: row.get(1)? }));
+    Ok(packed.optional()?)
+}
+
 /// A stored body of at most `most` bytes, unpacked; `None` if it is gone.
 ///
 /// # Errors
 /// [`StoreError`]
 pub fn body(db: &Connection, body_id: i64, most: u64) -> Result<Option<Result<Vec<u8>, UnpackError>>, StoreError> {
-    let mut select = db.prepare_cached("SELECT bytes, zstd FROM body WHERE body_id = ?1 AND zstd IS NOT NULL")?;
-    let row = select.query_row([body_id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
-    Ok(row.map(|(bytes, packed)| unpack(&packed, bytes, most)))
+    Ok(packed(db, body_id)?.map(|packed| unpack(&packed.zstd, packed.bytes, most)))
 }
 
 /// The settings of a run, as JSON; an empty object if there are none.

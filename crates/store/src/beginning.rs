@@ -65,3 +65,27 @@ impl Beginning {
         Ok(Self::Anew { run_id: run_id + 1, pending, known })
     }
 }
+
+/// How the last run read pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastReading {
+    /// Its settings, JSON.
+    pub config: String,
+    /// The hash of what its pages were read for (see [`crate::insert::Session::reading`]), or what `extract` has made of
+    /// it; `None` if not all of them were read for the same.
+    pub reading: Option<[u8; 16]>,
+}
+
+/// How the last run read pages; `None` if there was no run.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn last_reading(db: &Connection) -> Result<Option<LastReading>, StoreError> {
+    let last = db
+        .query_row("SELECT config, reading FROM run ORDER BY run_id DESC LIMIT 1", [], |row| {
+            let reading = row.get::<_, Option<Vec<u8>>>(1)?.and_then(|hash| hash.try_into().ok());
+            Ok(LastReading { config: row.get(0)?, reading })
+        })
+        .optional()?;
+    Ok(last)
+}

@@ -20,6 +20,7 @@
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
+//! - `door`: whether somebody has put something in a store that does not belong there.
 //! - [`told`]: whether anybody has seen how the last run ended; [`beginning`]: what the next crawl does.
 //! - [`examples`]: what went wrong in a run, by example.
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
@@ -35,6 +36,7 @@ pub mod beginning;
 pub mod body;
 pub mod collections;
 pub mod diff;
+mod door;
 pub mod drift;
 pub mod examples;
 pub mod fill;
@@ -128,6 +130,28 @@ pub enum StoreError {
     /// Nothing there.
     #[error("no crawl store at {0}; `seine crawl` makes one")]
     Missing(PathBuf),
+    /// It has no tables, since they lie in a log that is not there, or since it was never finished.
+    #[error(
+        "{path} has no tables: it was copied without {path}-wal while a crawl was at work on it, or its making was cut \
+         short; copy both files, or let `seine export` or SQLite's .backup make the copy"
+    )]
+    NoTables {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something in it is not what this program makes.
+    #[error(
+        "{path} has the {kind} {name:?}, which no crawl makes and which could do harm; the store is left untouched. If you \
+         trust whoever made it, DROP it with sqlite3"
+    )]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// Trigger, view or table.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
     /// A collection cannot have its view.
     #[error("the name {0:?} is taken by a table or view of the store; give the collection another name")]
     NameTaken(String),
@@ -186,7 +210,8 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
             .and_then(|file| file.sync_all())
             .map_err(|error| StoreError::Sync(path.into(), error))?;
     } else {
-        check_version(&db, path)?;
+        let version = check_version(&db, path)?;
+        door::check(&db, path, version)?;
         db.pragma_update(None, "journal_mode", "wal")?;
     }
     // A killed process loses nothing committed; a power cut may undo the last commits, whose URLs are then pending.
@@ -264,6 +289,10 @@ pub fn open_at_rest(path: &Path) -> Result<Connection, StoreError> {
 /// A connection as all are that see a store.
 #[cfg_attr(not(test), allow(unused_mut, reason = "tests watch it"))]
 fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let path = path.as_ref();
+    // SQLite takes a name that begins so for a URI, whatever the flags say.
+    let is_meant = flags.contains(OpenFlags::SQLITE_OPEN_URI) || !path.as_os_str().as_bytes().starts_with(b"file:");
+    let path = if is_meant { path.to_owned() } else { Path::new(".").join(path) };
     let mut db = Connection::open_with_flags(path, flags)?;
     // Without it a statement is compiled again whenever a value in its WHERE changes, in case another plan would be better.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -314,10 +343,14 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
 /// As [`check_version`], and views and tables are those of this program.
 fn check_readable(db: &Connection, path: &Path) -> Result<(), StoreError> {
     match check_version(db, path)? {
+        // Of a store in the making the tables may still come.
+        0 if std::fs::metadata(wal_of(path)).map_or(0, |log| log.len()) == 0 => {
+            Err(StoreError::NoTables { path: path.into() })
+        }
         found if found < migrations::VERSION => {
             Err(StoreError::Older { path: path.into(), found, known: migrations::VERSION })
         }
-        _ => Ok(()),
+        found => door::check(db, path, found),
     }
 }
 

@@ -41,6 +41,14 @@ pub const VERSION: usize = STEPS.len();
 /// The views belong to the program, not to the file: they are laid anew with every step.
 const VIEWS: &str = include_str!("views.sql");
 
+/// The statement that makes the view `name`, if it is one of ours, as SQLite keeps it.
+pub(super) fn view(name: &str) -> Option<&'static str> {
+    VIEWS.split(';').filter_map(|statement| Some(&statement[statement.find("CREATE VIEW ")?..])).find(|statement| {
+        let own = statement.trim_start_matches("CREATE VIEW ").split_whitespace().next().unwrap_or_default();
+        own.eq_ignore_ascii_case(name)
+    })
+}
+
 /// Version of an open store; 0 for an empty file.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ const TURN_BYTES: usize = 4 << 20;
 /// The supervisor always reads: one that does not for this long is as good as dead.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why a channel is of no more use.
+/// Why a channel cannot be used any longer.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     /// The socket failed; a peer that is gone shows as a broken pipe or as the end.

@@ -61,7 +61,7 @@ pub struct Post<W> {
     pub title: Role,
     /// What becomes of the child when this process dies.
     pub death: Death,
-    /// How long its loop may stand still; `None` if nobody looks.
+    /// How long its loop may stand still; `None` if that is not watched.
     pub stall: Option<Duration>,
 }
 
@@ -257,7 +257,7 @@ impl<W: Member> Crew<W> {
         }
     }
 
-    /// Closes the channel of `who`, which tells the child that it is wanted no more.
+    /// Closes the channel of `who`, which tells the child to end.
     pub fn let_go(&mut self, who: W) {
         if let Some(child) = self.child_mut(who) {
             child.channel = None;

@@ -20,7 +20,7 @@ use super::say::{Level, say};
 use super::title::{self, Role};
 use super::{fds, limits, procfs};
 
-/// Exit code of a child that came to life after its supervisor had died. Nobody is there to see it.
+/// Exit code of a child whose supervisor died before it began; no process waits for it.
 const ORPHAN: i32 = 3;
 
 /// What becomes of a child when the supervisor dies.
@@ -80,7 +80,7 @@ pub enum ForkError {
         /// Why not.
         source: io::Error,
     },
-    /// The system makes no more processes.
+    /// The limit of processes or of memory is reached.
     #[error("cannot start the {role}: fork failed; raise the process or memory limit, or use fewer processes")]
     Fork {
         /// What was to be started.
@@ -96,7 +96,7 @@ pub enum ForkError {
 /// child's socket ends are closed on this side. The descriptors among it must be named in
 /// [`ForkSpec::keep`]. In the child
 ///
-/// - SIGINT, SIGTERM, SIGHUP and SIGPIPE are ignored, all else is at its default, nothing is blocked;
+/// - SIGINT, SIGTERM, SIGHUP, SIGPIPE and SIGXFSZ are ignored, all else is at its default, nothing is blocked;
 /// - a panic prints its message and aborts, even below a `catch_unwind`;
 /// - nothing of the supervisor's is dropped and no exit handler runs; standard output is flushed;
 /// - no core file is written;
@@ -218,6 +218,8 @@ fn reset_signals() {
             libc::SIGINT | libc::SIGTERM | libc::SIGHUP => libc::SIG_IGN,
             // A closed peer is the error of a write, not a death.
             libc::SIGPIPE => libc::SIG_IGN,
+            // So is a file that has reached the limit of `ulimit -f`.
+            libc::SIGXFSZ => libc::SIG_IGN,
             // The standard library's handler, which names a stack overflow before the process dies of it.
             libc::SIGSEGV | libc::SIGBUS => continue,
             _ => libc::SIG_DFL,
@@ -253,7 +255,7 @@ fn die_with(supervisor: Pid, death: Death) {
     // The belt; end of file on the control channel is the braces. A sandbox that forbids the call takes
     // away only the belt.
     let _ = set_pdeathsig(signal);
-    // The supervisor may have died before the request was made; nobody would tell.
+    // The supervisor may have died before the request was made; no signal would come then.
     if getppid() != supervisor {
         exit(ORPHAN);
     }

@@ -1,6 +1,6 @@
 //! This program once more, as a child, with other arguments: begun afresh by an exec of itself.
 //!
-//! It is asked to stop (SIGTERM) when whoever started it dies, so a crawl ends as it always does and can be gone on with.
+//! It is asked to stop (SIGTERM) when the process that started it dies, so a crawl ends as it always does and can be gone on with.
 //! It has a process group of its own: a Ctrl-C at the terminal reaches only its parent, which passes it on once.
 
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ impl Invocation {
     /// output, unless it is `captured`.
     ///
     /// # Errors
-    /// The system makes no more processes, or `/proc` is not mounted.
+    /// The limit of processes or of memory is reached, or `/proc` is not mounted.
     pub fn start(arguments: &[OsString], captured: bool) -> io::Result<Self> {
         let parent = getpid();
         let mut command = Command::new(THIS_PROGRAM);
@@ -42,7 +42,7 @@ impl Invocation {
         unsafe {
             command.pre_exec(move || {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-                // The parent may have died before the request was made; nobody would tell.
+                // The parent may have died before the request was made; no signal would come then.
                 if libc::getppid() != parent.as_raw() {
                     libc::_exit(1);
                 }

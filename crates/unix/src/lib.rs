@@ -13,6 +13,7 @@
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`program`]: programs of the user's, with pipes to talk through.
+//! - [`strays`]: what such programs leave behind.
 //! - [`invocation`]: this program once more, as a child, with other arguments.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
 //! - [`say`]: what is said on the way, as text or as JSON lines.
@@ -27,7 +28,7 @@
 //!    an SQLite connection may run in the supervisor.
 //! 2. **A child touches only what its body was given**: plain values, and the descriptors named in
 //!    [`fork::ForkSpec::keep`]. All others are closed, so that the end of a process is always seen
-//!    as end of file by whoever held the other end.
+//!    as end of file by the process at the other end.
 //! 3. **A child never returns** into the supervisor's frames: nothing the supervisor owns is
 //!    dropped twice. A panic in a child ends the process.
 //! 4. **The supervisor directs, the children obey it alone**: terminal and service-manager signals
@@ -53,6 +54,7 @@ pub mod program;
 pub mod say;
 pub mod signals;
 pub mod status;
+pub mod strays;
 pub mod title;
 
 pub use nix::sys::signal::Signal;

@@ -72,6 +72,18 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(wanted)
 }
 
+/// Has a write past the limit on the size of files (`ulimit -f`) fail, instead of killing the process.
+pub fn survive_file_limit() {
+    // SAFETY: sets a constant disposition; no code of ours runs on the signal.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Bytes that a file of this process may have (`ulimit -f`); `None` if unlimited.
+pub fn file_size_limit() -> Option<u64> {
+    let (soft_limit, _) = getrlimit(Resource::RLIMIT_FSIZE).ok()?;
+    (soft_limit != nix::sys::resource::RLIM_INFINITY).then_some(soft_limit)
+}
+
 /// Lets this process leave no core file: it would hold pages and request headers, and writing it
 /// would delay the news of the death.
 pub(super) fn forbid_core_files() {

@@ -150,6 +150,11 @@ impl StoreLock {
         self.file.as_fd()
     }
 
+    /// Whether the store is where it was: its file can be moved, removed or replaced in spite of the lock.
+    pub fn is_in_place(&self) -> bool {
+        is_still_at(&self.path, &self.file)
+    }
+
     /// Gives the store to others, who can find out that its last run is still being told of.
     pub fn tell(self) -> Telling {
         // Where it cannot be had, on network file systems, they take the run for one whose process was killed.
@@ -189,9 +194,9 @@ impl StoreLock {
 pub struct Telling(StoreLock);
 
 impl Telling {
-    /// Whether the store is where it was: whoever was told may have moved it.
+    /// Whether the store is where it was: a program that was notified may have moved it.
     pub fn is_in_place(&self) -> bool {
-        is_still_at(&self.0.path, &self.0.file)
+        self.0.is_in_place()
     }
 
     /// Takes the store back, if nobody else has it.
@@ -231,7 +236,7 @@ fn open(path: &Path) -> Result<(File, bool), LockError> {
     if !found {
         match options.clone().create_new(true).mode(0o644).open(path) {
             Ok(file) => return Ok((file, true)),
-            // Somebody else made it just now; theirs is as good.
+            // Another process made it just now, and that file is as good.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),
         }
@@ -277,7 +282,7 @@ fn identity(metadata: &fs::Metadata) -> (u64, u64) {
 
 /// A living process that has the lock on `file`, as far as this process may see.
 ///
-/// `/proc/locks` names whoever took the lock. That may be a supervisor long dead, whose writer still
+/// `/proc/locks` names the process that took the lock. That may be a supervisor long dead, whose writer still
 /// drains, and in a container it may show nothing: then every process we may look into is asked.
 fn holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;

@@ -62,7 +62,7 @@ impl SharedPace {
         // SAFETY: page-aligned, zeroed by the kernel (a valid number), never unmapped, and changed by other processes
         // through the same atomic only.
         let state = SharedState(unsafe { mapped.as_ref() });
-        // A burst of one: starts that nobody wanted are not saved up.
+        // A burst of one: unused starts are not saved up.
         let quota = Quota::with_period(gap.clamp(SHORTEST_GAP, LONGEST_GAP)).expect("the shortest gap is not zero");
         Ok(Self(Box::leak(Box::new(RateLimiter::new(quota, state, MonotonicClock)))))
     }

@@ -1,4 +1,5 @@
-//! Starts programs of the user's, with pipes to talk through; they die with whoever started them.
+//! Starts programs of the user's, with pipes to talk through; they end with the process that started them, and what
+//! they have started ends with them.
 //!
 //! What is started is what the configuration names, word by word: no shell, and nothing of a page.
 
@@ -8,17 +9,23 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::killpg;
+use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid};
 
 use super::Signal;
 use super::poll::{Interest, PollSet};
+use super::strays;
 
-/// A running program, leader of a process group of its own. Killed with its group when dropped.
+/// Programs started so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
+/// A running program, leader of a process group of its own. Killed when dropped, with its group and all else that it
+/// has started.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -27,6 +34,8 @@ pub struct Program {
     stderr: ChildStderr,
     /// How it ended, once it was waited for: its id may be another's from then on.
     ended: Option<ExitStatus>,
+    /// The variable [`strays::MARK`] of its processes.
+    mark: String,
 }
 
 /// What a read from a pipe has come to.
@@ -60,14 +69,16 @@ impl Program {
             command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
         let parent = getpid();
         let mut command = Command::new(program);
-        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        let mark = format!("{parent}-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        command.envs(variables.iter().map(|(name, value)| (name, value))).env(strays::MARK, &mark);
+        strays::adopt();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         // SAFETY: runs in the forked child before exec, where only async-signal-safe functions may be called: signal,
         // prctl, getppid and _exit are, and nothing is allocated. `parent` is a plain number.
         unsafe {
             command.pre_exec(move || {
                 // Ours are ignored, and ignored signals stay so over exec.
-                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGXFSZ] {
                     libc::signal(signal, libc::SIG_DFL);
                 }
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -82,12 +93,17 @@ impl Program {
             (Some(stdin), Some(stdout), Some(stderr)) => (stdin, stdout, stderr),
             _ => return Err(io::Error::other("its pipes are missing")),
         };
-        let program = Self { child, stdin: Some(stdin), stdout, stderr, ended: None };
+        let program = Self { child, stdin: Some(stdin), stdout, stderr, ended: None, mark };
         let [stdout, stderr] = program.outputs();
         for pipe in program.stdin().into_iter().chain([stdout, stderr]) {
             fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
         Ok(program)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
     }
 
     /// For polling: its input, unless it is closed.
@@ -130,9 +146,8 @@ impl Program {
     /// Whether it has ended. It is not waited for: as long as that is so, its group cannot be another's, and what it has
     /// started can be killed with it.
     pub fn has_ended(&self) -> bool {
-        let id = Pid::from_raw(self.child.id().cast_signed());
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        self.ended.is_some() || !matches!(waitid(Id::Pid(id), flags), Ok(WaitStatus::StillAlive))
+        self.ended.is_some() || !matches!(waitid(Id::Pid(self.pid()), flags), Ok(WaitStatus::StillAlive))
     }
 
     /// Ends it: closes its input, waits for so long that it ends by itself, then kills it and its group.
@@ -162,14 +177,22 @@ impl Program {
         self.kill()
     }
 
-    /// Kills it and its group; says how it ended, which may have been before.
+    /// Kills it, its group and all else that it has started; says how it ended, which may have been before.
     pub fn kill(&mut self) -> Option<ExitStatus> {
         if self.ended.is_some() {
             return self.ended;
         }
         // Its id is its own until it is waited for, and so is that of its group.
-        let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
+        let pid = self.pid();
+        let descendants = strays::descendants_of(pid);
+        // It comes first, so that it does not see them end and does something about it.
+        let _ = killpg(pid, Signal::SIGKILL);
+        for descendant in descendants {
+            let _ = kill(descendant, Signal::SIGKILL);
+        }
         self.ended = self.child.wait().ok();
+        // Orphans of its own, and those that the last lines have made.
+        strays::end_marked(&self.mark);
         self.ended
     }
 }
@@ -293,6 +316,37 @@ mod tests {
             assert!(Instant::now() < deadline, "the sleeper lives on");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn what_has_left_its_group_or_was_left_alone_ends_with_its_program() {
+        // One in a session of its own, and one whose parent is gone at once.
+        let script = "setsid sleep 1000 & echo $!; (setsid sleep 1000 & echo $!); read -r line";
+        let mut others = Program::start(&words(&["sh", "-c", "(setsid sleep 1000 & echo $!); read -r line"])).unwrap();
+        let mut program = Program::start(&words(&["sh", "-c", script])).unwrap();
+        let lines = |program: &mut Program, count: usize| {
+            let (mut text, mut buffer) = (String::new(), [0; 100]);
+            while text.lines().count() < count || !text.ends_with('\n') {
+                let mut set = PollSet::new();
+                set.add(program.outputs()[0], Interest::Read);
+                assert!(set.wait(Some(Duration::from_secs(60))).unwrap() > 0, "nothing came");
+                if let Got::Bytes(n) = program.read(&mut buffer) {
+                    text.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+                }
+            }
+            text.lines().map(|line| line.parse::<i32>().unwrap()).collect::<Vec<_>>()
+        };
+        let (own, foreign) = (lines(&mut program, 2), lines(&mut others, 1));
+        let lives = |pid: &i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            crate::procfs::stat_field(&stat, 3).is_some_and(|state| state != "Z")
+        };
+        assert!(own.iter().chain(&foreign).all(lives));
+        assert!(program.end(Duration::from_millis(50)).is_some());
+        assert!(!own.iter().any(lives), "{own:?}");
+        assert!(foreign.iter().all(lives), "that of the other program is its own business");
+        drop(others);
+        assert!(!foreign.iter().any(lives));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Signals {
     /// Blocks the signals and opens their source. To be made while the process has one thread, and
     /// before the first child, so that no news of one is missed.
     ///
-    /// SIGHUP is left alone if whoever started this process had it ignored: that is how `nohup` asks to be
+    /// SIGHUP is left alone if the process that started this one had it ignored: that is how `nohup` asks to be
     /// left running. SIGINT is taken even then: shells ignore it in every background job of a script, and
     /// a `kill -INT` sent on purpose must still stop the run.
     ///

@@ -4,7 +4,7 @@
 //!
 //! Rows are atomics and nothing else. A process may be killed between any two instructions: a lock
 //! in shared memory would stay locked, and a longer value would stay half written, while an atomic
-//! number is always one that somebody stored. What a dying process stored last may still be nonsense,
+//! number is always one that was stored. What a dying process stored last may still be nonsense,
 //! and two numbers of a row need not belong to one instant. That is why nothing rests on them but the
 //! progress display, the detection of stalls, and the URL named when a process dies: at worst a number
 //! on screen is wrong, a healthy fetcher is replaced, or the wrong URL is blamed once. No lease,
@@ -107,7 +107,7 @@ impl Row {
         }
     }
 
-    /// The body of `url_id` is in memory no more.
+    /// The body of `url_id` has left memory.
     pub fn body_is_gone(&self, url_id: UrlId) {
         if self.largest.load(Ordering::Relaxed) == url_id {
             self.largest.store(0, Ordering::Relaxed);
@@ -153,7 +153,7 @@ impl StatusBoard {
         let slots = slots.max(1);
         let len = byte_len(slots).ok_or(io::ErrorKind::OutOfMemory)?;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing. Populated at once,
-        // so that a machine without memory says so here and not by killing whoever touches a row first.
+        // so that a machine without memory says so here and not by killing the process that touches a row first.
         let mapped = unsafe {
             mmap_anonymous(
                 None,

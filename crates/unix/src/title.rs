@@ -1,4 +1,4 @@
-//! What `ps` shows for each role: `seine: supervisor`, `seine: fetcher 2`, `seine: writer`.
+//! Titles of processes, as `ps` shows them: `seine: supervisor`, `seine: fetcher 2`, `seine: writer`.
 //!
 //! Linux shows as a process's command line whatever lies in the memory where the kernel once put its
 //! arguments, with the environment right behind it (`/proc/PID/stat` tells where). If the last byte
@@ -15,7 +15,7 @@ use std::{env, fmt, fs, ptr};
 
 use super::procfs::{is_single_threaded, stat_field};
 
-/// What a process is here for.
+/// The purpose of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Decides who fetches what.
@@ -104,7 +104,7 @@ pub fn init() {
     let _ = AREA.set(area);
 }
 
-/// What this process is here for: the role set last; a supervisor until then.
+/// The purpose of this process: the role set last; a supervisor until then.
 pub fn current() -> Role {
     match CURRENT.load(Ordering::Relaxed) {
         WRITER => Role::Writer,

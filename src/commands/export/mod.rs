@@ -68,7 +68,7 @@ pub(super) fn coded(error: ExportError, interrupt: Option<&Interrupt>) -> anyhow
         let code = if signal == Signal::SIGINT { INTERRUPTED } else { TERMINATED };
         return Coded { code, message: ExportError::Interrupted.to_string() }.into();
     }
-    if is_io(&error, io::ErrorKind::StorageFull) || is_full(&error) {
+    if is_io(&error, io::ErrorKind::StorageFull) || is_io(&error, io::ErrorKind::FileTooLarge) || is_full(&error) {
         return Coded { code: DISK_FULL, message: format!("{:#}", anyhow::Error::new(error)) }.into();
     }
     error.into()

@@ -75,6 +75,7 @@ impl Visitor {
             http_version: exchange.http_version,
             headers: self.packed_headers(&exchange),
         };
+        tell_phases(url, &head, &exchange);
         job.trail.push(head);
         if let Ok(answer) = &exchange.answer {
             self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
@@ -116,6 +117,15 @@ impl Visitor {
         let travels = exchange.answer.as_ref().is_ok_and(Answer::is_redirect);
         if travels && packed.len() > MAX_TRAVELLING_HEADERS { Vec::new() } else { packed }
     }
+}
+
+/// Where the time of a request went, for `-vv`.
+fn tell_phases(url: &Url, head: &RequestHead, exchange: &Exchange) {
+    let RequestHead { status, elapsed_ms, gap_ms, bytes, .. } = head;
+    let head_ms = exchange.head_after.map(whole_ms);
+    let body_ms = head_ms.map(|head_ms| elapsed_ms.saturating_sub(head_ms));
+    let ip = exchange.remote_ip.map(tracing::field::display);
+    tracing::debug!(%url, status, head_ms, body_ms, elapsed_ms, gap_ms, bytes, ip, "requested");
 }
 
 /// The purpose of the next request of `job`.

@@ -62,6 +62,13 @@ impl Workers {
 
     /// Hash, fields and compressed body of a page. The status row names its URL meanwhile.
     pub async fn process(&self, url_id: UrlId, page: Box<Fetched>) -> Processed {
+        let (begun, bytes) = (Instant::now(), page.body.len());
+        let processed = self.process_somewhere(url_id, page).await;
+        tracing::debug!(url_id, bytes, read_ms = begun.elapsed().as_millis() as u64, "page read");
+        processed
+    }
+
+    async fn process_somewhere(&self, url_id: UrlId, page: Box<Fetched>) -> Processed {
         let page = if page.body.is_large() {
             page
         } else {

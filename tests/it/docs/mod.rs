@@ -310,6 +310,20 @@ fn every_field_of_a_link_in_json_is_described() {
 }
 
 #[test]
+fn compose_makes_no_folder_of_a_list_that_is_not_there() {
+    let text = fs::read_to_string(project_file("config/compose.yaml")).expect("a file");
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let binds = lines.iter().filter(|line| **line == "- type: bind").count();
+    assert!(binds > 0);
+    assert_eq!(lines.iter().filter(|line| **line == "bind: {create_host_path: false}").count(), binds);
+    // A volume in the short form is a named one.
+    let short = lines.iter().filter(|line| line.starts_with("- ") && line.contains(":/"));
+    for line in short {
+        assert!(line[2..].starts_with(|c: char| c.is_ascii_alphabetic()), "{line}");
+    }
+}
+
+#[test]
 fn the_demo_prints_what_the_readme_shows() {
     let shown = page("README.md");
     let shown = fences(&shown, "text");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Generation, Slot};
 use crate::record::UrlId;
-use crate::record::items::{Fill, PageItems};
+use crate::record::items::{Fill, PageExtras, PageItems};
 
 /// Supervisor to the process that has the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +90,16 @@ pub struct Answer {
     /// The page.
     pub url_id: UrlId,
     /// What was found, or why nothing can be said.
-    pub found: Result<PageItems, Unread>,
+    pub found: Result<Found, Unread>,
+}
+
+/// What a stored page says, as far as it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// What the rules find.
+    pub items: PageItems,
+    /// Text, Markdown, metadata and tables; `None` if none of them is wanted, or the page is no HTML.
+    pub extras: Option<PageExtras>,
 }
 
 /// Why rules could not be applied to a stored page. Its items stay as they are.
@@ -136,6 +145,10 @@ pub struct Report {
     pub collections: Vec<CollectionChanges>,
     /// Collections of the store that the config does not name: all of theirs stays.
     pub left_alone: Vec<String>,
+    /// Pages of which text, Markdown, metadata or tables were read.
+    pub with_extras: u64,
+    /// Those of them for which the store had others, or none.
+    pub changed_extras: u64,
     /// What was not as the rules say, on the pages read.
     pub problems: u64,
 }

@@ -108,6 +108,10 @@ impl TryFrom<url::Url> for CrawlUrl {
     fn try_from(mut url: url::Url) -> Result<Self, BadUrl> {
         check(&url)?;
         url.set_fragment(None);
+        // A name that ends with a dot is the same name (RFC 1034 §3.1), and so the same host for pace and robots.txt.
+        if let Some(name) = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
+            let _ = url.set_host(Some(&name));
+        }
         let host = url.host_str().ok_or(BadUrl::NoHost)?.to_owned();
         let url = String::from(url);
         if url.len() > MAX_URL_BYTES {
@@ -402,4 +406,19 @@ pub struct HtmlFields {
     pub lang: Option<String>,
     /// All links, each URL once, in document order.
     pub links: Links,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_dot_at_its_end_is_the_same_host() {
+        let parsed = |text: &str| CrawlUrl::parse(text).map(|url| (url.url, url.host)).expect("a URL");
+        let plain = parsed("https://x.test:8443/a.?b.#c");
+        assert_eq!(plain, ("https://x.test:8443/a.?b.".to_owned(), "x.test".to_owned()));
+        assert_eq!(parsed("https://X.test.:8443/a.?b."), plain);
+        assert_eq!(parsed("http://127.0.0.1./"), parsed("http://127.0.0.1/"));
+        assert_eq!(parsed("http://[::1]/").1, "[::1]");
+    }
 }

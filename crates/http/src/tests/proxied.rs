@@ -228,7 +228,7 @@ async fn when_no_proxy_leads_there_the_class_is_proxy_and_no_password_is_shown()
     for (proxies, url, message) in [
         (vec![dead.clone()], "http://far.test/", "connection refused"),
         (vec![dead.clone()], "https://far.test/", "connection refused"),
-        (vec![http_status.url("http")], "https://far.test/", "tunnel error"),
+        (vec![http_status.url("http")], "https://far.test/", "tunnel error: CONNECT was not answered with 200"),
         (vec![login.url("http"), dead], "http://far.test/", "2 tried"),
         (vec![login.url("http")], "https://far.test/", "authorization required"),
     ] {

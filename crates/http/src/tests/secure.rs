@@ -145,6 +145,53 @@ async fn more_authorities_are_trusted_and_bad_files_of_them_are_errors() {
     assert!(with("/nonexistent/ca.pem".as_ref()).unwrap_err().to_string().contains("/nonexistent/ca.pem"));
 }
 
+/// A server whose certificate for `name` it has signed itself, as one of an authority.
+async fn self_signed(name: &str) -> (Site, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let site = tls_site_with(Arc::new(config).into(), page(b"own"), true).await;
+    (site, pem("CERTIFICATE", certificate.der()))
+}
+
+#[tokio::test]
+async fn a_server_that_has_signed_its_certificate_itself_is_trusted_if_the_user_names_that_certificate() {
+    let ((site, own), (other_name, others)) = (self_signed("127.0.0.1").await, self_signed("example.org").await);
+    let with = |pem: &str| {
+        let (folder, path) = file(pem);
+        (folder, Http::new(&HttpOptions { ca_certs: vec![path], ..options() }).unwrap())
+    };
+    let (_folder, http) = with(&own);
+    assert_eq!(&http.get(&site.tls_url("127.0.0.1")).await.unwrap().body[..], b"own");
+    // Another certificate is none of this server's, and a good one is for its own name alone.
+    let (_folder, http) = with(&others);
+    let failure = failure_of(&http, &site.tls_url("127.0.0.1")).await;
+    assert_failure(&failure, ErrorClass::Tls, "--ca-cert");
+    let failure = failure_of(&http, &other_name.tls_url("127.0.0.1")).await;
+    assert_failure(&failure, ErrorClass::Tls, "not valid for name");
+}
+
+#[tokio::test]
+async fn a_name_that_no_certificate_can_be_for_is_named() {
+    let site = tls_site("127.0.0.1", 4000, page(b"never"), true).await;
+    let http = client_where(|_| vec!["127.0.0.1".parse().unwrap()], |_| ());
+    for name in ["-a.test", "a-.test", "x.-.test"] {
+        let failure = failure_of(&http, &site.tls_url(name)).await;
+        assert_failure(&failure, ErrorClass::Tls, "begins or ends with a hyphen");
+    }
+    // An underscore is no such trouble.
+    let failure = failure_of(&http, &site.tls_url("a_b.test")).await;
+    assert_failure(&failure, ErrorClass::Tls, "certificate not valid for name");
+}
+
 #[tokio::test]
 async fn our_certificate_is_shown_where_a_rule_says_so() {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -36,11 +36,11 @@ impl Store {
         Ok(done)
     }
 
-    /// Ends pending URLs of a host, at most `limit` of them, but those whose answers are in an archive; says how many.
+    /// Ends pending URLs of a host, at most `limit` of them, but those whose answers are in an archive; says which.
     ///
     /// # Errors
     /// [`crate::StoreError`]
-    pub fn end_host(&mut self, host_id: HostId, outcome: Outcome, failure: &Failure, limit: u32) -> Result<u64> {
+    pub fn end_host(&mut self, host_id: HostId, outcome: Outcome, failure: &Failure, limit: u32) -> Result<Vec<Done>> {
         let url_ids = self
             .statement(
                 "SELECT url_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id = ?1 \
@@ -48,10 +48,7 @@ impl Store {
             )?
             .query_map(params![host_id, limit], |row| row.get(0))?
             .collect::<Result<Vec<UrlId>, _>>()?;
-        for &url_id in &url_ids {
-            self.end_one(url_id, outcome, failure)?;
-        }
-        Ok(url_ids.len() as u64)
+        url_ids.into_iter().map(|url_id| self.end_one(url_id, outcome, failure)).collect()
     }
 
     /// Gives a pending URL its outcome; `None` if it has one already (or is not known), else its host and its depth.

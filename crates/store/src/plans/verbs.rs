@@ -15,7 +15,7 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, body, collections, diff, drift, examples, fill, guard, health, life, links,
+    StoreError, archive, audit, beginning, body, collections, diff, drift, examples, fill, guard, health, life, links,
     open_for_reading, open_for_writing, processed, read, report, retry, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
@@ -200,6 +200,7 @@ fn looked_at(path: &Path) {
     read::is_demo(&db).expect("whose it is");
     read::last_complete_start(&db).expect("when a run began");
     told::untold(&db).expect("whether the end was seen");
+    beginning::last_reading(&db).expect("how a run read pages");
     for finishes_untold in [true, false] {
         Beginning::of(&db, &["urls.txt"], finishes_untold).expect("how a run begins");
     }
@@ -273,8 +274,10 @@ fn extract(path: &Path, condition: Option<&str>, writes: bool) {
     while let Some((origin, ..)) = rework.next(after).expect("a page") {
         after = origin.url_id;
         rework.keep(&origin, &found(origin.url_id, &format!("again {after}"))).expect("kept");
+        let extras = PageExtras { text: Some(format!("again {after}")), ..PageExtras::default() };
+        rework.keep_extras(&origin, &extras).expect("kept");
     }
-    rework.prepare().expect("a comparison");
+    rework.prepare(&|_| Some([1; 16])).expect("a comparison");
     if writes {
         rework.commit().expect("a commit");
     }

@@ -137,6 +137,8 @@ pub const WANTED: &[Wanted] = &[
         "problems found",
         "INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found) SELECT",
     ),
+    reads("texts found", "INSERT INTO page_extra(url_id, metadata, text, markdown, tables) SELECT"),
+    reads("pages, of which some could not be read", "UPDATE page SET etag = NULL"),
     reads("pages read", "DELETE FROM field_rate WHERE run_id IN"),
     sorts("rates of a host's fields", "INSERT INTO field_rate(run_id, collection_id, host_id, counts) SELECT"),
     reads("a count for the report", "SELECT count(*) FROM temp."),

@@ -8,6 +8,7 @@
 //! what it has; so do pages a condition leaves out. An item with a key belongs to the page that last had it.
 
 mod report;
+mod standing;
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ use super::items::ItemPage;
 use super::retry::{self, ConditionError};
 use super::{NO_HOST, StoreError, collections};
 use seine_core::protocol::reextract::{PageJob, Report};
-use seine_core::record::items::{Collection, PageItems};
+use seine_core::record::items::{Collection, PageExtras, PageItems};
 use seine_core::record::{Outcome, UrlId};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -218,6 +219,23 @@ impl Rework {
         Ok(())
     }
 
+    /// Notes what else a page says that was kept with [`Self::keep`] just now. What is `None` of it stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn keep_extras(&mut self, page: &ItemPage, extras: &PageExtras) -> Result<()> {
+        // The limits that a page has met are told by the crawl that fetched it.
+        let PageExtras { metadata, text, markdown, tables, beyond: _ } = extras;
+        self.db.prepare_cached("INSERT INTO temp.extra VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            page.url_id,
+            metadata,
+            text,
+            markdown,
+            tables
+        ])?;
+        Ok(())
+    }
+
     /// Ends the batch that [`Self::keep`] began; to be called before waiting for anything.
     ///
     /// # Errors
@@ -230,11 +248,12 @@ impl Rework {
     }
 
     /// Finds what differs from the store and writes it, if it is to be written: all of it in one transaction that is
-    /// open afterwards.
+    /// open afterwards. `reading_of` says for the settings of a run what its pages are read for from now on, if that
+    /// can be said (see [`crate::insert::Session::reading`]).
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn prepare(&mut self) -> Result<Report> {
+    pub fn prepare(&mut self, reading_of: &dyn Fn(&str) -> Option<[u8; 16]>) -> Result<Report> {
         self.rest()?;
         self.db.execute_batch(if self.writes { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         if self.writes {
@@ -250,6 +269,9 @@ impl Rework {
         let report = self.report()?;
         if self.writes {
             self.db.execute_batch(REPLACE)?;
+            if !self.is_partial {
+                self.let_stand(reading_of)?;
+            }
             // Of earlier runs only a part of the pages is still here.
             let has_past = self.db.prepare("SELECT 1 FROM run LIMIT 1 OFFSET 1")?.exists([])?;
             if !self.is_partial && !has_past {
@@ -335,6 +357,14 @@ DELETE FROM extract_problem INDEXED BY extract_problem_url WHERE url_id IN (SELE
 INSERT INTO extract_problem(url_id, run_id, collection_id, number, field, kind, found)
   SELECT p.url_id, p.run_id, d.collection_id, p.number, p.field, p.kind, p.found
   FROM temp.problem p CROSS JOIN temp.declared d ON d.number = p.collection ORDER BY p.rowid;
+INSERT INTO page_extra(url_id, metadata, text, markdown, tables)
+  SELECT url_id, metadata, text, markdown, tables FROM temp.extra WHERE true
+  ON CONFLICT(url_id) DO UPDATE SET
+    metadata = coalesce(excluded.metadata, metadata), text = coalesce(excluded.text, text),
+    markdown = coalesce(excluded.markdown, markdown), tables = coalesce(excluded.tables, tables)
+  WHERE (coalesce(excluded.metadata, metadata), coalesce(excluded.text, text),
+         coalesce(excluded.markdown, markdown), coalesce(excluded.tables, tables))
+    IS NOT (metadata, text, markdown, tables);
 ";
 
 /// Writes how often fields were found, for the runs whose pages were read. Not if only some of them were.

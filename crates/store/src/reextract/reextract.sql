@@ -44,6 +44,9 @@ CREATE TEMP TABLE rate(
   PRIMARY KEY(run_id, collection, host_id, field)
 ) WITHOUT ROWID;
 
+-- What else pages say; NULL: it was not asked for.
+CREATE TEMP TABLE extra(url_id INTEGER PRIMARY KEY, metadata TEXT, text TEXT, markdown TEXT, tables TEXT);
+
 -- The difference.
 CREATE TEMP TABLE added(fresh_id INTEGER PRIMARY KEY, collection INTEGER NOT NULL);
 CREATE TEMP TABLE removed(item_id INTEGER PRIMARY KEY, collection INTEGER NOT NULL);

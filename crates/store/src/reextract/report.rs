@@ -13,6 +13,11 @@ use seine_core::record::items::{Collection, Fill};
 /// Items shown of each kind.
 const EXAMPLES: u32 = 5;
 
+/// Counts pages whose text, Markdown, metadata or tables are other ones than those in the store.
+const CHANGED_EXTRAS: &str = "SELECT count(*) FROM temp.extra x LEFT JOIN page_extra e ON e.url_id = x.url_id
+  WHERE (coalesce(x.metadata, e.metadata), coalesce(x.text, e.text), coalesce(x.markdown, e.markdown), coalesce(x.tables, e.tables))
+    IS NOT (e.metadata, e.text, e.markdown, e.tables)";
+
 impl Rework {
     pub(super) fn report(&self) -> Result<Report> {
         let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, u64>(0));
@@ -20,6 +25,8 @@ impl Rework {
             pages: count("SELECT count(*) FROM temp.page_read")?,
             not_stored: self.not_stored,
             problems: count("SELECT count(*) FROM temp.problem")?,
+            with_extras: count("SELECT count(*) FROM temp.extra")?,
+            changed_extras: count(CHANGED_EXTRAS)?,
             ..Report::default()
         };
         let ids = self

@@ -72,7 +72,7 @@ impl Place {
         for origin in pages {
             rework.keep(&origin, &found(origin.url_id)).expect("kept");
         }
-        let report = rework.prepare().expect("a comparison");
+        let report = rework.prepare(&|_| None).expect("a comparison");
         if writes {
             rework.commit().expect("a commit");
         }
@@ -211,7 +211,7 @@ fn what_is_not_committed_never_was() {
     let mut rework = Rework::open(&place.path, vec![products()], None, true).expect("a store");
     let (origin, ..) = rework.next(0).expect("a page").expect("a page");
     rework.keep(&origin, &PageItems::default()).expect("kept");
-    let report = rework.prepare().expect("a comparison");
+    let report = rework.prepare(&|_| None).expect("a comparison");
     assert_eq!((report.collections[0].removed, report.left_alone), (0, vec!["notes".to_owned()]));
     drop(rework);
     assert_eq!(place.everything(), before);
@@ -263,4 +263,46 @@ fn what_new_rules_find_was_there_as_long_as_its_page() {
         let items = (changes.items_added, changes.items_changed, changes.items_removed);
         assert_eq!(items, (3, 0, 0), "the product of page 7, and the notes of 7 and 8: {changes:?}");
     }
+}
+
+#[test]
+fn pages_read_for_new_rules_may_stand_and_those_not_read_may_not() {
+    let place = Place::new(|page| found(page, "x"));
+    let db = crate::open_for_writing(&place.path).expect("a store");
+    db.execute_batch("UPDATE run SET reading = zeroblob(16), config = 'old'; UPDATE page SET etag = 'e'")
+        .expect("a run");
+    drop(db);
+    let stands = || {
+        place.rows(
+            "SELECT concat_ws('|', p.url_id, hex(r.reading)) FROM page p CROSS JOIN run r USING(run_id) \
+             WHERE p.etag IS NOT NULL ORDER BY p.url_id",
+        )
+    };
+    let zeros = "0".repeat(32);
+    let apply = |condition: Option<&str>, reading: Option<[u8; 16]>| {
+        let mut rework = Rework::open(&place.path, vec![products()], condition, true).expect("a store");
+        let mut after = 0;
+        while let Some((origin, ..)) = rework.next(after).expect("a page") {
+            after = origin.url_id;
+            // Page 8 cannot be read, and page 9 has no stored body.
+            if after != 8 {
+                rework.keep(&origin, &PageItems::default()).expect("kept");
+                let extras = PageExtras { text: Some(format!("text {after}")), ..PageExtras::default() };
+                rework.keep_extras(&origin, &extras).expect("kept");
+            }
+        }
+        let report = rework.prepare(&|config| reading.filter(|_| config == "old")).expect("a comparison");
+        rework.commit().expect("a commit");
+        (report.with_extras, report.changed_extras)
+    };
+    // Only some pages, or settings that say nothing: the next crawl asks as before.
+    assert_eq!(apply(Some("url LIKE '%/4'"), Some([1; 16])), (1, 1));
+    assert_eq!(apply(None, None), (7, 6));
+    assert_eq!(stands(), (1..=9).map(|page| format!("{page}|{zeros}")).collect::<Vec<_>>());
+    assert_eq!(apply(None, Some([1; 16])), (7, 0));
+    assert_eq!(stands(), (1..=7).map(|page| format!("{page}|{}", "01".repeat(16))).collect::<Vec<_>>());
+    assert_eq!(place.rows("SELECT text FROM page_extra ORDER BY url_id")[6], "text 7");
+    let db = crate::open_for_reading(&place.path).expect("a store");
+    let last = crate::beginning::last_reading(&db).expect("a run").expect("a run");
+    assert_eq!((last.config.as_str(), last.reading), ("old", Some([1; 16])));
 }
