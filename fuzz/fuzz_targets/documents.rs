@@ -45,7 +45,9 @@ fn check(rules: &Rules, url: &str) {
 /// Every URL of the document, whichever it is, in order.
 fn urls(kind: usize, body: &[u8], header: Option<&[u8]>, url: &Url) -> Vec<String> {
     match kind {
-        0 => Sitemap::open(body, header, url).map_or_else(|_| Vec::new(), |sitemap| sitemap.flat_map(of_entry).collect()),
+        0 => {
+            Sitemap::open(body, header, url).map_or_else(|_| Vec::new(), |sitemap| sitemap.flat_map(of_entry).collect())
+        }
         1 => Feed::open(body, header, url).map_or_else(|_| Vec::new(), |feed| feed.map(|item| item.url).collect()),
         _ => llms::read(body, header, url)
             .map_or_else(|_| Vec::new(), |(links, _)| links.into_iter().map(|link| link.url).collect()),
