@@ -3,13 +3,15 @@
 //! Sitemaps have the W3C profile of ISO 8601, Atom and JSON Feed RFC 3339, RSS RFC 822 with years of four digits. Each
 //! is found in the place of the others, so one reader knows all. A time without an offset is one of UTC.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 
 /// Longest text that is looked at, in bytes.
 const MAX_BYTES: usize = 100;
+
+const DAY_MS: i64 = 86_400_000;
 
 /// Months by the first three letters of their names, English ones first, then those of feeds in other languages.
 const MONTHS: &[(&str, i8)] = &[
@@ -59,8 +61,22 @@ const ZONES: &[(&str, i32)] = &[
     ("AEDT", 660),
 ];
 
-/// The moment that `text` tells, in milliseconds of the Unix epoch; none if it tells no date.
+/// What a date says: a moment, or all of a day, a month, a year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct When {
+    /// Its first moment, in milliseconds of the Unix epoch.
+    pub ms: i64,
+    /// Its last moment: what is said to have changed on a day may have changed at its end.
+    pub until_ms: i64,
+}
+
+/// The first moment that `text` may mean, in milliseconds of the Unix epoch; none if it tells no date.
 pub fn epoch_ms(text: &str) -> Option<i64> {
+    read(text).map(|when| when.ms)
+}
+
+/// What `text` says; none if it tells no date.
+pub fn read(text: &str) -> Option<When> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_BYTES || !text.is_ascii() {
         return None;
@@ -69,15 +85,16 @@ pub fn epoch_ms(text: &str) -> Option<i64> {
 }
 
 /// `2026`, `2026-05`, `2026-05-03`, `2026-05-03T10:00:00+02:00`, and what is written nearly so.
-fn iso(text: &str) -> Option<i64> {
+fn iso(text: &str) -> Option<When> {
     let starts_with_year = text.len() >= 4 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
     let separator = text.as_bytes().get(4).copied();
     if !starts_with_year || !matches!(separator, None | Some(b'-' | b'/')) {
         return None;
     }
+    let year = text[..4].parse().ok()?;
     match text.len() {
-        4 => return at(Date::new(text.parse().ok()?, 1, 1).ok()?, None, None),
-        7 => return at(Date::new(text[..4].parse().ok()?, text[5..].parse().ok()?, 1).ok()?, None, None),
+        4 => return days(Date::new(year, 1, 1).ok()?, Date::last_of_year),
+        7 => return days(Date::new(year, text[5..].parse().ok()?, 1).ok()?, Date::last_of_month),
         _ => {}
     }
     let slashed = text.replacen('/', "-", 2);
@@ -87,13 +104,28 @@ fn iso(text: &str) -> Option<i64> {
     // A date whose time makes no sense is still a date.
     [&*slashed, &*spaced, slashed.get(..10)?].into_iter().find_map(|text| {
         let pieces = DateTimeParser::new().parse_pieces(text).ok()?;
-        at(pieces.date(), pieces.time(), pieces.to_numeric_offset())
+        match pieces.time() {
+            Some(time) => {
+                let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+                let at = offset.to_timestamp(pieces.date().to_datetime(time)).ok()?;
+                Some(When::at(at.as_millisecond()))
+            }
+            None => days(pieces.date(), |date| date),
+        }
     })
 }
 
-fn at(date: Date, time: Option<Time>, offset: Option<Offset>) -> Option<i64> {
-    let civil = date.to_datetime(time.unwrap_or(Time::midnight()));
-    offset.unwrap_or(Offset::UTC).to_timestamp(civil).ok().map(Timestamp::as_millisecond)
+impl When {
+    fn at(ms: i64) -> Self {
+        Self { ms, until_ms: ms }
+    }
+}
+
+/// The days, in UTC, from `first` to the one that `last` makes of it.
+fn days(first: Date, last: impl Fn(Date) -> Date) -> Option<When> {
+    let midnight = |date: Date| Offset::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok();
+    let (ms, last) = (midnight(first)?.as_millisecond(), midnight(last(first))?.as_millisecond());
+    Some(When { ms, until_ms: last + DAY_MS - 1 })
 }
 
 /// What the words of a date say, in whatever order they are.
@@ -110,7 +142,7 @@ struct Words {
 }
 
 /// `Sun, 03 May 2026 10:00:00 GMT`, `3 May 26 10:00 EST`, `May 3, 2026`, `Sun May  3 10:00:00 2026`, `03-May-2026`.
-fn words(text: &str) -> Option<i64> {
+fn words(text: &str) -> Option<When> {
     let mut words = Words::default();
     for word in text.split([' ', ',', '\t', '\n', '\r']).filter(|word| !word.is_empty()) {
         match *word.split('-').collect::<Vec<_>>() {
@@ -118,13 +150,11 @@ fn words(text: &str) -> Option<i64> {
             _ => words.read(word),
         }
     }
-    let midnight = at(Date::new(words.year?, words.month?, words.day?).ok()?, None, None)?;
-    let noon = match words.is_afternoon {
-        Some(is_afternoon) => words.half_day(is_afternoon),
-        None => SignedDuration::ZERO,
-    };
-    let since = words.time.unwrap_or_default() + noon - words.offset;
-    i64::try_from(since.as_millis()).ok().and_then(|since| midnight.checked_add(since))
+    let day = days(Date::new(words.year?, words.month?, words.day?).ok()?, |date| date)?;
+    let Some(time) = words.time else { return Some(day) };
+    let noon = words.is_afternoon.map_or(SignedDuration::ZERO, |is_afternoon| words.half_day(is_afternoon));
+    let since = i64::try_from((time + noon - words.offset).as_millis()).ok()?;
+    day.ms.checked_add(since).map(When::at)
 }
 
 impl Words {
@@ -204,18 +234,35 @@ fn numeric_offset(text: &str) -> Option<i32> {
 }
 
 /// Seconds of the Unix epoch if there are 10 digits, milliseconds if there are 13.
-fn number(text: &str) -> Option<i64> {
+fn number(text: &str) -> Option<When> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.len() {
-        10 if is_number => text.parse::<i64>().ok().map(|seconds| seconds * 1000),
-        13 if is_number => text.parse().ok(),
+        10 if is_number => text.parse::<i64>().ok().map(|seconds| When::at(seconds * 1000)),
+        13 if is_number => text.parse().ok().map(When::at),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    #[test]
+    fn a_date_without_a_time_lasts_until_its_end() {
+        for (text, until) in [
+            ("2026-05-03", "2026-05-03T23:59:59.999Z"),
+            ("3 May 2026", "2026-05-03T23:59:59.999Z"),
+            ("2024-02", "2024-02-29T23:59:59.999Z"),
+            ("2026", "2026-12-31T23:59:59.999Z"),
+            ("2026-05-03T10:20Z", "2026-05-03T10:20:00Z"),
+            ("Sun, 03 May 2026 10:20:30 GMT", "2026-05-03T10:20:30Z"),
+        ] {
+            let until_ms = read(text).expect("a date").until_ms;
+            assert_eq!(Timestamp::from_millisecond(until_ms).expect("in range").to_string(), until, "{text}");
+        }
+    }
 
     #[track_caller]
     fn check(pairs: &[(&str, &str)]) {

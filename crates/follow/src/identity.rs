@@ -129,12 +129,14 @@ impl Identity {
         }
     }
 
+    /// Whether there are rules for `host`.
+    pub fn is_for(&self, host: &str) -> bool {
+        self.rules.iter().any(|rule| rule.is_for(host))
+    }
+
     fn for_host(&self, host: &str) -> Option<ForHost<'_>> {
-        let bare = without_www(host);
         let mut sum: Option<ForHost<'_>> = None;
-        for Compiled { dropped, rule, .. } in
-            self.rules.iter().filter(|rule| rule.hosts.is_match(host) || rule.hosts.is_match(bare))
-        {
+        for Compiled { dropped, rule, .. } in self.rules.iter().filter(|rule| rule.is_for(host)) {
             let sum = sum.get_or_insert_default();
             sum.dropped = dropped.as_ref().or(sum.dropped);
             sum.sort_parameters = rule.sort_parameters.unwrap_or(sum.sort_parameters);
@@ -144,6 +146,12 @@ impl Identity {
             sum.trailing_slash = rule.trailing_slash.unwrap_or(sum.trailing_slash);
         }
         sum
+    }
+}
+
+impl Compiled {
+    fn is_for(&self, host: &str) -> bool {
+        self.hosts.is_match(host) || self.hosts.is_match(without_www(host))
     }
 }
 
@@ -173,6 +181,15 @@ impl ForHost<'_> {
 
     /// The path that stands for `path`, if it is another.
     fn path(&self, path: &str) -> Option<String> {
+        let mut same = self.shortened(path)?;
+        // `/a/index.html/index.html` without its last slash ends in an index file again.
+        while let Some(shorter) = self.shortened(&same) {
+            same = shorter;
+        }
+        Some(same)
+    }
+
+    fn shortened(&self, path: &str) -> Option<String> {
         let (directory, file) = path.rsplit_once('/')?;
         let is_index = self.drop_index && INDEX_FILES.iter().any(|index| file.eq_ignore_ascii_case(index));
         let file = if is_index { "" } else { file };
@@ -316,7 +333,11 @@ mod tests {
         let both = SamePage { drop_index: Some(true), ..slash(Slash::Drop) };
         check(
             &[both],
-            &[("https://a.test/d/index.html", "https://a.test/d"), ("https://a.test/index.html", "https://a.test/")],
+            &[
+                ("https://a.test/d/index.html", "https://a.test/d"),
+                ("https://a.test/d/index.html/index.php", "https://a.test/d"),
+                ("https://a.test/index.html", "https://a.test/"),
+            ],
         );
     }
 

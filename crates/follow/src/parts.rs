@@ -1,5 +1,7 @@
 //! The parts of a URL in standard form, as slices of its text.
 
+use memchr::memchr;
+
 /// Where the parts of an http(s) URL without user name, password and fragment are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts<'u> {
@@ -15,11 +17,11 @@ impl<'u> Parts<'u> {
     /// The parts of `url`; none if it does not begin as an http(s) URL does.
     pub fn of(url: &'u str) -> Option<Self> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-        let (rest, query) = match rest.split_once('?') {
-            Some((before, query)) => (before, Some(query)),
+        let (rest, query) = match memchr(b'?', rest.as_bytes()) {
+            Some(mark) => (&rest[..mark], Some(&rest[mark + 1..])),
             None => (rest, None),
         };
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (authority, path) = rest.split_at(memchr(b'/', rest.as_bytes()).unwrap_or(rest.len()));
         Some(Self { authority, path, query })
     }
 

@@ -10,6 +10,9 @@ use crate::identity::Identity;
 use crate::session;
 use crate::traps::{Trap, Traps};
 
+/// How often the rules are applied to what they have made of a URL.
+const MAX_ROUNDS: usize = 4;
+
 /// What decides about the links of pages. Built once, before processes are made, and shared.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
@@ -60,6 +63,21 @@ impl Rules {
         }
     }
 
+    /// The same of a URL that has been parsed already, which is most of the work.
+    pub fn judge_parsed(&self, url: CrawlUrl) -> Judged {
+        let has_ids = || self.traps.has(Trap::SessionId) && session::without_ids(&url.url).is_some();
+        if self.identity.is_for(&url.host) || has_ids() {
+            return self.judge(&url.url);
+        }
+        if !self.filter.decide(&url.url).admitted {
+            return Judged::Excluded;
+        }
+        match self.traps.find(&url.url) {
+            Some(trap) => Judged::Trap(url, trap),
+            None => Judged::Follow(url),
+        }
+    }
+
     /// The same, with the reasons.
     ///
     /// # Errors
@@ -88,15 +106,25 @@ impl Rules {
         let mut parsed = Url::parse(url).map_err(BadUrl::Syntax)?;
         record::check(&parsed)?;
         parsed.set_fragment(None);
-        if self.traps.has(Trap::SessionId)
-            && let Some(bare) = session::without_ids(parsed.as_str())
-        {
-            parsed = Url::parse(&bare).map_err(BadUrl::Syntax)?;
+        // One rule may make another apply: the index file behind a session id. More than a few rounds, nobody needs.
+        for _ in 0..MAX_ROUNDS {
+            match self.rewritten(&parsed) {
+                Some(same) => parsed = same,
+                None => break,
+            }
         }
-        Ok(match self.identity.apply(&parsed) {
-            Cow::Owned(same) => same,
-            Cow::Borrowed(_) => parsed,
-        })
+        Ok(parsed)
+    }
+
+    /// The URL that one round of rules makes of `url`, if it is another.
+    fn rewritten(&self, url: &Url) -> Option<Url> {
+        let has_ids = self.traps.has(Trap::SessionId);
+        let bare = if has_ids { session::without_ids(url.as_str()) } else { None };
+        let bare = bare.and_then(|bare| Url::parse(&bare).ok());
+        match self.identity.apply(bare.as_ref().unwrap_or(url)) {
+            Cow::Owned(same) => Some(same),
+            Cow::Borrowed(_) => bare,
+        }
     }
 }
 
@@ -111,6 +139,7 @@ mod tests {
         let same_page = SamePage {
             r#match: "*.test".to_owned(),
             drop_parameters: Some(vec!["utm_*".to_owned()]),
+            drop_index: Some(true),
             fold_www: Some(true),
             ..SamePage::default()
         };
@@ -147,6 +176,21 @@ mod tests {
             ["", "/x", "ftp://a.test/", "https://me:secret@a.test/", "https://[/", &"https://a.test/x".repeat(2000)]
         {
             assert_eq!(rules().judge(url), Judged::Unusable, "{url:.40}");
+        }
+    }
+
+    #[test]
+    fn a_parsed_link_is_judged_as_its_text() {
+        for url in [
+            "https://www.a.test/x?utm_source=y",
+            "http://other.example/x?a=1",
+            "http://other.example/i.php?PHPSESSID=1&p=2",
+            "https://a.test/private/",
+            "http://other.example/private/",
+            "http://other.example/events/2050-01/",
+        ] {
+            let parsed = CrawlUrl::parse(url).expect("a URL");
+            assert_eq!(rules().judge_parsed(parsed), rules().judge(url), "{url}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! A server that finds no cookie may write a session id into every link. Each visit then has URLs of its own for the
 //! whole site. Such links are not cut, since there may be no others: the URL without the id is the page.
 
+use memchr::{memchr2, memchr3};
+
 use crate::parts::Parts;
 
 /// Parameters that are session ids whatever their value.
@@ -23,14 +25,15 @@ const PROGRAMS: &[&str] = &["/", ".php", ".asp", ".aspx", ".jsp", ".do", ".cfm",
 
 /// `url` without the session ids in it, if there are any.
 pub(crate) fn without_ids(url: &str) -> Option<String> {
+    memchr3(b';', b'(', b'?', url.as_bytes())?;
     let parts = Parts::of(url)?;
-    let path = path_without_ids(parts.path);
-    let query = parts.query.and_then(|_| query_without_ids(&parts));
-    if path.is_none() && query.is_none() {
+    let bare_path = path_without_ids(parts.path);
+    let path = bare_path.as_deref().unwrap_or(parts.path);
+    let query = query_without_ids(&Parts { path, ..parts });
+    if bare_path.is_none() && query.is_none() {
         return None;
     }
     let start = &url[..parts.authority.as_ptr() as usize - url.as_ptr() as usize + parts.authority.len()];
-    let path = path.as_deref().unwrap_or(parts.path);
     let query = query.as_deref().or(parts.query).unwrap_or_default();
     let mark = if query.is_empty() { "" } else { "?" };
     Some(format!("{start}{path}{mark}{query}"))
@@ -38,10 +41,8 @@ pub(crate) fn without_ids(url: &str) -> Option<String> {
 
 /// Of `/a;jsessionid=1A2B` and `/(S(1a2b))/a` the `/a`.
 fn path_without_ids(path: &str) -> Option<String> {
-    if !path.contains([';', '(']) {
-        return None;
-    }
-    let segments = path.split('/').filter(|segment| !is_cookieless(segment)).map(without_parameters);
+    memchr2(b';', b'(', path.as_bytes())?;
+    let segments = path.split('/').map(without_parameters).filter(|segment| !is_cookieless(segment));
     let bare = segments.collect::<Vec<_>>().join("/");
     let bare = if bare.starts_with('/') { bare } else { format!("/{bare}") };
     (bare != path).then_some(bare)
@@ -69,12 +70,13 @@ fn query_without_ids(parts: &Parts<'_>) -> Option<String> {
     let query = parts.query?;
     // ColdFusion's ids come in pairs; alone, CFID may be anything.
     let has_token = || parts.parameters().any(|(name, _)| name.eq_ignore_ascii_case("cftoken"));
-    let is_program = PROGRAMS.iter().any(|end| parts.path.ends_with(end));
+    let is_program = || PROGRAMS.iter().any(|end| parts.path.ends_with(end));
+    let is_ambiguous = |name: &str| AMBIGUOUS.iter().any(|known| name.eq_ignore_ascii_case(known));
     let is_id = |piece: &&str| {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         is_session_name(name)
             || (name.eq_ignore_ascii_case("cfid") && has_token())
-            || (is_program && AMBIGUOUS.iter().any(|known| name.eq_ignore_ascii_case(known)) && looks_random(value))
+            || (looks_random(value) && is_ambiguous(name) && is_program())
     };
     if !query.split('&').any(|piece| is_id(&piece)) {
         return None;
@@ -83,9 +85,12 @@ fn query_without_ids(parts: &Parts<'_>) -> Option<String> {
 }
 
 fn looks_random(value: &str) -> bool {
+    if !LENGTHS.contains(&value.len()) {
+        return false;
+    }
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let letters = value.bytes().filter(u8::is_ascii_lowercase).count();
-    LENGTHS.contains(&value.len()) && digits + letters == value.len() && digits >= 4 && letters >= 2
+    digits + letters == value.len() && digits >= 4 && letters >= 2
 }
 
 #[cfg(test)]
@@ -110,6 +115,8 @@ mod tests {
             ("/(S(lit3py55t21z5v55vlm25s55))/default.aspx", "/default.aspx"),
             ("/app/(A(xyz)S(lit3py55t21z5v55vlm25s55))/p", "/app/p"),
             ("/a.asp?ASPSESSIONIDQQABC=XY", "/a.asp"),
+            ("/(S(lit3py55t21z5v55vlm25s55));jsessionid=1/a", "/a"),
+            (&*format!("/a.php;jsessionid=1?sid={MD5}"), "/a.php"),
         ] {
             let url = format!("https://example.org{rest}");
             assert_eq!(without_ids(&url).as_deref(), Some(&*format!("https://example.org{bare}")), "{url}");

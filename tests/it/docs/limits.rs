@@ -81,6 +81,29 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("table texts of a page", "", "MAX_TABLES_BYTES", Bytes),
     ("a cell", "", "MAX_CELL_BYTES", Bytes),
     ("nodes of a tree for text, metadata, tables", "extract/dom.rs", "MAX_NODES", Count),
+    ("a found URL", "", "MAX_LONG_URL", Bytes),
+    ("segments of its path", "", "MAX_SEGMENTS", Count),
+    ("a segment that follows itself", "", "MAX_SAME", Count),
+    ("a series of segments that follows itself", "", "MAX_SERIES", Count),
+    ("numbers and short codes that follow themselves", "", "MAX_SAME_CODES", Count),
+    ("segments that stood before in the path", "", "MAX_REPEATED", Count),
+    ("its query", "", "MAX_QUERY_BYTES", Bytes),
+    ("its parameters", "", "MAX_PARAMETERS", Count),
+    ("parameters of one name", "", "MAX_SAME_NAMES", Count),
+    ("parameters of one name and value", "", "MAX_SAME_PARAMETERS", Count),
+    ("months that a calendar may be ahead", "", "MONTHS_AHEAD", Count),
+    ("months that a calendar may be back", "", "MONTHS_BACK", Count),
+    ("directories of a URL for `--scope prefix`", "", "MAX_PREFIXES", Count),
+    ("all `--include` and `--exclude`, compiled", "", "MAX_FILTER_BYTES", Bytes),
+    ("a name in a same-page rule", "", "MAX_PATTERN_BYTES", Bytes),
+    ("a sitemap or feed, unpacked", "", "MAX_DOCUMENT_BYTES", Bytes),
+    ("a tag, text or line of it", "", "MAX_PIECE_BYTES", Bytes),
+    ("its open elements", "", "MAX_OPEN", Count),
+    ("URLs of a sitemap", "", "MAX_SITEMAP_URLS", Count),
+    ("images and the like of a page of a sitemap", "", "MAX_EXTRAS", Count),
+    ("items of a feed", "", "MAX_FEED_ITEMS", Count),
+    ("an `llms.txt`", "", "MAX_LLMS_BYTES", Bytes),
+    ("links of an `llms.txt`", "", "MAX_LLMS_LINKS", Count),
     ("collections of a config file", "", "MAX_COLLECTIONS", Count),
     ("fields of a collection, or of a nested field", "rules/mod.rs", "MAX_FIELDS", Count),
     ("nesting of fields", "", "MAX_NESTING", Count),
@@ -124,5 +147,24 @@ fn every_limit_is_what_the_source_says() {
             row[1],
             written.join(", ")
         );
+    }
+}
+
+#[test]
+fn the_traps_are_as_large_as_their_guide_says() {
+    let guide = page("docs/guide/following.md");
+    let constants = Constants::read();
+    let number = |name| constants.get("", name)[0];
+    for (row, said) in [
+        ("calendar", format!("more than {} months ahead", number("MONTHS_AHEAD"))),
+        ("calendar", format!("more than {} months ago", number("MONTHS_BACK"))),
+        ("growing_query", format!("more than {} bytes", grouped(number("MAX_QUERY_BYTES")))),
+        ("growing_query", format!("or {} parameters", number("MAX_PARAMETERS"))),
+        ("growing_query", format!("one name more than {} times", number("MAX_SAME_NAMES"))),
+        ("depth_of_path", format!("more than {} segments", number("MAX_SEGMENTS"))),
+        ("long_url", format!("more than {} bytes", grouped(number("MAX_LONG_URL")))),
+    ] {
+        let line = guide.lines().find(|line| line.starts_with(&format!("| `{row}` |"))).expect("a row for each trap");
+        assert!(line.contains(&said), "{row}: {said}");
     }
 }

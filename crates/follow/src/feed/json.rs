@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use url::Url;
 
 use super::item::folded;
-use super::{Item, MAX_ITEMS, WANTED};
+use super::{Item, MAX_FEED_ITEMS, WANTED};
 use crate::dates;
 use crate::document::{self, NotRead, Note, Notes, absolute};
 use crate::text::Utf8;
@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for ItemsSeed<'_, '_> {
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<(), S::Error> {
         self.0.has_items = true;
-        while self.0.items.len() < MAX_ITEMS
+        while self.0.items.len() < MAX_FEED_ITEMS
             && let Some(item) = items.next_element::<JsonItem>()?
         {
             self.0.add(item);

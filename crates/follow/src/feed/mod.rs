@@ -16,7 +16,7 @@ use crate::xml::{Piece, Xml};
 use item::Items;
 
 /// Most items of a feed that are read.
-pub const MAX_ITEMS: usize = 50_000;
+pub const MAX_FEED_ITEMS: usize = 50_000;
 
 /// What documents are called in errors.
 const WANTED: &str = "feed";
@@ -116,7 +116,7 @@ impl Iterator for Feed<'_> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
-        if self.items == MAX_ITEMS {
+        if self.items == MAX_FEED_ITEMS {
             self.notes.add(Note::TooManyItems);
             self.source = Source::Ended;
         }

@@ -43,6 +43,9 @@ pub struct Page {
     pub url: String,
     /// When it changed last, in milliseconds of the Unix epoch; of news without it, when they appeared.
     pub lastmod: Option<i64>,
+    /// The last moment that this may mean, which is the end of the day if it is a date without a time. A page may have
+    /// changed since a moment if this is not before it.
+    pub lastmod_until: Option<i64>,
     /// Images, videos and translations, at most [`MAX_EXTRAS`].
     pub extras: Vec<Extra>,
 }
@@ -77,6 +80,8 @@ pub struct Child {
     pub url: String,
     /// When it changed last, in milliseconds of the Unix epoch.
     pub lastmod: Option<i64>,
+    /// The last moment that this may mean, as of a [`Page`].
+    pub lastmod_until: Option<i64>,
 }
 
 /// What form a sitemap has.
@@ -219,8 +224,10 @@ impl<'b> Sitemap<'b> {
         if self.urls > MAX_SITEMAP_URLS {
             self.notes.add(Note::TooManyUrls);
         }
+        let when = draft.lastmod.or(draft.published);
+        let (lastmod, lastmod_until) = (when.map(|when| when.ms), when.map(|when| when.until_ms));
         if draft.is_sitemap {
-            return Some(Entry::Sitemap(Child { url, lastmod: draft.lastmod }));
+            return Some(Entry::Sitemap(Child { url, lastmod, lastmod_until }));
         }
         let mut extras = Vec::with_capacity(draft.extras.len());
         for (kind, href) in draft.extras {
@@ -229,7 +236,7 @@ impl<'b> Sitemap<'b> {
                 None => self.notes.unusable(&href),
             }
         }
-        Some(Entry::Page(Page { url, lastmod: draft.lastmod.or(draft.published), extras }))
+        Some(Entry::Page(Page { url, lastmod, lastmod_until, extras }))
     }
 }
 
@@ -239,7 +246,8 @@ impl Iterator for Sitemap<'_> {
     fn next(&mut self) -> Option<Entry> {
         if let Source::Feed(feed) = &mut self.source {
             return feed.next().map(|item| {
-                Entry::Page(Page { url: item.url, lastmod: item.updated.or(item.published), extras: Vec::new() })
+                let lastmod = item.updated.or(item.published);
+                Entry::Page(Page { url: item.url, lastmod, lastmod_until: lastmod, extras: Vec::new() })
             });
         }
         loop {

@@ -1,7 +1,7 @@
 //! The elements of `<urlset>` and `<sitemapindex>` to entries.
 
 use super::{ExtraKind, MAX_EXTRAS};
-use crate::dates;
+use crate::dates::{self, When};
 use crate::xml::{Piece, Tag, Xml};
 
 /// When a text is longer than this, the rest of it is not kept: no URL is so long.
@@ -13,9 +13,9 @@ pub(super) struct Draft {
     pub is_sitemap: bool,
     /// Empty if there is none.
     pub loc: String,
-    pub lastmod: Option<i64>,
+    pub lastmod: Option<When>,
     /// Of news.
-    pub published: Option<i64>,
+    pub published: Option<When>,
     pub extras: Vec<(ExtraKind, String)>,
 }
 
@@ -144,8 +144,8 @@ impl Urlset {
         match field {
             Field::Loc if draft.loc.is_empty() => draft.loc = text.to_owned(),
             Field::Loc => {}
-            Field::Lastmod => draft.lastmod = draft.lastmod.or_else(|| dates::epoch_ms(text)),
-            Field::Published => draft.published = draft.published.or_else(|| dates::epoch_ms(text)),
+            Field::Lastmod => draft.lastmod = draft.lastmod.or_else(|| dates::read(text)),
+            Field::Published => draft.published = draft.published.or_else(|| dates::read(text)),
             Field::Extra(kind) if draft.extras.len() < MAX_EXTRAS && !text.is_empty() => {
                 draft.extras.push((kind, text.to_owned()));
             }

@@ -73,12 +73,22 @@ enum Told {
 
 /// Whether the URL is that of a day or month far from `now`.
 pub(super) fn is_far(parts: &Parts<'_>, now: Month) -> bool {
-    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
-    // No date has fewer; most URLs go no further.
-    if digits(parts.path) + parts.query.map_or(0, digits) < 4 {
-        return false;
-    }
-    let look = look(parts);
+    // Most URLs have no year in them, and most others would be near whatever they looked like.
+    let may_be_far = has_year(parts.path) || parts.query.is_some_and(has_year);
+    may_be_far && tells_far(parts, Look::Sure, now) && tells_far(parts, look(parts), now)
+}
+
+/// Whether there are four digits in a row.
+fn has_year(text: &str) -> bool {
+    let mut digits = 0;
+    text.bytes().any(|byte| {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        digits == 4
+    })
+}
+
+/// Whether a date in the URL is far from `now`, if the URL looks like that.
+fn tells_far(parts: &Parts<'_>, look: Look, now: Month) -> bool {
     let is_far = |told: Told| match told {
         Told::Nonsense => true,
         Told::Month(month) => {

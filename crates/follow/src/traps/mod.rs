@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::parts::Parts;
 
-/// Longest URL that is no `long_url`, in bytes: a title of 250 characters of any script, percent-encoded, has room.
-pub const MAX_LONG_URL: usize = 4096;
+/// Longest URL that is no `long_url`, in bytes: what servers take at most, if nobody has told them otherwise.
+pub const MAX_LONG_URL: usize = 8192;
 
 /// A way in which a site makes URLs without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use crate::parts::Parts;
 
-/// Longest query, in bytes.
-pub const MAX_QUERY_BYTES: usize = 2048;
+/// Longest query, in bytes. Links to playgrounds carry programs of 3 KiB.
+pub const MAX_QUERY_BYTES: usize = 4096;
 
 /// Most parameters. The searches of bug trackers have around 40.
 pub const MAX_PARAMETERS: usize = 60;

@@ -28,6 +28,9 @@ pub(super) fn are_too_many(parts: &Parts<'_>) -> bool {
 
 /// Whether the path repeats itself: a series of segments follows itself, or words come again and again.
 pub(super) fn repeat(parts: &Parts<'_>) -> bool {
+    if parts.segments().nth(MAX_SAME).is_none() {
+        return false;
+    }
     let mut all = [""; MAX_LOOKED_AT];
     let mut count = 0;
     for (slot, segment) in all.iter_mut().zip(parts.segments()) {
@@ -35,7 +38,7 @@ pub(super) fn repeat(parts: &Parts<'_>) -> bool {
         count += 1;
     }
     let segments = &all[..count];
-    count > MAX_SAME && (has_series(segments) || repeated_words(segments) > MAX_REPEATED)
+    has_series(segments) || repeated_words(segments) > MAX_REPEATED
 }
 
 /// Whether a series of segments follows itself more often than it may.
