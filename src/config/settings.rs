@@ -177,7 +177,7 @@ impl CrawlOptions {
         let flags = flags.alone();
         both.console.settle(&flags.console, &file.console);
         both.notify.settle(&flags.notify);
-        // Both count; a flag comes later and so replaces a header of the same name.
+        // Headers of file and flags add up; a flag comes later, and so replaces a header of the same name.
         both.http.header = file.http.header.into_iter().chain(flags.http.header).collect();
         Self(both)
     }
