@@ -196,7 +196,10 @@ impl Rejected {
                 format!("; or for all of them: sed 's|^|https://|' {file} | seine crawl -")
             }
             Format::Text if self.has_url_inside => {
-                "; a table is read with --url-column NAME, or under a name that ends in .csv".to_owned()
+                format!(
+                    "; a table is read with --url-column NAME; from other text take the URLs first: \
+                     grep -oE 'https?://[^ \"<>]+' {file} | seine crawl -"
+                )
             }
             _ => String::new(),
         };
