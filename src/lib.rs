@@ -21,6 +21,7 @@
 //! # The life of one URL
 //!
 //! 1. [`url_list`](seine_lists::url_list) reads its line, checks and normalises it; a bad line becomes a rejected record, never a silent skip.
+//!    URLs of the command line are lines of a list of their own. What is no list is refused before anything starts.
 //!    A record of an [`archive`](seine_lists::archive) is a line too, and where it lies goes along.
 //! 2. [`supervisor::feed`] sends it to the writer, which gives it an id (one row per normalised URL); it is *pending*.
 //! 3. [`supervisor::frontier`] pulls it from the store into the window that is in memory, host by host.

@@ -137,7 +137,7 @@ fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
 
 fn keep_what_is_close(error: &mut clap::Error, kind: ContextKind, word: &str) {
     if matches!(error.get(ContextKind::Suggested), Some(ContextValue::StyledStrs(tips)) if tips.is_empty()) {
-        // clap leaves a line for them all the same.
+        // clap prints an empty line for an empty list of tips.
         error.remove(ContextKind::Suggested);
     }
     let kept = match error.remove(kind) {

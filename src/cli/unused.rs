@@ -14,7 +14,7 @@ pub trait Verb {
     /// Whether the option of this name makes a difference to it.
     fn uses(option: &str) -> bool;
 
-    /// What is said to a flag that makes none; `None` if it is let pass.
+    /// The reason why a flag without use is refused; `None` if it is let pass.
     const REFUSAL: Option<&'static str>;
 }
 
@@ -112,7 +112,7 @@ mod tests {
 
     use crate::cli::Cli;
 
-    /// What the help of `verb` shows.
+    /// The flags in the help of `verb`.
     fn shown(verb: &str) -> Vec<String> {
         let cli = Cli::command();
         let verb = cli.find_subcommand(verb).expect("there is one");

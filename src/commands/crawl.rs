@@ -259,7 +259,8 @@ pub fn crawl_locked(
         drop(open_for_writing(&settings.store.db)?);
     }
     title::set(title::Role::Supervisor);
-    let start = supervisor::Start { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
+    let start =
+        supervisor::CrawlStart { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
     Ok(without_trace(supervisor::run(start)?))
 }
 

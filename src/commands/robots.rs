@@ -260,7 +260,9 @@ fn list(path: &Path) -> Result<Option<UrlList>> {
         return Ok(open()?.pop());
     }
     if !path.exists() {
-        bail!("{} is neither an http(s) URL nor a file", printable(&path.to_string_lossy()));
+        let word = path.to_string_lossy();
+        let meant = url_list::url_meant(&word);
+        bail!("{} is neither an http(s) URL nor a file; for a URL write {}", printable(&word), printable(&meant));
     }
     let Ok(Some(mut first)) = open().map(|mut lists| lists.pop()) else { return Ok(None) };
     for _ in 0..RECORDS_LOOKED_AT {

@@ -16,6 +16,7 @@ use crate::console::text::{grouped, printable};
 use crate::fetcher::single::PageReader;
 use seine_core::record::CrawlUrl;
 use seine_core::record::items::Problem;
+use seine_lists::url_list::url_meant;
 use seine_page::extract::Extractor;
 use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook};
 use seine_page::extract::rules::{Page, Rules, Selector};
@@ -120,7 +121,8 @@ impl Tried {
         } else {
             let path = Path::new(target);
             let file = File::open(path).with_context(|| {
-                format!("{} is neither an http(s) URL nor a file that can be read", printable(target))
+                let (word, meant) = (printable(target), printable(&url_meant(target)));
+                format!("{word} is neither an http(s) URL nor a file that can be read; for a URL write {meant}")
             })?;
             let absolute = std::path::absolute(path).with_context(|| printable(target))?;
             let url = Url::from_file_path(absolute).unwrap_or(Url::parse("file:///")?);

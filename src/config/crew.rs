@@ -34,7 +34,7 @@ group! {
 impl Crew {
     pub(super) fn resolve(&mut self, cpus: usize) {
         self.fetchers = self.fetchers.or(cpus.clamp(1, MAX_FETCHERS));
-        // A fetcher without a single request to spend would only take memory.
+        // A fetcher that may have no request in flight would only take memory.
         self.fetchers.replace((*self.fetchers).min(*self.concurrency));
     }
 }

@@ -21,7 +21,7 @@ impl<T: Args + Default> Given<T> {
         let mut given = self.matches.clone();
         let ids: Vec<_> = given.ids().cloned().collect();
         for id in ids {
-            // The "no" of a flag that was not given is no word against a file.
+            // A switch that was not given has the value false, which must not override the file.
             if given.value_source(id.as_str()) != Some(ValueSource::CommandLine) {
                 let _ = given.try_clear_id(id.as_str());
             }
@@ -60,7 +60,7 @@ impl<T> fmt::Debug for Given<T> {
 
 impl<T: Args> Args for Given<T> {
     fn augment_args(command: Command) -> Command {
-        // An update needs no flag at all.
+        // In an update no flag is required.
         T::augment_args_for_update(command)
     }
 

@@ -11,9 +11,9 @@ use super::group::group;
 use super::{Chosen, ConfigError, lossy};
 use seine_core::values::{Header, HttpChoice, Networks, ProxyUrl, Resolve, Size, Span, is_token};
 
-/// Says who comes, and nothing that is not so.
+/// Names this program, and no browser.
 const DEFAULT_USER_AGENT: &str = concat!("seine/", env!("CARGO_PKG_VERSION"));
-/// The whole chain travels with a URL and has to fit a frame.
+/// A URL carries its chain of redirects, which has to fit a frame.
 const MAX_MAX_REDIRECTS: usize = 1000;
 /// A body is one frame, and a frame's length has 32 bits.
 const MAX_MAX_BODY: Size = Size(2 << 30);

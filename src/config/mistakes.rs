@@ -17,7 +17,7 @@ pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     let line = text[start..].lines().next().unwrap_or_default();
-    // A value may go over several lines, and its table's name may say what it is.
+    // A value may span several lines, so the key above decides too; so does the name of the table.
     let key = text[..start].lines().rev().map(str::trim_start).find(|line| line.contains('=')).unwrap_or_default();
     let table = text[..start].lines().rev().map(str::trim_start).find(|line| line.starts_with('[')).unwrap_or_default();
     let is_value = !line.contains('=');

@@ -195,7 +195,7 @@ impl CrawlOptions {
         both.console.settle(&flags.console, &file.console);
         both.notify.settle(&flags.notify);
         both.follow.order(&file.follow, given.patterns());
-        // Both count; a flag comes later and so replaces a header of the same name.
+        // Headers of file and flags add up; a flag comes later, and so replaces a header of the same name.
         both.http.header = file.http.header.into_iter().chain(flags.http.header).collect();
         Self(both)
     }

@@ -66,7 +66,7 @@ const LEASED_AHEAD: u32 = 256;
 const SLOT_AHEAD: usize = 4096;
 
 /// Everything a run needs.
-pub struct Start {
+pub struct CrawlStart {
     /// The configuration.
     pub settings: Crawling,
     /// The lists, open.
@@ -131,7 +131,7 @@ impl Report {
 ///
 /// # Errors
 /// [`CrewError`]; what is committed stays.
-pub fn run(start: Start) -> Result<Report, CrewError> {
+pub fn run(start: CrawlStart) -> Result<Report, CrewError> {
     Supervisor::new(start)?.run()
 }
 
@@ -158,7 +158,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(start: Start) -> Result<Self, CrewError> {
+    fn new(start: CrawlStart) -> Result<Self, CrewError> {
         let settings = start.settings;
         let rate = settings.politeness.rate.map(|rate| SharedPace::new(rate.gap())).transpose();
         let rate = rate.map_err(|error| CrewError::System("map memory for the pace of all processes", error))?;

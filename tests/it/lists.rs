@@ -343,7 +343,7 @@ fn a_word_that_is_neither_a_file_nor_a_url_is_answered_with_what_to_type() {
     let (site, place) = (pages(), Place::new());
     let url = site.url("/a");
     for (word, advice) in [
-        ("example.com", "example.com: no such file; for a URL write https://example.com"),
+        ("example.com", "cannot open example.com: no such file; for a URL write https://example.com"),
         ("www.example.com/x", "for a URL write https://www.example.com/x"),
         ("missing.txt", "no such file; for a URL write https://…"),
         ("htp://example.com/", "no such file; for a URL write https://…"),
@@ -358,6 +358,10 @@ fn a_word_that_is_neither_a_file_nor_a_url_is_answered_with_what_to_type() {
     place.crawl(&["--config", "c.toml"]).run().expect(2).says("for a URL write https://example.com");
     place.seine(&["plan", "example.com"]).run().expect(2).says("for a URL write https://example.com");
     place.seine(&["import", "https://example.com/x.warc.gz"]).run().expect(2).says("download it first");
+    place.seine(&["robots", "example.com"]).run().expect(2).says("for a URL write https://example.com");
+    place.seine(&["try", "example.com"]).run().expect(2).says("for a URL write https://example.com");
+    place.list("urls.txt", [&url]);
+    place.seine(&["import", "urls.txt"]).run().expect(2).says("seine crawl ").says("urls.txt");
     assert_eq!((place.store_files(), site.count()), (Vec::new(), 0));
 }
 

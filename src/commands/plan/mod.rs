@@ -15,13 +15,14 @@ use anyhow::{Result, bail};
 
 use super::{crawl, session};
 use crate::cli::PlanArgs;
+use crate::config::Settings;
 use crate::supervisor;
 use crate::supervisor::partition::Partition;
 use forecast::{Forecast, Load};
 use seine_core::protocol::Slot;
 use survey::Survey;
 
-/// A lists' survey with what follows from it.
+/// The counts of some lists, and what follows from them.
 struct Outlook {
     survey: Survey,
     forecast: Forecast,
@@ -44,8 +45,14 @@ pub fn run(args: PlanArgs) -> Result<i32> {
         bail!("no URL list given; give URLs, name a file of them, or - for standard input");
     }
     let settings = crawl::within_limits(&settings)?;
-    let survey = Survey::of(lists)?;
+    let outlook = outlook(Survey::of(lists)?, &settings);
+    let text = if settings.console.json { told::json(&outlook).to_string() + "\n" } else { told::text(&outlook) };
+    session::written(io::stdout().write_all(text.as_bytes()))?;
+    Ok(0)
+}
 
+/// The outlook that `survey` makes if it is crawled with `settings`.
+fn outlook(survey: Survey, settings: &Settings) -> Outlook {
     let crawling = settings.crawling();
     let limits = supervisor::limits_of(&crawling);
     let slots = *crawling.crew.fetchers;
@@ -53,7 +60,7 @@ pub fn run(args: PlanArgs) -> Result<i32> {
         if crawling.politeness.takes_cookies() { Partition::by_site(slots) } else { Partition::new(slots) };
     let (mut fetchers, mut in_lanes) = (vec![(0, 0); slots], 0);
     let mut loads = Vec::with_capacity(survey.hosts.len());
-    for host in survey.hosts.iter().filter(|host| host.urls > 0) {
+    for host in &survey.hosts {
         let of_host = limits.host(&host.name);
         let slot: Slot = partition.settle(&host.name);
         let (hosts, urls) = &mut fetchers[usize::from(slot)];
@@ -65,8 +72,5 @@ pub fn run(args: PlanArgs) -> Result<i32> {
     }
     let gap = crawling.politeness.rate.map(|rate| rate.gap());
     let forecast = Forecast::of(&loads, gap, crawling.budgets.limit);
-    let outlook = Outlook { survey, forecast, fetchers, in_lanes };
-    let text = if settings.console.json { told::json(&outlook).to_string() + "\n" } else { told::text(&outlook) };
-    session::written(io::stdout().write_all(text.as_bytes()))?;
-    Ok(0)
+    Outlook { survey, forecast, fetchers, in_lanes }
 }

@@ -4,6 +4,7 @@
 //! looked for among the earlier ones, and duplicates are told as "at least".
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 
@@ -48,7 +49,7 @@ pub(super) struct ListCount {
 
 /// A host and the URLs that will be requested of it.
 pub(super) struct HostCount {
-    pub name: Box<str>,
+    pub name: Rc<str>,
     pub urls: u64,
 }
 
@@ -97,7 +98,7 @@ fn wait_for(list: &UrlList) -> Result<()> {
 struct Counter {
     survey: Survey,
     /// Index of each host in the survey.
-    hosts: HashMap<Box<str>, usize>,
+    hosts: HashMap<Rc<str>, usize>,
     seen: HashSet<UrlKey>,
 }
 
@@ -138,7 +139,7 @@ impl Counter {
         match hosts.get(&*url.host) {
             Some(&at) => survey.hosts[at].urls += 1,
             None => {
-                let name: Box<str> = url.host.into();
+                let name: Rc<str> = url.host.into();
                 hosts.insert(name.clone(), survey.hosts.len());
                 survey.hosts.push(HostCount { name, urls: 1 });
             }

@@ -36,7 +36,7 @@ pub(super) fn json(outlook: &Outlook) -> Value {
         })).collect::<Vec<_>>(),
         "hosts": survey.hosts.len(),
         "largest_hosts": largest(&survey.hosts).iter().map(|host| json!({
-            "host": host.name, "urls": host.urls,
+            "host": &*host.name, "urls": host.urls,
         })).collect::<Vec<_>>(),
         "fetchers": outlook.fetchers.iter().map(|(hosts, urls)| json!({
             "hosts": hosts, "urls": urls,
@@ -143,8 +143,10 @@ fn time(text: &mut String, outlook: &Outlook) {
     if forecast.decided_by != Decider::Host {
         return;
     }
-    let width = forecast.slowest.iter().map(|slow| span_ms(slow.ms).len()).max().unwrap_or(0);
-    for slow in forecast.slowest.iter().filter(|slow| slow.ms > 0) {
+    // Those that take less than half of it have no say.
+    let deciding: Vec<_> = forecast.slowest.iter().filter(|slow| slow.ms >= forecast.shortest_ms.div_ceil(2)).collect();
+    let width = deciding.iter().map(|slow| span_ms(slow.ms).len()).max().unwrap_or(0);
+    for slow in deciding {
         let every = span_ms(slow.delay_ms);
         let _ = writeln!(
             text,

@@ -1,4 +1,4 @@
-//! Which column of a CSV list holds the URL, and the others as a JSON object.
+//! Finds the column of a CSV list that holds the URL, and writes the others as a JSON object.
 
 use super::ListError;
 use super::json::push_string;
@@ -110,7 +110,7 @@ fn unused_name(taken: &[String], index: usize, name: &str) -> String {
     if is_free(&name) {
         return name;
     }
-    // One of one more candidates than names are taken is free.
+    // There are more candidates than taken names, so one of them is free.
     (2..=taken.len() + 2).map(|n| format!("{name}_{n}")).find(is_free).unwrap_or(name)
 }
 
@@ -120,7 +120,7 @@ pub(super) fn is_url(text: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
-/// What to do about a column that was not found.
+/// Advice about a column that was not found.
 fn advice(first: &[String], what: &str, wanted: Option<&str>) -> String {
     if let Some(index) = first.iter().position(|cell| is_url(cell)) {
         return format!("its first row looks like data, not like a header; try --url-column {}", index + 1);

@@ -150,7 +150,7 @@ impl Rows {
     }
 }
 
-/// What a complete row means: the first names the columns and is an entry only if it is no header.
+/// The entry of a complete row. The first row names the columns, and is an entry only if it is no header.
 fn complete(
     layout: &mut Option<Layout>,
     wanted: Option<&str>,
@@ -170,7 +170,7 @@ fn complete(
 
 /// The entry of one row.
 fn row(layout: &Layout, cells: &Cells, line: u64, record: &[u8]) -> Entry {
-    // Text cut at ASCII delimiters is text again: one look at the whole record vouches for each cell.
+    // UTF-8 cut at ASCII delimiters is UTF-8 again, so the record is checked once and not cell by cell.
     if let Err(error) = std::str::from_utf8(record) {
         return Entry::unusable(line, record, not_utf8(&error));
     }
@@ -245,7 +245,7 @@ impl Cells {
     }
 
     fn feed(&mut self, mut input: &[u8]) -> bool {
-        // To the parser no bytes mean the end of all.
+        // An empty input would tell the parser that the file has ended.
         while !input.is_empty() {
             let (result, read, written, ended) =
                 self.parser.read_record(input, &mut self.bytes[self.bytes_used..], &mut self.ends[self.ends_used..]);

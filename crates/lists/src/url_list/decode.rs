@@ -16,7 +16,7 @@ use super::input::Input;
 /// Size of each of the two buffers (as read, as decoded).
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What one step achieved.
+/// The outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
     /// [`Decoded::chunk`] has bytes.
@@ -98,6 +98,11 @@ impl Decoded {
 
     /// Bytes at hand.
     pub(super) fn chunk(&self) -> &[u8] {
+        if self.is_judged { self.decoded() } else { &[] }
+    }
+
+    /// Bytes at hand, judged or not.
+    fn decoded(&self) -> &[u8] {
         match &self.stage {
             Stage::Sniff(_) => &[],
             Stage::Plain(raw) => raw.unread(),
@@ -117,15 +122,21 @@ impl Decoded {
     /// One bounded step towards more bytes. Call it when the chunk is empty.
     pub(super) fn fill(&mut self) -> Result<Fill, Fault> {
         let fill = self.step()?;
-        if fill == Fill::Data && !self.is_judged {
-            // Of compressed lists what the first step gives has to do: they are hardly ever written byte by byte.
-            self.is_judged = true;
-            if let Verdict::Foreign(foreign) = judge(self.chunk(), true, self.json) {
-                return Err(Fault::Foreign(foreign));
-            }
-            self.line_end = line_end(self.chunk());
+        if self.is_judged {
+            return Ok(fill);
         }
-        Ok(fill)
+        let is_all = fill == Fill::End || self.out.is_full() || matches!(self.stage, Stage::Plain(_));
+        let head = self.decoded();
+        if head.is_empty() || !is_all && is_undecided(head, self.json) {
+            // Decoded bytes are kept until they are enough: it must not depend on the pieces that a pipe gives.
+            return Ok(if fill == Fill::Data { Fill::Again } else { fill });
+        }
+        if let Verdict::Foreign(foreign) = judge(head, true, self.json) {
+            return Err(Fault::Foreign(foreign));
+        }
+        self.line_end = line_end(head);
+        self.is_judged = true;
+        Ok(Fill::Data)
     }
 
     fn step(&mut self) -> Result<Fill, Fault> {
@@ -157,7 +168,7 @@ impl Decoded {
                         has_more: false,
                     },
                 };
-                Ok(if self.chunk().is_empty() { Fill::Again } else { Fill::Data })
+                Ok(if self.decoded().is_empty() { Fill::Again } else { Fill::Data })
             }
             // The end is asked for once: a terminal would want a second Ctrl-D.
             Stage::Plain(raw) if raw.is_last => Ok(Fill::End),
@@ -183,13 +194,13 @@ impl Decoded {
                     decoder.reset(raw);
                     *is_between = false;
                 }
-                match decoder.read(self.out.emptied()) {
+                match decoder.read(self.out.room()) {
                     Ok(0) => {
                         *is_between = true;
                         Ok(Fill::Again)
                     }
                     Ok(n) => {
-                        self.out.end = n;
+                        self.out.end += n;
                         Ok(Fill::Data)
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => decoder.get_mut().fill(&mut self.input),
@@ -198,7 +209,7 @@ impl Decoded {
                 }
             }
             Stage::Zstd { decoder, raw, is_inside, has_more } => {
-                // The library counts calls without progress and fails after a few: none are made.
+                // The zstd library fails after a few calls without progress: call it only if it has something to do.
                 if raw.unread().is_empty() && !*has_more {
                     return match (raw.is_last, *is_inside) {
                         (false, _) => raw.fill(&mut self.input),
@@ -206,11 +217,11 @@ impl Decoded {
                         (true, false) => Ok(Fill::End),
                     };
                 }
-                let out = self.out.emptied();
+                let out = self.out.room();
                 let capacity = out.len();
                 let status = decoder.run_on_buffers(raw.unread(), out).map_err(|e| Fault::Corrupt("zstd", e))?;
                 raw.consume(status.bytes_read);
-                self.out.end = status.bytes_written;
+                self.out.end += status.bytes_written;
                 *has_more = status.remaining != 0 && status.bytes_written == capacity;
                 if status.bytes_read > 0 || status.bytes_written > 0 {
                     *is_inside = status.remaining != 0;
@@ -237,11 +248,14 @@ impl Window {
         &self.buffer[self.start..self.end]
     }
 
-    /// The whole buffer, for new content; allocated on first use, so that waiting lists are small.
-    fn emptied(&mut self) -> &mut [u8] {
+    /// The room behind what is unread; all of the buffer if nothing is. Allocated on first use, so that waiting lists
+    /// are small.
+    fn room(&mut self) -> &mut [u8] {
         self.buffer.resize(BUFFER_BYTES, 0);
-        (self.start, self.end) = (0, 0);
-        &mut self.buffer
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        &mut self.buffer[self.end..]
     }
 
     /// Whether there is no room behind what is unread.
@@ -255,10 +269,7 @@ impl Window {
 
     /// Reads once, behind what is still unread.
     fn fill(&mut self, input: &mut Input) -> Result<Fill, Fault> {
-        if self.start == self.end {
-            self.emptied();
-        }
-        match input.read(&mut self.buffer[self.end..]).map_err(Fault::Read)? {
+        match input.read(self.room()).map_err(Fault::Read)? {
             None => return Ok(Fill::Pending),
             Some(0) => self.is_last = true,
             Some(n) => self.end += n,
@@ -301,8 +312,7 @@ const MAGIC: [(&[u8], Kind); 2] = [(b"\x1f\x8b", Kind::Gzip), (b"\x28\xb5\x2f\xf
 
 /// Whether more bytes are needed to say what `head` is and how its lines end.
 fn is_undecided(head: &[u8], json: bool) -> bool {
-    let may_be_of_a_mac = memchr::memchr(b'\r', head).is_some() && memchr::memchr(b'\n', head).is_none();
-    may_be_of_a_mac || judge(head, false, json) == Verdict::Undecided
+    memchr::memchr(b'\n', head).is_none() || judge(head, false, json) == Verdict::Undecided
 }
 
 fn line_end(head: &[u8]) -> u8 {
@@ -310,7 +320,7 @@ fn line_end(head: &[u8]) -> u8 {
     if has_inner(b'\r') && memchr::memchr(b'\n', head).is_none() { b'\r' } else { b'\n' }
 }
 
-/// What `head` begins; `None` if that takes more bytes than these, unless they are the whole list.
+/// The compression of a list that begins with `head`; `None` if it takes more bytes to tell and there are more.
 fn sniff(head: &[u8], is_whole: bool) -> Option<Kind> {
     // zstd's skippable frames (0x184D2A50 to 5F) may come first: pzstd writes them.
     if let [0x50..=0x5f, b'*', b'M', 0x18, ..] = head {

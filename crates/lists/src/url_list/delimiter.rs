@@ -70,7 +70,7 @@ fn of_data(line: &[u8], expected: u8, occurring: &[(u8, Vec<String>)]) -> Result
     }
 }
 
-/// Where the first URL of `line` begins.
+/// Start of the first URL in `line`.
 fn start_of_url(line: &[u8]) -> Option<usize> {
     let line = line.to_ascii_lowercase();
     ["http://", "https://"].iter().filter_map(|scheme| memchr::memmem::find(&line, scheme.as_bytes())).min()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::lines::MAX_RECORD_BYTES;
 use seine_core::record::{BadUrl, CrawlUrl};
 
-/// What of a rejected record's text is kept.
+/// Bytes of a rejected record's text that are kept.
 const MAX_REJECTED_BYTES: usize = 2 * 1024;
 
 /// Longest reason.
@@ -14,7 +14,7 @@ const MAX_REASON_BYTES: usize = 400;
 /// Longest text that a reason repeats in a suggestion.
 const MAX_SUGGESTED_BYTES: usize = 200;
 
-/// How the reason begins for what is a URL but for its scheme.
+/// Beginning of the reason for a text that lacks only the scheme of a URL.
 pub(super) const NO_SCHEME: &str = "URL without a scheme";
 
 /// One record of a list.
@@ -38,7 +38,7 @@ pub struct Entry {
 impl Entry {
     /// The entry for `raw_url`, which has no blanks around it.
     pub(super) fn new(line: u64, raw_url: &str, columns: Option<String>) -> Self {
-        // The URL standard drops line breaks and tabs silently, which would join what are two things here.
+        // The URL standard drops line breaks and tabs silently, which would make one URL of two.
         if memchr::memchr3(b'\t', b'\n', b'\r', raw_url.as_bytes()).is_some() {
             let reason = "URL with a tab or line break inside; a table needs --url-column, a quote may be missing";
             return Self { columns, ..Self::rejected(line, &hide_before_last_at(raw_url, 0), reason.to_owned()) };
@@ -123,8 +123,8 @@ fn without_userinfo<'a>(raw_url: &'a str, bad: &BadUrl) -> Cow<'a, str> {
     }
 }
 
-/// Where the authority of `raw_url` starts if it has one, and the user name where it only may have one; `None` where
-/// an "@" is no secret.
+/// Start of the authority of `raw_url`, or of the user name if that only may be one; `None` if an "@" hides no secret
+/// (`mailto:`).
 fn authority_start(raw_url: &str) -> Option<usize> {
     let slashes = |text: &str| text.len() - text.trim_start_matches(['/', '\\']).len();
     let (scheme, rest) = raw_url.split_once(':').unwrap_or_default();

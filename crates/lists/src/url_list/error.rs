@@ -89,6 +89,14 @@ pub enum ListError {
         /// What it is.
         source: Damage,
     },
+    /// A file that is no archive.
+    #[error(
+        "cannot read archive {name}: it does not begin as a WARC file does; a list of URLs goes to: seine crawl {name}"
+    )]
+    NoArchive {
+        /// The file.
+        name: String,
+    },
     /// A path that the store cannot hold.
     #[error("cannot use archive {name}: its path is no UTF-8 text; give it another name")]
     Path {
@@ -96,7 +104,7 @@ pub enum ListError {
         name: String,
     },
     /// There is no such file.
-    #[error("cannot open URL list {name}: no such file; for a URL write {url}")]
+    #[error("cannot open {name}: no such file; for a URL write {url}")]
     Missing {
         /// The word that was given.
         name: String,

@@ -1,5 +1,6 @@
 //! Files that are no lists of URLs, told by their first bytes: what each of them is, and what to type instead.
 
+use memchr::memchr;
 use memchr::memmem::find;
 
 /// Bytes of text after which markup has said what it is.
@@ -8,15 +9,15 @@ const MARKUP_BYTES: usize = 4 * 1024;
 /// Control bytes that a text may have by accident; more of them, and more than one byte in twenty, make it binary.
 const STRAY_BYTES: usize = 3;
 
-/// Bytes by which a share can be judged.
-const ENOUGH_BYTES: usize = 256;
+/// Bytes that tell a binary file without a line end, and what is in a zip archive.
+const ENOUGH_BYTES: usize = 4 * 1024;
 
 /// A file that is no list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
-    /// What it is, with its article.
+    /// Its kind, with an article.
     pub what: &'static str,
-    /// What to do; `FILE` stands for its name.
+    /// Advice; `FILE` stands for its name.
     pub advice: &'static str,
 }
 
@@ -74,7 +75,7 @@ const MAGIC: [(&[u8], Foreign); 18] = [
     (b"WARC/0.", ARCHIVE),
 ];
 
-/// What a head of a file comes to.
+/// The judgement on the first bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It can be a list.
@@ -85,10 +86,15 @@ pub(super) enum Verdict {
     Undecided,
 }
 
-/// What `head` begins. `is_all` says that no more can be had; JSON objects are a list only where `json` is expected.
+/// Judges the file that begins with `head`. `is_all` says that there are no more bytes; JSON objects are a list only if
+/// `json` is expected.
 pub(super) fn judge(head: &[u8], is_all: bool, json: bool) -> Verdict {
     if let Some((_, found)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Verdict::Foreign(if *found == ZIP { in_zip(head) } else { *found });
+        return match *found {
+            ZIP if !is_all && head.len() < ENOUGH_BYTES => Verdict::Undecided,
+            ZIP => Verdict::Foreign(in_zip(&head[..head.len().min(ENOUGH_BYTES)])),
+            foreign => Verdict::Foreign(foreign),
+        };
     }
     if !is_all && MAGIC.iter().any(|(magic, _)| magic.starts_with(head)) {
         return Verdict::Undecided;
@@ -145,7 +151,7 @@ fn markup(text: &[u8], is_all: bool) -> Verdict {
     }
 }
 
-/// What a zip archive is, by the names of the files in it.
+/// The kind of a zip archive, by the names of the files in it.
 fn in_zip(head: &[u8]) -> Foreign {
     let has = |name: &[u8]| find(head, name).is_some();
     if has(b"xl/") || has(b"opendocument.spreadsheet") {
@@ -157,18 +163,21 @@ fn in_zip(head: &[u8]) -> Foreign {
     }
 }
 
-/// Whether too many bytes are none of a text; of few bytes that is not said.
+/// Whether too many bytes of the first line are none of a text; without a line end, of as many bytes as a share can be
+/// judged by.
 fn binary(head: &[u8], is_all: bool) -> Verdict {
-    // Two of the control bytes separate the cells of some tables.
-    let odd = head.iter().filter(|&&byte| is_binary(byte) && !matches!(byte, 0x01 | 0x1f)).count();
-    if odd > 0 && !is_all && head.len() < ENOUGH_BYTES {
+    let line = memchr(b'\n', head).map_or(head, |end| &head[..end]);
+    if line.len() == head.len() && !is_all && head.len() < ENOUGH_BYTES {
         return Verdict::Undecided;
     }
-    if odd <= STRAY_BYTES || odd * 20 <= head.len() {
+    let line = &line[..line.len().min(ENOUGH_BYTES)];
+    // Two of the control bytes separate the cells of some tables.
+    let odd = line.iter().filter(|&&byte| is_binary(byte) && !matches!(byte, 0x01 | 0x1f)).count();
+    if odd <= STRAY_BYTES || odd * 20 <= line.len() {
         return Verdict::List;
     }
     let is_wide =
-        |text: usize, zero: usize| head.chunks_exact(2).take(32).all(|pair| pair[zero] == 0 && !is_binary(pair[text]));
+        |text: usize, zero: usize| line.chunks_exact(2).take(32).all(|pair| pair[zero] == 0 && !is_binary(pair[text]));
     Verdict::Foreign(if is_wide(0, 1) || is_wide(1, 0) { UTF_16 } else { BINARY })
 }
 

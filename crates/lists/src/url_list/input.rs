@@ -12,8 +12,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// What tells one state of a regular file from another: a list whose fingerprint is known from an
-/// earlier, finished import need not be read again. Stores keep its text for debugging.
+/// Tells one state of a regular file from another: a list whose fingerprint is known from an earlier, finished import
+/// need not be read again. Stores keep its `Debug` text, so that must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     size: u64,
@@ -98,7 +98,7 @@ impl Input {
             match self.file.read(buffer) {
                 Ok(n) => return Ok(Some(n)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Somebody else read the same pipe first, or made it non-blocking.
+                // Another process read the same pipe first, or made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error),
             }

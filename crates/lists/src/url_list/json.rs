@@ -1,4 +1,4 @@
-//! JSON text in and out: one field of an object apart from the others, which stay as they were written.
+//! JSON objects as text: takes one field out, and leaves the others as they were written.
 //!
 //! Values are never parsed into numbers and back: an identifier of thirty digits leaves as it came.
 
@@ -11,20 +11,20 @@ use serde_json::value::RawValue;
 /// Nesting that no reader of the store has to follow: serde_json's own limit, SQLite allows 1000.
 const MAX_DEPTH: usize = 128;
 
-/// An object apart: the text of the field asked for, and the object without it.
+/// An object split in two: the field that was asked for, and the rest.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parted<'a> {
+pub(super) struct Split<'a> {
     /// JSON text of the field's value, if it is there.
     pub field: Option<&'a str>,
     /// The object without the field; `None` if nothing is left.
     pub rest: Option<String>,
 }
 
-/// Parts the object in `text` at `field`: the name of a field, or a path with dots.
+/// Splits the object in `text` into `field` (the name of a field, or a path with dots) and the rest.
 ///
 /// # Errors
 /// The reason why `text` is no JSON object.
-pub(super) fn part<'a>(text: &'a str, field: &str) -> Result<Parted<'a>, String> {
+pub(super) fn split<'a>(text: &'a str, field: &str) -> Result<Split<'a>, String> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err("not a JSON object; one object per line is expected".to_owned());
     }
@@ -33,8 +33,8 @@ pub(super) fn part<'a>(text: &'a str, field: &str) -> Result<Parted<'a>, String>
         return Err(format!("nested deeper than {MAX_DEPTH} levels"));
     }
     let pairs = serde_json::from_str(text).map_err(|e| malformed(&e))?;
-    let (field, rest) = part_pairs(&pairs, field);
-    Ok(Parted { field, rest: (rest != "{}").then_some(rest) })
+    let (field, rest) = split_pairs(&pairs, field);
+    Ok(Split { field, rest: (rest != "{}").then_some(rest) })
 }
 
 /// Names of the fields of the object in `text`, for a message.
@@ -74,7 +74,7 @@ pub(super) fn push_string(json: &mut String, text: &str) {
 
 /// The value at `path` and the text of the object without it. Of a name given twice the last value counts, as for
 /// most readers of JSON.
-fn part_pairs<'a>(pairs: &Pairs<'a>, path: &str) -> (Option<&'a str>, String) {
+fn split_pairs<'a>(pairs: &Pairs<'a>, path: &str) -> (Option<&'a str>, String) {
     // A field that is called "page.url" comes before a field "url" in an object "page".
     let is_one_name = pairs.0.iter().any(|(name, _)| name == path);
     let nested = path.split_once('.').filter(|_| !is_one_name);
@@ -91,7 +91,7 @@ fn part_pairs<'a>(pairs: &Pairs<'a>, path: &str) -> (Option<&'a str>, String) {
             && name == outer
             && let Ok(inner_pairs) = serde_json::from_str(value.get())
         {
-            let (inner_found, inner_rest) = part_pairs(&inner_pairs, inner);
+            let (inner_found, inner_rest) = split_pairs(&inner_pairs, inner);
             found = inner_found.or(found);
             kept = inner_rest.into();
         }
@@ -164,8 +164,8 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 mod tests {
     use super::*;
 
-    fn parted(text: &str, field: &str) -> (Option<String>, Option<String>) {
-        let Parted { field, rest } = part(text, field).expect(text);
+    fn parts_of(text: &str, field: &str) -> (Option<String>, Option<String>) {
+        let Split { field, rest } = split(text, field).expect(text);
         (field.map(str::to_owned), rest)
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let text =
             r#"{ "z": 1.0e5, "url": "u", "id": 123456789012345678901234567890, "n\u00e4me": [1, {"b":2, "a":1}]}"#;
         let rest = r#"{"z":1.0e5,"id":123456789012345678901234567890,"näme":[1, {"b":2, "a":1}]}"#;
-        assert_eq!(parted(text, "url"), (some("\"u\""), some(rest)));
+        assert_eq!(parts_of(text, "url"), (some("\"u\""), some(rest)));
     }
 
     #[test]
@@ -187,50 +187,50 @@ mod tests {
         {
             let text = format!(r#"{{"url":"u","odd":{value},"even":19.90}}"#);
             let rest = format!(r#"{{"odd":{value},"even":19.90}}"#);
-            assert_eq!(parted(&text, "url"), (some("\"u\""), some(&rest)));
+            assert_eq!(parts_of(&text, "url"), (some("\"u\""), some(&rest)));
             let (many, brackets) = ("[],".repeat(200), r#"{"url":"u","odd":"#);
-            assert!(part(&format!("{brackets}{value},\"many\":[{many}1]}}"), "url").is_ok(), "{value}");
+            assert!(split(&format!("{brackets}{value},\"many\":[{many}1]}}"), "url").is_ok(), "{value}");
         }
     }
 
     #[test]
     fn a_path_leads_into_nested_objects() {
         let text = r#"{"a":{"b":{"url":"u","x":1}},"url":2}"#;
-        assert_eq!(parted(text, "a.b.url"), (some("\"u\""), some(r#"{"a":{"b":{"x":1}},"url":2}"#)));
-        assert_eq!(parted(text, "a.c.url").0, None);
-        assert_eq!(parted(text, "url.x").0, None);
-        assert_eq!(parted(r#"{"a.b":"u","a":{"b":"v"}}"#, "a.b"), (some("\"u\""), some(r#"{"a":{"b":"v"}}"#)));
+        assert_eq!(parts_of(text, "a.b.url"), (some("\"u\""), some(r#"{"a":{"b":{"x":1}},"url":2}"#)));
+        assert_eq!(parts_of(text, "a.c.url").0, None);
+        assert_eq!(parts_of(text, "url.x").0, None);
+        assert_eq!(parts_of(r#"{"a.b":"u","a":{"b":"v"}}"#, "a.b"), (some("\"u\""), some(r#"{"a":{"b":"v"}}"#)));
     }
 
     #[test]
     fn nothing_but_the_url_leaves_nothing_and_the_last_of_two_counts() {
-        assert_eq!(parted(r#"{"url":"u"}"#, "url"), (some("\"u\""), None));
-        assert_eq!(parted(r#"{"url":"u","url":"v","a":1}"#, "url"), (some("\"v\""), some(r#"{"a":1}"#)));
-        assert_eq!(parted("{}", "url"), (None, None));
+        assert_eq!(parts_of(r#"{"url":"u"}"#, "url"), (some("\"u\""), None));
+        assert_eq!(parts_of(r#"{"url":"u","url":"v","a":1}"#, "url"), (some("\"v\""), some(r#"{"a":1}"#)));
+        assert_eq!(parts_of("{}", "url"), (None, None));
     }
 
     #[test]
     fn what_is_no_object_is_named_with_its_column() {
         assert_eq!(
-            part(r#"{"url":"u" "a":1}"#, "url").expect_err("bad"),
+            split(r#"{"url":"u" "a":1}"#, "url").expect_err("bad"),
             "malformed JSON at column 12: expected `,` or `}`"
         );
-        assert!(part(r#"{"url":"u"} x"#, "url").expect_err("bad").contains("trailing characters"));
-        assert!(part(r#"{"url":"u""#, "url").expect_err("bad").contains("EOF"));
-        assert!(part(r#"["u"]"#, "url").expect_err("bad").contains("one object per line"));
+        assert!(split(r#"{"url":"u"} x"#, "url").expect_err("bad").contains("trailing characters"));
+        assert!(split(r#"{"url":"u""#, "url").expect_err("bad").contains("EOF"));
+        assert!(split(r#"["u"]"#, "url").expect_err("bad").contains("one object per line"));
     }
 
     #[test]
     fn deep_nesting_is_refused_before_a_reader_of_the_store_would_refuse_it() {
         let deep = |n: usize| format!(r#"{{"url":"u","a":{}{}}}"#, "[".repeat(n), "]".repeat(n));
-        assert!(part(&deep(100), "url").is_ok());
-        assert!(part(&deep(200), "url").expect_err("deep").contains("128 levels"));
-        assert!(part(&deep(126), "url").is_ok());
-        assert!(part(&deep(127), "url").is_err());
+        assert!(split(&deep(100), "url").is_ok());
+        assert!(split(&deep(200), "url").expect_err("deep").contains("128 levels"));
+        assert!(split(&deep(126), "url").is_ok());
+        assert!(split(&deep(127), "url").is_err());
         let in_text = format!(r#"{{"url":"u","a":"\"{}","b":1e400}}"#, "[".repeat(500));
-        assert!(part(&in_text, "url").is_ok());
+        assert!(split(&in_text, "url").is_ok());
         let wide = format!(r#"{{"url":"u","a":[{}[]]}}"#, "[],".repeat(5000));
-        assert!(part(&wide, "url").is_ok());
+        assert!(split(&wide, "url").is_ok());
     }
 
     #[test]

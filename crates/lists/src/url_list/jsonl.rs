@@ -1,7 +1,7 @@
 //! JSONL lists: one object a line, one field with the URL, the others kept.
 
 use super::entry::{Entry, not_utf8};
-use super::json::{Parted, field_names, part, string};
+use super::json::{Split, field_names, split, string};
 use super::lines::{Advance, Lines};
 use super::{ListError, Step};
 
@@ -51,8 +51,8 @@ impl Objects {
             Ok(text) => text,
             Err(error) => return Entry::unusable(line, record, not_utf8(&error)),
         };
-        let Parted { field, rest } = match part(text, &self.field) {
-            Ok(parted) => parted,
+        let Split { field, rest } = match split(text, &self.field) {
+            Ok(split) => split,
             Err(reason) => return Entry::unusable(line, record, reason),
         };
         let reason = match field.map(string) {

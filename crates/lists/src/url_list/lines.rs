@@ -11,17 +11,17 @@ use super::ListError;
 use super::decode::{Decoded, Fill};
 use super::input::Input;
 
-/// Longest line, and longest CSV record, that is looked at. Longer ones are rejected: the room they
-/// would take in memory and messages is not theirs to choose.
+/// Longest line, and longest CSV record, that is looked at. Longer ones are rejected, so that no list decides how much
+/// memory it takes.
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
 
-/// Longest line that is passed over: a list without line ends (`/dev/zero`) would never come to one.
+/// Longest line that is passed over. A list without line ends (`/dev/zero`) is refused by it.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Steps of [`Decoded::fill`] one call may take before the caller gets its turn.
 const FILLS_PER_TURN: u32 = 16;
 
-/// What [`Lines::advance`] came to.
+/// The outcome of [`Lines::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Advance {
     /// [`Lines::line`] is the next one.
@@ -48,7 +48,7 @@ pub(super) struct Lines {
     fills_left: u32,
 }
 
-/// Where the current line is.
+/// The place of the current line.
 enum Current {
     Carry(usize),
     /// In the chunk, which the next advance consumes up to `next`.
@@ -185,7 +185,7 @@ impl Lines {
     }
 }
 
-/// Where the text of the first line starts.
+/// Start of the text in the first line.
 fn after_bom(line: &[u8]) -> usize {
     if line.starts_with("\u{feff}".as_bytes()) { "\u{feff}".len() } else { 0 }
 }

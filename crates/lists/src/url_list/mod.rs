@@ -32,13 +32,13 @@ mod warc;
 
 pub use entry::Entry;
 pub use error::ListError;
-pub use opening::open;
+pub use opening::{open, url_meant};
 
 use input::Input;
 use lines::Lines;
 use seine_core::protocol::UrlKind;
 
-/// Where the URL is in lists that are tables.
+/// The place of the URL in lists that are tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
     /// CSV: a column's name, or its number from 1. Makes lists of unknown format CSV.
@@ -71,7 +71,7 @@ impl From<PathBuf> for Source {
     }
 }
 
-/// What [`UrlList::next`] came to.
+/// The outcome of [`UrlList::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The next record.
@@ -94,7 +94,7 @@ pub struct UrlList {
     kind: UrlKind,
 }
 
-/// Where its records come from.
+/// The source of its records.
 enum Records {
     Lines { lines: Lines, format: Format },
     Archive(warc::Responses),
@@ -157,7 +157,7 @@ impl UrlList {
         }
     }
 
-    /// What is worth knowing of it, once it was read to its end.
+    /// A note for people about the list, once it was read to its end.
     pub fn note(&self) -> Option<String> {
         match &self.records {
             Records::Lines { .. } | Records::Given(_) => None,

@@ -88,9 +88,14 @@ fn unopened(path: &Path, source: io::Error) -> ListError {
     if !matches!(source.kind(), NotFound | NotADirectory | InvalidFilename) {
         return open_error(&name, source);
     }
-    let whole = format!("https://{}", name.trim_start_matches('/'));
-    let url = if is_on_the_net(&whole) { whole } else { "https://…".to_owned() };
+    let url = url_meant(&name);
     ListError::Missing { name, url }
+}
+
+/// The URL that was meant by a `word` which is neither one nor a file; `https://…` if none can be told in it.
+pub fn url_meant(word: &str) -> String {
+    let whole = format!("https://{}", word.trim_start_matches('/'));
+    if is_on_the_net(&whole) { whole } else { "https://…".to_owned() }
 }
 
 /// Whether the host of a URL can be asked: an address, this machine, or a name below a domain that there is.
@@ -180,18 +185,21 @@ impl Rejected {
 
     /// Why a list that has come to its end is refused.
     fn refusal(self, name: &str, format: &Format) -> ListError {
-        let Some((line, reason)) = self.first else { return ListError::Empty { name: name.to_owned() } };
+        let Some((line, mut reason)) = self.first else { return ListError::Empty { name: name.to_owned() } };
         let file = if name == "-" { "FILE" } else { name };
         let advice = match format {
             Format::Text if self.file.is_some() => {
-                let file_named = self.file.unwrap_or_default();
-                format!("; {file_named} is a file, so if these are lists: xargs seine crawl < {file}")
+                reason = format!("it names the file {}", self.file.unwrap_or_default());
+                format!("; if all of them are lists: xargs seine crawl < {file}")
             }
             Format::Text if self.lacks_only_schemes => {
                 format!("; or for all of them: sed 's|^|https://|' {file} | seine crawl -")
             }
             Format::Text if self.has_url_inside => {
-                "; a table is read with --url-column NAME, or under a name that ends in .csv".to_owned()
+                format!(
+                    "; a table is read with --url-column NAME; from other text take the URLs first: \
+                     grep -oE 'https?://[^ \"<>]+' {file} | seine crawl -"
+                )
             }
             _ => String::new(),
         };

@@ -769,7 +769,8 @@ fn a_pipe_in_any_pieces_gives_the_same_entries_as_a_file() {
     let jsonl = format!(
         "{{\"id\":1,\"url\":\"https://a.example/\"}}\r\n\n{{\"url\":1}}\n{{\"x\":\"{long}\"}}\n{{]\n{{\"url\":\"http://b\"}}"
     );
-    let lists = [("a.txt", text), ("a.csv", csv), ("a.tsv", tsv), ("a.jsonl", jsonl)];
+    let mac = "id,url,n\r1,https://a.example/,\"x, y\"\r2\r\r3,https://b.example/,z\r4,https://c.example/,".to_owned();
+    let lists = [("a.txt", text), ("a.csv", csv), ("a.tsv", tsv), ("a.jsonl", jsonl), ("mac.csv", mac)];
     for (name, content) in lists {
         let content = content.as_bytes();
         let expected = read_file(name, content, &ListOptions::default());

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use super::input::{Fingerprint, Input};
 use super::{Entry, ListError, Step};
-use crate::archive::warc::{Found, Head, Kind, Scan};
+use crate::archive::warc::{Damage, Found, Head, Kind, Scan};
 
 /// Payloads that revisits can refer to, of one archive. About 40 bytes each.
 const MAX_PAYLOADS: usize = 500_000;
 
-/// Under which a payload is known: the beginning of the hash of its digest.
+/// Key of a payload: the beginning of the hash of its digest.
 type PayloadKey = [u8; 16];
 
 /// The name of the archive at `path`: absolute, since fetchers open it by this name, in later runs too.
@@ -34,7 +34,7 @@ pub(super) struct Responses {
     /// Records so far.
     number: u64,
     payloads: HashMap<PayloadKey, u64>,
-    /// Revisits without a response.
+    /// Revisits that refer to no response of this archive.
     lone_revisits: u64,
 }
 
@@ -50,7 +50,10 @@ impl Responses {
         let fingerprint = input.fingerprint();
         let file = input.into_file();
         let again = file.try_clone().map_err(|source| ListError::Open { name: name.clone(), source })?;
-        let mut scan = Scan::new(file).map_err(|source| ListError::Archive { name: name.clone(), at: 0, source })?;
+        let mut scan = Scan::new(file).map_err(|source| match source {
+            Damage::Head(_) => ListError::NoArchive { name: name.clone() },
+            source => ListError::Archive { name: name.clone(), at: 0, source },
+        })?;
         loop {
             match scan.next() {
                 Found::Record(head) if head.kind == Kind::Other => {}
