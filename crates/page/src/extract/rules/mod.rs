@@ -193,4 +193,6 @@ impl Compiled {
 }
 
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod tests;
