@@ -215,3 +215,35 @@ text = "h1"
     let collections = &place.seine(&extract).args(&["--json"]).run().expect(0).json()["collections"];
     fills(&collections["products"]["fill"], &collections["offers"]["fill"]);
 }
+
+#[test]
+fn what_a_page_has_beyond_a_limit_is_told() {
+    let site = Site::new(|request| match request.number() {
+        0 => Reply::html(format!("<title>{}</title><p>x", "long ".repeat(20_000))),
+        1 => Reply::html("<table>".to_owned() + &"<tr><td>1<td colspan=999>2".repeat(600)),
+        _ => Reply::html("<title>t</title><table><tr><td>1</table>"),
+    });
+    let place = Place::new();
+    place.list("urls.txt", site.urls(3));
+    let ended = place.crawl(&["urls.txt", "--tables", "--delay", "0"]).run().expect(0);
+    assert!(ended.stderr.contains("2 problems (see the view extract_problems)"), "{}", ended.stderr);
+    let store = place.store();
+    let told = "SELECT group_concat(field || ': ' || found, ' | ' ORDER BY field) FROM extract_problems \
+                WHERE collection = 'page' AND problem = 'too_many' AND item IS NULL";
+    assert_eq!(
+        store.row(told),
+        "tables: more than 500000 cells: the rest is left out | title: more than 65536 bytes: cut"
+    );
+    assert_eq!(store.number("SELECT count(*) FROM tables"), 501);
+    let extract = "[[collection]]\nname = 'titles'\n[collection.fields]\ntitle = 'title'\n";
+    place.write("rules.toml", extract);
+    place.seine(&["extract", "crawl.db", "--config", "rules.toml"]).run().expect(0);
+    assert_eq!(store.number("SELECT count(*) FROM extract_problems WHERE collection = 'page'"), 2, "they stay");
+    place.crawl(&["urls.txt", "--delay", "0"]).run().expect(0);
+    assert_eq!(
+        store.number("SELECT count(*) FROM extract_problems WHERE field = 'tables'"),
+        0,
+        "each fetch says its own"
+    );
+    assert_eq!(store.number("SELECT count(*) FROM extract_problems WHERE field = 'title'"), 1);
+}

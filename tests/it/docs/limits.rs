@@ -112,7 +112,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("nodes of a tree for rules", "rules/dom.rs", "MAX_NODES", Count),
     ("values of a JSON document", "", "MAX_VALUES", Count),
     ("values of a JSON-LD block", "", "MAX_BLOCK_VALUES", Count),
-    ("items of a collection on a page", "", "MAX_ITEMS", Count),
+    ("items of a collection on a page", "rules/mod.rs", "MAX_ITEMS", Count),
     ("values of a field of an item", "", "MAX_FIELD_VALUES", Count),
     ("a value", "rules/mod.rs", "MAX_VALUE_BYTES", Bytes),
     ("an item", "", "MAX_ITEM_BYTES", Bytes),

@@ -38,8 +38,9 @@ pub(super) struct Article {
 pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: &mut Met) -> Option<Article> {
     let body = text_of(&page.html, &[&UNREAD[..], &ASIDE].concat(), page)?;
     let mut found = None;
+    let mut writer = AsTheyAre::default();
     if body.len() >= SHORT_BYTES
-        && let (whole, is_cut) = copy::copy(&page.html, &[], &mut AsTheyAre, page)?
+        && let (whole, is_cut) = copy::copy(&page.html, &[], &mut writer, page)?
     {
         if is_cut && wants_text {
             met.note(&limits::TEXT_ELEMENTS);
@@ -57,7 +58,7 @@ pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: 
         article.text = Some(met.within(&limits::TEXT, text).to_owned());
     }
     if wants_markdown {
-        let markdown = markdown::markdown(tree, without, page, met)?.unwrap_or_else(|| text.clone());
+        let markdown = markdown::markdown(tree, without, &writer.pictures, page, met)?.unwrap_or_else(|| text.clone());
         article.markdown = Some(met.within(&limits::MARKDOWN, &markdown).to_owned());
     }
     page.goes_on(0).then_some(article)

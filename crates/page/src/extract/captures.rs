@@ -9,11 +9,11 @@ use super::limits::{self, Limit, Met};
 use super::text::{MAX_CHAR_BYTES, Nul, boundary, decode_into, fold_into};
 use super::{MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_TEXT_BYTES};
 
-/// What a page needed beyond this for the texts of its links is given back before the next one.
+/// Memory for the texts of links beyond this is freed before the next page.
 const KEPT_BYTES: usize = 64 * 1024;
 const KEPT_RANGES: usize = 4 * 1024;
 
-/// Whose text is captured.
+/// The element or link whose text is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The first `<h1>`.
@@ -40,7 +40,7 @@ impl Owner {
     }
 }
 
-/// A capture that was opened; [`CaptureId::NONE`] is none.
+/// Identifies an open capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureId(u32);
 

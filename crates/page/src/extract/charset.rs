@@ -124,7 +124,7 @@ fn late_meta(body: &[u8]) -> Option<&'static Encoding> {
     Prescan { head: body, at: 0, skips_raw_text: true }.run().map(as_ascii_superset)
 }
 
-/// What a declaration can mean that was read as ASCII: it cannot be true of UTF-16.
+/// The charset that a declaration read as ASCII can mean: it cannot be true of UTF-16.
 fn as_ascii_superset(charset: &'static Encoding) -> &'static Encoding {
     if charset == UTF_16BE || charset == UTF_16LE {
         UTF_8
@@ -300,7 +300,7 @@ fn charset_in_content(content: &[u8]) -> Option<&'static Encoding> {
 
 /// WHATWG "get an XML encoding".
 fn xml_declaration(head: &[u8]) -> Option<&'static Encoding> {
-    // Behind blank lines it is none to the letter, but meant as one.
+    // Blank lines before it are against the standard, but common.
     let head = head.trim_ascii_start();
     if !head.starts_with(b"<?xml") {
         return None;

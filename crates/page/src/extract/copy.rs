@@ -1,7 +1,7 @@
 //! A page as HTML again: bounded in elements, depth and attributes, without what nobody reads, links absolute.
 //!
-//! What is made of it (which part is the article, what it is as Markdown) is for libraries that recurse and cannot be
-//! stopped. At these bounds they take about a second.
+//! Libraries find the article in the copy and write its Markdown. They recurse and cannot be stopped; at these bounds they
+//! take about a second.
 
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
@@ -45,7 +45,7 @@ pub(super) const UNREAD: [&str; 24] = [
     "annotation",
     "annotation-xml",
 ];
-/// What Readability judges by, and what text and Markdown show.
+/// Attributes that Readability judges by, or that Markdown shows.
 const ATTRIBUTES: [&str; 16] = [
     "class",
     "id",
@@ -75,12 +75,32 @@ pub(super) trait Writer {
     fn end(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element) -> usize;
 }
 
-/// Elements as they are.
-pub(super) struct AsTheyAre;
+/// Elements as they are. The `src` of an image is the page's own, so that it counts as what it is without scripts;
+/// [`PICTURE`] says where the picture is that a script puts in its place.
+#[derive(Default)]
+pub(super) struct AsTheyAre {
+    /// Pictures of such images, by the number in [`PICTURE`].
+    pub pictures: Vec<String>,
+}
+
+/// The attribute of an image with the number of its picture.
+pub(super) const PICTURE: &str = "data-picture";
 
 impl Writer for AsTheyAre {
     fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
-        push_tag(html, element.name(), node, page);
+        if element.name() != "img" {
+            push_tag(html, element.name(), node, page, &[]);
+            return 0;
+        }
+        let src = element.attr("src").and_then(|src| page.absolute(src));
+        let mut attributes: Vec<_> = src.iter().map(|src| ("src", src.as_str())).collect();
+        let picture = images::picture(node, page).filter(|picture| src.as_ref() != Some(picture));
+        let number = self.pictures.len().to_string();
+        if let Some(picture) = picture {
+            self.pictures.push(picture);
+            attributes.push((PICTURE, &number));
+        }
+        push_tag(html, "img", node, page, &attributes);
         0
     }
 
@@ -175,7 +195,7 @@ fn is_unseen(element: &Element) -> bool {
         || element.attr("style").is_some_and(|style| style.replace(' ', "").contains("display:none"))
 }
 
-/// Whether an element's tag is written: its name is a plain one, and it is none of those that are there anyway.
+/// Whether an element's tag is written: its name is plain, and the copy does not have the element anyway.
 fn is_tag(name: &str) -> bool {
     !matches!(name, "html" | "body" | "plaintext" | "listing" | "xmp" | "frameset")
         && name.len() <= 32
@@ -186,16 +206,12 @@ fn is_void(name: &str) -> bool {
     matches!(name, "br" | "hr" | "img" | "wbr" | "col" | "area" | "source" | "track" | "base" | "param")
 }
 
-/// Writes the start tag of an element under this name, with its attributes.
-pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page) {
+/// Writes the start tag of an element under this name, with its attributes and some more.
+pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page, more: &[(&str, &str)]) {
     let Some(element) = node.value().as_element() else { return };
     html.push('<');
     html.push_str(name);
-    if element.name() == "img"
-        && let Some(src) = images::picture(node, page)
-    {
-        push_attribute(html, "src", &src);
-    }
+    more.iter().for_each(|(name, value)| push_attribute(html, name, value));
     for (name, value) in element.attrs().filter(|(name, _)| ATTRIBUTES.contains(name)) {
         match name {
             "href" => match page.absolute(value) {

@@ -86,14 +86,13 @@ pub fn parse_as(html: &str, reading: Reading, keep_going: &dyn Fn() -> bool) -> 
     Some((html, sink.full.get()))
 }
 
-/// What an element says all links of the page are relative to, if it is a `<base>` of the document: none of a drawing,
-/// none in a template.
+/// The `href` of an element that is a `<base>` of the document: not of SVG, not in a template.
 pub(super) fn base_href<'e>(element: &ElementRef<'e>) -> Option<&'e str> {
     let href = element.attr("href").filter(|_| element.value().name() == "base")?;
     is_of_document(element).then_some(href)
 }
 
-/// Whether an element is of the document itself: not of a template, which is none of it, or of SVG or MathML.
+/// Whether an element is of the document itself: not in a template, whose contents are apart, and not of SVG or MathML.
 pub(super) fn is_of_document(element: &ElementRef<'_>) -> bool {
     let is_foreign = matches!(element.value().name.ns, ns!(svg) | ns!(mathml));
     !is_foreign && !element.ancestors().any(|node| node.value().is_fragment())
@@ -186,7 +185,7 @@ impl TokenSink for Bounded<'_> {
     type Handle = NodeId;
 
     fn process_token(&self, mut token: Token, line_number: u64) -> TokenSinkResult<Self::Handle> {
-        // Errors are kept by nobody here, and the end is what makes the builder finish.
+        // Parse errors are not kept; the end of the document makes the builder finish.
         if matches!(token, Token::ParseError(_)) {
             return TokenSinkResult::Continue;
         }

@@ -31,7 +31,7 @@ struct Anchor<'d> {
     /// Without fragment.
     href: Cow<'d, str>,
     rel: &'d str,
-    /// What an area has in place of a text.
+    /// The `alt` of an area, which has no text.
     alt: Option<&'d str>,
     element: Element,
 }
@@ -52,7 +52,7 @@ struct Page<'d, 's> {
     others: Vec<Anchor<'d>>,
 }
 
-/// After so many tokens or links it is asked whether to go on: milliseconds, even on the worst of pages.
+/// Tokens or links between two questions whether to go on: milliseconds, even on the worst of pages.
 const TURN: usize = 4096;
 
 /// The fields of `document`, which was read in `charset` and whose links are relative to `url` unless it says
@@ -155,7 +155,7 @@ impl<'d> Page<'d, '_> {
             title.truncate(self.tree.stack.captures.met.within(&limits::TITLE, &title).len());
             self.title = Some(title);
         }
-        // Part of the text of the elements around it, unless it is for no reader.
+        // Only contents that a browser shows belong to the text of the elements around them.
         let is_read = matches!(tag, Tag::Title | Tag::Textarea | Tag::Xmp);
         if is_read && self.tree.stack.captures.want_text() {
             if is_encoded {

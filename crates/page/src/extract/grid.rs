@@ -26,11 +26,11 @@ fn span(cell: &Element, name: &str) -> Option<usize> {
     let text = cell.attr(name)?.trim_ascii_start();
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = &text[..text.bytes().take_while(u8::is_ascii_digit).count()];
-    // What is too long for a number is more than any cell may span.
+    // A number that overflows is larger than any cell may span.
     (!digits.is_empty()).then(|| digits.parse().unwrap_or(usize::MAX))
 }
 
-/// What cells of earlier rows have in the rows below them, by column.
+/// The columns that cells of earlier rows fill in later rows, each with a value.
 pub(super) struct Spans<T>(Vec<Option<(usize, T)>>);
 
 impl<T> Default for Spans<T> {
@@ -50,7 +50,7 @@ impl<T: Clone> Spans<T> {
         matches!(self.0.get(column), Some(Some((1.., _))))
     }
 
-    /// What it has there; this row is then done.
+    /// The value of the cell of an earlier row that fills this column; counts this row as filled.
     pub fn take(&mut self, column: usize) -> Option<T> {
         let (left, value) = self.0.get_mut(column)?.as_mut().filter(|(left, _)| *left > 0)?;
         *left -= 1;

@@ -1,4 +1,4 @@
-//! Where the picture of an image is: scripts put it in place of a placeholder once the image is seen.
+//! Finds the picture of an image. Lazy images have a placeholder, which a script replaces once the image is seen.
 
 use ego_tree::NodeRef;
 use scraper::Node;
@@ -6,9 +6,9 @@ use scraper::node::Element;
 
 use super::extras::Page;
 
-/// Where scripts look for the picture.
+/// Attributes with the picture of a lazy image.
 const LAZY: [&str; 6] = ["data-src", "data-original", "data-lazy-src", "data-lazy", "data-url", "data-image"];
-/// Where they look for several of different sizes.
+/// Attributes with pictures of several sizes.
 const SETS: [&str; 3] = ["srcset", "data-srcset", "data-lazy-srcset"];
 /// Names of pictures that stand in for others.
 const PLACEHOLDERS: [&str; 9] =

@@ -19,9 +19,9 @@ pub(super) struct Limit {
     /// The column of `pages`, or the view, that has less for it.
     field: &'static str,
     most: usize,
-    /// What there are at most so many of.
+    /// The things or units that are counted.
     of: &'static str,
-    /// What becomes of the rest.
+    /// The fate of the rest.
     then: &'static str,
 }
 
@@ -97,7 +97,7 @@ impl Met {
         text::cut(text, limit.most)
     }
 
-    /// What is told of the limits.
+    /// The limits that were met, as problems of the page.
     pub fn told(self) -> Vec<Excess> {
         let told = self.0.into_iter().map(|(limit, times)| {
             let times = if times > 1 { format!(" ({times} times)") } else { String::new() };

@@ -2,7 +2,7 @@
 //!
 //! `dom_query` writes it; but of HTML that Markdown has no signs for it loses the bounds between words, and tables whose
 //! rows differ in length. So it gets a copy that Markdown can say: tables are grids, blocks of all kinds are `<div>`,
-//! line breaks of code are line breaks, headings have one line.
+//! line breaks of code are line breaks, headings have one line, images are those that scripts put in place.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,23 @@ use super::blocks::is_block;
 use super::copy::{self, Writer, push_end, push_tag, push_text};
 use super::extras::Page;
 use super::grid::{self, Spans};
+use super::images;
 use super::limits::{self, Met};
 
 /// Wider tables, which are no tables for readers, are written cell by cell.
 const MAX_COLUMNS: usize = 100;
 
 /// The Markdown of `tree` without the elements called one of `without`; nothing if it is no tree that can be written
-/// within bounds. `None`: told to stop.
+/// within bounds. `pictures` are those of [`copy::AsTheyAre`], if the tree was made of its copy. `None`: told to stop.
 #[allow(clippy::option_option, reason = "told to stop, or nothing to write")]
-pub(super) fn markdown(tree: &Html, without: &[&str], page: &Page, met: &mut Met) -> Option<Option<String>> {
-    let mut writer = ForMarkdown { widths: widths(tree, page)?, ..ForMarkdown::default() };
+pub(super) fn markdown(
+    tree: &Html,
+    without: &[&str],
+    pictures: &[String],
+    page: &Page,
+    met: &mut Met,
+) -> Option<Option<String>> {
+    let mut writer = ForMarkdown { widths: widths(tree, page)?, pictures, ..ForMarkdown::default() };
     let (html, is_cut) = copy::copy(tree, without, &mut writer, page)?;
     if is_cut {
         met.note(&limits::MARKDOWN_ELEMENTS);
@@ -97,7 +104,7 @@ impl Measured {
     }
 }
 
-/// Where in a row one is, and which columns the cells of earlier rows fill.
+/// The current column of a row, and the columns that cells of earlier rows fill.
 #[derive(Default)]
 struct Row {
     column: usize,
@@ -152,8 +159,10 @@ enum Table {
 
 /// Writes what Markdown can say.
 #[derive(Default)]
-struct ForMarkdown {
+struct ForMarkdown<'p> {
     widths: HashMap<NodeId, usize>,
+    /// See [`copy::AsTheyAre`].
+    pictures: &'p [String],
     tables: Vec<Table>,
     heading: Option<NodeId>,
     /// A `<pre>`, and where its contents begin.
@@ -163,7 +172,7 @@ struct ForMarkdown {
     code: usize,
 }
 
-impl Writer for ForMarkdown {
+impl Writer for ForMarkdown<'_> {
     fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
         let name = element.name();
         if self.pre.is_some() || self.heading.is_some() && (name == "br" || is_block(name)) {
@@ -180,20 +189,27 @@ impl Writer for ForMarkdown {
             "pre" => {
                 if self.cell.is_none() {
                     // A line end right behind the tag would be none of the text.
-                    push_tag(html, name, node, page);
+                    push_tag(html, name, node, page, &[]);
                     html.push('\n');
                 }
                 self.pre = Some((node.id(), html.len()));
             }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.heading = Some(node.id());
-                push_tag(html, if self.cell.is_some() { "b" } else { name }, node, page);
+                push_tag(html, if self.cell.is_some() { "b" } else { name }, node, page, &[]);
             }
             "code" if self.cell.is_some() => {
                 self.code += 1;
-                push_tag(html, name, node, page);
+                push_tag(html, name, node, page, &[]);
             }
-            _ => push_tag(html, spoken(name), node, page),
+            "img" => {
+                let number = element.attr(copy::PICTURE).and_then(|number| number.parse::<usize>().ok());
+                let known = number.and_then(|number| self.pictures.get(number)).cloned();
+                let picture = known.or_else(|| images::picture(node, page));
+                let src: Vec<_> = picture.iter().map(|src| ("src", src.as_str())).collect();
+                push_tag(html, name, node, page, &src);
+            }
+            _ => push_tag(html, spoken(name), node, page, &[]),
         }
         0
     }
@@ -250,7 +266,7 @@ impl Writer for ForMarkdown {
     }
 }
 
-impl ForMarkdown {
+impl ForMarkdown<'_> {
     /// An element in code or in a heading, of which Markdown has one line.
     fn start_in_line(&self, html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page) {
         match self.pre {
@@ -258,7 +274,7 @@ impl ForMarkdown {
             Some(_) if name == "br" => html.push('\n'),
             Some((_, from)) if is_block(name) && html.len() > from && !html.ends_with('\n') => html.push('\n'),
             // It tells the language.
-            Some(_) if name == "code" && self.cell.is_none() => push_tag(html, name, node, page),
+            Some(_) if name == "code" && self.cell.is_none() => push_tag(html, name, node, page, &[]),
             Some(_) => {}
         }
     }
@@ -287,7 +303,7 @@ impl ForMarkdown {
     fn start_part(&mut self, html: &mut String, node: NodeRef<'_, Node>, name: &str, page: &Page) -> usize {
         let Some(Table::Grid { row, is_begun, .. }) = self.tables.last_mut() else {
             if matches!(name, "caption" | "tr" | "td" | "th") {
-                push_tag(html, "div", node, page);
+                push_tag(html, "div", node, page, &[]);
             }
             return 0;
         };
@@ -297,7 +313,7 @@ impl ForMarkdown {
                 if std::mem::take(is_begun) {
                     push_end(html, "table");
                 }
-                push_tag(html, "div", node, page);
+                push_tag(html, "div", node, page, &[]);
             }
             "tr" => {
                 if !std::mem::replace(is_begun, true) {

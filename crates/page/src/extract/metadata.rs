@@ -1,4 +1,4 @@
-//! What a page says of itself beyond its fields, as one JSON object. What it does not say is not there.
+//! The metadata of a page as one JSON object. It has a key only if the page has a value for it.
 //!
 //! | key | what | from |
 //! | --- | --- | --- |
@@ -62,7 +62,7 @@ pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<String> {
     Some(Value::Object(found.object()).to_string())
 }
 
-/// What was found so far. Of what is said in several places the lowest rank counts, and of equals the first.
+/// The values found so far. If several places have a value, the lowest rank counts, and of equal ranks the first.
 #[derive(Default)]
 struct Found {
     met: Met,
@@ -301,7 +301,7 @@ fn is_iso_date(text: &str) -> bool {
             || text.parse::<jiff::civil::Date>().is_ok())
 }
 
-/// The value itself as an array of one, unless it is one already; of nothing nothing.
+/// The values of an array, the value itself if it is not an array, nothing if it is `null`.
 fn as_array(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],

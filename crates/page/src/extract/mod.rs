@@ -51,7 +51,7 @@ pub mod tree;
 use seine_core::record::HtmlFields;
 use seine_core::record::items::Excess;
 
-/// Who reads: the name by which a page can speak to this program alone.
+/// The name by which a page can address this program alone in `<meta name=…>`.
 pub const AGENT: &str = "seine";
 
 /// Most links kept of one page; further ones are passed over.
@@ -78,14 +78,14 @@ pub struct Extractor {
     scratch: fields::Scratch,
 }
 
-/// What a page says of itself.
+/// The built-in fields of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extracted {
     /// The built-in fields.
     pub fields: HtmlFields,
     /// Name of the charset the body was read in, as the WHATWG Encoding Standard writes it (`windows-1252`).
     pub charset: &'static str,
-    /// What it had beyond a limit.
+    /// The limits that it met.
     pub beyond: Vec<Excess>,
 }
 

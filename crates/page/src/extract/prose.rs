@@ -7,7 +7,7 @@ use scraper::{Html, Node};
 use super::blocks::is_block;
 use super::text::{self, Nul};
 
-/// What stands between two texts.
+/// The separator between two texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Break {
     No,
@@ -66,7 +66,7 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
     Some(prose.text)
 }
 
-/// What the start and the end of an element mean for the text around.
+/// The separator that the start and the end of an element put into the text around it.
 fn break_at(name: &str) -> Break {
     match name {
         "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "blockquote" | "pre" | "table"

@@ -15,11 +15,11 @@ use seine_core::record::{self, BadUrl, MAX_URL_BYTES};
 /// Hosts remembered as written the way the `url` crate writes them.
 const MAX_ORIGINS: usize = 16;
 
-/// What the links of a page at `url` are relative to: its first `<base href>`, unless that is no URL, or one that runs or
-/// holds a document (HTML standard: "frozen base URL").
+/// The URL that the links of a page at `url` are relative to: its first `<base href>`, unless that is not a URL or has the
+/// scheme `javascript:` or `data:` (HTML standard: "frozen base URL").
 pub fn document_base(url: &Url, href: Option<&str>, charset: &'static Encoding) -> Url {
     let base = href.filter(|href| href.len() <= MAX_URL_BYTES).and_then(|href| join(url, href, charset).ok());
-    // Each link may copy the base: one that is too long for a URL is none.
+    // Each link may copy the base, so a base that is too long is ignored.
     base.filter(|base| !matches!(base.scheme(), "data" | "javascript") && base.as_str().len() <= MAX_URL_BYTES)
         .unwrap_or_else(|| url.clone())
 }

@@ -1,4 +1,4 @@
-//! What a page asks of robots: the directives of `<meta name=robots>` and of `X-Robots-Tag` headers.
+//! The requests of a page to robots: the directives of `<meta name=robots>` and of `X-Robots-Tag` headers.
 //!
 //! Both are lists with commas. A header may name the robot it speaks to (`otherbot: noindex, nofollow`); what it says
 //! to others is dropped. A few directives have values, of which one, a date, holds commas and colons.

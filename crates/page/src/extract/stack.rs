@@ -27,7 +27,7 @@ pub struct Element {
     pub name: Name,
     /// The capture of its text.
     pub capture: CaptureId,
-    /// Where in the captured text it starts.
+    /// Its start in the captured text.
     pub mark: usize,
 }
 

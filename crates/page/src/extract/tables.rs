@@ -109,7 +109,7 @@ impl Reader<'_> {
     }
 }
 
-/// What may still be kept.
+/// The cells and bytes that may still be kept.
 struct Room {
     cells: usize,
     bytes: usize,
@@ -200,8 +200,8 @@ impl Table {
     fn end_row(&mut self, room: &mut Room, met: &mut Met) {
         self.end_cell(room, met);
         let Some(mut row) = self.row.take() else { return };
-        // What hangs down to the right of the last cell; where nothing does, the column is empty. The last of the spans
-        // is always one that does, so that this costs as much as it adds.
+        // Columns right of the last cell are filled by cells of earlier rows, or empty. The last of the spans always
+        // reaches into this row, so the work is no more than the cells that it adds.
         while room.refused.is_none() && row.len() < self.spans.width() {
             while row.len() < self.spans.width() && !self.spans.is_filled(row.len()) && room.takes("") {
                 row.push("".into());

@@ -101,7 +101,7 @@ const fn by_name() -> [(u128, Tag); SLOTS] {
     table
 }
 
-/// What the standard says of a tag; a set of the constants below.
+/// The properties that the standard gives a tag: a set of the constants below.
 pub type Traits = u16;
 
 /// "Special" elements: they stop the search of an end tag without rules of its own.
@@ -300,7 +300,7 @@ impl Tag {
     }
 }
 
-/// What the standard says of the tag with this number; nothing of numbers that are no tag's.
+/// The traits of the tag with this number; none if no tag has the number.
 #[inline]
 pub fn traits_of(number: u8) -> Traits {
     TRAITS[number as usize]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use htmlize::Context;
 use memchr::{memchr, memchr3};
 
-/// What a NUL in a text becomes; it depends on where the text stands.
+/// The treatment of NUL characters, which depends on the kind of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nul {
     /// Nothing (text of HTML elements).
@@ -118,7 +118,7 @@ const MAX_REFERENCE_BYTES: usize = 40;
 /// Length of what may be one character reference at the start of `text`, up to a byte that ends it.
 fn reference_len(text: &str) -> usize {
     let bytes = text.as_bytes();
-    // A number may have any length; a name that is too long is none.
+    // A number may have any length; no reference has a longer name than this.
     let (mut len, limit) = if bytes.get(1) == Some(&b'#') { (2, bytes.len()) } else { (1, MAX_REFERENCE_BYTES) };
     while len < limit && bytes.get(len).is_some_and(u8::is_ascii_alphanumeric) {
         len += 1;

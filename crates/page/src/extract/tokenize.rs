@@ -11,7 +11,7 @@ use super::tags::{ATTRIBUTES, Name, Tag};
 /// Attributes kept of one tag; further ones are read past.
 pub const MAX_ATTRIBUTES: usize = 1024;
 
-/// What comes next in the document.
+/// The next piece of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'d> {
     /// Text as written: character references not decoded.
@@ -155,7 +155,7 @@ impl<'d> Tokenizer<'d> {
         if keep {
             self.attributes.clear();
         }
-        // Where a document ends inside a tag, that tag is dropped: every `?` below leaves `at` at the end.
+        // A tag that the document's end cuts off is dropped: every `?` below leaves `at` at the end.
         self.at = bytes.len();
         loop {
             match *bytes.get(at)? {

@@ -13,7 +13,7 @@ use super::tags::{
 };
 use super::text::Nul;
 
-/// What became of a start tag.
+/// The result of a start tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insertion {
     /// There is no such element in the document.
@@ -73,7 +73,7 @@ impl Tree {
     }
 
     /// Whether an element without contents that comes now, or the one just opened, is of the document itself: not of a
-    /// template, which is none of it, nor of SVG or MathML.
+    /// template, whose contents are apart, nor of SVG or MathML.
     pub fn is_of_document(&self) -> bool {
         !self.in_template() && !matches!(self.stack.numbers.last(), Some(&(SVG..=ANNOTATION)))
     }

@@ -1,4 +1,4 @@
-//! What a page says beyond its fields, where it was asked for: metadata, main text, Markdown, tables.
+//! The optional parts of a page, each read on request: metadata, main text, Markdown, tables.
 
 use encoding_rs::Encoding;
 use scraper::{ElementRef, Html};
@@ -33,7 +33,7 @@ impl Wanted {
     }
 }
 
-/// What is wanted of the page `body`, which was decompressed already; nothing of what is no HTML. `content_type` is the
+/// The wanted parts of the page `body`, which was decompressed already; none if it is not HTML. `content_type` is the
 /// header's value, if there was one; `url` is where the page came from, after redirects.
 ///
 /// `None`: told to stop by `keep_going`, which is asked often enough to bound what a hostile page costs; only
@@ -76,7 +76,7 @@ pub fn extras(
 pub(super) struct Page<'p> {
     /// Its tree.
     pub html: Html,
-    /// What its links are relative to.
+    /// The URL that its links are relative to.
     base: Url,
     charset: &'static Encoding,
     pub keep_going: &'p dyn Fn() -> bool,
@@ -100,7 +100,7 @@ impl Page<'_> {
     }
 }
 
-/// What the links of a page are relative to.
+/// The URL that the links of a page are relative to.
 fn base(html: &Html, url: &Url, charset: &'static Encoding) -> Url {
     let mut elements = html.tree.root().descendants().filter_map(ElementRef::wrap);
     let href = elements.find_map(|element| dom::base_href(&element));

@@ -62,6 +62,22 @@ fn metadata_is_what_the_page_says_and_no_more() {
 }
 
 #[test]
+fn metadata_reads_json_ld_as_sites_write_it() {
+    for block in [
+        r#"{"author": {"name": "Ada"}, "datePublished": "2024-05-01"}"#,
+        "\n//<![CDATA[\n{\"author\": {\"name\": \"Ada\"}, \"datePublished\": \"2024-05-01\",}\n//]]>\n",
+        "<!-- {\"author\": [{\"name\": \"Ada\",},], \"datePublished\": \"2024-05-01\"} -->",
+        "{\"description\": \"one\ntwo\", \"author\": \"Ada\", \"datePublished\": \"2024-05-01\"}",
+        r#"{"description": "\ud83d", "author": "Ada", "datePublished": "2024-05-01"}"#,
+        r#"{"@type": "WebSite", "x": 1e400} {"author": "Ada", "datePublished": "2024-05-01"};"#,
+        r#"[{"id": 12345678901234567890123}, {"author": "Ada", "datePublished": "2024-05-01", "x": NaN}]"#,
+    ] {
+        let found = metadata_of(&format!("<script type=' Application/LD+JSON; charset=utf-8'>{block}</script>"));
+        assert_eq!((&found["author"], &found["published"]), (&json!("Ada"), &json!("2024-05-01")), "{block}");
+    }
+}
+
+#[test]
 fn dates_are_kept_as_written_if_they_are_dates() {
     for (written, is_kept) in [
         ("2024-05-01", true),

@@ -11,7 +11,7 @@ use super::{Budget, MAX_FIELD_VALUES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_PAGE_BYTES,
 use crate::extract::text::cut;
 use seine_core::record::items::{FieldCount, Item, MAX_FOUND_BYTES, PageItems, Problem, ProblemKind, item_key};
 
-/// Where fields are looked for.
+/// The part of a page in which fields are looked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scope<'s> {
     /// On the whole page.
@@ -200,7 +200,7 @@ impl<'a, 'p> Applying<'a, 'p> {
         });
     }
 
-    /// What there is an item for each of, at most `limit`. More are a problem.
+    /// The elements or values for each of which there is an item, at most `limit`. More are a problem.
     pub fn scopes(&mut self, each: Option<&Each>, scope: Scope<'a>, limit: usize) -> Option<Vec<Scope<'a>>> {
         let mut scopes = match each {
             None => vec![scope],
@@ -242,7 +242,7 @@ impl<'a, 'p> Applying<'a, 'p> {
                     self.problem(&name, ProblemKind::Missing, "");
                 }
             }
-            // So that no item can grow beyond what it may have before it is looked at.
+            // Checked here too, so that no item can grow beyond its limit before it is complete.
             if bytes + value.json.len() > MAX_ITEM_BYTES {
                 self.problem(&name, ProblemKind::TooMany, &value.json);
                 value = FieldValue::nothing();

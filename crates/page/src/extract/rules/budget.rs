@@ -15,12 +15,12 @@ pub struct Budget<'a> {
 }
 
 impl<'a> Budget<'a> {
-    /// That of a caller.
+    /// A budget that asks `keep_going`.
     pub fn new(keep_going: &'a dyn Fn() -> bool) -> Self {
         Self { keep_going, done: Cell::new(0), is_spent: Cell::new(false) }
     }
 
-    /// `work` was done; `None`: stop. Who has said so once goes on saying it.
+    /// `work` was done; `None`: stop. Once it is spent it stays spent.
     #[inline]
     pub fn spend(&self, work: usize) -> Option<()> {
         let done = self.done.get().saturating_add(work);

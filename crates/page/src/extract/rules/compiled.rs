@@ -29,7 +29,7 @@ pub(super) struct Compiled {
     pub uses_jsonld: bool,
 }
 
-/// What there is an item, or a nested record, for each of.
+/// The element or value for each of which there is an item or a nested record.
 #[derive(Clone, Debug)]
 pub(super) enum Each {
     /// An element.
@@ -54,7 +54,7 @@ pub(super) struct FieldRule {
     pub from: Origin,
 }
 
-/// Where a field's value comes from.
+/// The origin of a field's value.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     /// The first of these that finds something.
@@ -95,7 +95,7 @@ pub(super) enum Place {
     Meta(String),
 }
 
-/// What of an element.
+/// The part of an element that is taken.
 #[derive(Clone, Debug)]
 pub(super) enum Take {
     Text,

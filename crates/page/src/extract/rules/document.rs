@@ -12,7 +12,7 @@ use super::json::{self, MAX_BLOCKS, Read};
 use super::{Budget, MAX_VALUE_BYTES, Page, xml};
 use crate::extract::charset;
 
-/// What a body is to be read as.
+/// The format that a body is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Html,
@@ -64,14 +64,14 @@ const MAX_SCRIPTS: usize = 100;
 pub(super) struct Document<'p> {
     pub url: &'p Url,
     pub body: Body,
-    /// What is wrong with the body, or with what could be read of it.
+    /// The reason why the body, or its end, could not be read.
     pub problem: Option<String>,
     /// Whether the end of the page was left out.
     pub is_cut: bool,
     base: OnceCell<Url>,
     /// A list of the blocks.
     jsonld: OnceCell<Value>,
-    /// A JSON-LD block that is none.
+    /// The reason why a JSON-LD block could not be read.
     pub jsonld_problem: OnceCell<String>,
     scripts: RefCell<HashMap<Index, Option<Rc<Value>>>>,
 }
@@ -128,7 +128,7 @@ impl<'p> Document<'p> {
         }
     }
 
-    /// What relative URLs are relative to.
+    /// The base of relative URLs.
     pub fn base(&self, budget: &Budget<'_>) -> Option<&Url> {
         if self.base.get().is_none() {
             let base = match self.tree() {

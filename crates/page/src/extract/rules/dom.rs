@@ -1,8 +1,10 @@
 //! The tree that rules select from: of HTML, or of XML as it is written.
 //!
-//! Whoever wrote the page chose depth and width: every walk asks its budget, and depth ([`MAX_DEPTH`]) and number of nodes
+//! The page decides how deep and wide it is: every walk asks its budget, and depth ([`MAX_DEPTH`]) and number of nodes
 //! are bounded.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::io;
 
 use ego_tree::NodeRef;
@@ -31,9 +33,11 @@ pub struct Dom {
     elements: Vec<Place>,
     /// Whether nodes were left out: see [`MAX_NODES`].
     pub(super) is_cut: bool,
+    /// The first element of each `id`, once one was asked for.
+    ids: OnceCell<HashMap<String, Index>>,
 }
 
-/// Where an element is.
+/// The place of an element in the tree.
 #[derive(Clone, Copy)]
 struct Place {
     node: ego_tree::NodeId,
@@ -73,7 +77,7 @@ impl Dom {
                 Edge::Open(_) | Edge::Close(_) => {}
             }
         }
-        Some(Self { html, elements, is_cut })
+        Some(Self { html, elements, is_cut, ids: OnceCell::new() })
     }
 
     /// Number of elements.
@@ -95,6 +99,21 @@ impl Dom {
     pub fn element(&self, index: Index) -> Option<ElementRef<'_>> {
         let place = self.elements.get(index)?;
         ElementRef::wrap(self.html.tree.get(place.node)?)
+    }
+
+    /// The first element with this `id`, if there is one. `None`: told to stop.
+    pub(super) fn by_id(&self, id: &str, budget: &Budget<'_>) -> Option<Option<Index>> {
+        if self.ids.get().is_none() {
+            let mut ids = HashMap::new();
+            for index in 0..self.len() {
+                budget.spend(1)?;
+                if let Some(id) = self.element(index).and_then(|element| element.attr("id")) {
+                    ids.entry(id.to_owned()).or_insert(index);
+                }
+            }
+            let _ = self.ids.set(ids);
+        }
+        Some(self.ids.get().and_then(|ids| ids.get(id)).copied())
     }
 
     /// The first `limit` elements below `scope` (or of the page) that are selected, in the order of the document.
@@ -192,7 +211,7 @@ impl Dom {
         Some(text)
     }
 
-    /// What stands between the tags of an element, as HTML; at most about `limit` bytes. `None`: told to stop.
+    /// The inner HTML of an element; at most about `limit` bytes. `None`: told to stop.
     pub fn inner_html(&self, index: Index, limit: usize, budget: &Budget<'_>) -> Option<String> {
         let Some(element) = self.element(index) else { return Some(String::new()) };
         let mut out = Bounded { bytes: Vec::new(), limit, budget, is_stopped: false };
@@ -215,7 +234,7 @@ impl Dom {
         })
     }
 
-    /// What relative URLs of the page are relative to.
+    /// The base of the page's relative URLs.
     pub fn base(&self, url: &Url, budget: &Budget<'_>) -> Option<Url> {
         for index in 0..self.elements.len() {
             budget.spend(1)?;

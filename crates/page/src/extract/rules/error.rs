@@ -3,14 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
-/// What is wrong with a rule: line, column, the line itself with a pointer, and what is allowed.
+/// A mistake in a rule: line, column, the line itself with a pointer, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
     /// Line of the config file, from 1.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong, and what is allowed.
+    /// The mistake, and what is allowed.
     pub message: String,
     /// The line and a pointer under it, if there is a place.
     shown: String,
@@ -63,7 +63,7 @@ pub(super) fn allowed(word: &str, allowed: &[&str]) -> String {
     }
 }
 
-/// Where byte `offset` of the text of a TOML string stands in the file; `span` is the string with its quotes.
+/// The place in the file of byte `offset` of the text of a TOML string; `span` is the string with its quotes.
 pub(super) fn within_string(text: &str, span: &Range<usize>, offset: usize) -> usize {
     let raw = &text[span.clone()];
     let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };

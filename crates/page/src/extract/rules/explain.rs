@@ -15,12 +15,12 @@ use seine_core::record::items::Problem;
 /// Most matches that are counted of one selector.
 pub const MAX_COUNTED: usize = 10_000;
 
-/// What a collection is to a page.
+/// How a collection fits a page.
 #[derive(Clone, Debug)]
 pub struct CollectionLook {
     /// Its name.
     pub name: String,
-    /// Why it is not about the page; if that is so, the rest is empty.
+    /// The reason why the collection is not for this page; the rest is then empty.
     pub mismatch: Option<String>,
     /// Elements or values there could be an item for.
     pub candidates: usize,
@@ -36,12 +36,12 @@ pub struct CollectionLook {
     pub problems: Vec<Problem>,
 }
 
-/// What one item is made of.
+/// One item and its fields.
 #[derive(Clone, Debug)]
 pub struct ItemLook {
     /// Which of the candidates, from 0.
     pub number: usize,
-    /// Where it stands, if it is an element.
+    /// The path to its element, if it is one.
     pub path: Option<String>,
     /// Whether all that is required is there.
     pub is_complete: bool,
@@ -49,20 +49,20 @@ pub struct ItemLook {
     pub fields: Vec<FieldLook>,
 }
 
-/// What one field is, and why.
+/// One field, its value, and the reason for it.
 #[derive(Clone, Debug)]
 pub struct FieldLook {
     /// Its name.
     pub name: String,
     /// Its value, as JSON.
     pub value: String,
-    /// Where it was found, if it was.
+    /// The source that had the value, if one had.
     pub source: Option<String>,
     /// Why it was not, source by source.
     pub why: Vec<String>,
 }
 
-/// What a selector matches.
+/// The matches of a selector.
 #[derive(Clone, Debug)]
 pub struct SelectorLook {
     /// As it was given.
@@ -76,7 +76,7 @@ pub struct SelectorLook {
 }
 
 impl Rules {
-    /// What each collection finds on a page and why; details of the first `shown` items. `None`: told to stop.
+    /// The items of each collection on a page, explained; details of the first `shown` items. `None`: told to stop.
     pub fn explain(&self, page: &Page<'_>, shown: usize, keep_going: &dyn Fn() -> bool) -> Option<Vec<CollectionLook>> {
         let budget = Budget::new(keep_going);
         let found = self.apply(page, keep_going)?;
@@ -112,7 +112,7 @@ impl Rules {
     }
 }
 
-/// What selectors match on a page; the first `shown` hits of each. `None`: told to stop.
+/// The matches of selectors on a page; the first `shown` hits of each. `None`: told to stop.
 pub fn select(
     page: &Page<'_>,
     selectors: &[(String, Selector)],

@@ -16,12 +16,12 @@ pub const MAX_VALUES: usize = 2_000_000;
 /// Most values of one JSON-LD block; what follows them is passed over.
 const MAX_BLOCK_VALUES: usize = 100;
 
-/// What became of a text.
+/// The result of reading a text.
 #[derive(Debug)]
 pub(super) enum Read {
     /// It is JSON.
     Value(Value),
-    /// It is none.
+    /// It is not JSON; the reason.
     Broken(String),
 }
 
@@ -85,7 +85,7 @@ fn without_marks(text: &str) -> &str {
     rest
 }
 
-/// What `read` makes of `text` as it is; or, where that is no JSON, [`repaired`].
+/// Reads `text` as it is, or, if that is not JSON, [`repaired`].
 fn leniently(text: &str, read: &mut dyn FnMut(&str) -> Option<Read>) -> Option<Read> {
     if has_long_number(text) {
         return read(&repaired(text));

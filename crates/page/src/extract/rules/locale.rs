@@ -3,7 +3,7 @@
 /// A country's conventions; by default those of English, with the rest of the world where it cannot be misread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Locale {
-    /// One of [`LOCALES`]; `None`: nobody said.
+    /// One of [`LOCALES`]; `None`: the rule names no locale.
     pub(super) language: Option<&'static str>,
     pub(super) decimal: char,
     /// Stands before one or two decimals too, and never between groups.
@@ -13,11 +13,11 @@ pub struct Locale {
     pub(super) groups: &'static [char],
     /// Groups of two digits before the last of three, as in India.
     pub(super) pairs: bool,
-    /// Whether the month comes first in 05/06/2024; `None`: nobody said.
+    /// Whether the month comes first in 05/06/2024; `None`: the rule does not say.
     pub(super) month_first: Option<bool>,
 }
 
-/// What is allowed as a locale; a country may follow (`de-AT`).
+/// Names of locales; a country may follow (`de-AT`).
 pub const LOCALES: [&str; 53] = [
     "en", "us", "gb", "in", "ch", "de", "at", "fr", "es", "it", "nl", "pt", "br", "da", "sv", "no", "nb", "nn", "fi",
     "is", "pl", "cs", "sk", "sl", "hr", "sr", "bg", "hu", "ro", "el", "tr", "ru", "uk", "lt", "lv", "et", "ca", "gl",

@@ -3,7 +3,7 @@
 //! A property belongs to the innermost item around it, or to the item that names its element in `itemref`. So the name
 //! of a product's brand is not the product's name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use scraper::ElementRef;
 use scraper::node::Element;
@@ -26,7 +26,7 @@ impl PropertyPath {
     /// The elements with the property, item by item in the order of the document. `scope` is an item, or an element with
     /// items in it, or with `None` the page. `None`: told to stop.
     pub fn elements(&self, dom: &Dom, scope: Option<Index>, budget: &Budget<'_>) -> Option<Vec<Index>> {
-        let mut reader = Reader { dom, budget, ids: None };
+        let reader = Reader { dom, budget };
         let mut scopes = vec![scope];
         for name in &self.0 {
             let mut found = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn value(element: &Element) -> PropertyValue<'_> {
 
 /// The element with the name of an item, if it has one that is no item itself. `None`: told to stop.
 pub(super) fn name_of(dom: &Dom, item: Index, budget: &Budget<'_>) -> Option<Option<Index>> {
-    let mut names = Reader { dom, budget, ids: None }.named("name", Some(item))?.into_iter();
+    let mut names = Reader { dom, budget }.named("name", Some(item))?.into_iter();
     Some(names.find(|name| dom.element(*name).is_some_and(|element| !is_item(element.value()))))
 }
 
@@ -95,8 +95,6 @@ fn properties(element: &Element) -> impl Iterator<Item = &str> {
 struct Reader<'d, 'b> {
     dom: &'d Dom,
     budget: &'b Budget<'b>,
-    /// The first element of each `id`, once they are asked for.
-    ids: Option<HashMap<&'d str, Index>>,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -105,7 +103,7 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// The elements in `scope` with a property of this name.
-    fn named(&mut self, name: &str, scope: Option<Index>) -> Option<Vec<Index>> {
+    fn named(&self, name: &str, scope: Option<Index>) -> Option<Vec<Index>> {
         let item = scope.filter(|scope| self.element(*scope).is_some_and(|element| is_item(element.value())));
         let found = match item {
             Some(item) => self.of_item(item)?,
@@ -116,13 +114,13 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// The properties of the item that an element is, in the order of the document.
-    fn of_item(&mut self, item: Index) -> Option<Vec<Index>> {
+    fn of_item(&self, item: Index) -> Option<Vec<Index>> {
         let mut found = Vec::new();
         self.walk(item + 1..self.dom.end(item), item, &mut found, &mut |_| {})?;
         let references = self.element(item).and_then(|element| element.attr("itemref")).unwrap_or_default();
         let mut seen = HashSet::new();
         for id in references.split_ascii_whitespace().filter(|id| seen.insert(*id)) {
-            if let Some(&referred) = self.ids()?.get(id) {
+            if let Some(referred) = self.dom.by_id(id, self.budget)? {
                 self.walk(referred..self.dom.end(referred), item, &mut found, &mut |_| {})?;
             }
         }
@@ -133,7 +131,7 @@ impl<'d> Reader<'d, '_> {
 
     /// The properties of the items in an element that is none (or on the page), and those that are of no item. Of items
     /// in items only those count that are no property.
-    fn of_items_in(&mut self, scope: Option<Index>) -> Option<Vec<Index>> {
+    fn of_items_in(&self, scope: Option<Index>) -> Option<Vec<Index>> {
         let range = scope.map_or(0..self.dom.len(), |scope| scope + 1..self.dom.end(scope));
         let (mut loose, mut items) = (Vec::new(), Vec::new());
         self.walk(range.clone(), usize::MAX, &mut loose, &mut |item| items.push(item))?;
@@ -151,7 +149,7 @@ impl<'d> Reader<'d, '_> {
             owned.extend(properties.iter().copied());
             groups.push((item, properties));
         }
-        // What an item refers to is that item's, wherever it stands.
+        // A property that an item refers to belongs to that item, wherever it stands.
         groups.retain(|(item, _)| !owned.contains(item));
         groups.extend(loose.into_iter().filter(|index| !owned.contains(index)).map(|index| (index, vec![index])));
         groups.sort_by_key(|(index, _)| *index);
@@ -182,20 +180,6 @@ impl<'d> Reader<'d, '_> {
             }
         }
         Some(())
-    }
-
-    fn ids(&mut self) -> Option<&HashMap<&'d str, Index>> {
-        if self.ids.is_none() {
-            let mut ids = HashMap::new();
-            for index in 0..self.dom.len() {
-                self.budget.spend(1)?;
-                if let Some(id) = self.element(index).and_then(|element| element.attr("id")) {
-                    ids.entry(id).or_insert(index);
-                }
-            }
-            self.ids = Some(ids);
-        }
-        self.ids.as_ref()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rules in, items out: what the collections of a config file find on a page. Pure: no I/O, no clock.
+//! Rules in, items out: finds the items of a config file's collections on a page. Pure: no I/O, no clock.
 //!
 //! [`Rules::read`] compiles a config file; [`Rules::apply`] parses a page once, whatever the number of collections, and
 //! gives items, problems and counts. What a page costs is bounded in memory by the constants here, and in time by the
@@ -114,7 +114,7 @@ pub const RESERVED_NAMES: [&str; 44] = [
 /// A page that rules are applied to.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// Where it was found, after redirects.
+    /// Its URL after redirects.
     pub url: &'a Url,
     /// The URL that was asked for.
     pub listed_url: &'a str,
@@ -167,7 +167,7 @@ impl Rules {
         Kind::of(page).is_some_and(|kind| self.shared.compiled.iter().any(|rules| rules.is_about(page, kind)))
     }
 
-    /// What the rules find on a page; `None` as soon as `keep_going`, asked all along, says no.
+    /// The items that the rules find on a page; `None` as soon as `keep_going`, asked all along, says no.
     pub fn apply(&self, page: &Page<'_>, keep_going: &dyn Fn() -> bool) -> Option<PageItems> {
         let mut found = PageItems::default();
         let Some(kind) = Kind::of(page) else { return Some(found) };
@@ -195,5 +195,7 @@ impl Compiled {
     }
 }
 
+#[cfg(test)]
+mod round_trip;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD
     PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SYP SZL THB TJS TMT TND \
     TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL";
 
-/// What people write instead, in lower case; a full stop may follow.
+/// Abbreviations that people write instead, in lower case; a full stop may follow.
 const NAMES: &str = "rs re ksh kshs tsh tshs ush ushs sh fr frs sfr ffr bfr dm kr kc kč zł zl ft lei lv лв din дин ден \
     руб р грн тг сом rp rm s/ b/ bs gs q l r r$ c$ a$ s$ t$ j$ z$ b$ us$ au$ ca$ hk$ nt$ nz$ mx$ mex$ rd$ col$ tt$ ec$ \
     bds$ tl dh dhs sr qr bd kd jd dt lt ls ₫ đ vnd usd eur gbp chf inr cad aud sek nok dkk pln czk huf try \
@@ -61,7 +61,7 @@ pub(super) fn last_word(chars: &[char]) -> (String, usize) {
     (chars[start..end].iter().collect(), start)
 }
 
-/// Where the currency begins that `chars` end with, if they do.
+/// The start of the currency at the end of `chars`, if there is one.
 pub(super) fn currency_before(chars: &[char]) -> Option<usize> {
     let chars = trimmed_end(chars);
     let (word, start) = last_word(chars);
@@ -87,7 +87,7 @@ pub(super) fn currency_after(chars: &[char]) -> usize {
     if is_currency {
         return spaces + word.chars().count();
     }
-    // What is written without spaces: `5000円(税込)` is, `3万円より` too.
+    // In scripts without spaces a word may follow: `5000円(税込)`, `3万円より`.
     usize::from(rest.first().is_some_and(|c| matches!(c, '円' | '元' | '圆' | '圓' | '원' | '₫' | 'đ'))) * (spaces + 1)
 }
 
@@ -99,7 +99,7 @@ pub(super) fn trimmed_start(chars: &[char]) -> &[char] {
     &chars[chars.iter().take_while(|c| is_space(**c)).count()..]
 }
 
-/// What stands behind a number, as far as it changes it.
+/// A word behind a number that multiplies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scale {
     /// Nothing.
@@ -110,7 +110,7 @@ pub(super) enum Scale {
     Unclear,
 }
 
-/// What `after` a number multiplies it, where `is_money` says whether a currency stands before the number.
+/// The word `after` a number that multiplies it; `is_money` says whether a currency stands before the number.
 pub(super) fn scale(after: &[char], is_money: bool, has_fraction: bool, locale: &Locale) -> Scale {
     let spaces = after.iter().take_while(|c| is_space(**c)).count();
     let rest = &after[spaces..];

@@ -1,12 +1,12 @@
 //! Numbers as pages write them: `$1,299.00`, `1.299,00 €`, `1 299,00`, `1'299.–`, `Rs.499`, `($5.00)`, `1.2k`, `1½`.
 //!
 //! Pages write for people, so a text is read as its one number or not at all: a wrong price costs more than a missing
-//! one, which is seen. What could be two numbers a hundred times apart is none.
+//! one, which is seen. Text that could be two numbers a hundred times apart is not read as either.
 
 use super::locale::Locale;
 use super::money::{self, Scale, is_space};
 
-/// A space that no line is broken at: within a number it is between groups, whatever the country.
+/// The no-break space; within a number it separates groups of digits in every country.
 const HARD_SPACE: char = '\u{A0}';
 /// The sign that can be nothing else, unlike a hyphen.
 const MINUS: char = '−';
@@ -111,7 +111,7 @@ struct Number {
     end: usize,
     whole: String,
     fraction: String,
-    /// `1.299` where nobody said which country it is of: as a price it could be either.
+    /// `1.299` without a locale: as a price it could be 1299 or 1.299.
     is_thousands_or_thousandths: bool,
 }
 
@@ -264,7 +264,7 @@ fn has_leading_point(chars: &[char], start: usize, runs: &[String], locale: &Loc
     }
 }
 
-/// What is `after` a number, without the quantity that it is the price of (`$4.99 / 100 g`). `None`: there is one more
+/// The text `after` a number without the quantity that it is the price of (`$4.99 / 100 g`). `None`: there is one more
 /// number.
 fn without_quantity(after: &[char], is_money_before: bool) -> Option<&[char]> {
     let is_digit = |c: &char| c.is_ascii_digit() || fraction_of(*c).is_some();
@@ -586,7 +586,7 @@ mod tests {
         ]);
     }
 
-    /// What CLDR says of numbers, by language: group, decimal, pairs.
+    /// Conventions of numbers by language, from CLDR: group, decimal, pairs.
     const CONVENTIONS: [(&str, char, char, bool); 44] = [
         ("en", ',', '.', false),
         ("en-GB", ',', '.', false),

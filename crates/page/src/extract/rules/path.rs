@@ -23,7 +23,7 @@ pub struct Path {
 pub struct PathError {
     /// Byte of the text.
     pub at: usize,
-    /// What is wrong.
+    /// The mistake, for people.
     pub message: String,
 }
 
@@ -123,7 +123,7 @@ fn bracket_len(text: &str) -> usize {
     text.len()
 }
 
-/// Where a bracket holds what cannot be bounded.
+/// The place of a bracket whose cost cannot be bounded.
 fn unbounded_part(segment: &str) -> Option<usize> {
     let open = segment.find('[')?;
     let mut before = 0;

@@ -1,4 +1,4 @@
-//! What stands at the places that sources name: elements, values of JSON, properties.
+//! Finds the elements, JSON values and properties that sources name.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub(super) struct Places<'a, 'p> {
     pub budget: &'a Budget<'a>,
 }
 
-/// What is looked for.
+/// The source that is looked at, and for which field.
 pub(super) struct Look<'r> {
     pub source: &'r Source,
     /// The type of the field.
@@ -37,7 +37,7 @@ impl Look<'_> {
 }
 
 impl<'a> Places<'a, '_> {
-    /// Shows `take` what stands at a source's place, one after the other, until it has enough. `None`: told to stop.
+    /// Passes the values that a source finds to `take`, one by one, until it has enough. `None`: told to stop.
     pub fn gather(
         &self,
         look: &Look<'_>,
@@ -113,7 +113,7 @@ impl<'a> Places<'a, '_> {
         }
     }
 
-    /// What a source takes of one element.
+    /// Takes the text, HTML, attribute or JSON of one element, as the source says.
     fn element(
         &self,
         dom: &Dom,
@@ -189,7 +189,7 @@ impl<'a> Places<'a, '_> {
     }
 }
 
-/// Nodes one after the other; a list stands for its values, unless it is what is asked for.
+/// Passes nodes to `take` one by one; a list counts as its values, unless the field's type is JSON.
 fn emit(nodes: &[&Value], kind: FieldType, take: &mut dyn FnMut(Raw<'_>) -> Option<bool>) -> Option<()> {
     for node in nodes {
         match node {

@@ -36,7 +36,7 @@ const TYPES: [(&str, FieldType); 8] = [
     ("datetime", FieldType::Datetime),
     ("json", FieldType::Json),
 ];
-/// What tells where to look.
+/// Keys that say where to look.
 const SOURCE_KEYS: [&str; 13] = [
     "css",
     "attr",
@@ -52,7 +52,7 @@ const SOURCE_KEYS: [&str; 13] = [
     "format",
     "timezone",
 ];
-/// What tells what becomes of it; `trim` is told of each source.
+/// Keys that say what becomes of the text; each source may have its own `trim`.
 const VALUE_KEYS: [&str; 6] = ["type", "many", "join", "default", "required", "trim"];
 const NESTED_KEYS: [&str; 4] = ["each", "fields", "many", "required"];
 
@@ -359,7 +359,7 @@ impl<'t> Reader<'t> {
         Ok(field)
     }
 
-    /// What a field's keys say of its value; whether texts are trimmed.
+    /// Reads a field's keys about its value; returns whether texts are trimmed.
     fn value_keys(&self, entries: &Entries<'_, 't>, field: &mut FieldRule, told: &mut Told) -> Result<bool, RuleError> {
         let mut trims = true;
         for (key, span, value) in entries {
@@ -650,7 +650,7 @@ fn has_first_group(pattern: &Hir) -> bool {
     }
 }
 
-/// What was said of a field as a whole, and where.
+/// The keys of a field as a whole, with their places in the file.
 #[derive(Default)]
 struct Told {
     keys: Vec<(String, Range<usize>)>,
@@ -666,7 +666,7 @@ impl Told {
     }
 }
 
-/// What rules read.
+/// The kinds of content that rules read.
 #[derive(Default)]
 struct Uses {
     json: bool,

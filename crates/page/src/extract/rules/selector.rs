@@ -31,9 +31,9 @@ pub struct Selector {
 /// Why a text is no selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectorError {
-    /// Byte of the text from which on it is none.
+    /// Byte of the text at which the mistake begins.
     pub at: usize,
-    /// What is wrong.
+    /// The mistake, for people.
     pub message: String,
 }
 
@@ -41,7 +41,7 @@ impl Selector {
     /// Compiles a selector.
     ///
     /// # Errors
-    /// [`SelectorError`]: it is none, or one that no page without a browser can answer (`:hover`, `::before`).
+    /// [`SelectorError`]: it is not CSS, or only a browser could answer it (`:hover`, `::before`).
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
             Ok(list) => Ok(Self { text: text.to_owned(), names_scope: text.contains(":scope"), list }),

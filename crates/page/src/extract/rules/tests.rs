@@ -388,6 +388,34 @@ fn json_bodies_are_read_by_path() {
 }
 
 #[test]
+fn a_value_that_json_cannot_hold_harms_no_other() {
+    let rules = read(
+        "[[collection]]\nname = 't'\nmatch = '.'\neach = '$.items[*]'\n[collection.fields]\n\
+         id = '$.id'\nprice = { json = '$.price', type = 'number' }\nall = { json = '$.id', type = 'json' }",
+    );
+    let body = r#"{"items": [{"id": "a\ud83d", "price": 1.5}, {"id": 12345678901234567890123, "price": 2,},
+        {"id": "<meta charset=koi8-r>ä", "price": 1e400}, {"id": 18446744073709551615, "price": "3.25"},]}"#;
+    let found = apply_as(&rules, "application/json", &[body.as_bytes(), b" "].concat());
+    assert_eq!(
+        data(&found),
+        [
+            json!({"id": "a\u{FFFD}", "price": 1.5, "all": "a\u{FFFD}"}),
+            json!({"id": "12345678901234567890123", "price": 2.0, "all": "12345678901234567890123"}),
+            json!({"id": "<meta charset=koi8-r>ä", "price": null, "all": "<meta charset=koi8-r>ä"}),
+            json!({"id": "18446744073709551615", "price": 3.25, "all": 18446744073709551615_u64}),
+        ]
+    );
+    let problems: Vec<_> = found.problems.iter().map(|problem| (problem.number, problem.found.as_str())).collect();
+    assert_eq!(problems, [(Some(2), "1e400")]);
+    let bad = body.replace('ä', "\u{1}").into_bytes().into_iter().map(|byte| if byte == 1 { 0xE4 } else { byte });
+    let found = apply_as(&rules, "application/json", &bad.collect::<Vec<_>>());
+    assert_eq!(data(&found)[2]["id"], json!("<meta charset=koi8-r>\u{FFFD}"));
+    let feed = read("[[collection]]\nname = 't'\nmatch = '.'\neach = 'item'\n[collection.fields]\ntitle = 'title'");
+    let found = apply_as(&feed, "text/xml", b"<rss><item><title>\xC3\xA4 \xE4</title></item></rss>");
+    assert_eq!(data(&found), [json!({"title": "ä \u{FFFD}"})]);
+}
+
+#[test]
 fn items_can_be_those_of_json_ld() {
     let rules = read(
         "[[collection]]\nname = 't'\neach = { jsonld = '$..itemListElement[*]' }\n[collection.fields]\n\

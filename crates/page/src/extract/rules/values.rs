@@ -1,4 +1,4 @@
-//! What was found to a value of its field's type, as JSON text.
+//! Text or JSON that a source found, converted to a value of its field's type, as JSON text.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use seine_core::record::items::{FieldType, MAX_FOUND_BYTES};
 /// Whole numbers up to this are exact as floating-point numbers.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// What stands at the place a source names.
+/// Text or a value as a source found it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Raw<'v> {
     /// For people: numbers and dates as their country writes them.
@@ -30,7 +30,7 @@ pub(super) enum Raw<'v> {
     Json(&'v Value),
 }
 
-/// What became of it.
+/// The result of a conversion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Nothing is there.
@@ -135,7 +135,7 @@ fn integer(text: &str, is_data: bool, locale: &Locale) -> Option<i64> {
         return Some(number);
     }
     if is_data && let Some(number) = numbers::plain(text.trim()) {
-        // `5.0` and `1e3` are whole numbers; beyond 2⁵³ nobody knows which.
+        // `5.0` and `1e3` are whole numbers; beyond 2⁵³ a floating-point number does not tell which.
         return (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i64);
     }
     let decimal = numbers::decimal(text, locale)?;

@@ -98,7 +98,7 @@ pub fn moment(text: &str, locale: Option<&Locale>, format: Option<&str>, zone: O
     moment.map(|moment| moment.within(zone))
 }
 
-/// What is wrong with a format, if anything is.
+/// Checks a format; the error is the mistake in it.
 pub fn check_format(format: &str) -> Result<(), String> {
     // Whatever cannot be written cannot be read either.
     let zoned = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);

@@ -124,7 +124,7 @@ const HALVES: [(&str, bool); 8] = [
     ("오전", false),
 ];
 
-/// What a text says, word by word.
+/// The parts of a date found in a text so far.
 #[derive(Default)]
 struct Found<'t> {
     /// With the place among the words.
@@ -273,7 +273,7 @@ impl<'t> Found<'t> {
         Some(())
     }
 
-    /// What is attached to a time: `pm`, `Z`, `+02:00`, a letter of a unit. How many further words it takes: none.
+    /// Reads a suffix attached to a time: `pm`, `Z`, `+02:00`, a letter of a unit. It takes no further words.
     fn behind_clock(&mut self, rest: &str, zone: Option<&TimeZone>) -> Option<usize> {
         if rest.is_empty() {
             return Some(0);
