@@ -5,6 +5,10 @@ use regex::{RegexSet, RegexSetBuilder};
 /// Largest memory of all patterns, compiled, in bytes.
 const MAX_FILTER_BYTES: usize = 16 << 20;
 
+/// Patterns that match every URL, as people write them.
+const EVERYTHING: &[&str] =
+    &["", "^", ".", ".*", ".+", "^.*", "^.*$", "http", "://", "/", "^http", "^https?://", "https?://"];
+
 /// What a rule does with the URLs that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
@@ -91,6 +95,15 @@ impl Filter {
     /// The rules in their order.
     pub fn rules(&self) -> &[FilterRule] {
         &self.rules
+    }
+
+    /// Rules that never decide, each with the later one that always does in their stead: it has the same pattern, or one
+    /// that matches everything. Who wrote them meant something else.
+    pub fn overruled(&self) -> impl Iterator<Item = (&FilterRule, &FilterRule)> {
+        self.rules.iter().enumerate().filter_map(|(number, rule)| {
+            let covers = |later: &&FilterRule| later.pattern == rule.pattern || EVERYTHING.contains(&&*later.pattern);
+            self.rules[number + 1..].iter().find(covers).map(|later| (rule, later))
+        })
     }
 
     /// Whether `url`, as the URL standard writes it, is let in.
@@ -184,6 +197,30 @@ mod tests {
             &[(Exclude, "/private/"), (Include, "/private/open/")],
             &[("/private/a", false, Some(0)), ("/private/open/a", true, Some(1)), ("/blog/", true, None)],
         );
+    }
+
+    #[test]
+    fn rules_that_never_decide_are_told() {
+        let overruled = |rules: &[(Verb, &str)]| {
+            let filter = filter(rules).expect("good patterns");
+            filter.overruled().map(|(rule, by)| (rule.pattern.clone(), by.pattern.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(overruled(&[(Exclude, "/a/"), (Include, "/a/b/"), (Exclude, "/b/")]), []);
+        assert_eq!(overruled(&[(Exclude, ".*"), (Include, "/a/")]), []);
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(overruled(&[(Include, "/a/"), (Exclude, "/a/")]), [pair("/a/", "/a/")]);
+        assert_eq!(
+            overruled(&[(Include, "/a/"), (Include, "/b/"), (Exclude, ".*")]),
+            [pair("/a/", ".*"), pair("/b/", ".*")]
+        );
+        // Each of them matches every URL.
+        for everything in EVERYTHING {
+            let filter = filter(&[(Exclude, everything)]).expect("a good pattern");
+            assert!(
+                ["http://a.test/", "https://a.test/b?c"].iter().all(|url| !filter.decide(url).admitted),
+                "{everything}"
+            );
+        }
     }
 
     #[test]

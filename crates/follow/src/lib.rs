@@ -16,7 +16,7 @@
 //! let filter = Filter::new(vec![exclude])?;
 //! let rules = Rules::new(Identity::default(), filter, Traps::all(Month::new(2026, 11)));
 //!
-//! // Of each link that is new: is it a page to crawl ...
+//! // Of each link that is new: is it a page to crawl (`judge_parsed` if it is a `CrawlUrl` already) ...
 //! let Judged::Follow(found) = rules.judge("https://example.org/docs/a.html#top") else { unreachable!() };
 //! assert_eq!((found.url.as_str(), found.host.as_str()), ("https://example.org/docs/a.html", "example.org"));
 //! assert_eq!(rules.judge("https://example.org/private/"), Judged::Excluded);
@@ -24,7 +24,21 @@
 //! // ... and in scope? The store has noted the root of each listed URL.
 //! let noted = Scope::Prefix.root("https://example.org/docs/");
 //! assert!(Scope::Prefix.admits(&found.url, |text| Some(text) == noted.as_deref()));
-//! # Ok::<(), seine_follow::BadPattern>(())
+//!
+//! // Of a body that is to be a sitemap: what it names, and what is wrong with it.
+//! use seine_follow::{Sitemap, sitemap::Entry};
+//!
+//! let body = b"<urlset><url><loc>/a</loc><lastmod>2026-05-03</lastmod></url>";
+//! let url = "https://example.org/sitemap.xml".parse()?;
+//! let mut sitemap = Sitemap::open(body, None, &url)?;
+//! let Some(Entry::Page(page)) = sitemap.next() else { unreachable!() };
+//! assert_eq!((page.url.as_str(), page.lastmod), ("https://example.org/a", Some(1_777_766_400_000)));
+//! assert_eq!(sitemap.next(), None);
+//! assert_eq!(
+//!     sitemap.notes()[0].to_string(),
+//!     "it breaks off at byte 61: its end is missing; what comes before was read"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #![forbid(unsafe_code)]

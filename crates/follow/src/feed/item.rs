@@ -1,5 +1,6 @@
 //! The elements of RSS and Atom to items.
 
+use seine_core::record::MAX_URL_BYTES;
 use url::Url;
 
 use super::Item;
@@ -116,8 +117,10 @@ impl Items {
     }
 
     fn read_base(&mut self, tag: &Tag<'_>, depth: usize) {
+        // Each link has a copy of its base, so none may be longer than a URL.
+        let join = |base: &str| self.base().join(base.trim()).ok().filter(|base| base.as_str().len() <= MAX_URL_BYTES);
         if self.bases.len() < MAX_BASES
-            && let Some(base) = tag.attribute("xml:base").and_then(|base| self.base().join(base.trim()).ok())
+            && let Some(base) = tag.attribute("xml:base").and_then(|base| join(&base))
         {
             self.bases.push((depth, base));
         }
@@ -186,10 +189,8 @@ impl Items {
         if let Some((field, _)) = self.field.take_if(|(_, at)| depth <= *at) {
             self.finish(field);
         }
-        let is_item = is("item") || is("entry");
-        let outer = if is_item { self.child_depth.saturating_sub(1) } else { depth };
-        self.bases.retain(|(at, _)| *at == 0 || *at < outer);
-        if is_item { self.draft.take() } else { None }
+        self.bases.retain(|(at, _)| *at == 0 || *at < depth);
+        if is("item") || is("entry") { self.draft.take() } else { None }
     }
 
     fn finish(&mut self, field: Field) {

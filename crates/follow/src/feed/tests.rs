@@ -176,6 +176,9 @@ fn a_feed_has_limits() {
     let bases =
         format!("<feed>{}<entry xml:base='b/'><link href='c'/></entry></feed>", "<channel xml:base='a/'>".repeat(100));
     assert!(read(&bases).0[0].url.len() < 100);
+    let long =
+        format!("<feed xml:base='/{}/'><entry xml:base='b/'><link href='c'/></entry></feed>", "a".repeat(20_000));
+    assert_eq!(read(&long).0, [item("https://example.org/blog/b/c", "", None, None)]);
 }
 
 #[test]

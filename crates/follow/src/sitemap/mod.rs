@@ -50,8 +50,8 @@ pub struct Page {
     pub extras: Vec<Extra>,
 }
 
-/// Most extra links of a page; Google reads 1,000 images.
-pub const MAX_EXTRAS: usize = 2000;
+/// Most extra links of a page, as many as Google reads images.
+pub const MAX_EXTRAS: usize = 1000;
 
 /// A link of a page in a sitemap.
 #[derive(Clone, Debug, PartialEq, Eq)]
