@@ -10,8 +10,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 /// Verbs of other programs, and the verb here.
-const VERBS: [(&[&str], &str); 12] = [
+const VERBS: [(&[&str], &str); 13] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
+    (&["estimate", "forecast", "dry-run", "simulate", "count"], "plan"),
     (&["query", "select", "db"], "sql"),
     (&["info", "stats", "summary", "report", "show", "list", "ls"], "status"),
     (&["check", "verify", "validate"], "audit"),
