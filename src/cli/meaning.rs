@@ -12,6 +12,7 @@ use strsim::osa_distance;
 /// Verbs of other programs, and the verb here.
 const VERBS: [(&[&str], &str); 13] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
+    (&["estimate", "forecast", "dry-run", "simulate", "count"], "plan"),
     (&["query", "select", "db"], "sql"),
     (&["info", "stats", "summary", "show", "list", "ls"], "status"),
     (&["check", "verify", "validate"], "audit"),

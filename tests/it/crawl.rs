@@ -78,8 +78,10 @@ fn the_exit_code_is_one_if_not_a_single_url_ended_ok() {
     let (site, place) = (Site::new(|_| Reply::status(404)), Place::new());
     place.list("urls.txt", site.urls(3));
     place.crawl(&["urls.txt"]).run().expect(1);
+    // A list without any URL is none.
     place.write("nonsense.txt", "no url\n");
-    place.crawl(&["nonsense.txt", "--db", "other.db"]).run().expect(1);
+    place.crawl(&["nonsense.txt", "--db", "other.db"]).run().expect(2).says("has no URL");
+    assert!(!place.path("other.db").exists());
 }
 
 #[test]
