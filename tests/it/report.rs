@@ -1,6 +1,7 @@
 //! The page about a whole site: complete, bounded, and harmless to whoever opens it.
 
 use crate::support::{Place, Reply, Site};
+use rusqlite::Connection;
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\u{202e}\" onload='x'";
 
@@ -142,4 +143,23 @@ fn a_report_is_whole_or_not_there() {
     assert!(!place.path("site.html").exists());
     let piped = place.seine(&["report", "crawl.db"]).run().expect(0);
     assert!(piped.stdout.ends_with(b"</html>\n"));
+}
+
+#[test]
+fn a_store_that_lies_makes_a_page_that_is_as_small_and_as_harmless() {
+    let (_site, place) = crawled();
+    let db = Connection::open(place.db()).expect("the store");
+    // Whatever somebody may have put there.
+    db.execute_batch(
+        "UPDATE page SET error = replace(hex(zeroblob(50000)), '0', '<script>'), content_type = error WHERE url_id % 2;
+         UPDATE page SET redirects = '[[[\"<script>\"]]]', title = '<script>', canonical = NULL, final_url = NULL;
+         UPDATE run SET ended_by = replace(hex(zeroblob(50000)), '0', '<b>');
+         UPDATE host SET name = replace(hex(zeroblob(50000)), '0', '\"><i>');
+         UPDATE page_link SET links = '[[\"http://127.0.0.1/\\u0000\",\"<script>\",3,\"x\"],[],{}]' WHERE url_id = 2;",
+    )
+    .expect("a store can say anything");
+    drop(db);
+    let page = report(&place, &[]);
+    assert_closed(&page);
+    assert!(page.len() < 200_000 && !page.contains("<script") && !page.contains("<i>"), "{} bytes", page.len());
 }

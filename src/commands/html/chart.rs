@@ -42,8 +42,7 @@ pub(in crate::commands) fn shares(parts: &[Part]) -> Markup {
         let number = Markup::text(&count).within("b", "");
         legend.push(key.with(&name).with(&Markup::raw(" ")).with(&number).within("li", ""));
     }
-    let bar =
-        format!("<svg class=\"shares\" role=\"img\" aria-hidden=\"true\" width=\"100%\" height=\"12\">{bars}</svg>");
+    let bar = format!("<svg class=\"shares\" aria-hidden=\"true\" width=\"100%\" height=\"12\">{bars}</svg>");
     Markup::trusted(bar).with(&legend.within("ul", "legend"))
 }
 

@@ -1,5 +1,6 @@
 //! Run after run.
 
+use super::overview::NAME_CHARS;
 use super::{counted, more};
 use crate::commands::html::chart::{Bar, columns};
 use crate::commands::html::table::{Column, Table};
@@ -33,7 +34,7 @@ pub(super) fn runs(site: &Site) -> Markup {
         let begun = Markup::text(&format!("begun {} UTC", html::short_date(run.started_at))).within("small", "");
         let ended = match run.ended_by.as_deref() {
             Some("completed") => Markup::text("complete"),
-            Some(other) => Markup::text(&other.replace('_', " ")).within("span", "tag warn"),
+            Some(other) => Markup::cut(&other.replace('_', " "), NAME_CHARS).within("span", "tag warn"),
             None => Markup::text("not yet").within("span", "tag"),
         };
         let (ok, failed) = counts(run);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::overview::NAME_CHARS;
 use super::{counted, more, note};
 use crate::commands::html::table::{Column, Table};
 use crate::commands::html::{self, Markup};
@@ -15,7 +16,7 @@ const TEXT_CHARS: usize = 60;
 
 /// A word for how a URL ended, coloured.
 fn tag(word: &str, is_answer: bool) -> Markup {
-    Markup::text(&word.replace('_', " ")).within("span", if is_answer { "tag warn" } else { "tag bad" })
+    Markup::cut(&word.replace('_', " "), NAME_CHARS).within("span", if is_answer { "tag warn" } else { "tag bad" })
 }
 
 /// Broken links: by target, since that is what has to be mended.

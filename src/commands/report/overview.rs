@@ -13,11 +13,13 @@ use seine_store::report::pages::MAX_DEPTH;
 
 /// Errors that are named one by one.
 const PROBLEMS: usize = 12;
+/// Characters of a name that are shown: of errors and hosts, which may be anything in a store of somebody else's.
+pub(super) const NAME_CHARS: usize = 100;
 
 /// The site's name: its host, if it is one; else the file's.
 pub(super) fn title(db: &Path, site: &Site) -> String {
     match &*site.audit.tightest {
-        [only] if site.audit.hosts == 1 && !only.host.is_empty() => only.host.clone(),
+        [only] if site.audit.hosts == 1 && !only.host.is_empty() => only.host.chars().take(NAME_CHARS).collect(),
         _ => db.file_name().map_or_else(|| db.display().to_string(), |name| name.to_string_lossy().into_owned()),
     }
 }
@@ -28,7 +30,10 @@ pub(super) fn lede(site: &Site) -> Markup {
     let mut text = format!("Run {}, begun on {}", run.run_id, html::date(run.started_at));
     text.push_str(&match run.ended_by.as_deref() {
         Some("completed") => ", is complete.".to_owned(),
-        Some(other) => format!(", was stopped ({}).", other.replace('_', " ")),
+        Some(other) => {
+            let how: String = other.replace('_', " ").chars().take(NAME_CHARS).collect();
+            format!(", was stopped ({how}).")
+        }
         None => ", has not ended.".to_owned(),
     });
     if site.pending > 0 {
@@ -88,7 +93,7 @@ fn problems(site: &Site) -> Markup {
     problems.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));
     let mut table = Table::new(&[Column::Text("What went wrong"), Column::Number("URLs")]);
     for (name, count) in problems.iter().take(PROBLEMS) {
-        table.row([Markup::text(&name.replace('_', " ")), Markup::number(**count)]);
+        table.row([Markup::cut(&name.replace('_', " "), NAME_CHARS), Markup::number(**count)]);
     }
     let left: u64 = problems.iter().skip(PROBLEMS).map(|(_, count)| **count).sum();
     if left > 0 {

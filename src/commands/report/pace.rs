@@ -1,5 +1,6 @@
 //! The pace that was kept with each host, as the record of all requests proves it.
 
+use super::overview::NAME_CHARS;
 use super::{counted, more, note};
 use crate::commands::html::table::{Column, Table};
 use crate::commands::html::{self, Markup};
@@ -46,7 +47,7 @@ fn row(host: &HostPace) -> [Markup; 7] {
         count => Markup::text(&format!("{} short", grouped(count))).within("span", "tag bad"),
     };
     [
-        Markup::text(&host.host),
+        Markup::cut(&host.host, NAME_CHARS),
         Markup::number(host.requests),
         Markup::text(&ms(host.smallest_gap_us)),
         Markup::text(&ms(host.limit_us)),

@@ -15,6 +15,8 @@ pub const TIME_BOUNDS_MS: [u64; 7] = [50, 100, 200, 500, 1000, 2000, 5000];
 const EXACT_MS: usize = 10_000;
 /// Pages from this depth on are counted together.
 pub const MAX_DEPTH: usize = 12;
+/// Bytes of the redirects of one page that are looked at.
+const MAX_REDIRECTS_BYTES: usize = 1 << 20;
 /// Different names of errors that are told apart: there are few, but a store may be somebody else's.
 const MAX_ERRORS: usize = 100;
 
@@ -183,8 +185,10 @@ impl Pages {
             let line = line()?;
             self.largest.offer(bytes, || line);
         }
-        let Some(redirects) = row.get::<_, Option<String>>("redirects")? else { return Ok(()) };
-        let hops: Vec<(String, u16)> = serde_json::from_str(&redirects).unwrap_or_default();
+        let Some(redirects) = row.get_ref("redirects")?.as_str_or_null().unwrap_or_default() else { return Ok(()) };
+        // What is larger was never written by a crawl.
+        let redirects = if redirects.len() <= MAX_REDIRECTS_BYTES { redirects } else { "[]" };
+        let hops: Vec<(String, u16)> = serde_json::from_str(redirects).unwrap_or_default();
         self.chains += u64::from(hops.len() > 1);
         let redirected = Redirected {
             url: row.get("url")?,
