@@ -103,6 +103,7 @@ mod tests {
             ("export", &[]),
             ("diff", &[]),
             ("sql", &["SELECT 1"]),
+            ("health", &[]),
         ] {
             let store = |before: &[&str]| {
                 let store = match command(&[&[verb], before, more].concat()).unwrap_or_else(|error| panic!("{error}")) {
@@ -117,6 +118,7 @@ mod tests {
                     Command::Export(args) => args.db.to_path_buf(),
                     Command::Diff(args) => args.db.to_path_buf(),
                     Command::Sql(args) => args.asked.store().to_path_buf(),
+                    Command::Health(args) => args.db.to_path_buf(),
                     other => panic!("{other:?}"),
                 };
                 store.to_string_lossy().into_owned()
