@@ -811,9 +811,9 @@ pub struct ScheduleArgs {
 /// `seine health`
 #[derive(Args, Debug)]
 pub struct HealthArgs {
-    /// The store
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_DB)]
-    pub db: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub db: StoreArg,
     /// How long ago the last complete run may have ended
     #[arg(long, value_name = "DURATION", default_value = "26h")]
     pub max_age: Span,

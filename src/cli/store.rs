@@ -105,6 +105,7 @@ mod tests {
             ("links", &[]),
             ("report", &[]),
             ("sql", &["SELECT 1"]),
+            ("health", &[]),
         ] {
             let store = |before: &[&str]| {
                 let store = match command(&[&[verb], before, more].concat()).unwrap_or_else(|error| panic!("{error}")) {
@@ -121,6 +122,7 @@ mod tests {
                     Command::Links(args) => args.db.to_path_buf(),
                     Command::Report(args) => args.db.to_path_buf(),
                     Command::Sql(args) => args.asked.store().to_path_buf(),
+                    Command::Health(args) => args.db.to_path_buf(),
                     other => panic!("{other:?}"),
                 };
                 store.to_string_lossy().into_owned()

@@ -76,7 +76,7 @@ fn answer(args: &SqlArgs, query: &str, db: &Connection, is_live: bool, clock: &C
         SqlFormat::Csv => sink(Format::Csv, output, Style::default())?,
         SqlFormat::Json => sink(Format::Json, output, Style::default())?,
     };
-    let usual = if args.format == SqlFormat::Table && terminal.is_some() { ROWS_ON_TERMINAL } else { 0 };
+    let usual = if args.format == SqlFormat::Table && target::is_terminal() { ROWS_ON_TERMINAL } else { 0 };
     let most = args.limit.unwrap_or(usual);
     let mut rows = 0;
     sink.table(&selection.name, &selection.columns)?;
