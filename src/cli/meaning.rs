@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 /// Verbs of other programs, and the verb here.
-const VERBS: [(&[&str], &str); 13] = [
+const VERBS: [(&[&str], &str); 14] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
     (&["estimate", "forecast", "dry-run", "simulate", "count"], "plan"),
     (&["query", "select", "db"], "sql"),
