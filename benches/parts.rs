@@ -157,6 +157,7 @@ fn head(url_id: UrlId, body: &[u8]) -> PageHead {
         items: None,
         extras: None,
         found: Vec::new(),
+        finds_more: false,
         place: Place::default(),
     }
 }

@@ -174,6 +174,29 @@ fn a_trap_is_named_and_not_entered() {
     assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE url LIKE '%2999%' AND outcome = 'ok'"), 1);
 }
 
+#[test]
+fn a_page_with_more_links_than_a_message_holds_leads_to_all_of_them() {
+    const LINKS: usize = 60_000;
+    let place = Place::new();
+    let site = Site::new(|request| match request.path.as_str() {
+        "/" => {
+            let tail = "x".repeat(150);
+            let links: String = (0..LINKS).map(|number| format!("<a href='/{number}/{tail}'>{number}</a>")).collect();
+            Reply::html(format!("{links}<a href='/{}'>too long</a>", "y".repeat(1 << 20)))
+        }
+        _ => Reply::page("x"),
+    });
+    place.list("urls.txt", [site.url("/")]);
+    place.crawl(&["urls.txt", "--delay", "0", "--follow", "--limit", "5", "--max-body", "20MiB"]).run().expect(3);
+    let store = place.store();
+    store.assert_sound();
+    let found = store.number("SELECT count(*) FROM url");
+    let left = store.number("SELECT count(*) FROM to_follow");
+    assert!(found == LINKS as i64 + 1 || left == 1, "{found} URLs, {left} pages to follow");
+    place.crawl(&["urls.txt", "--delay", "0", "--follow", "--limit", "5"]).run().expect(3);
+    assert_eq!(place.store().number("SELECT count(*) FROM url"), LINKS as i64 + 1);
+}
+
 const PAGES: usize = 300;
 
 /// Pages on three hosts that name three others each, near and far; by the first one all can be reached.

@@ -18,6 +18,10 @@ use seine_page::robots::Decision;
 /// Longest `ETag` or `Last-Modified` that is kept.
 const MAX_VALIDATOR_BYTES: usize = 1024;
 
+/// URLs to ask for that a record brings along; those of a page with more are found by its stored links. A page, its links
+/// and so many URLs fit a message.
+const MAX_FOUND: usize = 1000;
+
 /// How an attempt went.
 #[derive(Clone, Copy)]
 pub(super) struct Ended {
@@ -145,6 +149,7 @@ impl Visitor {
             ending,
             place: job.place,
             found: Vec::new(),
+            finds_more: false,
             final_url: (!job.hops.is_empty()).then_some(job.url),
             hops: job.hops,
             status: ended.status,
@@ -168,6 +173,8 @@ impl Visitor {
     /// Puts a record into the outbox. One whose fields do not fit a frame still ends its URL, by name.
     fn put(&self, head: PageHead, body: Vec<u8>) {
         let url_id = head.url_id;
+        let head =
+            if head.found.len() > MAX_FOUND { PageHead { found: Vec::new(), finds_more: true, ..head } } else { head };
         let record = RecordHead::Page(head);
         if let Err(error) = self.outbox.put(Some(url_id), &record, body) {
             let RecordHead::Page(head) = record else { return };

@@ -761,6 +761,8 @@ pub struct PageHead {
     pub extras: Option<Box<PageExtras>>,
     /// URLs that it names and that are to be asked for, as far as they are not known to be in the store.
     pub found: Vec<Found>,
+    /// They are too many for this message: the writer finds them by the links.
+    pub finds_more: bool,
     /// How the URL came into the crawl, as the fetcher knew it when it chose these.
     pub place: Place,
 }

@@ -149,8 +149,9 @@ impl Store {
 
     /// Follows the links of a page that lies `depth` links from a list.
     fn lead_on(&mut self, head: &PageHead, outcome: Outcome, depth: u32) -> Result<()> {
-        if outcome == Outcome::Failed || depth < head.place.depth {
-            // The page keeps the links it had; or they lead farther than its fetcher knew when it passed over some.
+        if outcome == Outcome::Failed || head.finds_more || depth < head.place.depth {
+            // The page keeps the links it had; there are more than its record brings; or they lead farther than its fetcher
+            // knew when it passed over some.
             self.follow_later(head.url_id)?;
         }
         let host = head.requests.last().map_or("", |request| request.host.as_str());

@@ -454,6 +454,7 @@ fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
             ..PageExtras::default()
         })),
         found: Vec::new(),
+        finds_more: false,
         place: Place::default(),
     };
     (head, zstd::bulk::compress(body, 1).expect("compression"))

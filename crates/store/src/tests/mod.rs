@@ -154,6 +154,7 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
         items: None,
         extras: None,
         found: Vec::new(),
+        finds_more: false,
         place: seine_core::protocol::Place::default(),
     };
     (head, zstd::bulk::compress(body, 1).expect("compression"))
