@@ -67,11 +67,9 @@ impl Survey {
     /// # Errors
     /// A list that cannot be read on.
     pub fn of(lists: Vec<UrlList>) -> Result<Self> {
-        let mut counter =
-            Counter { survey: Self { has_all_duplicates: true, ..Self::default() }, ..Counter::default() };
+        let mut counter = Counter::new(MAX_KEYS);
         for mut list in lists {
-            let name = list.name().to_owned();
-            counter.survey.lists.push(ListCount { name, lines: 0, urls: 0, duplicates: 0, rejected: 0 });
+            counter.begin(list.name());
             loop {
                 match list.next()? {
                     Step::Entry(entry) => counter.count(entry),
@@ -94,17 +92,29 @@ fn wait_for(list: &UrlList) -> Result<()> {
     Ok(())
 }
 
-#[derive(Default)]
 struct Counter {
     survey: Survey,
     /// Index of each host in the survey.
     hosts: HashMap<Rc<str>, usize>,
     seen: HashSet<UrlKey>,
+    /// So many keys are kept at most.
+    max_keys: usize,
 }
 
 impl Counter {
+    fn new(max_keys: usize) -> Self {
+        let survey = Survey { has_all_duplicates: true, ..Survey::default() };
+        Self { survey, hosts: HashMap::new(), seen: HashSet::new(), max_keys }
+    }
+
+    /// The entries to come are those of the list called `name`.
+    fn begin(&mut self, name: &str) {
+        let name = name.to_owned();
+        self.survey.lists.push(ListCount { name, lines: 0, urls: 0, duplicates: 0, rejected: 0 });
+    }
+
     fn count(&mut self, entry: Entry) {
-        let Self { survey, hosts, seen } = self;
+        let Self { survey, hosts, seen, max_keys } = self;
         let Some(list) = survey.lists.last_mut() else { return };
         list.lines += 1;
         let url = match entry.url {
@@ -119,16 +129,15 @@ impl Counter {
                 return;
             }
         };
-        let is_new = if seen.len() < MAX_KEYS {
-            seen.insert(url.key)
-        } else {
-            survey.has_all_duplicates = false;
-            !seen.contains(&url.key)
-        };
-        if !is_new {
+        if seen.contains(&url.key) {
             list.duplicates += 1;
             survey.duplicates += 1;
             return;
+        }
+        if seen.len() < *max_keys {
+            seen.insert(url.key);
+        } else {
+            survey.has_all_duplicates = false;
         }
         list.urls += 1;
         if entry.archived_at.is_some() {
@@ -144,5 +153,45 @@ impl Counter {
                 survey.hosts.push(HostCount { name, urls: 1 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seine_core::record::CrawlUrl;
+
+    use super::*;
+
+    fn entry(line: u64, url: &str) -> Entry {
+        let parsed = CrawlUrl::parse(url).map_err(|bad| bad.to_string());
+        Entry { line, raw_url: url.to_owned(), columns: None, url: parsed, archived_at: None, payload_at: None }
+    }
+
+    #[test]
+    fn beyond_the_keys_that_are_kept_duplicates_are_a_lower_bound() {
+        let survey = |max_keys| {
+            let mut counter = Counter::new(max_keys);
+            counter.begin("list");
+            for (line, path) in (1..).zip(["a", "b", "a", "c", "c", "b"]) {
+                counter.count(entry(line, &format!("https://h.test/{path}")));
+            }
+            counter.survey
+        };
+        let (all, some) = (survey(3), survey(2));
+        assert_eq!((all.urls, all.duplicates, all.has_all_duplicates), (3, 3, true));
+        assert_eq!((some.urls, some.duplicates, some.has_all_duplicates), (4, 2, false));
+        assert_eq!((all.hosts.len(), all.hosts[0].urls), (1, 3));
+    }
+
+    #[test]
+    fn what_an_archive_answers_is_asked_of_no_host() {
+        let mut counter = Counter::new(10);
+        counter.begin("a.warc");
+        counter.count(Entry { archived_at: Some(7), ..entry(1, "https://h.test/a") });
+        counter.begin("list");
+        counter.count(entry(1, "https://h.test/a"));
+        counter.count(entry(2, "https://h.test/b"));
+        let survey = counter.survey;
+        assert_eq!((survey.archived, survey.urls, survey.duplicates, survey.hosts[0].urls), (1, 1, 1, 1));
     }
 }
