@@ -310,6 +310,16 @@ fn every_field_of_a_link_in_json_is_described() {
 }
 
 #[test]
+fn a_docker_build_has_every_file_that_the_program_includes() {
+    let ignored = fs::read_to_string(project_file(".dockerignore")).expect("a file");
+    let demo = fs::read_to_string(project_file("src/commands/demo.rs")).expect("a file");
+    let included: Vec<_> =
+        demo.split("include_str!(\"../../").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(included, ["config/demo.toml"]);
+    assert!(ignored.lines().any(|line| line == "!config/demo.toml"), "{ignored}");
+}
+
+#[test]
 fn compose_makes_no_folder_of_a_list_that_is_not_there() {
     let text = fs::read_to_string(project_file("config/compose.yaml")).expect("a file");
     let lines: Vec<_> = text.lines().map(str::trim).collect();
