@@ -49,7 +49,17 @@ pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: 
             found = main_part(&whole, body.len(), page)?;
         }
     }
-    let (tree, text, without) = match &found {
+    let mut pictured = None;
+    if let Some((_, text)) = &found
+        && wants_markdown
+        && writer.lazy_images > 0
+    {
+        // Images count for Readability: their pictures may only be shown where they do not change what the article is.
+        let mut writer = AsTheyAre { with_pictures: true, ..AsTheyAre::default() };
+        let (whole, _) = copy::copy(&page.html, &[], &mut writer, page)?;
+        pictured = main_part(&whole, body.len(), page)?.filter(|(_, same)| same == text);
+    }
+    let (tree, text, without) = match pictured.as_ref().or(found.as_ref()) {
         Some((tree, text)) => (tree, text, &[][..]),
         None => (&page.html, &body, &ASIDE[..]),
     };
@@ -58,7 +68,7 @@ pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: 
         article.text = Some(met.within(&limits::TEXT, text).to_owned());
     }
     if wants_markdown {
-        let markdown = markdown::markdown(tree, without, &writer.pictures, page, met)?.unwrap_or_else(|| text.clone());
+        let markdown = markdown::markdown(tree, without, page, met)?.unwrap_or_else(|| text.clone());
         article.markdown = Some(met.within(&limits::MARKDOWN, &markdown).to_owned());
     }
     page.goes_on(0).then_some(article)
@@ -66,7 +76,6 @@ pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: 
 
 /// The part of `whole` that Readability takes for the article, and its text; nothing if that is much shorter than the
 /// text of the body.
-#[allow(clippy::type_complexity, reason = "told to stop, or nothing found")]
 fn main_part(whole: &str, body_bytes: usize, page: &Page) -> Option<Option<(Html, String)>> {
     let config = Config { disable_json_ld: true, ..Config::default() };
     let readability = Readability::with_document(Document::from(whole), None, Some(config));

@@ -75,32 +75,25 @@ pub(super) trait Writer {
     fn end(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element) -> usize;
 }
 
-/// Elements as they are. The `src` of an image is the page's own, so that it counts as what it is without scripts;
-/// [`PICTURE`] says where the picture is that a script puts in its place.
+/// Elements as they are.
 #[derive(Default)]
 pub(super) struct AsTheyAre {
-    /// Pictures of such images, by the number in [`PICTURE`].
-    pub pictures: Vec<String>,
+    /// Whether images have the pictures that scripts put in place; otherwise they have the `src` of the page alone.
+    pub with_pictures: bool,
+    /// Images for which that makes a difference.
+    pub lazy_images: usize,
 }
-
-/// The attribute of an image with the number of its picture.
-pub(super) const PICTURE: &str = "data-picture";
 
 impl Writer for AsTheyAre {
     fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
         if element.name() != "img" {
-            push_tag(html, element.name(), node, page, &[]);
+            push_tag(html, element.name(), node, page, None);
             return 0;
         }
-        let src = element.attr("src").and_then(|src| page.absolute(src));
-        let mut attributes: Vec<_> = src.iter().map(|src| ("src", src.as_str())).collect();
-        let picture = images::picture(node, page).filter(|picture| src.as_ref() != Some(picture));
-        let number = self.pictures.len().to_string();
-        if let Some(picture) = picture {
-            self.pictures.push(picture);
-            attributes.push((PICTURE, &number));
-        }
-        push_tag(html, "img", node, page, &attributes);
+        let (src, picture) = (element.attr("src").and_then(|src| page.absolute(src)), images::picture(node, page));
+        self.lazy_images += usize::from(src != picture);
+        let shown = if self.with_pictures { picture } else { src };
+        push_tag(html, "img", node, page, shown.as_deref());
         0
     }
 
@@ -206,12 +199,14 @@ fn is_void(name: &str) -> bool {
     matches!(name, "br" | "hr" | "img" | "wbr" | "col" | "area" | "source" | "track" | "base" | "param")
 }
 
-/// Writes the start tag of an element under this name, with its attributes and some more.
-pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page, more: &[(&str, &str)]) {
+/// Writes the start tag of an element under this name, with its attributes and this `src`.
+pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page, src: Option<&str>) {
     let Some(element) = node.value().as_element() else { return };
     html.push('<');
     html.push_str(name);
-    more.iter().for_each(|(name, value)| push_attribute(html, name, value));
+    if let Some(src) = src {
+        push_attribute(html, "src", src);
+    }
     for (name, value) in element.attrs().filter(|(name, _)| ATTRIBUTES.contains(name)) {
         match name {
             "href" => match page.absolute(value) {

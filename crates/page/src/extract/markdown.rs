@@ -23,16 +23,9 @@ use super::limits::{self, Met};
 const MAX_COLUMNS: usize = 100;
 
 /// The Markdown of `tree` without the elements called one of `without`; nothing if it is no tree that can be written
-/// within bounds. `pictures` are those of [`copy::AsTheyAre`], if the tree was made of its copy. `None`: told to stop.
-#[allow(clippy::option_option, reason = "told to stop, or nothing to write")]
-pub(super) fn markdown(
-    tree: &Html,
-    without: &[&str],
-    pictures: &[String],
-    page: &Page,
-    met: &mut Met,
-) -> Option<Option<String>> {
-    let mut writer = ForMarkdown { widths: widths(tree, page)?, pictures, ..ForMarkdown::default() };
+/// within bounds. `None`: told to stop.
+pub(super) fn markdown(tree: &Html, without: &[&str], page: &Page, met: &mut Met) -> Option<Option<String>> {
+    let mut writer = ForMarkdown { widths: widths(tree, page)?, ..ForMarkdown::default() };
     let (html, is_cut) = copy::copy(tree, without, &mut writer, page)?;
     if is_cut {
         met.note(&limits::MARKDOWN_ELEMENTS);
@@ -159,10 +152,8 @@ enum Table {
 
 /// Writes what Markdown can say.
 #[derive(Default)]
-struct ForMarkdown<'p> {
+struct ForMarkdown {
     widths: HashMap<NodeId, usize>,
-    /// See [`copy::AsTheyAre`].
-    pictures: &'p [String],
     tables: Vec<Table>,
     heading: Option<NodeId>,
     /// A `<pre>`, and where its contents begin.
@@ -172,7 +163,7 @@ struct ForMarkdown<'p> {
     code: usize,
 }
 
-impl Writer for ForMarkdown<'_> {
+impl Writer for ForMarkdown {
     fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
         let name = element.name();
         if self.pre.is_some() || self.heading.is_some() && (name == "br" || is_block(name)) {
@@ -189,27 +180,24 @@ impl Writer for ForMarkdown<'_> {
             "pre" => {
                 if self.cell.is_none() {
                     // A line end right behind the tag would be none of the text.
-                    push_tag(html, name, node, page, &[]);
+                    push_tag(html, name, node, page, None);
                     html.push('\n');
                 }
                 self.pre = Some((node.id(), html.len()));
             }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.heading = Some(node.id());
-                push_tag(html, if self.cell.is_some() { "b" } else { name }, node, page, &[]);
+                push_tag(html, if self.cell.is_some() { "b" } else { name }, node, page, None);
             }
             "code" if self.cell.is_some() => {
                 self.code += 1;
-                push_tag(html, name, node, page, &[]);
+                push_tag(html, name, node, page, None);
             }
             "img" => {
-                let number = element.attr(copy::PICTURE).and_then(|number| number.parse::<usize>().ok());
-                let known = number.and_then(|number| self.pictures.get(number)).cloned();
-                let picture = known.or_else(|| images::picture(node, page));
-                let src: Vec<_> = picture.iter().map(|src| ("src", src.as_str())).collect();
-                push_tag(html, name, node, page, &src);
+                let picture = images::picture(node, page);
+                push_tag(html, name, node, page, picture.as_deref());
             }
-            _ => push_tag(html, spoken(name), node, page, &[]),
+            _ => push_tag(html, spoken(name), node, page, None),
         }
         0
     }
@@ -266,7 +254,7 @@ impl Writer for ForMarkdown<'_> {
     }
 }
 
-impl ForMarkdown<'_> {
+impl ForMarkdown {
     /// An element in code or in a heading, of which Markdown has one line.
     fn start_in_line(&self, html: &mut String, name: &str, node: NodeRef<'_, Node>, page: &Page) {
         match self.pre {
@@ -274,7 +262,7 @@ impl ForMarkdown<'_> {
             Some(_) if name == "br" => html.push('\n'),
             Some((_, from)) if is_block(name) && html.len() > from && !html.ends_with('\n') => html.push('\n'),
             // It tells the language.
-            Some(_) if name == "code" && self.cell.is_none() => push_tag(html, name, node, page, &[]),
+            Some(_) if name == "code" && self.cell.is_none() => push_tag(html, name, node, page, None),
             Some(_) => {}
         }
     }
@@ -285,9 +273,9 @@ impl ForMarkdown<'_> {
             return push_end(html, "pre");
         }
         let lines = html.split_off(from);
-        let lines: Vec<_> = lines.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-        let lines: Vec<_> = lines.into_iter().map(|line| format!("<code>{line}</code>")).collect();
-        html.push_str(&format!("<div>{}</div>", lines.join("<br>")));
+        for line in lines.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            html.push_str(&format!("<div><code>{line}</code></div>"));
+        }
     }
 
     fn start_table(&mut self, html: &mut String, node: NodeRef<'_, Node>) {
@@ -303,7 +291,7 @@ impl ForMarkdown<'_> {
     fn start_part(&mut self, html: &mut String, node: NodeRef<'_, Node>, name: &str, page: &Page) -> usize {
         let Some(Table::Grid { row, is_begun, .. }) = self.tables.last_mut() else {
             if matches!(name, "caption" | "tr" | "td" | "th") {
-                push_tag(html, "div", node, page, &[]);
+                push_tag(html, "div", node, page, None);
             }
             return 0;
         };
@@ -313,7 +301,7 @@ impl ForMarkdown<'_> {
                 if std::mem::take(is_begun) {
                     push_end(html, "table");
                 }
-                push_tag(html, "div", node, page, &[]);
+                push_tag(html, "div", node, page, None);
             }
             "tr" => {
                 if !std::mem::replace(is_begun, true) {

@@ -287,6 +287,10 @@ fn images_are_those_that_scripts_put_in_place() {
         let expected = url.map_or(String::new(), |url| format!("![](https://example.com/{url})"));
         assert!(markdown.contains(&expected) && markdown.contains("![]") == url.is_some(), "{image}: {markdown}");
     }
+    let page = article_page().replacen("<pre>", "<p><img src='data:image/gif;base64,R0' data-src=/a.png></p><pre>", 1);
+    let (markdown, text) = markdown_of(&page);
+    assert!(markdown.contains("![](https://example.com/a.png)"), "in an article, too: {markdown}");
+    assert_eq!(text, markdown_of(&article_page()).1);
 }
 
 #[test]
