@@ -61,7 +61,7 @@ const ZONES: &[(&str, i32)] = &[
     ("AEDT", 660),
 ];
 
-/// What a date says: a moment, or all of a day, a month, a year.
+/// The time that a date means: a moment, or all of a day, a month, a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct When {
     /// Its first moment, in milliseconds of the Unix epoch.
@@ -75,7 +75,7 @@ pub fn epoch_ms(text: &str) -> Option<i64> {
     read(text).map(|when| when.ms)
 }
 
-/// What `text` says; none if it tells no date.
+/// The time that `text` means; none if it tells no date.
 pub fn read(text: &str) -> Option<When> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_BYTES || !text.is_ascii() {
@@ -128,7 +128,7 @@ fn days(first: Date, last: impl Fn(Date) -> Date) -> Option<When> {
     Some(When { ms, until_ms: last + DAY_MS - 1 })
 }
 
-/// What the words of a date say, in whatever order they are.
+/// The parts of a date that is told in words, in whatever order.
 #[derive(Default)]
 struct Words {
     day: Option<i8>,
@@ -202,7 +202,7 @@ impl Words {
         }
     }
 
-    /// What `am` or `pm` adds to the time.
+    /// The hours that `am` or `pm` adds to the time.
     fn half_day(&self, is_afternoon: bool) -> SignedDuration {
         let half = SignedDuration::from_hours(12);
         match (self.time.unwrap_or_default() >= half, is_afternoon) {

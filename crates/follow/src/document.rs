@@ -1,4 +1,4 @@
-//! What sitemaps, feeds and lists of links have in common: what they are, and what is said about them.
+//! Common to sitemaps, feeds and lists of links: telling what a document is, and what is wrong with it.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum NotRead {
     /// A page for people: an error page, a front page, a login.
     #[error("it is an HTML page{}, not a {wanted}", if *.asks_for_password { " that asks for a password" } else { "" })]
     Html {
-        /// What was expected.
+        /// The expected kind.
         wanted: &'static str,
         /// Whether it has a field for a password.
         asks_for_password: bool,
@@ -30,7 +30,7 @@ pub enum NotRead {
     /// XML of another kind.
     #[error("it is XML, but no {wanted}: its outermost element is {root:?}")]
     OtherXml {
-        /// What was expected.
+        /// The expected kind.
         wanted: &'static str,
         /// The name of the outermost element.
         root: String,
@@ -38,7 +38,7 @@ pub enum NotRead {
     /// Something else, or broken at its very beginning.
     #[error("it is no {wanted}: it begins with {head:?}")]
     Other {
-        /// What was expected.
+        /// The expected kind.
         wanted: &'static str,
         /// Its first characters.
         head: String,
@@ -55,7 +55,7 @@ pub enum Note {
     Broken {
         /// Byte of the decompressed text, as UTF-8, at which it does.
         at: u64,
-        /// What is wrong there.
+        /// The mistake there.
         problem: String,
     },
     /// A sitemap of more than 50,000 URLs. All are read.
@@ -89,7 +89,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// What a text is, by its beginning.
+/// The form of a text, by its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Empty,

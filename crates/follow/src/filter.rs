@@ -9,7 +9,7 @@ const MAX_FILTER_BYTES: usize = 16 << 20;
 const EVERYTHING: &[&str] =
     &["", "^", ".", ".*", ".+", "^.*", "^.*$", "http", "://", "/", "^http", "^https?://", "https?://"];
 
-/// What a rule does with the URLs that it matches.
+/// The effect of a rule on the URLs that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// They are followed.
@@ -31,7 +31,7 @@ impl Verb {
 /// One `--include` or `--exclude`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterRule {
-    /// What becomes of the URLs that match.
+    /// The effect on the URLs that match.
     pub verb: Verb,
     /// Regular expression that is looked for anywhere in a URL, whose text is ASCII as the URL standard writes it.
     pub pattern: String,
@@ -45,7 +45,7 @@ pub struct BadPattern {
     pub rule: FilterRule,
     /// The character of the pattern at which the mistake is, from 1; none if it is no single one.
     pub at: Option<usize>,
-    /// What is wrong, and what to write.
+    /// The mistake, and what to write instead.
     pub problem: String,
 }
 
@@ -98,7 +98,7 @@ impl Filter {
     }
 
     /// Rules that never decide, each with the later one that always does in their stead: it has the same pattern, or one
-    /// that matches everything. Who wrote them meant something else.
+    /// that matches everything. Something else was meant.
     pub fn overruled(&self) -> impl Iterator<Item = (&FilterRule, &FilterRule)> {
         self.rules.iter().enumerate().filter_map(|(number, rule)| {
             let covers = |later: &&FilterRule| later.pattern == rule.pattern || EVERYTHING.contains(&&*later.pattern);

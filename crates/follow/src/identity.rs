@@ -31,7 +31,8 @@ const INDEX_FILES: &[&str] = &[
     "default.aspx",
 ];
 
-/// What is the same page on the hosts that it names. What is left out is as earlier rules for the host have it.
+/// A rule about what is the same page on the hosts that it names. Keys that are left out are as earlier rules for the
+/// host have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamePage {
@@ -58,7 +59,7 @@ pub struct SamePage {
     pub trailing_slash: Option<Slash>,
 }
 
-/// What happens to the slash at the end of a path.
+/// The slash at the end of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Slash {
@@ -99,7 +100,7 @@ struct ForHost<'r> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("same-page rule for {host:.60?}: a name of {bytes} bytes; the limit is {MAX_PATTERN_BYTES}")]
 pub struct BadRule {
-    /// What the rule is for.
+    /// The `match` of the rule.
     pub host: String,
     /// How long the name is.
     pub bytes: usize,

@@ -16,7 +16,7 @@ const MAX_TITLE_BYTES: usize = 1024;
 /// Links that are read.
 pub const MAX_LLMS_LINKS: usize = 50_000;
 
-/// What documents are called in errors.
+/// The name of such documents in errors.
 const WANTED: &str = "llms.txt";
 
 /// A link of the list.
@@ -67,7 +67,7 @@ struct List<'u> {
     open: Open,
 }
 
-/// What the text that comes belongs to.
+/// The element that the text to come belongs to.
 enum Open {
     Nothing,
     Section(String),

@@ -13,7 +13,7 @@ use crate::traps::{Trap, Traps};
 /// How often the rules are applied to what they have made of a URL.
 const MAX_ROUNDS: usize = 4;
 
-/// What decides about the links of pages. Built once, before processes are made, and shared.
+/// All rules about the links of pages. Built once, before processes are made, and shared.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     identity: Identity,
@@ -21,7 +21,7 @@ pub struct Rules {
     traps: Traps,
 }
 
-/// What becomes of a link.
+/// The fate of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {
     /// It is a page to crawl, if it is in scope.
@@ -41,7 +41,7 @@ pub struct Explained {
     pub url: CrawlUrl,
     /// Whether it is another than the link.
     pub is_rewritten: bool,
-    /// What `--include` and `--exclude` say, and which of them.
+    /// The answer of `--include` and `--exclude`, and which of them gave it.
     pub decision: Decision,
     /// The trap that it is in.
     pub trap: Option<Trap>,
@@ -53,7 +53,7 @@ impl Rules {
         Self { identity, filter, traps }
     }
 
-    /// What becomes of a link to `url`, an absolute URL.
+    /// Decides about a link to `url`, an absolute URL.
     pub fn judge(&self, url: &str) -> Judged {
         match self.explain(url) {
             Err(_) => Judged::Unusable,

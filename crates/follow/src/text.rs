@@ -14,7 +14,7 @@ pub const MAX_PIECE_BYTES: usize = 4 << 20;
 /// How many bytes are read and decoded at once, and how many are looked at to tell what the document is.
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// A stream of UTF-8. What cannot be decoded becomes U+FFFD.
+/// A stream of UTF-8, with U+FFFD for all that cannot be decoded.
 pub(crate) struct Utf8<'b> {
     source: Box<dyn Read + 'b>,
     decoder: Decoder,
@@ -89,7 +89,7 @@ impl<'b> Utf8<'b> {
                 self.has_ended = read < CHUNK_BYTES || self.left == 0;
                 self.is_cut = self.left == 0 && matches!(self.source.read(&mut [0]), Ok(1));
             }
-            // What came before the failure is in `raw`, and is worth reading.
+            // The bytes before the failure are in `raw`, and are worth reading.
             Err(error) => {
                 self.has_ended = true;
                 self.failure = Some(error);

@@ -42,7 +42,7 @@ pub(super) struct Items {
     draft: Option<Draft>,
     /// The depth of the open item's children.
     child_depth: usize,
-    /// What the text that comes is, and the depth of its element.
+    /// The field that the text to come is for, and the depth of its element.
     field: Option<(Field, usize)>,
     text: String,
     has_ended: bool,
@@ -212,7 +212,7 @@ impl Items {
 }
 
 impl Draft {
-    /// What it says of its link.
+    /// Its link as it is written.
     fn told(&self) -> String {
         let link = self.link.as_ref().or(self.other_link.as_ref()).or(self.id.as_ref());
         link.map_or_else(String::new, |(_, text)| text.clone())

@@ -56,7 +56,7 @@ struct Found<'f> {
     notes: &'f mut Notes,
 }
 
-/// What is read of an item; whatever has the wrong type counts as absent.
+/// The fields of an item that are read; one of the wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct JsonItem {

@@ -18,7 +18,7 @@ use item::Items;
 /// Most items of a feed that are read.
 pub const MAX_FEED_ITEMS: usize = 50_000;
 
-/// What documents are called in errors.
+/// The name of such documents in errors.
 const WANTED: &str = "feed";
 
 /// One item of a feed.
@@ -34,7 +34,7 @@ pub struct Item {
     pub updated: Option<i64>,
 }
 
-/// What form a feed has.
+/// The form of a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// RSS 0.91 to 2.0.
@@ -80,12 +80,12 @@ impl<'b> Feed<'b> {
         Ok(Self { source, kind, notes, items: 0 })
     }
 
-    /// What form it has.
+    /// Its form.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What is wrong with it, as far as it has been read.
+    /// All that is wrong with it, as far as it has been read.
     pub fn notes(&self) -> &[Note] {
         self.notes.all()
     }

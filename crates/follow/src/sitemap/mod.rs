@@ -1,8 +1,8 @@
 //! Sitemaps: XML, indexes of others, gzip files of them, lists of URLs as text, and feeds.
 //!
 //! Sources: <https://www.sitemaps.org/protocol.html>, and Google's extensions for images, videos, news and languages
-//! (<https://developers.google.com/search/docs/crawling-indexing/sitemaps/overview>). What sites have wrong is read as
-//! it was meant: names in capitals, relative URLs, dates of any form, elements that are not closed.
+//! (<https://developers.google.com/search/docs/crawling-indexing/sitemaps/overview>). Mistakes that sites make are
+//! read as they were meant: names in capitals, relative URLs, dates of any form, elements that are not closed.
 //!
 //! A reader never holds more than one entry; the body is decompressed and decoded as it goes.
 
@@ -23,7 +23,7 @@ use urlset::{Draft, Urlset};
 /// URLs that a sitemap may have by the protocol. More are read, and noted.
 pub const MAX_SITEMAP_URLS: u64 = 50_000;
 
-/// What documents are called in errors.
+/// The name of such documents in errors.
 const WANTED: &str = "sitemap";
 
 /// One entry of a sitemap.
@@ -56,13 +56,13 @@ pub const MAX_EXTRAS: usize = 1000;
 /// A link of a page in a sitemap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extra {
-    /// What it is.
+    /// Its kind.
     pub kind: ExtraKind,
     /// Its URL.
     pub url: String,
 }
 
-/// What an extra link leads to.
+/// Targets of extra links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExtraKind {
     /// `image:loc`.
@@ -84,7 +84,7 @@ pub struct Child {
     pub lastmod_until: Option<i64>,
 }
 
-/// What form a sitemap has.
+/// The form of a sitemap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `<urlset>`.
@@ -183,12 +183,12 @@ impl<'b> Sitemap<'b> {
         }
     }
 
-    /// What form it has.
+    /// Its form.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What is wrong with it, as far as it has been read.
+    /// All that is wrong with it, as far as it has been read.
     pub fn notes(&self) -> &[Note] {
         match &self.source {
             Source::Feed(feed) => feed.notes(),

@@ -25,7 +25,7 @@ pub(super) struct Urlset {
     draft: Option<Draft>,
     /// The element of an extension that is open.
     inside: Option<Inside>,
-    /// What the text that comes is.
+    /// The field that the text to come is for.
     field: Option<Field>,
     text: String,
     /// Whether the outermost element has ended.
@@ -61,7 +61,7 @@ impl Urlset {
                 }
                 Some(Piece::Close(name, _)) => self.close(&name),
                 Some(Piece::Html) => None,
-                // What is whole of the last entry counts, though its end is missing.
+                // The last entry counts as far as it is whole, though its end is missing.
                 None => return self.draft.take().filter(|draft| !draft.loc.is_empty()),
             };
             if done.is_some() {

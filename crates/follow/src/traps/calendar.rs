@@ -33,7 +33,7 @@ const DATE_NAMES: &[&str] = &["date", "day", "month", "week", "cal", "start", "d
 /// Words in the names of parameters with a time of the Unix epoch.
 const TIME_NAMES: &[&str] = &["time", "timestamp", "ts", "date", "start", "day", "month", "week"];
 
-/// What the parts of a date are called in queries.
+/// Names of the parts of a date in queries.
 const YEARS: &[&str] = &["year", "yr", "y", "jahr", "annee", "ano", "yyyy"];
 const MONTHS: &[&str] = &["month", "mon", "mo", "m", "monat", "mois", "mes", "mm"];
 const DAYS: &[&str] = &["day", "d", "tag", "jour", "dia", "dd"];
@@ -62,7 +62,7 @@ enum Look {
     Sure,
 }
 
-/// What a URL says about a day or month.
+/// A URL's word about a day or month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     /// A month of a year.

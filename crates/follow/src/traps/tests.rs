@@ -1,4 +1,4 @@
-//! What traps are found in, and that ordinary sites have none.
+//! URLs that are traps, and those of ordinary sites, which are none.
 
 use super::*;
 
