@@ -124,6 +124,22 @@ fn the_scope_says_how_far_links_may_lead() {
 }
 
 #[test]
+fn a_listed_front_page_that_has_moved_takes_its_new_host_into_the_scope() {
+    let place = Place::new();
+    let site = Site::with_hosts(2, |request| match (request.host, request.path.as_str()) {
+        (0, "/") => Reply::redirect(301, request.url_at(1, "/home")),
+        (0, "/page") => Reply::redirect(302, request.url_at(1, "/login")),
+        _ => page(&request.path, &["/about"]),
+    });
+    place.list("urls.txt", [site.url_at(0, "/page")]);
+    place.crawl(&["urls.txt", "--delay", "0", "--follow"]).run().expect(0);
+    assert_eq!(site.hits_of("/about"), 0, "a login is no new home");
+    place.list("front.txt", [site.url_at(0, "/")]);
+    place.crawl(&["front.txt", "--delay", "0", "--follow"]).db(&place.path("front.db")).run().expect(0);
+    assert_eq!(site.hits_of("/about"), 1);
+}
+
+#[test]
 fn of_include_and_exclude_the_last_that_matches_counts() {
     let (site, place) = (small_site(), Place::new());
     let found = follow(&place, &site, &["--exclude", "/docs/", "--include", "/docs/$"]);

@@ -29,13 +29,14 @@ impl Entries {
                 Err(error) => return Some(Err(error)),
             };
             entries.take(feed.by_ref(), in_time, |all, item| {
-                all.add(&item.url, UrlKind::Page, item.updated.or(item.published), &item.title);
+                let at = item.updated.or(item.published);
+                all.add(&item.url, UrlKind::Page, [at, at], &item.title);
             })?;
             entries.note(feed.notes());
         } else if page.url.path().ends_with("/llms.txt") || page.url.path().ends_with("/llms-full.txt") {
             match llms::read(body, content_type, &page.url) {
                 Ok((links, notes)) => {
-                    links.iter().for_each(|link| entries.add(&link.url, UrlKind::Page, None, &link.title));
+                    links.iter().for_each(|link| entries.add(&link.url, UrlKind::Page, [None; 2], &link.title));
                     entries.note(&notes);
                 }
                 Err(error) => return Some(Err(error)),
@@ -47,11 +48,14 @@ impl Entries {
             };
             entries.take(sitemap.by_ref(), in_time, |all, entry| match entry {
                 sitemap::Entry::Page(page) => {
-                    all.add(&page.url, UrlKind::Page, page.lastmod, "");
+                    let changed = [page.lastmod, page.lastmod_until];
+                    all.add(&page.url, UrlKind::Page, changed, "");
                     let others = page.extras.iter().filter(|extra| extra.kind == sitemap::ExtraKind::Alternate);
-                    others.for_each(|extra| all.add(&extra.url, UrlKind::Page, page.lastmod, ""));
+                    others.for_each(|extra| all.add(&extra.url, UrlKind::Page, changed, ""));
                 }
-                sitemap::Entry::Sitemap(child) => all.add(&child.url, UrlKind::Sitemap, child.lastmod, ""),
+                sitemap::Entry::Sitemap(child) => {
+                    all.add(&child.url, UrlKind::Sitemap, [child.lastmod, child.lastmod_until], "");
+                }
             })?;
             entries.note(sitemap.notes());
         }
@@ -73,11 +77,12 @@ impl Entries {
         Some(())
     }
 
-    fn add(&mut self, url: &str, kind: UrlKind, changed_at: Option<i64>, text: &str) {
+    /// `changed`: when it last changed, and the last moment that this may mean.
+    fn add(&mut self, url: &str, kind: UrlKind, changed: [Option<i64>; 2], text: &str) {
         let element = if kind == UrlKind::Sitemap { Element::Sitemap } else { Element::Entry };
         self.links.push(Link { url, text, rel: "", element });
-        let changed_at = changed_at.and_then(|at| u64::try_from(at).ok());
-        self.named.push(Named { url: url.to_owned(), kind, changed_at });
+        let [changed_at, changed_until] = changed.map(|at| u64::try_from(at?).ok());
+        self.named.push(Named { url: url.to_owned(), kind, changed_at, changed_until });
     }
 
     fn note(&mut self, notes: &[Note]) {

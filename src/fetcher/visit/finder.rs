@@ -61,8 +61,12 @@ impl Finder {
     /// What a sitemap or feed at `place` names.
     pub(super) fn of_entries(&self, place: Place, entries: &[Named]) -> Vec<Found> {
         let new = entries.iter().filter(|entry| !self.known.has(&entry.url, place.depth));
-        let found = new.filter_map(|entry| self.following.named(&entry.url, entry.kind, entry.changed_at));
-        found.map(|found| Found { stands: found.changed_at.is_some_and(|at| at < self.since), ..found }).collect()
+        let found = new.filter_map(|entry| {
+            let stands = entry.changed_until.is_some_and(|at| at < self.since);
+            let found = self.following.named(&entry.url, entry.kind, entry.changed_at)?;
+            Some(Found { stands, ..found })
+        });
+        found.collect()
     }
 
     /// The sitemaps that the robots.txt of `origin` names; the usual place if it names none.

@@ -54,6 +54,8 @@ pub(super) struct Named {
     pub kind: UrlKind,
     /// When it last changed, by its sitemap or feed, in milliseconds of the Unix epoch.
     pub changed_at: Option<u64>,
+    /// The last moment that this may mean: a day without a time lasts until its end.
+    pub changed_until: Option<u64>,
 }
 
 /// All that a record says of a body.

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 25] = [
     "body",
     "collection",
     "extract_problem",
@@ -31,6 +31,9 @@ const TABLES: [&str; 22] = [
     "request",
     "robots",
     "run",
+    "scope",
+    "scope_root",
+    "to_follow",
     "told_run",
     "total",
     "url",

@@ -154,9 +154,20 @@ impl Store {
             // knew when it passed over some.
             self.follow_later(head.url_id)?;
         }
+        self.take_in_new_home(head, depth)?;
         let host = head.requests.last().map_or("", |request| request.host.as_str());
         let place = Place { depth, ..head.place };
         self.take_found(Finder { url_id: head.url_id, place, host: Some(host) }, &head.found)
+    }
+
+    /// A listed front page that redirects elsewhere means the site that it has moved to; other pages may be redirected to
+    /// a login or a shop that nobody has named.
+    fn take_in_new_home(&mut self, head: &PageHead, depth: u32) -> Result<()> {
+        let is_front = |url: &str| url::Url::parse(url).is_ok_and(|url| url.path() == "/" && url.query().is_none());
+        match (&head.final_url, head.hops.first()) {
+            (Some(home), Some(hop)) if depth == 0 && is_front(&hop.url) => self.note_root(home),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what a whole answer takes the place of; says whether its body is another one than the last.

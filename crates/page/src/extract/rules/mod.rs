@@ -196,6 +196,4 @@ impl Compiled {
 }
 
 #[cfg(test)]
-mod round_trip;
-#[cfg(test)]
 mod tests;

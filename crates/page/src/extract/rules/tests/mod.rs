@@ -1,5 +1,7 @@
 //! Rules on pages.
 
+mod round_trip;
+
 use seine_testkit::Dice;
 use std::cell::Cell;
 use std::time::Duration;

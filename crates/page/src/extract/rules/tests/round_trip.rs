@@ -7,9 +7,9 @@ use seine_testkit::Dice;
 use serde_json::Value;
 use url::Url;
 
-use super::compiled::{Place, Source};
-use super::locale::{LOCALES, Locale};
-use super::values::{Raw, Verdict, convert};
+use super::super::compiled::{Place, Source};
+use super::super::locale::{LOCALES, Locale};
+use super::super::values::{Raw, Verdict, convert};
 use seine_core::record::items::FieldType;
 
 /// Texts that are made.
