@@ -57,7 +57,7 @@ const ANY_ERROR: &[&str] = &["anyhow"];
 /// (`std::net`), a room of this program by `crate::room`.
 const RULES: &[(&str, &[&str])] = &[
     ("src/supervisor", SUPERVISOR),
-    ("src/supervisor/plan.rs", PURE),
+    ("src/supervisor/plan", PURE),
     ("src/supervisor/frontier", PURE),
     ("src/supervisor/ledger.rs", PURE),
     ("src/supervisor/breaker.rs", PURE),
