@@ -30,19 +30,19 @@ const VERBS: [(&[&str], &str); 14] = [
 /// Flags of other programs, and what to do here.
 const FLAGS: [(&[&str], &str); 22] = [
     (
-        &["recursive", "recurse", "r", "mirror", "m", "follow-links", "crawl-links", "spider"],
+        &["recurse", "mirror", "m", "follow-links", "crawl-links", "spider"],
         "--follow follows links; --scope and --depth say how far",
     ),
     (
-        &["max-depth", "level", "l", "depth-limit", "crawl-depth", "recursion-depth"],
+        &["depth-limit", "crawl-depth", "recursion-depth"],
         "--depth is what you look for: how many links away from the lists",
     ),
     (
-        &["accept", "accept-regex", "include-regex", "include-pattern", "allow", "filter", "pattern", "match"],
+        &["accept", "include-pattern", "allow", "filter", "pattern", "match"],
         "--include is what you look for: --include '/products/' follows only links whose URL matches",
     ),
     (
-        &["reject", "reject-regex", "exclude-regex", "exclude-pattern", "deny", "ignore", "skip"],
+        &["reject", "exclude-pattern", "deny", "ignore", "skip"],
         "--exclude is what you look for: --exclude '/login' leaves out links whose URL matches",
     ),
     (
@@ -53,7 +53,7 @@ const FLAGS: [(&[&str], &str); 22] = [
     (&["no-parent", "prefix", "subtree"], "--scope prefix follows links below the listed URLs only"),
     (
         &["page-requisites", "p", "requisites", "resources", "images"],
-        "--assets takes what pages are made of: images, styles, scripts",
+        "pages alone are fetched; the images, styles and scripts that they show are not",
     ),
     (&["sitemaps", "sitemap-url", "sitemap-urls", "from-sitemap"], "--sitemap URL takes the URLs of a sitemap"),
     (&["feeds", "feed-url", "rss", "atom"], "--feed URL takes the URLs of a feed"),
@@ -192,22 +192,19 @@ mod tests {
             (&["run", "urls.txt"][..], "seine crawl does that"),
             (&["resume"], "seine crawl does that"),
             (&["query", "crawl.db"], "seine sql does that"),
-            (&["crawl", "urls.txt", "--recursive"], "--follow follows links"),
-            (&["crawl", "-r", "https://a.example/"], "--follow follows links"),
+            (&["crawl", "urls.txt", "--spider"], "--follow follows links"),
             (&["crawl", "urls.txt", "--mirror"], "--follow follows links"),
-            (&["crawl", "urls.txt", "-l", "2"], "--depth is what you look for"),
-            (&["crawl", "urls.txt", "--include-regex", "x"], "--include is what you look for"),
-            (&["crawl", "urls.txt", "--accept-regex=x"], "--include is what you look for"),
-            (&["crawl", "urls.txt", "--reject-regex", "x"], "--exclude is what you look for"),
+            (&["crawl", "urls.txt", "--include-pattern=x"], "--include is what you look for"),
+            (&["crawl", "urls.txt", "--reject", "x"], "--exclude is what you look for"),
             (&["crawl", "urls.txt", "--domains", "a.example"], "--scope domain"),
             (&["crawl", "urls.txt", "--no-parent"], "--scope prefix"),
             (&["crawl", "urls.txt", "--span-hosts"], "--scope any"),
-            (&["crawl", "urls.txt", "--page-requisites"], "--assets"),
+            (&["crawl", "urls.txt", "--page-requisites"], "pages alone are fetched"),
             (&["crawl", "--sitemaps", "x"], "--sitemap URL"),
             (&["crawl", "--rss", "x"], "--feed URL"),
             (&["crawl", "urls.txt", "--dry-run"], "seine plan, in the place of"),
             (&["crawl", "urls.txt", "--resume"], "the same command again goes on"),
-            (&["crawl", "urls.txt", "--max_depth", "3"], "--depth is what you look for"),
+            (&["crawl", "urls.txt", "--crawl_depth", "3"], "--depth is what you look for"),
             (&["crawl", "urls.txt", "-o", "x.csv"], "seine export -o pages.csv"),
             (&["crawl", "-i", "urls.txt"], "URLs and lists are named without a flag"),
             (&["crawl", "--url", "https://a.example/"], "seine crawl https://example.com/"),
@@ -219,6 +216,18 @@ mod tests {
             for unlike in ["--insecure'", "--resolve'", "prune", "similar", "as a value"] {
                 assert!(!told.contains(unlike), "{words:?}: {told}");
             }
+        }
+    }
+
+    #[test]
+    fn names_that_people_know_from_other_programs_are_understood() {
+        for words in [
+            &["-r", "-l", "3"][..],
+            &["--recursive", "--max-depth", "3", "--include-regex", "x", "--reject-regex", "y"],
+            &["--follow", "--level", "3", "--accept-regex", "x", "--exclude-regex", "y"],
+        ] {
+            let line = [&["seine", "crawl", "https://a.example/"], words].concat();
+            Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
         }
     }
 

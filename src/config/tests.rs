@@ -225,6 +225,7 @@ fn the_record_of_a_run_is_one_flat_object_without_secrets() {
         Sources::keys(),
         Store::keys(),
         Lists::keys(),
+        Follow::keys(),
         Recrawl::keys(),
         Crew::keys(),
         Politeness::keys(),
