@@ -66,7 +66,7 @@ fn partials(place: &Place) -> Vec<String> {
 fn rows_go_back_to_the_lines_they_came_from() {
     let (place, site) = crawled();
     let all = lines(&export(&place, &[]));
-    assert!(all[0].ends_with(",metadata,text,markdown,changed,sku,input_title"), "{}", all[0]);
+    assert!(all[0].ends_with(",metadata,text,markdown,changed,kind,found_on,lastmod,sku,input_title"), "{}", all[0]);
     assert_eq!(all.len(), 1 + 6, "a row for each URL");
     let chosen = ["--columns", "sku,input_line,outcome,status,input_title", "--order-by", "input"];
     assert_eq!(
@@ -113,7 +113,7 @@ fn every_table_goes_into_every_format() {
     let mut text = String::new();
     let file = fs::File::open(place.path("links.csv.gz")).expect("a file");
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip");
-    assert_eq!(text.lines().next(), Some("from_url,to_url,text,rel,url_id"));
+    assert_eq!(text.lines().next(), Some("from_url,to_url,text,rel,url_id,element,internal,nofollow"));
     let packed = fs::read(place.path("links.jsonl.zst")).expect("a file");
     assert_eq!(objects(&zstd::decode_all(&packed[..]).expect("zstd")).len(), text.lines().count() - 1);
     assert_eq!(partials(&place), [""; 0]);
