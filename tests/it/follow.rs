@@ -132,10 +132,14 @@ fn a_listed_front_page_that_has_moved_takes_its_new_host_into_the_scope() {
         _ => page(&request.path, &["/about"]),
     });
     place.list("urls.txt", [site.url_at(0, "/page")]);
-    place.crawl(&["urls.txt", "--delay", "0", "--follow"]).run().expect(0);
+    place.crawl(&["urls.txt", "--delay", "0", "--follow", "--allow-private"]).run().expect(0);
     assert_eq!(site.hits_of("/about"), 0, "a login is no new home");
     place.list("front.txt", [site.url_at(0, "/")]);
-    place.crawl(&["front.txt", "--delay", "0", "--follow"]).db(&place.path("front.db")).run().expect(0);
+    place
+        .crawl(&["front.txt", "--delay", "0", "--follow", "--allow-private"])
+        .db(&place.path("front.db"))
+        .run()
+        .expect(0);
     assert_eq!(site.hits_of("/about"), 1);
 }
 
