@@ -1,7 +1,7 @@
 //! `seine demo`: a sample site on a loopback port, crawled for real.
 //!
-//! The site is a process of its own; the crawl takes the same way as `seine crawl`, from a URL list in a file and with
-//! rules in another, which a reader may edit: the next demo goes by them.
+//! The site is a process of its own; the crawl takes the same way as `seine crawl --follow --sitemap auto`, from a URL list
+//! in a file and with rules in another, which a reader may edit: the next demo goes by them.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{crawl, session};
 use crate::cli::DemoArgs;
-use crate::config::{Chosen, CrawlOptions, Size, Span};
+use crate::config::{AUTO, Chosen, CrawlOptions, Size, Span};
 use crate::console::log;
 use crate::console::text::printable;
 use seine_lists::url_list::{self, ListOptions, Source};
@@ -26,6 +26,8 @@ use seine_unix::{limits, title};
 
 /// Rules for the shop's products.
 const RULES: &str = include_str!("../../config/demo.toml");
+/// The pages of spare parts: two thousand, which nobody would wait for.
+const SPARE_PARTS: &str = "/parts/[0-9]";
 /// Products shown at the end.
 const SHOWN: u32 = 5;
 /// What a demo that was stopped does not do.
@@ -65,8 +67,7 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let lists = url_list::open(&[Source::Path(list.clone())], &ListOptions::default())?;
     if !args.quiet {
         eprintln!(
-            "seine: sample site at {origin}, its {} URLs in {}, rules for its products in {}",
-            seine_site::listed_urls(&origin).len(),
+            "seine: sample site at {origin}, its start page in {}, rules for its products in {}",
             list.display(),
             rules.display()
         );
@@ -80,12 +81,13 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
         session::tell(&products(&args.db)?);
         session::tell(&format!(
             "next:\n  \
-             seine status {db}\n  \
-             seine sql {db} 'SELECT outcome, count(*) FROM pages GROUP BY outcome'\n  \
+             seine links {db} --broken     (which links are dead, and on which pages)\n  \
+             seine report {db} -o site.html     (the whole site on one page)\n  \
+             seine sql {db} 'SELECT outcome, error, count(*) FROM pages GROUP BY 1, 2'\n  \
              seine export {db} --table products -o products.csv\n  \
              seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
              seine extract {db} --config {rules}     (after a change of the rules)\n  \
-             seine crawl urls.txt --db crawl.db     (your own list: one URL a line)\n",
+             seine crawl https://example.com/ --follow --sitemap auto     (your own site)\n",
             rules = rules.display()
         ));
     }
@@ -103,6 +105,11 @@ fn options(args: &DemoArgs, list: &Path, rules: &Path) -> Result<CrawlOptions> {
     let written = &mut options.0;
     written.sources.inputs = vec![list.to_owned()];
     written.store.db.clone_from(&args.db);
+    written.follow.follow = true;
+    written.follow.sitemap = vec![AUTO.to_owned()];
+    let mut in_file = written.follow.clone();
+    in_file.exclude.push(SPARE_PARTS.to_owned());
+    written.follow.order(&in_file, Vec::new());
     // It is our own site, and whoever looks on has better things to do than to wait for pages that never will be well.
     written.politeness.delay = Span(Duration::from_millis(10));
     written.politeness.adaptive = Chosen::by_user(false);

@@ -94,8 +94,8 @@ impl Follow {
         self.sitemap.iter().any(|sitemap| sitemap == AUTO)
     }
 
-    /// In a file excludes come behind includes, and flags behind both in the order in which they were given.
-    pub(super) fn order(&mut self, file: &Self, flags: Vec<FilterRule>) {
+    /// Takes over the patterns. In a file excludes come behind includes, and flags behind both in the order in which they were given.
+    pub fn order(&mut self, file: &Self, flags: Vec<FilterRule>) {
         let rules = |verb: Verb, patterns: &[String]| {
             patterns.iter().map(|pattern| FilterRule { verb, pattern: pattern.clone() }).collect::<Vec<_>>()
         };

@@ -217,6 +217,38 @@ fn the_demo_has_rules_shows_five_products_and_is_soon_over() {
 }
 
 #[test]
+fn the_demo_finds_its_pages_by_links_and_the_sitemap() {
+    let place = Place::new();
+    place.seine(&["demo", "--db", "crawl.db", "--quiet"]).run().expect(0);
+    let list = std::fs::read_to_string(place.path("crawl.db.urls.txt")).expect("a list");
+    assert_eq!(list.lines().filter(|line| !line.starts_with('#')).count(), 1, "{list}");
+    let store = place.store();
+    let depths = |path: &str| store.rows(&format!("SELECT DISTINCT depth > 0 FROM pages WHERE url LIKE '%{path}'"));
+    assert_eq!(depths("/trouble"), ["1"], "a link led there");
+    assert_eq!(depths("/catalogue/2024"), ["1"], "a link of a page that was found itself");
+    assert_eq!(depths("/wholesale"), ["0"], "the sitemap names it");
+    let linked_from = store.rows("SELECT element FROM links WHERE to_url LIKE '%/wholesale'");
+    assert_eq!(linked_from, ["entry"], "no page links to it");
+    assert_eq!(store.row("SELECT status FROM pages WHERE url LIKE '%/catalogue/2024'"), "200", "a soft 404");
+    // Nobody is made to wait for two thousand spare parts, and nobody asks for what robots.txt forbids.
+    assert_eq!(store.number("SELECT count(*) FROM pages WHERE url LIKE '%/parts/%' OR url LIKE '%/private/%'"), 0);
+    // The calendar goes on for ever; asked for are this month and those of three years.
+    let calendar = "url LIKE '%/calendar/%'";
+    let fetched = store.number(&format!("SELECT count(*) FROM pages WHERE {calendar} AND outcome = 'ok'"));
+    assert!((36..=37).contains(&fetched), "{fetched}");
+    let rest = "SELECT DISTINCT outcome, error, error_message FROM pages WHERE outcome <> 'ok' AND";
+    assert_eq!(store.rows(&format!("{rest} {calendar}")), ["skipped|trap|trap:calendar"]);
+    let skipped = store.number("SELECT count(*) FROM pages WHERE error = 'trap'");
+    assert!((12..=13).contains(&skipped), "{skipped}");
+    store.assert_sound();
+    let broken = place.seine(&["links", "crawl.db", "--broken"]).run().expect(1);
+    let broken = String::from_utf8(broken.stdout).expect("UTF-8");
+    let (page, link) = broken.split_once("/about\n").expect("the page with the link");
+    assert!(page.starts_with("http://127.0.0.1:") && link.trim_start().starts_with("404"), "{broken}");
+    assert!(link.lines().next().is_some_and(|line| line.contains("/about/map")), "{broken}");
+}
+
+#[test]
 fn a_demo_that_is_stopped_gives_no_false_advice() {
     let place = Place::new();
     let mut running = place.seine(&["demo", "--db", "demo.db"]).start();

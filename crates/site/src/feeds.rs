@@ -30,7 +30,7 @@ pub(super) fn sitemap(origin: &str) -> String {
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
     );
-    let plain = ["/", "/about", "/journal", "/journal/archive", "/parts"].map(str::to_owned);
+    let plain = ["/", "/about", "/journal", "/journal/archive", "/parts", "/wholesale"].map(str::to_owned);
     let shelves = CATEGORIES.iter().map(|c| format!("/c/{}", c.slug));
     let products = PRODUCTS.iter().map(|p| format!("/p/{}", p.slug()));
     for path in plain.into_iter().chain(shelves).chain(products) {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn the_sitemap_names_every_product_and_post() {
         let map = sitemap("http://x");
-        assert_eq!(map.matches("<loc>").count(), 5 + CATEGORIES.len() + PRODUCTS.len() + POSTS.len());
+        assert_eq!(map.matches("<loc>").count(), 6 + CATEGORIES.len() + PRODUCTS.len() + POSTS.len());
         assert!(map.contains("<loc>http://x/journal/winter-hours</loc><lastmod>2025-10-27</lastmod>"));
     }
 

@@ -69,7 +69,7 @@ impl Page<'_> {
         for category in &CATEGORIES {
             let _ = writeln!(out, "<a href=\"/c/{}\">{}</a>", category.slug, escape(category.name));
         }
-        out.push_str("<a href=\"/journal\">Journal</a>\n<a href=\"/about\">About</a></nav></header>\n<main>\n");
+        out.push_str("<a href=\"/journal\">Journal</a>\n<a href=\"/calendar\">Calendar</a>\n<a href=\"/about\">About</a></nav></header>\n<main>\n");
         if !self.crumbs.is_empty() {
             out.push_str("<nav class=\"crumbs\" aria-label=\"Breadcrumb\">");
             for (path, name) in self.crumbs {

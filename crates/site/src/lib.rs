@@ -1,21 +1,22 @@
 //! The Harbour Shop: a small site inside the binary, so that `seine demo` has something real to crawl.
 //!
 //! Half of the room is pure: [`Site::answer`] turns a request line into an [`Answer`], the same bytes every
-//! time, and [`url_list`] names what the demo crawls together with how each URL must end ([`expected`]). The
-//! other half, `serve`, speaks HTTP/1.1 on a listener that the caller opened.
+//! time. [`url_list`] names where the demo begins, and [`listed_urls`] a page of every kind together with how it must
+//! end ([`expected`]). The other half, `serve`, speaks HTTP/1.1 on a listener that the caller opened.
 //!
 //! The site is a shop as people build them, and it has the troubles that real sites have: pages in old
-//! charsets, redirect chains and a loop, answers that come late, in part, at the second try or not at all.
+//! charsets, redirect chains and a loop, answers that come late, in part, at the second try or not at all, a link to nowhere and a calendar without end.
 //!
 //! - `pages`: which path gives which answer; [`Site`], the only state (how often a flaky page was asked for)
-//! - `listing`: the URL list, and how each of its URLs ends
+//! - `listing`: the URL list of the demo; a page of every kind, and how each ends
 //! - `trouble`: the pages that go wrong, and the page that links them
-//! - `shop`, `journal`, `feeds`, `picture`: the good pages; `catalog` and `goods`: what is
+//! - `shop`, `journal`, `calendar`, `feeds`, `picture`: the good pages; `catalog` and `goods`: what is
 //!   for sale; `layout`: the frame of every page
 //! - `serve`: sockets, bounds and the faults of an [`Answer`]
 
 #![forbid(unsafe_code)]
 
+mod calendar;
 mod catalog;
 mod feeds;
 mod goods;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::civil::{Date, date};
 
 use super::catalog::{CATEGORIES, PRODUCTS};
 use super::journal::POSTS;
 use super::layout::Page;
-use super::{Answer, feeds, journal, picture, shop, trouble};
+use super::{Answer, calendar, feeds, journal, picture, shop, trouble};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -33,12 +34,25 @@ impl Answer {
 }
 
 /// The site. It remembers one thing: which flaky pages have failed already.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Site {
+    today: Date,
     failed_once: [AtomicBool; trouble::FLAKY.len()],
 }
 
+/// The site on the first day of 2026.
+impl Default for Site {
+    fn default() -> Self {
+        Self::on(date(2026, 1, 1))
+    }
+}
+
 impl Site {
+    /// The site with a calendar that is open at the month of this day.
+    pub fn on(today: Date) -> Self {
+        Self { today, failed_once: Default::default() }
+    }
+
     /// Answers one request. `target` is the request target as sent (path and query, or an absolute URL);
     /// `host` is the `Host` field and goes into absolute URLs, unless it looks like no host at all.
     ///
@@ -73,6 +87,7 @@ impl Site {
         trouble::answer(path, origin)
             .or_else(|| fixed(path, query, origin))
             .or_else(|| listed(path, query, origin))
+            .or_else(|| calendar::page(path, self.today, origin).map(|html| Answer::html(200, &html)))
             .unwrap_or_else(|| {
                 trouble::notice(404, "Lost at sea", "There is no page here, and perhaps there never was.")
             })
@@ -87,6 +102,7 @@ fn fixed(path: &str, query: &str, origin: &str) -> Option<Answer> {
         "/journal" => Answer::html(200, &journal::index(origin)),
         "/journal/archive" => gzipped(&journal::archive(origin)),
         "/parts" => Answer::html(200, &shop::parts(origin)),
+        "/wholesale" => Answer::html(200, &shop::wholesale(origin)),
         "/search" => Answer::html(200, &shop::search(origin, &parameter(query, "q").unwrap_or_default())),
         "/trouble" => Answer::html(200, &trouble::tour(origin)),
         "/robots.txt" => Answer::new(200, "text/plain; charset=utf-8", feeds::robots(origin)),

@@ -13,6 +13,9 @@ pub(super) const PER_PAGE: usize = 4;
 /// Spare parts, each with a page of its own; the list of them has this many links and a few more.
 pub(super) const PARTS: usize = 2000;
 
+/// A link of the page about the shop to a page that is not there.
+pub(super) const DEAD_LINK: &str = "/about/map";
+
 /// The front page.
 pub(super) fn home(origin: &str) -> String {
     let mut body = String::from(
@@ -46,19 +49,29 @@ pub(super) fn home(origin: &str) -> String {
 
 /// What the shop is and where.
 pub(super) fn about(origin: &str) -> String {
-    let body = "<h1>About the shop</h1>\n<p>Ines Calder and Tomas Reed opened the Harbour Shop in the spring of 2024. \
-                Maren Holt makes the mugs; the cat makes the rules.</p>\n<dl><dt>Address</dt><dd>Old Quay 7, second \
-                door after the crane</dd><dt>Hours</dt><dd>Tuesday to Saturday, ten to five</dd><dt>Letters</dt>\
-                <dd><a href=\"mailto:letters@harbour-shop.example\">letters@harbour-shop.example</a></dd></dl>\n\
-                <p>Read <a href=\"/journal/why-a-shop\">why we opened</a>, see the <a href=\"/terms.txt\">terms of \
-                sale</a> or take the <a href=\"/api/products.json\">catalogue as data</a>.</p>";
+    let body = format!(
+        "<h1>About the shop</h1>\n<p>Ines Calder and Tomas Reed opened the Harbour Shop in the spring of 2024. Maren Holt \
+         makes the mugs; the cat makes the rules.</p>\n<dl><dt>Address</dt><dd>Old Quay 7, second door after the crane, on \
+         <a href=\"{DEAD_LINK}\">this map</a></dd><dt>Hours</dt><dd>Tuesday to Saturday, ten to five</dd><dt>Letters</dt>\
+         <dd><a href=\"mailto:letters@harbour-shop.example\">letters@harbour-shop.example</a></dd></dl>\n\
+         <p>Read <a href=\"/journal/why-a-shop\">why we opened</a>, see the <a href=\"/terms.txt\">terms of \
+         sale</a> or take the <a href=\"/api/products.json\">catalogue as data</a>.</p>"
+    );
     let url = format!("{origin}/about");
     Page {
         description: "Who we are, where to find us and when the door is open.",
-        body,
+        body: &body,
         ..page(&url, "About the shop", &home_crumb())
     }
     .html()
+}
+
+/// The page that only the sitemap names.
+pub(super) fn wholesale(origin: &str) -> String {
+    let body = "<h1>For other shops</h1>\n<p>From a dozen of anything on, ask Tomas. No page of ours links here, since \
+                most who follow a link want a single mug.</p>";
+    let url = format!("{origin}/wholesale");
+    Page { description: "By the dozen.", body, ..page(&url, "For other shops", &home_crumb()) }.html()
 }
 
 /// Page `number` (from 1) of a shelf; `None` if the shelf is not that long.

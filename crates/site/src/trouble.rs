@@ -29,12 +29,13 @@ pub(super) const FLAKY: [(&str, u16, Option<u32>); 3] =
     [("/flaky/1", 503, None), ("/flaky/2", 503, Some(1)), ("/flaky/3", 429, Some(1))];
 
 /// What the page of troubles says about each of them.
-const TOUR: [(&str, &str); 15] = [
+const TOUR: [(&str, &str); 16] = [
     ("/old/shop", "moved, and moved again"),
     ("/go/spring", "three hops to one product"),
     ("/go/lost", "moved to a page that is not there"),
     ("/loop/a", "moved in a circle"),
     ("/gone/winter-sale", "was here, is gone"),
+    ("/catalogue/2024", "is not there, and says that all is well"),
     ("/account/orders", "not for you"),
     ("/error/500", "always fails"),
     ("/flaky/1", "fails once"),
@@ -66,6 +67,8 @@ pub(super) fn answer(path: &str, origin: &str) -> Option<Answer> {
     let whole = |title: &str| notice(200, title, "This page is well.");
     Some(match path {
         "/gone/winter-sale" => notice(410, "The winter sale is over", "It was short and there was soup."),
+        // A soft 404: the words for people, the status for nobody.
+        "/catalogue/2024" => notice(200, "Page not found", "The page that you are looking for could not be found."),
         "/account/orders" => notice(403, "Not for you", "Orders are between a customer and the till."),
         "/error/500" => notice(500, "Something fell off a shelf", "We heard it too. This page always fails."),
         "/slow" => Answer { delay: SLOW, ..whole("Worth the wait") },

@@ -71,7 +71,7 @@ fn serve_within(listener: TcpListener, until: impl Future<Output = ()>, bounds: 
 }
 
 async fn accept_all(listener: &tokio::net::TcpListener, bounds: Bounds) -> io::Result<()> {
-    let site = Arc::new(Site::default());
+    let site = Arc::new(Site::on(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()));
     let seats = Arc::new(Semaphore::new(bounds.connections));
     loop {
         let seat = Arc::clone(&seats).acquire_owned().await.map_err(io::Error::other)?;
