@@ -349,6 +349,9 @@ pub struct PlanArgs {
     /// The store of the crawl; it is not looked at
     #[arg(long, value_name = "FILE", hide = true)]
     pub db: Option<PathBuf>,
+    /// Tell whether a link to this URL would be followed, and which rule decides; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Following links")]
+    pub check: Vec<String>,
     /// Every other setting.
     #[command(flatten)]
     pub flags: Useful<Planning>,
