@@ -30,17 +30,25 @@ pub fn following(settings: &Follow) -> Result<Option<Following>, FollowError> {
     if !settings.is_on() {
         return Ok(None);
     }
-    let now = Month::of_epoch_ms(i64::try_from(clock::wall().ms()).unwrap_or(i64::MAX));
-    let identity = Identity::new(settings.same_page.clone())?;
     Ok(Some(Following {
-        rules: Rules::new(identity, settings.filter()?, Traps::new(settings.traps(), now)),
+        rules: rules(settings)?,
         links: settings.follow,
         ignore_nofollow: settings.ignore_nofollow,
         max_depth: settings.depth.map(u32::from),
     }))
 }
 
-/// The same for the writer.
+/// What the settings say of single URLs, whether any is followed or not.
+///
+/// # Errors
+/// [`FollowError`]
+pub fn rules(settings: &Follow) -> Result<Rules, FollowError> {
+    let now = Month::of_epoch_ms(i64::try_from(clock::wall().ms()).unwrap_or(i64::MAX));
+    let identity = Identity::new(settings.same_page.clone())?;
+    Ok(Rules::new(identity, settings.filter()?, Traps::new(settings.traps(), now)))
+}
+
+/// The same as [`following`] for the writer.
 ///
 /// # Errors
 /// [`FollowError`]

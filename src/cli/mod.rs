@@ -160,7 +160,8 @@ Exit codes:
 const EXPLAIN_EXIT_CODES: &str = "\
 Exit codes:
   0  every line was answered
-  2  a line was no such object; its answer is {\"error\": ...}, the others are answered all the same
+  2  a line was no such object; its answer is {\"error\": ...}, the others are answered all the same;
+     or a config that cannot be used, and nothing is answered
 
 Questions and answers, one JSON object a line:
   robots       {robots_b64, user_agent, url}   {allowed, rule, line}
@@ -349,6 +350,9 @@ pub struct PlanArgs {
     /// The store of the crawl; it is not looked at
     #[arg(long, value_name = "FILE", hide = true)]
     pub db: Option<PathBuf>,
+    /// Tell whether a link to this URL would be followed, and which rule decides; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Following links")]
+    pub check: Vec<String>,
     /// Every other setting.
     #[command(flatten)]
     pub flags: Useful<Planning>,
@@ -857,11 +861,14 @@ pub enum SqlFormat {
 }
 
 /// `seine explain`
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Debug)]
 pub struct ExplainArgs {
     /// The subject of the questions
     #[arg(value_name = "KIND", value_enum)]
     pub kind: ExplainKind,
+    /// same-url: go by the [[same_page]] rules of this TOML file too, and by the session ids of its traps
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The subjects of questions.

@@ -50,7 +50,8 @@ impl Verb for Planning {
     const REFUSAL: Option<&'static str> = None;
 
     fn uses(option: &str) -> bool {
-        config::is_of_lists(option) || config::is_of_pace(option) || option == "json"
+        let is_of_crawl = config::is_of_lists(option) || config::is_of_following(option) || config::is_of_pace(option);
+        is_of_crawl || option == "json"
     }
 }
 
@@ -133,6 +134,7 @@ mod tests {
         }
         assert!(has("retry", "proxy") && !has("retry", "url_column") && !has("retry", "max_age"));
         assert!(has("plan", "delay") && has("plan", "url_column") && !has("plan", "proxy"));
+        assert!(has("plan", "follow") && has("plan", "exclude") && has("plan", "check"));
     }
 
     #[test]

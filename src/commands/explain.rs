@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use encoding_rs::{Encoding, UTF_8};
@@ -16,10 +16,12 @@ use url::Url;
 
 use super::session::USAGE;
 use crate::cli::{ExplainArgs, ExplainKind};
-use crate::config::Politeness;
+use crate::config::{CrawlOptions, Politeness};
 use crate::fetcher::retry_after;
+use crate::following;
 use seine_core::record::{BadUrl, CrawlUrl};
 use seine_core::values::Networks;
+use seine_follow::Rules;
 use seine_http::address;
 use seine_page::extract::resolve::Resolver;
 use seine_page::extract::{Extractor, is_html};
@@ -87,30 +89,59 @@ struct TitleQuestion {
 /// # Errors
 /// Standard input cannot be read, or standard output not written.
 pub fn run(args: ExplainArgs) -> Result<i32> {
-    answer_all(args.kind, &mut io::stdin().lock(), &mut io::stdout().lock())
+    let mut answerer = Answerer::new(args.kind);
+    if let Some(config) = &args.config {
+        if !matches!(args.kind, ExplainKind::SameUrl) {
+            bail!("--config makes no difference to this subject; it is for same-url");
+        }
+        answerer.same_page = Some(following::rules(&CrawlOptions::load(config)?.0.follow)?);
+    }
+    answerer.answer_all(&mut io::stdin().lock(), &mut io::stdout().lock())
 }
 
-fn answer_all(kind: ExplainKind, input: &mut impl BufRead, output: &mut impl Write) -> Result<i32> {
-    let mut extractor = Extractor::new();
-    let mut line = Vec::new();
-    let mut code = 0;
-    while let Some(is_whole) = read_line(input, &mut line).context("cannot read standard input")? {
-        let answer = if is_whole {
-            answer(kind, &line, &mut extractor)
-        } else {
-            Err(format!("longer than {} MiB", MAX_LINE_BYTES >> 20))
-        };
-        let answer = answer.unwrap_or_else(|problem| {
-            code = USAGE;
-            json!({ "error": problem })
-        });
-        match writeln!(output, "{answer}").and_then(|()| output.flush()) {
-            // Nobody listens any more.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            other => other.context("cannot write to standard output")?,
+/// Answers questions about one subject.
+struct Answerer {
+    kind: ExplainKind,
+    extractor: Extractor,
+    /// The rules of a config file.
+    same_page: Option<Rules>,
+}
+
+impl Answerer {
+    fn new(kind: ExplainKind) -> Self {
+        Self { kind, extractor: Extractor::new(), same_page: None }
+    }
+
+    fn answer_all(&mut self, input: &mut impl BufRead, output: &mut impl Write) -> Result<i32> {
+        let mut line = Vec::new();
+        let mut code = 0;
+        while let Some(is_whole) = read_line(input, &mut line).context("cannot read standard input")? {
+            let answer =
+                if is_whole { self.answer(&line) } else { Err(format!("longer than {} MiB", MAX_LINE_BYTES >> 20)) };
+            let answer = answer.unwrap_or_else(|problem| {
+                code = USAGE;
+                json!({ "error": problem })
+            });
+            match writeln!(output, "{answer}").and_then(|()| output.flush()) {
+                // Nobody listens any more.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                other => other.context("cannot write to standard output")?,
+            }
+        }
+        Ok(code)
+    }
+
+    fn answer(&mut self, line: &[u8]) -> Result<Value, Problem> {
+        match self.kind {
+            ExplainKind::Robots => robots(&question(line)?),
+            ExplainKind::CrawlDelay => crawl_delay(&question(line)?),
+            ExplainKind::Url => url(&question(line)?),
+            ExplainKind::SameUrl => Ok(same_url(&question(line)?, self.same_page.as_ref())),
+            ExplainKind::Address => Ok(address(&question(line)?)),
+            ExplainKind::RetryAfter => retry_after(&question(line)?),
+            ExplainKind::Title => title(&question(line)?, &mut self.extractor),
         }
     }
-    Ok(code)
 }
 
 /// Reads the next line; says whether it is whole, or too long and passed over. `None` at the end.
@@ -123,18 +154,6 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<
     }
     input.skip_until(b'\n')?;
     Ok(Some(false))
-}
-
-fn answer(kind: ExplainKind, line: &[u8], extractor: &mut Extractor) -> Result<Value, Problem> {
-    match kind {
-        ExplainKind::Robots => robots(&question(line)?),
-        ExplainKind::CrawlDelay => crawl_delay(&question(line)?),
-        ExplainKind::Url => url(&question(line)?),
-        ExplainKind::SameUrl => Ok(same_url(&question(line)?)),
-        ExplainKind::Address => Ok(address(&question(line)?)),
-        ExplainKind::RetryAfter => retry_after(&question(line)?),
-        ExplainKind::Title => title(&question(line)?, extractor),
-    }
 }
 
 fn question<'q, T: Deserialize<'q>>(line: &'q [u8]) -> Result<T, Problem> {
@@ -170,8 +189,12 @@ fn url(question: &UrlQuestion) -> Result<Value, Problem> {
 }
 
 /// A text that is no URL equals no other.
-fn same_url(question: &SameUrlQuestion) -> Value {
-    let key = |text: &str| CrawlUrl::parse(text).map(|url| url.key).ok();
+fn same_url(question: &SameUrlQuestion, rules: Option<&Rules>) -> Value {
+    let parse = |text: &str| match rules {
+        Some(rules) => rules.explain(text).map(|explained| explained.url),
+        None => CrawlUrl::parse(text),
+    };
+    let key = |text: &str| parse(text).map(|url| url.key).ok();
     let (a, b) = (key(&question.a), key(&question.b));
     json!({ "same": a.is_some() && a == b })
 }
@@ -232,7 +255,7 @@ mod tests {
     use super::*;
 
     fn ask(kind: ExplainKind, question: Value) -> Value {
-        answer(kind, question.to_string().as_bytes(), &mut Extractor::new()).unwrap()
+        Answerer::new(kind).answer(question.to_string().as_bytes()).unwrap()
     }
 
     fn base64(text: &str) -> String {
@@ -322,7 +345,7 @@ mod tests {
         let good = "{\"a\":\"http://a.test\",\"b\":\"http://a.test/\"}";
         let input = format!("{good}\n[\n\n{long}{{\"a\":1}}\n{good}");
         let mut output = Vec::new();
-        let code = answer_all(ExplainKind::SameUrl, &mut input.as_bytes(), &mut output).unwrap();
+        let code = Answerer::new(ExplainKind::SameUrl).answer_all(&mut input.as_bytes(), &mut output).unwrap();
         assert_eq!(code, USAGE);
         let answers: Vec<Value> =
             output.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();

@@ -55,7 +55,8 @@ pub use programs::Programs;
 pub use recrawl::{Only, Recrawl, Revisits};
 pub use seine_core::values::{Header, HookUrl, ProxyUrl, Rate, Resolve, RulesText, Share, Size, Span, Words};
 pub use settings::{
-    CrawlOptions, Crawling, Fetching, Settings, is_of_lists, is_of_pace, is_of_requests, is_of_the_next_run,
+    CrawlOptions, Crawling, Fetching, Settings, is_of_following, is_of_lists, is_of_pace, is_of_requests,
+    is_of_the_next_run,
 };
 pub use sources::{DEFAULT_DB, Lists, Sources, Store, is_stdin};
 

@@ -82,6 +82,11 @@ pub fn is_of_lists(option: &str) -> bool {
     Lists::keys().contains(&option)
 }
 
+/// Whether it says what is found beyond the lists.
+pub fn is_of_following(option: &str) -> bool {
+    Follow::keys().contains(&option)
+}
+
 /// Whether it is about asking sites: all that makes no difference to what is read from archives.
 pub fn is_of_requests(option: &str) -> bool {
     const OF_ANSWERS: [&str; 5] = ["parse_timeout", "accept_types", "max_body", "max_redirects", "store_headers"];

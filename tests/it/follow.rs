@@ -177,6 +177,23 @@ fn what_cannot_be_followed_is_said_before_anything_is_asked_for() {
 }
 
 #[test]
+fn links_in_the_head_of_an_answer_are_followed_whatever_its_body_is() {
+    let site = Site::new(|request| match request.path.as_str() {
+        "/" => page("start", &["/a"]).header("Link", "</api>; rel=\"canonical\", </style.css>; rel=preload"),
+        "/api" => Reply::bytes("application/json", "[1]").header("Link", "<?page=2>; rel=next"),
+        "/api?page=2" => Reply::html("<p>2").header("Link", "</no>; rel=\"next nofollow\", </last>; rel=prev"),
+        "/a" | "/last" => page("end", &[]),
+        _ => Reply::status(404),
+    });
+    let place = Place::new();
+    assert_eq!(follow(&place, &site, &[]), set(&["/", "/a", "/api", "/api?page=2", "/last"]));
+    assert_eq!(site.count(), 5);
+    let store = place.store();
+    let links = "SELECT rel, count(*), min(internal) FROM links WHERE element = 'header' GROUP BY 1 ORDER BY 1";
+    assert_eq!(store.rows(links), ["canonical|1|1", "next|1|1", "next nofollow|1|1", "prev|1|1"]);
+}
+
+#[test]
 fn a_trap_is_named_and_not_entered() {
     let place = Place::new();
     // A relative link on a page that is there under every path below its own.

@@ -80,3 +80,77 @@ fn a_plan_of_standard_input_or_of_nothing() {
     place.seine(&["plan", "https://a.example/", "--config", "c.toml"]).run().expect(2).says("c.toml");
     assert_eq!(place.store_files(), [""; 0]);
 }
+
+#[test]
+fn a_plan_says_of_a_url_which_rule_decides_whether_it_is_followed() {
+    let place = Place::new();
+    place.write(
+        "c.toml",
+        "follow = true\n[[same_page]]\nmatch = 'a.example'\ndrop_parameters = ['utm_*']\ntrailing_slash = 'drop'\n",
+    );
+    let asked = [
+        "https://www.a.example/y/?utm_source=z",
+        "https://a.example/x/1",
+        "https://a.example/x/keep",
+        "https://a.example/calendar?month=2999-01",
+        "https://b.example/",
+        "https://a.example/start",
+        "mailto:me@a.example",
+    ];
+    let mut line =
+        vec!["plan", "https://a.example/start", "--config", "c.toml", "--exclude", "/x/", "--include", "keep"];
+    line.extend(asked.iter().flat_map(|url| ["--check", url]));
+    let told = place.seine(&line).run().expect(0);
+    let told = String::from_utf8(told.stdout).expect("UTF-8");
+    let expected = "\
+https://www.a.example/y/?utm_source=z: followed
+  same page as https://www.a.example/y
+  in scope: host a.example of https://a.example/start
+https://a.example/x/1: not followed
+  excluded by --exclude '/x/'
+  in scope: host a.example of https://a.example/start
+https://a.example/x/keep: followed
+  included by --include 'keep'
+  in scope: host a.example of https://a.example/start
+https://a.example/calendar?month=2999-01: not followed
+  in the trap calendar: recorded, and not asked for (--allow-trap calendar)
+  in scope: host a.example of https://a.example/start
+https://b.example/: not followed
+  out of scope: no list names a URL of its host
+https://a.example/start: followed
+  in scope: host a.example of https://a.example/start
+  a list names it, so it is asked for whatever these rules say
+mailto:me@a.example: not followed
+  it is not an http(s) URL: scheme \"mailto\"
+";
+    assert!(told.ends_with(expected), "{told}");
+
+    let json = place.seine(&[&line[..], &["--json"]].concat()).run().expect(0).json();
+    let of = |number: usize, key: &str| json["checked"][number][key].clone();
+    assert_eq!(of(0, "same_page"), "https://www.a.example/y");
+    assert_eq!(of(1, "rule"), serde_json::json!({"flag": "--exclude", "pattern": "/x/"}));
+    assert_eq!((of(3, "trap"), of(3, "followed")), ("calendar".into(), false.into()));
+    assert_eq!((of(0, "root"), of(0, "root_of")), ("a.example".into(), "https://a.example/start".into()));
+    assert_eq!((of(4, "in_scope"), of(4, "root"), of(5, "listed")), (false.into(), ().into(), true.into()));
+    let followed: Vec<bool> = (0..asked.len()).map(|number| of(number, "followed") == true).collect();
+    assert_eq!(followed, [true, false, true, false, false, true, false]);
+    assert_eq!(place.store_files(), [""; 0]);
+}
+
+#[test]
+fn a_plan_knows_every_scope_and_refuses_to_check_what_follows_nothing() {
+    let place = Place::new();
+    let reason = |scope: &str, url: &str| {
+        let list = "https://a.example/docs/start.html";
+        let plan = ["plan", list, "--follow", "--scope", scope, "--include", "https", "--check", url];
+        let told = String::from_utf8(place.seine(&plan).run().expect(0).stdout).expect("UTF-8");
+        told.lines().last().expect("a line").trim().to_owned()
+    };
+    let of_list = "of https://a.example/docs/start.html";
+    assert_eq!(reason("prefix", "https://a.example/docs/x"), format!("in scope: prefix a.example/docs/ {of_list}"));
+    assert_eq!(reason("domain", "https://b.a.example/"), format!("in scope: domain a.example {of_list}"));
+    assert_eq!(reason("page", "https://a.example/docs/x"), "out of scope: no list names a URL of its page");
+    assert_eq!(reason("list", "https://a.example/"), "out of scope: --scope list has only what lists name");
+    assert_eq!(reason("any", "https://c.example/"), "in scope: --scope any has everything");
+    place.seine(&["plan", "https://a.example/", "--check", "https://a.example/"]).run().expect(2).says("add --follow");
+}

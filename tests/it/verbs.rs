@@ -420,3 +420,24 @@ fn a_run_says_at_its_start_which_it_is() {
     let without = place.obedient_crawl(&["--ignore-robots"]).run().expect(0).stderr;
     assert!(without.contains("all done, and no list is given"), "{without}");
 }
+
+#[test]
+fn the_rules_of_a_config_say_what_is_one_url_too() {
+    let place = Place::new();
+    place.write("c.toml", "[[same_page]]\nmatch = 'a.test'\ndrop_parameters = ['utm_*']\nfold_www = true\n");
+    place.write("bad.toml", "[[same_page]]\nmatsch = 'a.test'\n");
+    let questions = "\
+{\"a\": \"http://www.a.test/x?utm_id=1\", \"b\": \"http://a.test/x\"}
+{\"a\": \"http://a.test/x.php?PHPSESSID=1\", \"b\": \"http://a.test/x.php\"}
+{\"a\": \"http://b.test/x?utm_id=1\", \"b\": \"http://b.test/x\"}
+";
+    let answers = |arguments: &[&str]| {
+        let ended = place.seine(&[&["explain", "same-url"], arguments].concat()).stdin(questions).run().expect(0);
+        String::from_utf8(ended.stdout).expect("UTF-8")
+    };
+    let (same, other) = ("{\"same\":true}\n", "{\"same\":false}\n");
+    assert_eq!(answers(&[]), other.repeat(3));
+    assert_eq!(answers(&["--config", "c.toml"]), format!("{same}{same}{other}"));
+    place.seine(&["explain", "same-url", "--config", "bad.toml"]).run().expect(2).says("matsch");
+    place.seine(&["explain", "title", "--config", "c.toml"]).run().expect(2).says("same-url");
+}

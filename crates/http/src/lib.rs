@@ -90,9 +90,9 @@ const PROBE_TIME: Duration = Duration::from_secs(5);
 /// Addresses of a host, or proxies, that are tried to find that out.
 const MAX_PROBES: usize = 3;
 
-/// `X-Robots-Tag` lines kept of one answer, and bytes of each.
-const MAX_ROBOTS_TAGS: usize = 32;
-const MAX_ROBOTS_TAG_BYTES: usize = 4096;
+/// Lines of `X-Robots-Tag`, and of `Link`, that are kept of one answer, and bytes of each.
+const MAX_HEAD_LINES: usize = 32;
+const MAX_HEAD_LINE_BYTES: usize = 4096;
 
 /// How requests are made. Everything is fixed for the life of an [`Http`]. Not `Debug`: headers hold secrets.
 #[derive(Clone)]
@@ -254,6 +254,8 @@ pub struct Answer {
     pub sets_cookie: bool,
     /// `X-Robots-Tag`, each line of it; bytes that are no UTF-8 are replaced.
     pub x_robots_tag: Vec<String>,
+    /// `Link`, likewise.
+    pub link: Vec<String>,
     /// The type of the body, if it is none to be read.
     pub skipped: Option<String>,
     /// The decoded body; empty if [`Answer::is_redirect`] or skipped.
@@ -683,8 +685,11 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         return Err(failure(ErrorClass::Protocol, message));
     }
     let header = |name: HeaderName| response.headers().get(name).map(|value| value.as_bytes().to_vec());
-    let robots = response.headers().get_all("x-robots-tag").iter().take(MAX_ROBOTS_TAGS);
-    let robots = robots.map(|value| &value.as_bytes()[..value.len().min(MAX_ROBOTS_TAG_BYTES)]);
+    let lines = |name: &str| {
+        let values = response.headers().get_all(name).iter().take(MAX_HEAD_LINES);
+        let cut = values.map(|value| &value.as_bytes()[..value.len().min(MAX_HEAD_LINE_BYTES)]);
+        cut.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    };
     Ok(Answer {
         status: response.status().as_u16(),
         content_type: fields::content_type(response.headers()),
@@ -693,7 +698,8 @@ fn head(response: &Response) -> Result<Answer, Failure> {
         etag: fields::etag(response.headers()),
         last_modified: header(LAST_MODIFIED),
         sets_cookie: response.headers().contains_key(SET_COOKIE),
-        x_robots_tag: robots.map(|value| String::from_utf8_lossy(value).into_owned()).collect(),
+        x_robots_tag: lines("x-robots-tag"),
+        link: lines("link"),
         skipped: None,
         body: Body::default(),
     })

@@ -1,10 +1,12 @@
 //! `seine plan`: what a crawl of some lists would ask of whom, and how long that takes at least. No site is asked, and no
 //! store is made.
 //!
+//! - `check`: which rule decides about a URL that pages may name.
 //! - `survey`: reads the lists and counts, host by host.
 //! - `forecast`: the shortest time under the pace in force. Pure.
 //! - `told`: both of them as text and as JSON.
 
+mod check;
 mod forecast;
 mod survey;
 mod told;
@@ -18,6 +20,7 @@ use crate::cli::PlanArgs;
 use crate::config::Settings;
 use crate::supervisor;
 use crate::supervisor::partition::Partition;
+use check::Checks;
 use forecast::{Forecast, Load};
 use seine_core::protocol::Slot;
 use survey::Survey;
@@ -30,6 +33,9 @@ struct Outlook {
     fetchers: Vec<(u64, u64)>,
     /// Hosts that several fetchers may ask at once: nothing but a number of requests in flight limits them.
     in_lanes: u64,
+    checks: Checks,
+    /// Whether pages come on top that the lists do not name.
+    follows: bool,
 }
 
 /// Surveys; returns the exit code.
@@ -45,14 +51,16 @@ pub fn run(args: PlanArgs) -> Result<i32> {
         bail!("no URL list given; give URLs, name a file of them, or - for standard input");
     }
     let settings = crawl::within_limits(&settings)?;
-    let outlook = outlook(Survey::of(lists)?, &settings);
+    let mut checks = Checks::new(args.check, &settings.follow)?;
+    let survey = Survey::of(lists, &mut checks)?;
+    let outlook = outlook(survey, checks, &settings);
     let text = if settings.console.json { told::json(&outlook).to_string() + "\n" } else { told::text(&outlook) };
     session::written(io::stdout().write_all(text.as_bytes()))?;
     Ok(0)
 }
 
 /// The outlook that `survey` makes if it is crawled with `settings`.
-fn outlook(survey: Survey, settings: &Settings) -> Outlook {
+fn outlook(survey: Survey, checks: Checks, settings: &Settings) -> Outlook {
     let crawling = settings.crawling();
     let limits = supervisor::limits_of(&crawling);
     let slots = *crawling.crew.fetchers;
@@ -72,5 +80,5 @@ fn outlook(survey: Survey, settings: &Settings) -> Outlook {
     }
     let gap = crawling.politeness.rate.map(|rate| rate.gap());
     let forecast = Forecast::of(&loads, gap, crawling.budgets.limit);
-    Outlook { survey, forecast, fetchers, in_lanes }
+    Outlook { survey, forecast, fetchers, in_lanes, checks, follows: settings.follow.is_on() }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 
+use super::check::Checks;
 use seine_core::record::UrlKey;
 use seine_lists::url_list::{Entry, Step, UrlList};
 use seine_unix::poll::{Interest, PollSet};
@@ -62,17 +63,20 @@ pub(super) struct RejectedLine {
 }
 
 impl Survey {
-    /// Reads `lists` to their ends.
+    /// Reads `lists` to their ends; `checks` are told of their URLs.
     ///
     /// # Errors
     /// A list that cannot be read on.
-    pub fn of(lists: Vec<UrlList>) -> Result<Self> {
+    pub fn of(lists: Vec<UrlList>, checks: &mut Checks) -> Result<Self> {
         let mut counter = Counter::new(MAX_KEYS);
         for mut list in lists {
             counter.begin(list.name());
             loop {
                 match list.next()? {
-                    Step::Entry(entry) => counter.count(entry),
+                    Step::Entry(entry) => {
+                        entry.url.iter().for_each(|url| checks.note_listed(url));
+                        counter.count(entry);
+                    }
                     Step::Skipping => {}
                     Step::Pending => wait_for(&list)?,
                     Step::End => break,

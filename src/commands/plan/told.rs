@@ -51,6 +51,8 @@ pub(super) fn json(outlook: &Outlook) -> Value {
             Decider::Nothing => "nothing",
         },
         "slowest_hosts": forecast.slowest.iter().map(slow).collect::<Vec<_>>(),
+        "follows": outlook.follows,
+        "checked": outlook.checks.verdicts().map(|verdict| verdict.json()).collect::<Vec<_>>(),
     })
 }
 
@@ -61,6 +63,12 @@ pub(super) fn text(outlook: &Outlook) -> String {
     hosts(&mut text, outlook);
     fetchers(&mut text, outlook);
     time(&mut text, outlook);
+    if outlook.follows {
+        let _ = writeln!(text, "what pages, sitemaps and feeds name comes on top");
+    }
+    for line in outlook.checks.verdicts().flat_map(|verdict| verdict.lines()) {
+        let _ = writeln!(text, "{}", printable(&line));
+    }
     text
 }
 

@@ -15,7 +15,7 @@ use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras};
 use seine_page::extract::rules::{self, Rules};
-use seine_page::extract::{Extractor, is_html};
+use seine_page::extract::{Extractor, is_html, link_header};
 use seine_unix::clock::CpuBudget;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
@@ -31,6 +31,8 @@ pub(super) struct Fetched {
     pub is_ok: bool,
     /// What is expected at its URL.
     pub kind: UrlKind,
+    /// `Link` headers.
+    pub link_headers: Vec<String>,
     pub body: Body,
 }
 
@@ -104,6 +106,10 @@ impl Fetched {
         self.content_type.as_deref().map(str::as_bytes)
     }
 
+    fn add_header_links(&self, links: &mut Links) {
+        link_header::add_links(self.link_headers.iter().map(String::as_str), &self.url, links);
+    }
+
     fn for_rules(&self) -> rules::Page<'_> {
         let (url, content_type) = (&self.url, self.content_type());
         rules::Page { url, listed_url: &self.listed_url, content_type, body: &self.body }
@@ -168,7 +174,8 @@ impl PageProcessor {
             let mut extracted = self.extractor.html_while(&page.body, content_type, &page.url, &in_time)?;
             into.charset = Some(extracted.charset);
             into.robots = extracted.fields.robots.take();
-            let links = std::mem::take(&mut extracted.fields.links);
+            let mut links = std::mem::take(&mut extracted.fields.links);
+            page.add_header_links(&mut links);
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
             let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
@@ -178,6 +185,13 @@ impl PageProcessor {
                 found = PageExtras { beyond, ..asked_for };
             }
             into.extras = (!found.is_empty()).then_some(found);
+        } else {
+            let mut links = Links::default();
+            page.add_header_links(&mut links);
+            if !links.is_empty() {
+                into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));
+                into.named = NamedUrls::Links(links);
+            }
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.rules.wants(&for_rules) {

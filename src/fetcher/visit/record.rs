@@ -90,6 +90,7 @@ impl Visitor {
                 content_type: head.content_type.clone(),
                 is_ok: matches!(head.ending, Ending::Final { outcome: Outcome::Ok, .. }),
                 kind: head.place.kind,
+                link_headers: std::mem::take(&mut answer.link),
                 body: answer.body,
             });
             let mut processed = self.workers.process(head.url_id, page).await;

@@ -264,17 +264,19 @@ async fn types_that_are_not_accepted_are_not_read() {
 }
 
 #[tokio::test]
-async fn robots_tags_come_line_by_line_and_bounded() {
+async fn robots_tags_and_links_come_line_by_line_and_bounded() {
     let long = "x".repeat(10_000);
     let more = "X-Robots-Tag: all\r\n".repeat(100);
     let site = Site::says(format!(
         "HTTP/1.1 200 OK\r\nX-Robots-Tag: noindex, nofollow\r\nx-robots-tag: bot: caf\u{e9}\r\nX-Robots-Tag: {long}\r\n\
-         {more}Content-Length: 0\r\n\r\n"
+         {more}Link: </a>; rel=next\r\nlink: <{long}\r\nContent-Length: 0\r\n\r\n"
     ))
     .await;
-    let tags = answer(&site).await.x_robots_tag;
+    let answer = answer(&site).await;
+    assert_eq!((&answer.link[0][..], answer.link[1].len()), ("</a>; rel=next", MAX_HEAD_LINE_BYTES));
+    let tags = answer.x_robots_tag;
     assert_eq!((&tags[0][..], &tags[1][..]), ("noindex, nofollow", "bot: caf\u{e9}"));
-    assert_eq!((tags[2].len(), tags.len()), (MAX_ROBOTS_TAG_BYTES, MAX_ROBOTS_TAGS));
+    assert_eq!((tags[2].len(), tags.len()), (MAX_HEAD_LINE_BYTES, MAX_HEAD_LINES));
 }
 
 #[tokio::test]

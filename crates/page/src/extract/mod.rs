@@ -12,6 +12,7 @@
 //! - [`captures`]: the texts of open elements
 //! - [`text`]: character references, white space
 //! - [`resolve`]: relative URL to absolute URL
+//! - [`link_header`]: the links in the head of an answer
 //! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
 //! - `blocks`: which elements are lines of their own, and which are not for readers
@@ -34,6 +35,7 @@ pub mod fields;
 mod grid;
 mod images;
 mod limits;
+pub mod link_header;
 mod markdown;
 mod metadata;
 mod prose;
