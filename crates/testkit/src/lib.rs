@@ -33,6 +33,11 @@ pub fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// How many rounds a test makes: as many as `SEINE_TEST_ROUNDS` says, or else `default`.
+pub fn rounds(default: u64) -> u64 {
+    std::env::var("SEINE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(default)
+}
+
 /// Numbers that look random, and are the same for the same seed, which is printed: a test that failed shows it.
 #[derive(Debug)]
 pub struct Dice(fastrand::Rng);

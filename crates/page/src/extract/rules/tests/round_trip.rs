@@ -140,7 +140,7 @@ fn text(dice: &mut Dice) -> String {
 
 #[test]
 fn values_are_read_again_as_they_were_written() {
-    let rounds = std::env::var("SEINE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = seine_testkit::rounds(ROUNDS);
     let mut dice = Dice::new();
     let base = Url::parse("https://example.org/").unwrap();
     let sources: Vec<_> =
