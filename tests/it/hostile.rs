@@ -122,7 +122,9 @@ fn pages_nested_too_deep_for_a_selector_end_no_fetcher_and_no_run() {
     place.seine(&["extract", "crawl.db", "--config", "rules.toml"]).start().wait_within(LONG).expect(0);
     let page = place.write("page.html", nested());
     let page = page.to_string_lossy();
-    let found = place.seine(&["try", &page, "--css", "td:has(h1)", "--css", "td:has(span)", "--json"]).run().json();
+    place.write("patient.toml", "parse_timeout = '1m'\n");
+    let selectors = ["--css", "td:has(h1)", "--css", "td:has(span)"];
+    let found = place.seine(&["try", &page, "--config", "patient.toml", "--json"]).args(&selectors).run().json();
     assert_eq!((&found["selectors"][0]["count"], &found["selectors"][1]["count"]), (&0.into(), &1.into()));
 }
 
