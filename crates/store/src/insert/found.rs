@@ -67,7 +67,7 @@ impl Store {
             };
             self.come_nearer(&seen, depth)?;
             if self.has_past && seen.seen_in != Some(self.run_id) {
-                self.see_again(&seen, host_id, one.stands)?;
+                self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
             }
         }
         Ok(())

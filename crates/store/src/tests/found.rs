@@ -154,6 +154,14 @@ fn a_trap_is_recorded_and_not_pending() {
         place.rows("SELECT url, outcome, error, error_message FROM pages WHERE depth = 1"),
         ["http://a.example/x/x/x/x|skipped|trap|trap:repeating_segments"]
     );
+    // It is one for the next run, too.
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &naming);
+    follow_all(&mut store);
+    assert_eq!(store.pending(), 0);
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL"), ["0"]);
 }
 
 #[test]
