@@ -48,19 +48,8 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let options = options(args, &list, &rules)?;
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
     let origin = format!("http://{}", listener.local_addr()?);
-
-    // Its end closes when this process ends, however it ends; the site ends with it.
-    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
     let signals = Signals::new().context("cannot watch for signals")?;
-    let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
-    let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
-    fork(spec, move || match seine_site::serve(listener, theirs) {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("seine: the sample site failed: {error}");
-            1
-        }
-    })?;
+    let site = start_site(listener)?;
 
     std::fs::File::create(&list)
         .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
@@ -79,32 +68,48 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let mut code = crawl::finish(&settings, report, AGAIN)?;
     let mut changes = None;
     if code == 0 {
-        seine_site::begin_sale(&ours).context("cannot tell the sample site to change its prices")?;
+        seine_site::begin_sale(&site).context("cannot tell the sample site to change its prices")?;
         (code, changes) = second_run(&settings, inherited)?;
     }
-    drop(ours);
+    drop(site);
     let _ = signals::reap();
     if let Some(changes) = changes.filter(|_| !args.quiet && code == 0) {
-        let db = args.db.display();
-        session::tell(&products(&args.db)?);
-        session::tell(&format!(
-            "a sale has begun, so run 2 asked for the products again: {} changed pages, {} changed items\n",
-            changes.changed, changes.items_changed
-        ));
-        session::tell(&format!(
-            "next:\n  \
-             seine links {db} --broken     (which links are dead, and on which pages)\n  \
-             seine report {db} -o site.html     (the whole site on one page)\n  \
-             seine diff {db}     (what the second run found changed)\n  \
-             seine sql {db} 'SELECT outcome, error, count(*) FROM pages GROUP BY 1, 2'\n  \
-             seine export {db} --table products -o products.csv\n  \
-             seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
-             seine extract {db} --config {rules}     (after a change of the rules)\n  \
-             seine crawl https://example.com/ --follow --sitemap auto     (your own site)\n",
-            rules = rules.display()
-        ));
+        session::tell(&format!("{}{}", products(&args.db)?, advice(&args.db, &rules, &origin, &changes)));
     }
     Ok(code)
+}
+
+/// Starts the process of the sample site; it ends when what is returned is closed, so with this process at the latest.
+fn start_site(listener: TcpListener) -> Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
+    let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
+    let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
+    fork(spec, move || match seine_site::serve(listener, theirs) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("seine: the sample site failed: {error}");
+            1
+        }
+    })?;
+    Ok(ours)
+}
+
+/// What has changed, and what there is to look at.
+fn advice(db: &Path, rules: &Path, origin: &str, changes: &Changes) -> String {
+    let (db, rules) = (db.display(), rules.display());
+    format!(
+        "a sale has begun, so run 2 asked for the products again: {} changed pages, {} changed items\n\
+         next:\n  \
+         seine links {db} --broken     (which links are dead, and on which pages)\n  \
+         seine report {db} -o site.html     (the whole site on one page)\n  \
+         seine diff {db}     (what the second run found changed)\n  \
+         seine sql {db} 'SELECT outcome, error, count(*) FROM pages GROUP BY 1, 2'\n  \
+         seine export {db} --table products -o products.csv\n  \
+         seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
+         seine extract {db} --config {rules}     (after a change of the rules)\n  \
+         seine crawl https://example.com/ --follow --sitemap auto     (your own site)\n",
+        changes.changed, changes.items_changed
+    )
 }
 
 /// Asks for the products once more, as `seine retry` would; returns the exit code, and what has changed.
