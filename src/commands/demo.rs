@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +14,13 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{crawl, session};
 use crate::cli::DemoArgs;
-use crate::config::{AUTO, Chosen, CrawlOptions, Size, Span};
+use crate::config::{AUTO, Chosen, CrawlOptions, Follow, Settings, Size, Span};
 use crate::console::log;
 use crate::console::text::printable;
 use seine_lists::url_list::{self, ListOptions, Source};
+use seine_store::diff::{self, Changes, Run};
 use seine_store::read::is_demo;
-use seine_store::{StoreError, open_at_rest, open_for_reading};
+use seine_store::{StoreError, open_at_rest, open_for_reading, open_for_writing, retry};
 use seine_unix::fork::{Death, ForkSpec, fork};
 use seine_unix::signals::{self, Signals};
 use seine_unix::{limits, title};
@@ -28,6 +29,8 @@ use seine_unix::{limits, title};
 const RULES: &str = include_str!("../../config/demo.toml");
 /// The pages of spare parts: two thousand, which nobody would wait for.
 const SPARE_PARTS: &str = "/parts/[0-9]";
+/// The pages of products, over `pages`.
+const PRODUCTS: &str = "url LIKE '%/p/%'";
 /// Products shown at the end.
 const SHOWN: u32 = 5;
 /// What a demo that was stopped does not do.
@@ -45,19 +48,8 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     let options = options(args, &list, &rules)?;
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
     let origin = format!("http://{}", listener.local_addr()?);
-
-    // Its end closes when this process ends, however it ends; the site ends with it.
-    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
     let signals = Signals::new().context("cannot watch for signals")?;
-    let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
-    let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
-    fork(spec, move || match seine_site::serve(listener, seine_site::closed(theirs)) {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("seine: the sample site failed: {error}");
-            1
-        }
-    })?;
+    let site = start_site(listener)?;
 
     std::fs::File::create(&list)
         .and_then(|mut file| file.write_all(seine_site::url_list(&origin).as_bytes()))
@@ -72,26 +64,73 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
             rules.display()
         );
     }
-    let report = crawl::crawl(&settings, lists, signals, inherited, crawl::Whose::Demo)?;
-    drop(ours);
-    let code = crawl::finish(&settings, report, AGAIN)?;
+    let report = crawl::crawl(&settings, lists, signals, inherited.clone(), crawl::Whose::Demo)?;
+    let mut code = crawl::finish(&settings, report, AGAIN)?;
+    let mut changes = None;
+    if code == 0 {
+        seine_site::begin_sale(&site).context("cannot tell the sample site to change its prices")?;
+        (code, changes) = second_run(&settings, inherited)?;
+    }
+    drop(site);
     let _ = signals::reap();
-    if !args.quiet && code == 0 {
-        let db = args.db.display();
-        session::tell(&products(&args.db)?);
-        session::tell(&format!(
-            "next:\n  \
-             seine links {db} --broken     (which links are dead, and on which pages)\n  \
-             seine report {db} -o site.html     (the whole site on one page)\n  \
-             seine sql {db} 'SELECT outcome, error, count(*) FROM pages GROUP BY 1, 2'\n  \
-             seine export {db} --table products -o products.csv\n  \
-             seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
-             seine extract {db} --config {rules}     (after a change of the rules)\n  \
-             seine crawl https://example.com/ --follow --sitemap auto     (your own site)\n",
-            rules = rules.display()
-        ));
+    if let Some(changes) = changes.filter(|_| !args.quiet && code == 0) {
+        session::tell(&format!("{}{}", products(&args.db)?, advice(&args.db, &rules, &origin, &changes)));
     }
     Ok(code)
+}
+
+/// Starts the process of the sample site; it ends when what is returned is closed, so with this process at the latest.
+fn start_site(listener: TcpListener) -> Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
+    let keep = [listener.as_raw_fd(), theirs.as_raw_fd()];
+    let spec = ForkSpec { role: title::Role::DemoSite, keep: &keep, death: Death::Kill };
+    fork(spec, move || match seine_site::serve(listener, theirs) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("seine: the sample site failed: {error}");
+            1
+        }
+    })?;
+    Ok(ours)
+}
+
+/// What has changed, and what there is to look at.
+fn advice(db: &Path, rules: &Path, origin: &str, changes: &Changes) -> String {
+    let (db, rules) = (db.display(), rules.display());
+    format!(
+        "a sale has begun, so run 2 asked for the products again: {} changed pages, {} changed items\n\
+         next:\n  \
+         seine links {db} --broken     (which links are dead, and on which pages)\n  \
+         seine report {db} -o site.html     (the whole site on one page)\n  \
+         seine diff {db}     (what the second run found changed)\n  \
+         seine sql {db} 'SELECT outcome, error, count(*) FROM pages GROUP BY 1, 2'\n  \
+         seine export {db} --table products -o products.csv\n  \
+         seine try {origin}/p/oyster-knife --db {db} --config {rules}\n  \
+         seine extract {db} --config {rules}     (after a change of the rules)\n  \
+         seine crawl https://example.com/ --follow --sitemap auto     (your own site)\n",
+        changes.changed, changes.items_changed
+    )
+}
+
+/// Asks for the products once more, as `seine retry` would; returns the exit code, and what has changed.
+fn second_run(settings: &Settings, inherited: Vec<RawFd>) -> Result<(i32, Option<Changes>)> {
+    let mut settings = settings.clone();
+    // What is to be said was said of the first run.
+    settings.console.quiet = true;
+    settings.console.json = false;
+    // Links would lead on to everything else.
+    settings.follow = Follow::default();
+    let settings = crawl::within_limits(&settings)?;
+    let db = &settings.store.db;
+    let lock = crawl::lock(db)?;
+    // Closed again at once: no connection may live through the forks to come.
+    retry::make_pending(&mut open_for_writing(db)?, PRODUCTS)?;
+    let signals = Signals::new().context("cannot watch for signals")?;
+    let report = crawl::crawl_locked(&settings, Vec::new(), lock, signals, inherited, crawl::Whose::Demo)?;
+    let code = crawl::finish(&settings, report, AGAIN)?;
+    let store = open_for_reading(db)?;
+    let Some(run) = Run::last(&store, 0)? else { return Ok((code, None)) };
+    Ok((code, Some(diff::counts(&store, None, run.run_id)?)))
 }
 
 /// The settings: those of the file with the rules, which is made if there is none, and what the sample site allows.
@@ -111,7 +150,7 @@ fn options(args: &DemoArgs, list: &Path, rules: &Path) -> Result<CrawlOptions> {
     in_file.exclude.push(SPARE_PARTS.to_owned());
     written.follow.order(&in_file, Vec::new());
     // It is our own site, and whoever looks on has better things to do than to wait for pages that never will be well.
-    written.politeness.delay = Span(Duration::from_millis(10));
+    written.politeness.delay = Span(Duration::from_millis(5));
     written.politeness.adaptive = Chosen::by_user(false);
     written.politeness.max_retry_after = Span(Duration::from_millis(100));
     written.http.retries = 1;

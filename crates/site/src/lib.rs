@@ -33,7 +33,7 @@ use std::time::Duration;
 
 pub use listing::{Expected, expected, is_url_list, listed_urls, url_list};
 pub use pages::Site;
-pub use serve::{closed, serve};
+pub use serve::{begin_sale, serve};
 
 /// What the site says to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]

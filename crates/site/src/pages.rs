@@ -33,10 +33,11 @@ impl Answer {
     }
 }
 
-/// The site. It remembers one thing: which flaky pages have failed already.
+/// The site. It remembers which flaky pages have failed already, and whether there is a sale.
 #[derive(Debug)]
 pub struct Site {
     today: Date,
+    has_sale: AtomicBool,
     failed_once: [AtomicBool; trouble::FLAKY.len()],
 }
 
@@ -50,13 +51,18 @@ impl Default for Site {
 impl Site {
     /// The site with a calendar that is open at the month of this day.
     pub fn on(today: Date) -> Self {
-        Self { today, failed_once: Default::default() }
+        Self { today, has_sale: AtomicBool::new(false), failed_once: Default::default() }
+    }
+
+    /// From now on books are cheaper. That stands on their own pages; shelves will have new labels some other day.
+    pub fn begin_sale(&self) {
+        self.has_sale.store(true, Ordering::Relaxed);
     }
 
     /// Answers one request. `target` is the request target as sent (path and query, or an absolute URL);
     /// `host` is the `Host` field and goes into absolute URLs, unless it looks like no host at all.
     ///
-    /// The same request gives the same bytes, except that a flaky page fails at the first GET.
+    /// The same request gives the same bytes, except that a flaky page fails at the first GET, and prices change once.
     pub fn answer(&self, method: &str, target: &str, host: &str) -> Answer {
         if !matches!(method, "GET" | "HEAD") {
             let mut answer = trouble::notice(405, "Look, do not touch", "This site answers GET and HEAD only.");
@@ -86,11 +92,21 @@ impl Site {
         }
         trouble::answer(path, origin)
             .or_else(|| fixed(path, query, origin))
+            .or_else(|| self.product(path, origin))
             .or_else(|| listed(path, query, origin))
             .or_else(|| calendar::page(path, self.today, origin).map(|html| Answer::html(200, &html)))
             .unwrap_or_else(|| {
                 trouble::notice(404, "Lost at sea", "There is no page here, and perhaps there never was.")
             })
+    }
+
+    fn product(&self, path: &str, origin: &str) -> Option<Answer> {
+        let slug = path.strip_prefix("/p/")?;
+        // Not `==`: the digits of a percent-encoding may be written in either case.
+        let product = PRODUCTS.iter().find(|p| p.slug().eq_ignore_ascii_case(slug))?;
+        let has_sale = self.has_sale.load(Ordering::Relaxed);
+        let html = shop::product(origin, &if has_sale { product.in_sale() } else { *product });
+        Some(Answer::html(200, &html))
     }
 }
 
@@ -117,11 +133,6 @@ fn fixed(path: &str, query: &str, origin: &str) -> Option<Answer> {
 
 /// Pages whose path names a row of a table.
 fn listed(path: &str, query: &str, origin: &str) -> Option<Answer> {
-    if let Some(slug) = path.strip_prefix("/p/") {
-        // Not `==`: the digits of a percent-encoding may be written in either case.
-        let product = PRODUCTS.iter().find(|p| p.slug().eq_ignore_ascii_case(slug))?;
-        return Some(Answer::html(200, &shop::product(origin, product)));
-    }
     if let Some(slug) = path.strip_prefix("/c/") {
         let number = parameter(query, "page").map_or(Some(1), |n| n.parse().ok())?;
         let category = CATEGORIES.iter().find(|c| c.slug == slug)?;
@@ -213,6 +224,17 @@ mod tests {
         assert_eq!(statuses("/flaky/1"), [503, 503, 200, 200]);
         assert_eq!(statuses("/flaky/3"), [429, 429, 200, 200]);
         assert_eq!(get("/flaky/2").header("retry-after"), Some("1"));
+    }
+
+    #[test]
+    fn a_sale_makes_the_books_cheaper_and_nothing_else() {
+        let site = Site::default();
+        let prices = || PRODUCTS.each_ref().map(|p| site.answer("GET", &format!("/p/{}", p.slug()), "x").body);
+        let before = prices();
+        site.begin_sale();
+        for ((product, before), after) in PRODUCTS.iter().zip(before).zip(prices()) {
+            assert_eq!(before != after, product.category().slug == "books", "{}", product.name);
+        }
     }
 
     #[test]

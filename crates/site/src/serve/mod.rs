@@ -4,8 +4,7 @@
 //! GET and HEAD, never reads a request body, and trusts nothing that a client sends: heads are bounded in
 //! bytes and in time, connections in number.
 
-use std::future::Future;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -35,49 +34,67 @@ const BOUNDS: Bounds = Bounds { head_bytes: 16 * 1024, connections: 256, idle: D
 /// How long a connection that we close may go on sending before it is reset.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long [`begin_sale`] waits for the site.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Pause after a failed accept; the usual cause is a lack of descriptors, which passes as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the site on `listener` until `until` ends; answers under way are then cut.
+/// Serves the site on `listener` until the other end of `control` is closed or its process has died; answers under way are
+/// then cut. The other end may [`begin_sale`].
 ///
-/// Makes its own single-threaded runtime, and polls `until` inside it: call this from a process or thread
-/// that has no other, and make what needs a runtime within the future (as [`closed`] does).
+/// Makes its own single-threaded runtime: call this from a process or thread that has no other.
 ///
 /// # Errors
 /// The runtime or the listener cannot be set up. What goes wrong with one connection ends that one only.
-pub fn serve(listener: TcpListener, until: impl Future<Output = ()>) -> io::Result<()> {
-    serve_within(listener, until, BOUNDS)
+pub fn serve(listener: TcpListener, control: UnixStream) -> io::Result<()> {
+    serve_within(listener, control, BOUNDS)
 }
 
-/// Ends when the other end of `control` is closed or its process has died; bytes sent on it mean nothing.
-pub async fn closed(control: UnixStream) {
+/// Tells the site at the other end of `control` that books are cheaper from now on, and waits until it knows.
+///
+/// # Errors
+/// The site has ended, or takes longer than 10 s.
+pub fn begin_sale(control: &UnixStream) -> io::Result<()> {
+    let mut control: &UnixStream = control;
+    control.set_read_timeout(Some(PATIENCE))?;
+    control.write_all(&[0])?;
+    control.read_exact(&mut [0])
+}
+
+/// Does what is asked for on `control`, and ends with it.
+async fn obey(control: UnixStream, site: &Site) {
     let control = control.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(control));
     // A socket that cannot be watched must not keep the server alive for ever: it counts as closed.
-    if let Ok(mut control) = control {
-        while matches!(control.read(&mut [0; 64]).await, Ok(1..)) {}
+    let Ok(mut control) = control else { return };
+    while matches!(control.read(&mut [0]).await, Ok(1)) {
+        site.begin_sale();
+        if control.write_all(&[0]).await.is_err() {
+            return;
+        }
     }
 }
 
-fn serve_within(listener: TcpListener, until: impl Future<Output = ()>, bounds: Bounds) -> io::Result<()> {
+fn serve_within(listener: TcpListener, control: UnixStream, bounds: Bounds) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let site = Arc::new(Site::on(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()));
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
-            () = until => Ok(()),
-            end = accept_all(&listener, bounds) => end,
+            () = obey(control, &site) => Ok(()),
+            end = accept_all(&listener, &site, bounds) => end,
         }
     })
 }
 
-async fn accept_all(listener: &tokio::net::TcpListener, bounds: Bounds) -> io::Result<()> {
-    let site = Arc::new(Site::on(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()));
+async fn accept_all(listener: &tokio::net::TcpListener, site: &Arc<Site>, bounds: Bounds) -> io::Result<()> {
     let seats = Arc::new(Semaphore::new(bounds.connections));
     loop {
         let seat = Arc::clone(&seats).acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
             Ok((stream, _)) => {
-                let site = Arc::clone(&site);
+                let site = Arc::clone(site);
                 tokio::spawn(async move {
                     // An error here is a client that left: there is nobody to tell.
                     let _ = converse(stream, &site, bounds).await;

@@ -24,7 +24,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number");
         let (control, theirs) = UnixStream::pair().expect("a socket pair");
-        let thread = thread::spawn(move || serve_within(listener, closed(theirs), bounds));
+        let thread = thread::spawn(move || serve_within(listener, theirs, bounds));
         Self { address, control: Some(control), thread: Some(thread) }
     }
 
@@ -275,6 +275,17 @@ fn a_connection_too_many_waits_for_its_turn() {
     second.stream.set_nonblocking(false).expect("a socket");
     drop(first);
     assert_eq!(second.receive(true).expect("an answer").status, 200);
+}
+
+#[test]
+fn a_sale_has_begun_as_soon_as_that_is_said() {
+    let server = Served::start();
+    let (site, book) = (Site::default(), "/p/the-keeper-s-winter");
+    let mut client = server.connect();
+    assert_eq!(client.get(book).expect("an answer").body, site.answer("GET", book, "shop.test").body);
+    begin_sale(server.control.as_ref().expect("it runs")).expect("it is told");
+    site.begin_sale();
+    assert_eq!(client.get(book).expect("an answer").body, site.answer("GET", book, "shop.test").body);
 }
 
 #[test]
