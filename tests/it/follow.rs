@@ -148,6 +148,8 @@ fn what_cannot_be_followed_is_said_before_anything_is_asked_for() {
     for (arguments, says) in [
         (&["--depth", "3"][..], "add --follow"),
         (&["--follow", "--include", "(x"], "--include \"(x\""),
+        (&["--follow", "--follow-css", "nav >> a"], "--follow-css \"nav >> a\": at byte 4"),
+        (&["--follow-css", "nav"], "add --follow"),
         (&["--follow", "--scope", "galaxy"], "page, prefix, host, domain, list and any"),
         (&["--follow", "--allow-trap", "mouse"], "repeating_segments"),
     ] {
@@ -171,6 +173,36 @@ fn links_in_the_head_of_an_answer_are_followed_whatever_its_body_is() {
     let store = place.store();
     let links = "SELECT rel, count(*), min(internal) FROM links WHERE element = 'header' GROUP BY 1 ORDER BY 1";
     assert_eq!(store.rows(links), ["canonical|1|1", "next|1|1", "next nofollow|1|1", "prev|1|1"]);
+}
+
+#[test]
+fn only_links_in_chosen_elements_are_followed_and_all_are_recorded() {
+    let site = Site::new(|request| {
+        if request.headers.get("if-none-match").is_some() {
+            return Reply::status(304);
+        }
+        let reply = match request.path.as_str() {
+            "/" => {
+                Reply::html("<nav><b><a href=/in>in</a></b></nav><a class=next href=/next>next</a><a href=/out>out</a>")
+                    .header("Link", "</header>; rel=next")
+            }
+            "/in" => Reply::html("<title>in</title><a href=/out>out</a>"),
+            "/next" => Reply::bytes("application/json", "[]").header("Link", "</more>; rel=next"),
+            _ => page("out", &[]),
+        };
+        reply.header("ETag", "\"1\"")
+    });
+    let place = Place::new();
+    // The second run knows its pages by what the store has of them.
+    for run in 1..=2 {
+        let found = follow(&place, &site, &["--follow-css", "nav, a.next"]);
+        assert_eq!(found, set(&["/", "/in", "/next"]), "run {run}");
+        assert_eq!(site.count(), 3 * run);
+    }
+    let links = "SELECT substr(to_url, instr(substr(to_url, 9), '/') + 8), element FROM links ORDER BY 1, 2";
+    assert_eq!(place.store().rows(links), ["/header|header", "/in|a", "/more|header", "/next|a", "/out|a", "/out|a"]);
+    // All of them are there for whoever follows all.
+    assert_eq!(follow(&Place::new(), &site, &[]), set(&["/", "/header", "/in", "/more", "/next", "/out"]));
 }
 
 #[test]

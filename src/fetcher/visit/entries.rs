@@ -75,7 +75,7 @@ impl Entries {
 
     fn add(&mut self, url: &str, kind: UrlKind, changed_at: Option<i64>, text: &str) {
         let element = if kind == UrlKind::Sitemap { Element::Sitemap } else { Element::Entry };
-        self.links.push(Link { url, text, rel: "", element });
+        self.links.push(Link { url, text, element, ..Link::default() });
         let changed_at = changed_at.and_then(|at| u64::try_from(at).ok());
         self.named.push(Named { url: url.to_owned(), kind, changed_at });
     }
