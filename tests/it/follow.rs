@@ -218,9 +218,41 @@ fn a_trap_is_named_and_not_entered() {
     let store = place.store();
     let traps = store.rows("SELECT DISTINCT error, error_message FROM pages WHERE outcome = 'skipped' ORDER BY 2");
     assert_eq!(traps, ["trap|trap:calendar", "trap|trap:repeating_segments"]);
+    assert_eq!(follow(&place, &site, &[]), found, "nor is it by a later run");
+    assert_eq!(site.hits_of("/calendar?month=2999-01"), 0);
     let place = Place::new();
     follow(&place, &site, &["--allow-trap", "calendar", "--depth", "1"]);
     assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE url LIKE '%2999%' AND outcome = 'ok'"), 1);
+}
+
+#[test]
+fn the_summary_says_what_was_found_by_whom() {
+    let site = Site::new(|request| match request.path.as_str() {
+        "/" => page("start", &["/a", "/calendar?month=2999-01"]),
+        "/a" => page("a", &["/b"]),
+        "/sitemap.xml" => Reply::bytes(
+            "text/xml",
+            format!(
+                "<urlset><url><loc>{0}</loc></url><url><loc>{0}1</loc></url></urlset>",
+                request.url_at(0, "/mapped")
+            ),
+        ),
+        "/robots.txt" => Reply::status(404),
+        _ => page("end", &[]),
+    });
+    let crawl = |place: &Place, arguments: &[&str]| {
+        place.list("urls.txt", [site.url("/")]);
+        place.obedient_crawl(&["urls.txt"]).args(arguments).run().expect(0)
+    };
+    assert!(crawl(&Place::new(), &["--json"]).json().get("found").is_none());
+    let place = Place::new();
+    let json = crawl(&place, &["--follow", "--sitemap", "auto", "--json"]).json();
+    let found = serde_json::json!({
+        "by_pages": 3, "by_sitemaps": 2, "by_feeds": 0, "by_robots": 1, "deepest": 2, "traps": {"calendar": 1},
+    });
+    assert_eq!(json["found"], found);
+    crawl(&place, &["--follow"])
+        .says("found: 3 by pages, 2 by sitemaps, 1 by robots.txt, 2 links deep at most; traps: 1 calendar");
 }
 
 const PAGES: usize = 300;
