@@ -7,6 +7,7 @@ use crate::config::Follow;
 use seine_core::protocol::{Found, Place};
 use seine_core::record::links::read_json;
 use seine_follow::{BadPattern, BadRule, Following, Identity, Month, Rules, Scope, Traps};
+use seine_page::extract::rules::{Selector, SelectorError};
 use seine_store::StoreError;
 use seine_store::follow::StoredLinks;
 use seine_unix::clock;
@@ -20,6 +21,14 @@ pub enum FollowError {
     /// A rule for the same page.
     #[error("same_page: {0}")]
     SamePage(#[from] BadRule),
+    /// The selector of `--follow-css`.
+    #[error("--follow-css {text:?}: at byte {}: {}", error.at, error.message)]
+    Css {
+        /// As it was written.
+        text: String,
+        /// What is wrong with it.
+        error: SelectorError,
+    },
 }
 
 /// What the settings say of links, sitemaps and feeds; `None` if no URL is found by any of them.
@@ -30,12 +39,22 @@ pub fn following(settings: &Follow) -> Result<Option<Following>, FollowError> {
     if !settings.is_on() {
         return Ok(None);
     }
+    selector(settings)?;
     Ok(Some(Following {
         rules: rules(settings)?,
         links: settings.follow,
         ignore_nofollow: settings.ignore_nofollow,
         max_depth: settings.depth.map(u32::from),
     }))
+}
+
+/// `--follow-css`, compiled.
+///
+/// # Errors
+/// [`FollowError::Css`]
+pub fn selector(settings: &Follow) -> Result<Option<Selector>, FollowError> {
+    let parse = |text: &String| Selector::parse(text).map_err(|error| FollowError::Css { text: text.clone(), error });
+    settings.follow_css.as_ref().map(parse).transpose()
 }
 
 /// What the settings say of single URLs, whether any is followed or not.

@@ -32,6 +32,7 @@ use seine_store::beginning::{self, Beginning};
 use seine_store::diff::{self, Changes};
 use seine_store::drift::{DEFAULT_DRIFT, drifts};
 use seine_store::fill::fills;
+use seine_store::follow::FoundCounts;
 use seine_store::insert::{Again, ListFile, Only, Session};
 use seine_store::read::{self, Summary};
 use seine_store::revisit::Revisit;
@@ -446,9 +447,8 @@ pub fn finish(settings: &Settings, mut report: Report, again: &str) -> Result<i3
     let read = match lost {
         // What is there now is somebody else's.
         Some(_) => Err(StoreError::Missing(report.lock.path().to_owned())),
-        None => {
-            open_at_rest(report.lock.path()).and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, &report)?)))
-        }
+        None => open_at_rest(report.lock.path())
+            .and_then(|db| Ok((told::untold(&db)?, summary_of(&db, &rules, settings.follow.is_on(), &report)?))),
     };
     match read {
         Ok((run_id, found)) => {
@@ -509,14 +509,17 @@ pub fn finish(settings: &Settings, mut report: Report, again: &str) -> Result<i3
     Ok(code)
 }
 
-/// The summary of a store whose last run had these rules and ended as `report` says.
-fn summary_of(db: &Connection, rules: &Rules, report: &Report) -> Result<Summary, StoreError> {
+/// The summary of a store whose last run had these rules and ended as `report` says; `follows`: it found URLs by itself.
+fn summary_of(db: &Connection, rules: &Rules, follows: bool, report: &Report) -> Result<Summary, StoreError> {
     let mut summary = read::summary(db)?;
     // A run that had nothing to do has left no row: the last one is an earlier one then, long told of.
     if let Some(run) = summary.run.as_ref().filter(|_| report.has_done_something())
         && diff::Run::before(db, run.run_id)?.is_some()
     {
         summary.changes = Some(diff::counts(db, None, run.run_id)?);
+    }
+    if follows {
+        summary.found = Some(FoundCounts::of(db)?);
     }
     if let Some(run) = &summary.run
         && !rules.is_empty()

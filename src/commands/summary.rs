@@ -13,6 +13,7 @@ use crate::supervisor::Report;
 use seine_core::record::Outcome;
 use seine_store::diff::Changes;
 use seine_store::examples::Example;
+use seine_store::follow::FoundCounts;
 use seine_store::read::{HostLine, Summary};
 
 /// Drifted fields named in a summary for people.
@@ -61,6 +62,9 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         let _ = write!(text, ", {} pending", grouped(summary.pending));
     }
     text.push('\n');
+    if let Some(found) = &summary.found {
+        let _ = writeln!(text, "  found: {}", found_in_words(found));
+    }
     if !summary.errors.is_empty() {
         let mut errors: Vec<_> = summary.errors.iter().collect();
         errors.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
@@ -223,6 +227,24 @@ fn changes_in_words(changes: &Changes) -> String {
         )
         .collect();
     if some.is_empty() { "none".to_owned() } else { some.join(", ") }
+}
+
+/// `1,200 by pages, 30 by sitemaps, 5 links deep at most; traps: 12 calendar`
+fn found_in_words(found: &FoundCounts) -> String {
+    let FoundCounts { by_pages, by_sitemaps, by_feeds, by_robots, deepest, traps } = found;
+    let by = [(by_pages, "pages"), (by_sitemaps, "sitemaps"), (by_feeds, "feeds"), (by_robots, "robots.txt")];
+    let some = by.into_iter().filter(|(count, _)| **count > 0);
+    let mut parts: Vec<_> = some.map(|(count, what)| format!("{} by {what}", grouped(*count))).collect();
+    if parts.is_empty() {
+        return "nothing that no list names".to_owned();
+    }
+    if *deepest > 0 {
+        let s = if *deepest == 1 { "" } else { "s" };
+        parts.push(format!("{deepest} link{s} deep at most"));
+    }
+    let traps: Vec<_> = traps.iter().map(|(trap, count)| format!("{} {trap}", grouped(*count))).collect();
+    let traps = if traps.is_empty() { String::new() } else { format!("; traps: {}", traps.join(", ")) };
+    format!("{}{traps}", parts.join(", "))
 }
 
 fn hosts(text: &mut String, label: &str, hosts: &[HostLine], show: impl Fn(&HostLine) -> String) {

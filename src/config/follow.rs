@@ -39,6 +39,10 @@ group! {
         #[arg(long, aliases = ["exclude-regex", "reject-regex"], value_name = "REGEX")]
         exclude: Vec<String>;
 
+        /// Follow only links that are, or lie in, an element that these CSS selectors match: "a.next, nav"
+        #[arg(long, value_name = "SELECTORS")]
+        follow_css: Option<String>;
+
         /// Follow links that say nofollow, and those of pages that do
         #[arg(long)]
         ignore_nofollow: bool;
@@ -130,6 +134,7 @@ impl Follow {
         let alone = [
             ("depth", self.depth.map(|depth| depth.to_string())),
             ("scope", (self.scope != Scope::default()).then(|| self.scope.to_string())),
+            ("follow_css", self.follow_css.clone()),
             ("include", self.include.first().cloned()),
             ("exclude", self.exclude.first().cloned()),
         ];

@@ -15,7 +15,7 @@ use super::control::{Control, Order};
 use super::hosts::Hosts;
 use super::outbox::Outbox;
 use super::visit::{Finder, Visitor, VisitorSetup};
-use crate::following::{FollowError, following};
+use crate::following::{FollowError, following, selector};
 use seine_core::protocol::Slot;
 use seine_http::{Http, HttpError};
 use seine_page::extract::rules::{RuleError, Rules};
@@ -95,6 +95,7 @@ impl Fetcher {
         let finder = following(&settings.follow)?
             .zip(known)
             .map(|(following, known)| Finder::new(following, known, settings.follow.since_ms));
+        let follow_css = selector(&settings.follow)?;
         let outbox = Outbox::new(generation, row, settings.buffers.outbox_bytes);
         let settings = Rc::new(settings);
         let speaker = control.speaker();
@@ -105,6 +106,7 @@ impl Fetcher {
             generation,
             settings: Rc::clone(&settings),
             rules,
+            follow_css,
             finder,
             row,
         }));

@@ -168,6 +168,8 @@ fn what_cannot_be_followed_is_said_before_anything_is_asked_for() {
     for (arguments, says) in [
         (&["--depth", "3"][..], "add --follow"),
         (&["--follow", "--include", "(x"], "--include \"(x\""),
+        (&["--follow", "--follow-css", "nav >> a"], "--follow-css \"nav >> a\": at byte 4"),
+        (&["--follow-css", "nav"], "add --follow"),
         (&["--follow", "--scope", "galaxy"], "page, prefix, host, domain, list and any"),
         (&["--follow", "--allow-trap", "mouse"], "repeating_segments"),
     ] {
@@ -194,6 +196,36 @@ fn links_in_the_head_of_an_answer_are_followed_whatever_its_body_is() {
 }
 
 #[test]
+fn only_links_in_chosen_elements_are_followed_and_all_are_recorded() {
+    let site = Site::new(|request| {
+        if request.headers.contains_key("if-none-match") {
+            return Reply::status(304);
+        }
+        let reply = match request.path.as_str() {
+            "/" => {
+                Reply::html("<nav><b><a href=/in>in</a></b></nav><a class=next href=/next>next</a><a href=/out>out</a>")
+                    .header("Link", "</header>; rel=next")
+            }
+            "/in" => Reply::html("<title>in</title><a href=/out>out</a>"),
+            "/next" => Reply::bytes("application/json", "[]").header("Link", "</more>; rel=next"),
+            _ => page("out", &[]),
+        };
+        reply.header("ETag", "\"1\"")
+    });
+    let place = Place::new();
+    // The second run knows its pages by what the store has of them.
+    for run in 1..=2 {
+        let found = follow(&place, &site, &["--follow-css", "nav, a.next"]);
+        assert_eq!(found, set(&["/", "/in", "/next"]), "run {run}");
+        assert_eq!(site.count(), 3 * run);
+    }
+    let links = "SELECT substr(to_url, instr(substr(to_url, 9), '/') + 8), element FROM links ORDER BY 1, 2";
+    assert_eq!(place.store().rows(links), ["/header|header", "/in|a", "/more|header", "/next|a", "/out|a", "/out|a"]);
+    // All of them are there for whoever follows all.
+    assert_eq!(follow(&Place::new(), &site, &[]), set(&["/", "/header", "/in", "/more", "/next", "/out"]));
+}
+
+#[test]
 fn a_trap_is_named_and_not_entered() {
     let place = Place::new();
     // A relative link on a page that is there under every path below its own.
@@ -206,6 +238,8 @@ fn a_trap_is_named_and_not_entered() {
     let store = place.store();
     let traps = store.rows("SELECT DISTINCT error, error_message FROM pages WHERE outcome = 'skipped' ORDER BY 2");
     assert_eq!(traps, ["trap|trap:calendar", "trap|trap:repeating_segments"]);
+    assert_eq!(follow(&place, &site, &[]), found, "nor is it by a later run");
+    assert_eq!(site.hits_of("/calendar?month=2999-01"), 0);
     let place = Place::new();
     follow(&place, &site, &["--allow-trap", "calendar", "--depth", "1"]);
     assert_eq!(place.store().number("SELECT count(*) FROM pages WHERE url LIKE '%2999%' AND outcome = 'ok'"), 1);
@@ -232,6 +266,36 @@ fn a_page_with_more_links_than_a_message_holds_leads_to_all_of_them() {
     assert!(found == LINKS as i64 + 1 || left == 1, "{found} URLs, {left} pages to follow");
     place.crawl(&["urls.txt", "--delay", "0", "--follow", "--limit", "5"]).run().expect(3);
     assert_eq!(place.store().number("SELECT count(*) FROM url"), LINKS as i64 + 1);
+}
+
+#[test]
+fn the_summary_says_what_was_found_by_whom() {
+    let site = Site::new(|request| match request.path.as_str() {
+        "/" => page("start", &["/a", "/calendar?month=2999-01"]),
+        "/a" => page("a", &["/b"]),
+        "/sitemap.xml" => Reply::bytes(
+            "text/xml",
+            format!(
+                "<urlset><url><loc>{0}</loc></url><url><loc>{0}1</loc></url></urlset>",
+                request.url_at(0, "/mapped")
+            ),
+        ),
+        "/robots.txt" => Reply::status(404),
+        _ => page("end", &[]),
+    });
+    let crawl = |place: &Place, arguments: &[&str]| {
+        place.list("urls.txt", [site.url("/")]);
+        place.obedient_crawl(&["urls.txt"]).args(arguments).run().expect(0)
+    };
+    assert!(crawl(&Place::new(), &["--json"]).json().get("found").is_none());
+    let place = Place::new();
+    let json = crawl(&place, &["--follow", "--sitemap", "auto", "--json"]).json();
+    let found = serde_json::json!({
+        "by_pages": 3, "by_sitemaps": 2, "by_feeds": 0, "by_robots": 1, "deepest": 2, "traps": {"calendar": 1},
+    });
+    assert_eq!(json["found"], found);
+    crawl(&place, &["--follow"])
+        .says("found: 3 by pages, 2 by sitemaps, 1 by robots.txt, 2 links deep at most; traps: 1 calendar");
 }
 
 const PAGES: usize = 300;

@@ -39,7 +39,7 @@ impl Following {
             Element::Image | Element::Script | Element::Style => return None,
             _ => UrlKind::Page,
         };
-        if !self.ignore_nofollow && has_nofollow(link.rel) || known.has(link.url) {
+        if link.is_outside || !self.ignore_nofollow && has_nofollow(link.rel) || known.has(link.url) {
             return None;
         }
         let Some(found) = self.named(link.url, kind, None) else {

@@ -1,8 +1,13 @@
 //! The rules by which URLs come into a crawl that no list names. The store keeps the books; others know the rules.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use seine_core::protocol::{Found, Place};
+use rusqlite::Connection;
+use seine_core::protocol::{Found, Place, UrlKind};
+use serde::Serialize;
+
+use crate::StoreError;
 
 /// See the module.
 pub trait Follow: Debug + Send + Sync {
@@ -19,8 +24,8 @@ pub trait Follow: Debug + Send + Sync {
     fn admits(
         &self,
         found: &str,
-        is_root: &mut dyn FnMut(&str) -> Result<bool, crate::StoreError>,
-    ) -> Result<bool, crate::StoreError>;
+        is_root: &mut dyn FnMut(&str) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError>;
 
     /// The URLs to follow of a page that was stored before.
     fn of_stored(&self, page: &StoredLinks, place: Place) -> Vec<Found>;
@@ -38,4 +43,55 @@ pub struct StoredLinks {
     pub links: String,
     /// What the page asks of robots.
     pub robots: Option<String>,
+}
+
+/// URLs of a store that no list names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FoundCounts {
+    /// Named first by pages.
+    pub by_pages: u64,
+    /// Named first by sitemaps.
+    pub by_sitemaps: u64,
+    /// Named first by feeds.
+    pub by_feeds: u64,
+    /// Sitemaps that a robots.txt names, or that lie where most do.
+    pub by_robots: u64,
+    /// Links from a listed URL to the farthest of them.
+    pub deepest: u32,
+    /// Those that were not asked for, by the trap that they are in.
+    pub traps: BTreeMap<String, u64>,
+}
+
+impl FoundCounts {
+    /// Counts them. Reads every URL, so it is for the end of a run.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn of(db: &Connection) -> Result<Self, StoreError> {
+        let mut counts = Self::default();
+        let mut kinds = db.prepare(
+            "SELECT f.kind, u.kind, count(*), max(u.depth) FROM url u CROSS JOIN url f ON f.url_id = u.found_on \
+             WHERE u.file_id IS NULL GROUP BY 1, 2",
+        )?;
+        let mut rows = kinds.query([])?;
+        while let Some(row) = rows.next()? {
+            let of_kind = |column| Ok::<_, StoreError>(UrlKind::from_number(row.get(column)?).unwrap_or_default());
+            let count = match (of_kind(0)?, of_kind(1)?) {
+                (UrlKind::Sitemap, _) => &mut counts.by_sitemaps,
+                (UrlKind::Feed, _) => &mut counts.by_feeds,
+                // Such a robots.txt stands in the store under the page for which it was asked.
+                (UrlKind::Page | UrlKind::Asset, UrlKind::Sitemap) => &mut counts.by_robots,
+                (UrlKind::Page | UrlKind::Asset, _) => &mut counts.by_pages,
+            };
+            *count += row.get::<_, u64>(2)?;
+            counts.deepest = counts.deepest.max(row.get(3)?);
+        }
+        let mut traps = db.prepare("SELECT error_message, count(*) FROM page WHERE error = 'trap' GROUP BY 1")?;
+        let mut rows = traps.query([])?;
+        while let Some(row) = rows.next()? {
+            let said: String = row.get(0)?;
+            counts.traps.insert(said.trim_start_matches("trap:").to_owned(), row.get(1)?);
+        }
+        Ok(counts)
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::diff::Changes;
 use super::drift::Drift;
 use super::examples::{self, Example};
+use super::follow::FoundCounts;
 use super::outcomes::{self, OutcomeCounts};
 use super::{NO_HOST, StoreError};
 use seine_core::record::items::Fill;
@@ -42,6 +43,9 @@ pub struct Summary {
     /// Counts of all that is new, changed or gone since the last complete run before; only of a run that has just ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
+    /// URLs that no list names; only of a run that has just ended and followed links, sitemaps or feeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundCounts>,
     /// Hosts with the longest mean time per URL.
     pub slowest_hosts: Vec<HostLine>,
     /// Hosts with the most failures.

@@ -189,14 +189,17 @@ fn of_column(view: &str, column: &str) -> ColumnType {
             ColumnType::Timestamp
         }
         (_, "lastmod") => ColumnType::Timestamp,
-        (_, "internal" | "nofollow") => ColumnType::Bool,
         (_, "rate" | "crawl_delay_s") => ColumnType::Real,
         (_, "input_columns" | "_input_columns" | "redirects" | "metadata" | "data" | "config")
         | ("inputs", "columns") => ColumnType::Json,
         (_, "sitemaps" | "cells") => ColumnType::List(Box::new(ColumnType::Text)),
         (_, "url_id" | "run_id" | "item_id" | "request_id" | "problem_id" | "_item_id" | "_run_id")
         | (_, "input_line" | "line" | "status" | "body_bytes" | "bytes" | "elapsed_ms" | "gap_ms")
-        | (_, "attempts" | "attempt" | "depth" | "item" | "of_items" | "found" | "table_number" | "row_number")
+        | (
+            _,
+            "internal" | "nofollow" | "attempts" | "attempt" | "depth" | "item" | "of_items" | "found" | "table_number"
+            | "row_number",
+        )
         | (_, "changed" | "not_modified")
         | (
             "runs",
@@ -246,6 +249,6 @@ mod tests {
 
     fn is_time(name: &str) -> bool {
         let name = name.trim_matches('`');
-        name.ends_with("_at") || name.ends_with("_seen")
+        name.ends_with("_at") || name.ends_with("_seen") || name == "lastmod"
     }
 }

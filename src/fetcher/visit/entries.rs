@@ -80,7 +80,7 @@ impl Entries {
     /// `changed`: when it last changed, and the last moment that this may mean.
     fn add(&mut self, url: &str, kind: UrlKind, changed: [Option<i64>; 2], text: &str) {
         let element = if kind == UrlKind::Sitemap { Element::Sitemap } else { Element::Entry };
-        self.links.push(Link { url, text, rel: "", element });
+        self.links.push(Link { url, text, element, ..Link::default() });
         let [changed_at, changed_until] = changed.map(|at| u64::try_from(at?).ok());
         self.named.push(Named { url: url.to_owned(), kind, changed_at, changed_until });
     }

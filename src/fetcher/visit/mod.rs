@@ -34,6 +34,7 @@ use super::outbox::Outbox;
 use super::pace::{Mood, Pace};
 use crate::config::Fetching;
 pub use finder::Finder;
+use page::Chosen;
 use record::Ended;
 pub(super) use redirect::redirect_target;
 use request::Attempt;
@@ -42,7 +43,7 @@ use seine_core::protocol::{Generation, Job};
 use seine_core::record::headers::Packer;
 use seine_core::record::{BadUrl, ErrorClass, Failure, UrlId};
 use seine_http::Http;
-use seine_page::extract::rules::Rules;
+use seine_page::extract::rules::{Rules, Selector};
 use seine_page::robots::Robots;
 use seine_unix::clock::monotonic_ms;
 use seine_unix::status::Row;
@@ -128,6 +129,8 @@ pub struct VisitorSetup {
     pub settings: Rc<Fetching>,
     /// For the items of pages.
     pub rules: Rules,
+    /// The elements whose links are followed; `None`: all are.
+    pub follow_css: Option<Selector>,
     /// Finds URLs to follow; `None`: none are.
     pub finder: Option<Finder>,
     /// The fetcher's status row.
@@ -137,8 +140,8 @@ pub struct VisitorSetup {
 impl Visitor {
     /// A visitor with all that it needs.
     pub fn new(setup: VisitorSetup) -> Self {
-        let VisitorSetup { http, outbox, speaker, generation, settings, rules, finder, row } = setup;
-        let workers = Workers::new(&settings, rules, row);
+        let VisitorSetup { http, outbox, speaker, generation, settings, rules, follow_css, finder, row } = setup;
+        let workers = Workers::new(&settings, Chosen { rules, follow_css }, row);
         Self { http, outbox, speaker, row, generation, settings, packer: RefCell::default(), workers, finder }
     }
 

@@ -14,8 +14,8 @@ use seine_core::record::links::Links;
 use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras};
-use seine_page::extract::rules::{self, Rules};
-use seine_page::extract::{Extractor, is_html, link_header};
+use seine_page::extract::rules::{self, Rules, Selector};
+use seine_page::extract::{Extractor, inside, is_html, link_header};
 use seine_unix::clock::CpuBudget;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
@@ -86,10 +86,19 @@ pub(super) struct Limits {
     wanted: Wanted,
 }
 
+/// The parts of pages that were chosen by selectors.
+#[derive(Clone)]
+pub(super) struct Chosen {
+    /// For items.
+    pub rules: Rules,
+    /// The elements whose links are followed; `None`: all are.
+    pub follow_css: Option<Selector>,
+}
+
 /// Reads one page after the other; what it has allocated is used again.
 pub(super) struct PageProcessor {
     extractor: Extractor,
-    rules: Rules,
+    chosen: Chosen,
     zstd: zstd::bulk::Compressor<'static>,
     /// The buffer that bodies are compressed into.
     packed: Vec<u8>,
@@ -97,9 +106,10 @@ pub(super) struct PageProcessor {
 
 impl Fetched {
     /// Whether what it is asked for needs a tree of the page.
-    pub fn needs_tree(&self, limits: &Limits, rules: &Rules) -> bool {
+    pub fn needs_tree(&self, limits: &Limits, chosen: &Chosen) -> bool {
         self.is_ok
-            && (limits.wanted.is_any() && is_html(self.content_type(), &self.body) || rules.wants(&self.for_rules()))
+            && ((limits.wanted.is_any() || chosen.follow_css.is_some()) && is_html(self.content_type(), &self.body)
+                || chosen.rules.wants(&self.for_rules()))
     }
 
     fn content_type(&self) -> Option<&[u8]> {
@@ -128,9 +138,9 @@ impl Limits {
 }
 
 impl PageProcessor {
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(chosen: Chosen) -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), rules, zstd, packed: Vec::new() }
+        Self { extractor: Extractor::new(), chosen, zstd, packed: Vec::new() }
     }
 
     /// Reads a page within `turn` of CPU time.
@@ -176,6 +186,7 @@ impl PageProcessor {
             into.robots = extracted.fields.robots.take();
             let mut links = std::mem::take(&mut extracted.fields.links);
             page.add_header_links(&mut links);
+            self.note_outside(page, &mut links, in_time)?;
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
             let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
@@ -189,14 +200,26 @@ impl PageProcessor {
             let mut links = Links::default();
             page.add_header_links(&mut links);
             if !links.is_empty() {
+                self.note_outside(page, &mut links, in_time)?;
                 into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));
                 into.named = NamedUrls::Links(links);
             }
         }
         let for_rules = page.for_rules();
-        if page.is_ok && self.rules.wants(&for_rules) {
-            into.items = Some(self.rules.apply(&for_rules, in_time)?);
+        if page.is_ok && self.chosen.rules.wants(&for_rules) {
+            into.items = Some(self.chosen.rules.apply(&for_rules, in_time)?);
         }
+        Some(())
+    }
+
+    /// Notes which links are not among those that were chosen to be followed; of what is no page, none is.
+    fn note_outside(&self, page: &Fetched, links: &mut Links, in_time: &dyn Fn() -> bool) -> Option<()> {
+        let Some(selector) = self.chosen.follow_css.as_ref().filter(|_| !links.is_empty()) else { return Some(()) };
+        let content_type = page.content_type();
+        if page.is_ok && is_html(content_type, &page.body) {
+            return inside::note_outside(links, &page.body, content_type, &page.url, selector, in_time);
+        }
+        links.note_outside(|_| false);
         Some(())
     }
 

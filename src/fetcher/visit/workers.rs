@@ -1,7 +1,7 @@
 //! On which thread a page is read, since no page may keep the others waiting.
 //!
 //! - On the thread that does I/O: what one pass over a small body has to say. It costs less than to wake another thread.
-//! - By the quick worker, a thread of its own: small bodies that need a tree, for rules, text or tables. One at a time.
+//! - By the quick worker, a thread of its own: small bodies that need a tree, for rules, links, text or tables. One at a time.
 //! - By the slow worker, another one: large bodies, and pages that took longer than is fair to those behind them. They
 //!   begin again there, one at a time, with all the CPU time that `--parse-timeout` gives them.
 //!
@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::page::{Fetched, Limits, PageProcessor, Processed};
+use super::page::{Chosen, Fetched, Limits, PageProcessor, Processed};
 use crate::config::Fetching;
 use seine_core::record::UrlId;
-use seine_page::extract::rules::Rules;
 use seine_unix::clock::ThreadClock;
 use seine_unix::status::Row;
 
@@ -31,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// All that read the pages of one fetcher.
 pub(super) struct Workers {
     row: &'static Row,
-    rules: Rules,
+    chosen: Chosen,
     limits: Limits,
     here: RefCell<PageProcessor>,
     quick: Worker,
@@ -54,10 +53,10 @@ struct AtWork {
 }
 
 impl Workers {
-    /// With these rules; `row` names the pages that are being read.
-    pub fn new(settings: &Fetching, rules: Rules, row: &'static Row) -> Self {
-        let here = RefCell::new(PageProcessor::new(rules.clone()));
-        Self { row, rules, limits: Limits::new(settings), here, quick: Worker::new(), slow: Worker::new() }
+    /// With these selectors; `row` names the pages that are being read.
+    pub fn new(settings: &Fetching, chosen: Chosen, row: &'static Row) -> Self {
+        let here = RefCell::new(PageProcessor::new(chosen.clone()));
+        Self { row, chosen, limits: Limits::new(settings), here, quick: Worker::new(), slow: Worker::new() }
     }
 
     /// Hash, fields and compressed body of a page. The status row names its URL meanwhile.
@@ -72,7 +71,7 @@ impl Workers {
         let page = if page.body.is_large() {
             page
         } else {
-            let done = if page.needs_tree(&self.limits, &self.rules) {
+            let done = if page.needs_tree(&self.limits, &self.chosen) {
                 self.by(&self.quick, url_id, page, BY_QUICK_WORKER).await
             } else {
                 self.here(url_id, page)
@@ -123,12 +122,12 @@ impl Workers {
         let clock = Arc::new(OnceLock::new());
         worker.at_work.replace(Some(AtWork { url_id, clock: Arc::clone(&clock) }));
         self.row.begin_work(url_id);
-        let (processor, rules, limits) = (Arc::clone(&worker.processor), self.rules.clone(), self.limits);
+        let (processor, chosen, limits) = (Arc::clone(&worker.processor), self.chosen.clone(), self.limits);
         let work = move || {
             let own = ThreadClock::of_this_thread();
             let _ = clock.set((own, own.used().unwrap_or_default()));
             let mut processor = processor.lock().unwrap_or_else(PoisonError::into_inner);
-            processor.get_or_insert_with(|| PageProcessor::new(rules)).process(page, &limits, turn)
+            processor.get_or_insert_with(|| PageProcessor::new(chosen)).process(page, &limits, turn)
         };
         let done = tokio::task::spawn_blocking(work).await;
         worker.at_work.take();

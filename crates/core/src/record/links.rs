@@ -79,6 +79,8 @@ pub struct Link<'l> {
     pub rel: &'l str,
     /// The part of the page that names it.
     pub element: Element,
+    /// Whether it is known, and not followed: it stands outside the parts of the page that are.
+    pub is_outside: bool,
 }
 
 /// Links in the order of their page. Pages have dozens, sometimes thousands of them, each with three texts: these
@@ -86,8 +88,8 @@ pub struct Link<'l> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     texts: String,
-    /// Where the URL, the text and the `rel` of each end, and the element.
-    ends: Vec<([u32; 3], Element)>,
+    /// Where the URL, the text and the `rel` of each end, the element, and whether it is outside of what is followed.
+    ends: Vec<([u32; 3], Element, bool)>,
 }
 
 impl Links {
@@ -105,7 +107,14 @@ impl Links {
             self.texts.push_str(text);
             u32::try_from(self.texts.len()).expect("pages are far smaller")
         });
-        self.ends.push((ends, link.element));
+        self.ends.push((ends, link.element, link.is_outside));
+    }
+
+    /// Notes which links stand outside of what is followed: all but those whose numbers `is_inside` says yes to.
+    pub fn note_outside(&mut self, is_inside: impl Fn(usize) -> bool) {
+        for (number, (_, _, is_outside)) in self.ends.iter_mut().enumerate() {
+            *is_outside = !is_inside(number);
+        }
     }
 
     /// How many there are.
@@ -124,9 +133,10 @@ impl Links {
     /// If there are not so many.
     pub fn get(&self, number: usize) -> Link<'_> {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before].0[2]) as usize;
-        let (ends, element) = self.ends[number];
+        let (ends, element, is_outside) = self.ends[number];
         let [url, text, rel] = ends.map(|end| end as usize);
-        Link { url: &self.texts[start..url], text: &self.texts[url..text], rel: &self.texts[text..rel], element }
+        let (url, text, rel) = (&self.texts[start..url], &self.texts[url..text], &self.texts[text..rel]);
+        Link { url, text, rel, element, is_outside }
     }
 
     /// All of them.
@@ -134,9 +144,9 @@ impl Links {
         (0..self.len()).map(|number| self.get(number))
     }
 
-    /// As the store keeps them: a JSON array of `[rest, text, rel, shared, element]`. The URL is `shared` characters of the
-    /// page's as listed and `rest` behind them; without a number the rest is all of it. Most links lead to a neighbour, and
-    /// are of an `<a>`, which is not said. [`read_json`] reads them back.
+    /// As the store keeps them: a JSON array of `[rest, text, rel, shared, element, is_outside]`. The URL is `shared` characters of the
+    /// page's as listed and `rest` behind them; without a number the rest is all of it. Most links lead to a neighbour, are of
+    /// an `<a>` and not outside of what is followed, which is not said. [`read_json`] reads them back.
     pub fn to_json(&self, page: &str) -> String {
         // `["","","",nn],` around each; what has to be escaped is rare.
         let mut json = Vec::with_capacity(self.texts.len() + 14 * self.len() + 2);
@@ -147,8 +157,11 @@ impl Links {
     fn write_json(&self, json: &mut Vec<u8>, page: &str) -> serde_json::Result<()> {
         let mut serializer = serde_json::Serializer::new(json);
         let mut links = serializer.serialize_seq(Some(self.len()))?;
-        for Link { url, text, rel, element } in self.iter() {
+        for Link { url, text, rel, element, is_outside } in self.iter() {
             match (shared_start(url, page), element) {
+                (shared, _) if is_outside => {
+                    links.serialize_element(&(&url[shared..], text, rel, shared, element as u8, 1))?;
+                }
                 (0, Element::A) => links.serialize_element(&(url, text, rel))?,
                 (shared, Element::A) => links.serialize_element(&(&url[shared..], text, rel, shared))?,
                 (shared, _) => links.serialize_element(&(&url[shared..], text, rel, shared, element as u8))?,
@@ -163,12 +176,12 @@ pub fn read_json(json: &str, page: &str) -> Links {
     let mut links = Links::default();
     let Ok(stored) = serde_json::from_str::<Vec<Stored<'_>>>(json) else { return links };
     let mut url = String::new();
-    for Stored { rest, text, rel, shared, element } in stored {
+    for Stored { rest, text, rel, shared, element, is_outside } in stored {
         url.clear();
         url.extend(page.chars().take(shared));
         url.push_str(&rest);
         let element = Element::ALL.get(usize::from(element)).copied().unwrap_or_default();
-        links.push(Link { url: &url, text: &text, rel: &rel, element });
+        links.push(Link { url: &url, text: &text, rel: &rel, element, is_outside: is_outside != 0 });
     }
     links
 }
@@ -186,6 +199,8 @@ struct Stored<'a> {
     shared: usize,
     #[serde(default)]
     element: u8,
+    #[serde(default)]
+    is_outside: u8,
 }
 
 /// How far two URLs are the same, 0 if to say so would take the room that it saves.
@@ -213,9 +228,10 @@ mod tests {
             Link { url: "http://a/", text: "A \"a\"", ..Link::default() },
             Link::default(),
             Link { url: "http://b/ä", rel: "nofollow", element: Element::Area, ..Link::default() },
+            Link { url: "http://b/c", is_outside: true, ..Link::default() },
         ];
         let all: Links = links.into_iter().collect();
-        assert_eq!((all.len(), all.is_empty(), Links::default().is_empty()), (3, false, true));
+        assert_eq!((all.len(), all.is_empty(), Links::default().is_empty()), (4, false, true));
         assert!(all.iter().eq(links));
         for page in ["http://a/b", "http://b/ä"] {
             assert!(read_json(&all.to_json(page), page).iter().eq(links), "{page}");

@@ -302,7 +302,7 @@ impl<'d> Page<'d, '_> {
                 break;
             }
             let text = alt.as_deref().unwrap_or_else(|| captures.anchor(number));
-            links.push(Link { url, text, rel, element: anchor.element });
+            links.push(Link { url, text, rel, element: anchor.element, ..Link::default() });
         }
         if self.robots.is_cut() {
             captures.met.note(&limits::ROBOTS);

@@ -17,6 +17,7 @@
 //! - [`seen`]: which strings of a page were there before
 //! - `blocks`: which elements are lines of their own, and which are not for readers
 //! - [`fields`]: the fields put together
+//! - [`inside`]: the links inside chosen elements
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`anchors`]: places within a page, for whoever checks links
@@ -34,6 +35,7 @@ pub mod extras;
 pub mod fields;
 mod grid;
 mod images;
+pub mod inside;
 mod limits;
 pub mod link_header;
 mod markdown;

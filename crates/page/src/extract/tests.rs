@@ -56,7 +56,7 @@ fn from_dom(page: &str) -> HtmlFields {
                 None => text(&anchor, MAX_ANCHOR_BYTES),
             };
             let element = if is_area { Element::Area } else { Element::A };
-            links.push(Link { url: url.as_str(), text: &text, rel, element });
+            links.push(Link { url: url.as_str(), text: &text, rel, element, ..Link::default() });
         }
     }
     let others = "link[href][rel~=next i], link[href][rel~=prev i], link[href][rel~=alternate i], iframe[src]";
@@ -70,7 +70,7 @@ fn from_dom(page: &str) -> HtmlFields {
         let Ok(mut url) = base.join(other.attr(attribute).unwrap_or_default()) else { continue };
         url.set_fragment(None);
         if matches!(url.scheme(), "http" | "https") && !links.iter().any(|link| link.url == url.as_str()) {
-            links.push(Link { url: url.as_str(), text: "", rel, element });
+            links.push(Link { url: url.as_str(), rel, element, ..Link::default() });
         }
     }
     HtmlFields {

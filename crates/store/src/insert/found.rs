@@ -136,7 +136,7 @@ impl Store {
         if is_limited && seen.has_ended { self.follow_later(seen.url_id) } else { Ok(()) }
     }
 
-    /// A URL that earlier runs knew is named in this one for the first time.
+    /// A URL that earlier runs knew is named in this one for the first time; if it `stands`, it is not asked for.
     fn see_again(&mut self, seen: &Seen, host_id: HostId, stands: bool) -> Result<()> {
         self.statement("UPDATE url SET seen_in = ?2 WHERE url_id = ?1")?.execute(params![seen.url_id, self.run_id])?;
         self.list_again(seen.url_id)?;

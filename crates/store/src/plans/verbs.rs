@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::beginning::Beginning;
-use crate::follow::{Follow, StoredLinks};
+use crate::follow::{Follow, FoundCounts, StoredLinks};
 use crate::insert::{Again, ListFile, Only, Session, Store};
 use crate::processed::Wanted;
 use crate::reextract::Rework;
@@ -197,6 +197,7 @@ fn fetched_again(path: &Path) {
 fn looked_at(path: &Path) {
     let db = open_for_reading(path).expect("a store");
     read::summary(&db).expect("a summary");
+    FoundCounts::of(&db).expect("what was found");
     read::is_demo(&db).expect("whose it is");
     read::last_complete_start(&db).expect("when a run began");
     told::untold(&db).expect("whether the end was seen");

@@ -63,6 +63,8 @@ pub const WANTED: &[Wanted] = &[
         "items by collection, of which there are few",
         "SELECT collection_id, count(*) FROM item INDEXED BY item_key",
     ),
+    sorts("URLs that were found, by kinds, once at the end of a run that follows", "SELECT f.kind, u.kind, count(*)"),
+    sorts("traps, of which there are six, likewise", "SELECT error_message, count(*) FROM page WHERE error = 'trap'"),
     reads("problems of the run, counted", "SELECT count(*) FROM extract_problem WHERE run_id = ?1"),
     sorts(
         "the slowest hosts",

@@ -91,7 +91,7 @@ impl Dom {
     }
 
     /// Number of the first element behind that one and all in it.
-    pub(super) fn end(&self, index: Index) -> Index {
+    pub(in crate::extract) fn end(&self, index: Index) -> Index {
         self.elements.get(index).map_or(index + 1, |place| place.end as usize)
     }
 
