@@ -127,7 +127,10 @@ impl Follow {
         Trap::ALL.into_iter().filter(|trap| !is_allowed(trap)).collect()
     }
 
-    pub(super) fn resolve(&self) -> Result<(), ConfigError> {
+    pub(super) fn resolve(&self, ignores_robots: bool) -> Result<(), ConfigError> {
+        if ignores_robots && self.finds_sitemaps() {
+            return refused("sitemap", AUTO, "robots.txt files are not asked for; name the URL of the sitemap");
+        }
         if self.is_on() {
             return Ok(());
         }

@@ -213,7 +213,7 @@ impl CrawlOptions {
         let Self(mut all) = self;
         all.check()?;
         all.crew.resolve(cpus);
-        all.follow.resolve()?;
+        all.follow.resolve(all.politeness.ignore_robots)?;
         all.recrawl.resolve()?;
         all.http.resolve();
         all.extraction.resolve();

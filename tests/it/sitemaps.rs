@@ -166,6 +166,7 @@ fn only_what_has_changed_since_is_asked_for_and_the_rest_is_not_gone() {
     assert_eq!(site.count(), before + 1, "the sitemap alone");
     assert_eq!(place.store().number("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL"), 0);
     of("yesterday").expect(2).says("2026-01-31");
+    place.crawl(&["--sitemap", "auto"]).run().expect(2).says("robots.txt files are not asked for");
 }
 
 #[test]
