@@ -866,7 +866,7 @@ pub struct ExplainArgs {
     /// The subject of the questions
     #[arg(value_name = "KIND", value_enum)]
     pub kind: ExplainKind,
-    /// same-url: go by the [[same_page]] rules of this TOML file too, and by the session ids of its traps
+    /// same-url: go by the same_page rules of this TOML file too, and by the session ids of its traps
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
