@@ -51,7 +51,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
     let lock = if args.diff { None } else { Some(crawl::lock(&path)?) };
     title::set(title::Role::Supervisor);
     let begun = Instant::now();
-    let ended = reextract::run(reextract::Start {
+    let ended = reextract::run(reextract::ExtractStart {
         path: path.clone(),
         lock,
         rules,

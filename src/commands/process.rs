@@ -41,7 +41,7 @@ pub fn run(args: &ProcessArgs) -> Result<i32> {
     let begun = Instant::now();
     let progress = Progress::new(ProgressMode::Auto, args.quiet);
     let failed = args.retry_failed;
-    match processors::run(processors::Start { lock, processors, failed, signals, inherited, progress })? {
+    match processors::run(processors::ProcessStart { lock, processors, failed, signals, inherited, progress })? {
         Ended::Done(tallies) => {
             tell(args, &tallies, begun.elapsed())?;
             Ok(if tallies.iter().any(|tally| tally.stopped.is_some()) { STOPPED } else { 0 })

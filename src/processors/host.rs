@@ -46,7 +46,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything the host is given at its birth.
 #[derive(Debug)]
-pub struct Start {
+pub struct HostStart {
     /// The store.
     pub path: PathBuf,
     /// The processors.
@@ -64,7 +64,7 @@ pub struct Start {
 }
 
 /// Runs the host to its end; the return value is the exit code.
-pub fn run(start: Start, row: &Row) -> i32 {
+pub fn run(start: HostStart, row: &Row) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let queue = Channel::new(start.queue, 1 << 20);
     let host = Host::new(&start.path, &start.processors, start.failed, queue);

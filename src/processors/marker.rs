@@ -15,7 +15,7 @@ use seine_unix::poll::{Interest, PollSet};
 
 /// Everything the writer is given at its birth.
 #[derive(Debug)]
-pub struct Start {
+pub struct MarkerStart {
     /// The store.
     pub path: PathBuf,
     /// The processors.
@@ -27,7 +27,7 @@ pub struct Start {
 }
 
 /// Runs the writer to the end of its queue; the return value is the exit code.
-pub fn run(start: Start) -> i32 {
+pub fn run(start: MarkerStart) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let mut queue = Channel::new(start.queue, MAX_HEAD_BYTES);
     let message = match work(&start.path, &start.processors, &mut control, &mut queue) {

@@ -45,7 +45,7 @@ pub const GRACE: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(500);
 
 /// Everything the work needs.
-pub struct Start {
+pub struct ProcessStart {
     /// The store's lock.
     pub lock: StoreLock,
     /// The processors.
@@ -80,7 +80,7 @@ pub enum Ended {
 ///
 /// # Errors
 /// [`CrewError`]
-pub fn run(start: Start) -> Result<Ended, CrewError> {
+pub fn run(start: ProcessStart) -> Result<Ended, CrewError> {
     let mut supervisor = Supervisor::new(start)?;
     let ended = supervisor.work();
     // The host ends with its programs, and its end is the writer's, who commits what has come.
@@ -126,7 +126,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(start: Start) -> Result<Self, CrewError> {
+    fn new(start: ProcessStart) -> Result<Self, CrewError> {
         let post = |who, title| Post { who, title, death: Death::Grace(GRACE), stall: None };
         let posts = vec![post(Who::Writer, Role::Writer), post(Who::Host, Role::Processors)];
         let mut crew = Crew::new(start.signals, start.inherited, posts)?;
@@ -134,7 +134,7 @@ impl Supervisor {
         let keep = [far.as_raw_fd(), start.lock.fd().as_raw_fd()];
         let (path, processors) = (start.lock.path().to_owned(), start.processors.clone());
         crew.spawn(Who::Writer, 1, &keep, |control, _| {
-            marker::run(marker::Start { path, processors, control, queue: far })
+            marker::run(marker::MarkerStart { path, processors, control, queue: far })
         })?;
         Ok(Self {
             crew,
@@ -197,7 +197,7 @@ impl Supervisor {
         let keep = [queue.as_raw_fd()];
         let (path, processors, failed) = (self.lock.path(), &self.processors, self.failed);
         self.crew.spawn(Who::Host, 1, &keep, |control, row| {
-            let start = host::Start {
+            let start = host::HostStart {
                 path: path.to_owned(),
                 processors: processors.clone(),
                 failed,

@@ -32,7 +32,7 @@ const UNREAD_NAMED: usize = 20;
 
 /// Everything the process is given at its birth.
 #[derive(Debug)]
-pub struct Start {
+pub struct KeeperStart {
     /// The store.
     pub path: PathBuf,
     /// The collections of the rules.
@@ -50,7 +50,7 @@ pub struct Start {
 }
 
 /// Runs the process to its end; the return value is the exit code.
-pub fn run(start: Start) -> i32 {
+pub fn run(start: KeeperStart) -> i32 {
     let mut control = Channel::new(start.control, 1 << 20);
     let opened = Rework::open(&start.path, start.collections, start.condition.as_deref(), start.writes);
     let worked = opened

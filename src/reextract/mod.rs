@@ -47,7 +47,7 @@ const DEATHS_IN_A_ROW: u32 = 20;
 const TURN: Duration = Duration::from_millis(500);
 
 /// Everything the work needs.
-pub struct Start {
+pub struct ExtractStart {
     /// The store.
     pub path: PathBuf,
     /// Its lock, if what differs is to be written.
@@ -90,7 +90,7 @@ pub enum Ended {
 ///
 /// # Errors
 /// [`CrewError`]; nothing has changed then.
-pub fn run(start: Start) -> Result<Ended, CrewError> {
+pub fn run(start: ExtractStart) -> Result<Ended, CrewError> {
     let mut supervisor = Supervisor::new(start)?;
     let ended = supervisor.work();
     // Nothing it holds is worth waiting for: what is not committed is not wanted.
@@ -140,7 +140,7 @@ struct State {
 }
 
 impl Supervisor {
-    fn new(start: Start) -> Result<Self, CrewError> {
+    fn new(start: ExtractStart) -> Result<Self, CrewError> {
         let workers = Slot::try_from(start.workers).unwrap_or(Slot::MAX);
         let mut posts = vec![Post { who: Who::Writer, title: Role::Writer, death: fork::Death::Kill, stall: None }];
         posts.extend((0..workers).map(|slot| Post {
@@ -156,7 +156,7 @@ impl Supervisor {
         let Extraction { metadata, text, markdown, tables, .. } = start.extraction;
         let extraction = start.extraction;
         crew.spawn(Who::Writer, 0, &keep, |control, _| {
-            keeper::run(keeper::Start {
+            keeper::run(keeper::KeeperStart {
                 path,
                 collections,
                 extraction,

@@ -51,7 +51,7 @@ impl Supervisor {
     pub(super) fn spawn_writer(&mut self, generation: Generation) -> Result<(), CrewError> {
         let (lock, session, settings, known) = (&self.lock, &self.session, &self.settings, &self.known);
         self.crew.spawn(Who::Writer, generation, &[lock.fd().as_raw_fd()], |control, row| {
-            let start = writer::Start {
+            let start = writer::WriterStart {
                 path: lock.path().to_owned(),
                 session: session.clone(),
                 control,
@@ -88,7 +88,7 @@ impl Supervisor {
         strays::end_programs();
         let (path, processors) = (self.lock.path(), &self.settings.processor);
         self.crew.spawn(Who::Processors, generation, &[queue.as_raw_fd()], |control, row| {
-            let start = host::Start {
+            let start = host::HostStart {
                 path: path.to_owned(),
                 processors: processors.clone(),
                 failed: false,

@@ -57,7 +57,7 @@ const PAGES_TO_FOLLOW: u32 = 256;
 
 /// Everything the writer is given at its birth.
 #[derive(Debug)]
-pub struct Start {
+pub struct WriterStart {
     /// The store.
     pub path: PathBuf,
     /// The run.
@@ -77,7 +77,7 @@ pub struct Start {
 }
 
 /// Runs the writer to its end; the return value is the exit code.
-pub fn run(start: Start, row: &Row) -> i32 {
+pub fn run(start: WriterStart, row: &Row) -> i32 {
     let mut control = Channel::new(start.control, start.frame_ceiling);
     let hello = Hello { version: PROTOCOL_VERSION, generation: start.generation };
     let opened = control.send(&FromWriter::Hello(hello), None).map(|()| Store::open(&start.path, &start.session));

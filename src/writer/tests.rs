@@ -58,7 +58,7 @@ fn a_supervisor_that_does_not_read_keeps_nothing_from_the_store_and_hears_all_of
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("crawl.db");
     let (ours, theirs) = stream_pair(Mode::Nonblocking, Mode::Nonblocking).expect("a socket pair");
-    let start = Start {
+    let start = WriterStart {
         path: path.clone(),
         session: session(),
         control: theirs,
