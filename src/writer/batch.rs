@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use seine_core::protocol::processing::Processed;
-use seine_core::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead};
+use seine_core::protocol::{Done, HostId, ImportEntry, Imported, PageHead, RobotsHead, Verdict};
 use seine_core::record::{Failure, Outcome, UrlId};
 use seine_store::StoreError;
 use seine_store::insert::Store;
@@ -183,15 +183,6 @@ impl Batch {
         !self.has_room() || self.due_at.is_some_and(|at| at <= now)
     }
 
-    /// Tells fetchers which URLs need not be told of any more: the store has them, or they are none of the crawl's.
-    fn note_found(&self, known: &Known) {
-        for item in &self.items {
-            if let Item::Page { head, .. } = item {
-                head.found.iter().for_each(|found| known.note(&found.url, head.place.depth));
-            }
-        }
-    }
-
     /// Writes everything in one transaction and empties the batch; after an error it is as before. URLs that pages name
     /// are noted in `known`.
     ///
@@ -199,8 +190,8 @@ impl Batch {
     /// [`StoreError`]
     pub fn commit(&mut self, store: &mut Store, known: Option<&Known>) -> Result<Report, StoreError> {
         let items = &self.items;
-        let report = store.transaction(|store| {
-            let mut report = Report::default();
+        let (report, taken) = store.transaction(|store| {
+            let (mut report, mut taken) = (Report::default(), Vec::new());
             let lines = items.iter().filter_map(|item| match item {
                 Item::Import { file, entries } => Some((*file, &entries[..])),
                 _ => None,
@@ -209,7 +200,14 @@ impl Batch {
             for item in items {
                 let begun = Instant::now();
                 match item {
-                    Item::Page { head, zstd, .. } => report.done.push(store.page(head, zstd)?),
+                    Item::Page { head, zstd, .. } => {
+                        let done = store.page(head, zstd)?;
+                        // Of a record that came too late nothing is taken.
+                        if matches!(done.verdict, Verdict::Ended(..)) {
+                            taken.push(&**head);
+                        }
+                        report.done.push(done);
+                    }
                     Item::Import { file, entries } => {
                         report.imported.push(store.import(*file, entries)?);
                         continue;
@@ -237,12 +235,19 @@ impl Batch {
                 }
                 report.records_took += begun.elapsed();
             }
-            Ok(report)
+            Ok((report, taken))
         })?;
         if let Some(known) = known {
-            self.note_found(known);
+            note_found(&taken, known);
         }
         *self = Self::default();
         Ok(report)
+    }
+}
+
+/// Tells fetchers which URLs need not be told of any more: the store has them, or they are none of the crawl's.
+fn note_found(taken: &[&PageHead], known: &Known) {
+    for head in taken {
+        head.found.iter().for_each(|found| known.note(&found.url, head.place.depth));
     }
 }

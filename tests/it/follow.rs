@@ -251,7 +251,7 @@ fn a_page_with_more_links_than_a_message_holds_leads_to_all_of_them() {
     let place = Place::new();
     let site = Site::new(|request| match request.path.as_str() {
         "/" => {
-            let tail = "x".repeat(150);
+            let tail = "x".repeat(235);
             let links: String = (0..LINKS).map(|number| format!("<a href='/{number}/{tail}'>{number}</a>")).collect();
             Reply::html(format!("{links}<a href='/{}'>too long</a>", "y".repeat(1 << 20)))
         }

@@ -170,6 +170,24 @@ fn only_what_has_changed_since_is_asked_for_and_the_rest_is_not_gone() {
 }
 
 #[test]
+fn a_large_sitemap_keeps_what_it_says_of_each_url() {
+    const URLS: usize = 3_000;
+    let site = Site::new(|request| match request.path.as_str() {
+        "/large.xml" => {
+            let day = |number: usize| if number == 7 { "2026-03-01" } else { "2026-01-02" };
+            let urls: Vec<_> =
+                (0..URLS).map(|number| (request.url_at(0, &format!("/{number}")), day(number))).collect();
+            xml(urlset(&urls))
+        }
+        path => Reply::page(path),
+    });
+    let place = Place::new();
+    place.crawl(&["--sitemap", &site.url("/large.xml"), "--delay", "0", "--since", "2026-02-01"]).run().expect(0);
+    assert_eq!(found(&place), set(&["/large.xml sitemap 0", "/7 page 0"]));
+    assert_eq!(place.store().row("SELECT lastmod FROM pages WHERE url LIKE '%/7'"), "2026-03-01T00:00:00.000Z");
+}
+
+#[test]
 fn a_sitemap_that_has_not_been_modified_names_what_it_named() {
     let asked = Arc::new(AtomicUsize::new(0));
     let of_site = Arc::clone(&asked);

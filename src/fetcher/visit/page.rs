@@ -29,7 +29,7 @@ pub(super) struct Fetched {
     pub content_type: Option<String>,
     /// Whether it is what was asked for: an error page has no items and no main text.
     pub is_ok: bool,
-    /// What is expected at its URL.
+    /// The kind of document that is expected at its URL.
     pub kind: UrlKind,
     /// `Link` headers.
     pub link_headers: Vec<String>,

@@ -9,7 +9,7 @@ use super::page::{Fetched, NamedUrls, Processed};
 use super::retry::{hold_until, is_transient};
 use super::{Visitor, epoch_us, one_line};
 use crate::fetcher::origins::robots_url;
-use seine_core::protocol::{Ending, Job, PageHead, RecordHead, UrlKind, Validators};
+use seine_core::protocol::{Ending, Found, Job, PageHead, RecordHead, UrlKind, Validators};
 use seine_core::record::{ErrorClass, Failure, Outcome};
 use seine_http::Answer;
 use seine_page::extract::robots::directives;
@@ -18,9 +18,11 @@ use seine_page::robots::Decision;
 /// Longest `ETag` or `Last-Modified` that is kept.
 const MAX_VALIDATOR_BYTES: usize = 1024;
 
-/// URLs to ask for that a record brings along; those of a page with more are found by its stored links. A page, its links
-/// and so many URLs fit a message.
-const MAX_FOUND: usize = 1000;
+/// Bytes of URLs to ask for that a record brings along; those of a page with more are found by its stored links. A page, its
+/// links and these fit a message, and a sitemap of 50,000 URLs fits here.
+const MAX_FOUND_BYTES: usize = 16 << 20;
+/// What a URL takes beside its text, at most.
+const FOUND_BYTES: usize = 64;
 
 /// How an attempt went.
 #[derive(Clone, Copy)]
@@ -175,7 +177,7 @@ impl Visitor {
     fn put(&self, head: PageHead, body: Vec<u8>) {
         let url_id = head.url_id;
         let head =
-            if head.found.len() > MAX_FOUND { PageHead { found: Vec::new(), finds_more: true, ..head } } else { head };
+            if is_too_much(&head.found) { PageHead { found: Vec::new(), finds_more: true, ..head } } else { head };
         let record = RecordHead::Page(head);
         if let Err(error) = self.outbox.put(Some(url_id), &record, body) {
             let RecordHead::Page(head) = record else { return };
@@ -194,6 +196,11 @@ impl Visitor {
                 .expect("a record without page and body fits a frame");
         }
     }
+}
+
+/// Whether these are more URLs than a record brings along.
+fn is_too_much(found: &[Found]) -> bool {
+    found.iter().map(|one| one.url.len() + FOUND_BYTES).sum::<usize>() > MAX_FOUND_BYTES
 }
 
 /// Takes over what a page was found to say. That there is no sitemap where one `is_guess`ed is no failure.

@@ -9,11 +9,11 @@ use crate::record::UrlKey;
 pub struct Place {
     /// Links on the shortest way to it that is known: 0 for what a list names.
     pub depth: u32,
-    /// What is expected there.
+    /// The kind of document that is expected there.
     pub kind: UrlKind,
 }
 
-/// What is expected at a URL.
+/// The kind of document that is expected at a URL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum UrlKind {
@@ -57,7 +57,7 @@ pub struct Found {
     pub host: (u32, u32),
     /// Deduplication key.
     pub key: UrlKey,
-    /// What is expected there.
+    /// The kind of document that is expected there.
     pub kind: UrlKind,
     /// When it last changed, as a sitemap or feed has it, in milliseconds of the Unix epoch.
     pub changed_at: Option<u64>,

@@ -111,7 +111,7 @@ pub struct ImportEntry {
     pub columns: Option<String>,
     /// The URL, or why there is none.
     pub url: ImportUrl,
-    /// What is expected at the URL.
+    /// The kind of document that is expected at the URL.
     pub kind: UrlKind,
     /// Where in the list, which is an archive, its answer is: the byte at which the record begins.
     pub archived_at: Option<u64>,

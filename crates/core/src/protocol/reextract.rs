@@ -93,7 +93,7 @@ pub struct Answer {
     pub found: Result<Found, Unread>,
 }
 
-/// What a stored page says, as far as it was asked for.
+/// The parts of a stored page that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// What the rules find.

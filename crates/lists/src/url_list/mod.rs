@@ -126,7 +126,7 @@ impl UrlList {
         &self.name
     }
 
-    /// What is expected at its URLs: pages, unless told.
+    /// The kind of document that is expected at its URLs: pages, unless told.
     pub fn kind(&self) -> UrlKind {
         self.kind
     }

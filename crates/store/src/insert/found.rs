@@ -20,7 +20,7 @@ const CACHED_ROOTS: usize = 10_000;
 pub(super) struct Finder<'f> {
     pub url_id: UrlId,
     pub place: Place,
-    /// The host of a sitemap, whose sitemaps are its own whatever the scope is; empty: a robots.txt, which may name any.
+    /// The host of a sitemap, whose sitemaps are its own whatever the scope is; `None`: a robots.txt, which may name any.
     pub host: Option<&'f str>,
 }
 
@@ -210,7 +210,8 @@ impl Store {
                 })
                 .optional()?;
             if let Some((place, page)) = page {
-                self.take_found(Finder { url_id, place, host: host_of(&page.page) }, &follow.of_stored(&page, place))?;
+                let host = Some(host_of(&page.page).unwrap_or_default());
+                self.take_found(Finder { url_id, place, host }, &follow.of_stored(&page, place))?;
             }
             self.statement("DELETE FROM to_follow WHERE url_id = ?1")?.execute([url_id])?;
             self.change.to_follow -= 1;
