@@ -20,9 +20,9 @@ const MAX_VALIDATOR_BYTES: usize = 1024;
 
 /// Bytes of URLs to ask for that a record brings along; those of a page with more are found by its stored links. A page, its
 /// links and these fit a message, and a sitemap of 50,000 URLs fits here.
-const MAX_FOUND_BYTES: usize = 16 << 20;
+const MAX_NAMED_BYTES: usize = 16 << 20;
 /// What a URL takes beside its text, at most.
-const FOUND_BYTES: usize = 64;
+const NAMED_BYTES: usize = 64;
 
 /// How an attempt went.
 #[derive(Clone, Copy)]
@@ -200,7 +200,7 @@ impl Visitor {
 
 /// Whether these are more URLs than a record brings along.
 fn is_too_much(found: &[Found]) -> bool {
-    found.iter().map(|one| one.url.len() + FOUND_BYTES).sum::<usize>() > MAX_FOUND_BYTES
+    found.iter().map(|one| one.url.len() + NAMED_BYTES).sum::<usize>() > MAX_NAMED_BYTES
 }
 
 /// Takes over what a page was found to say. That there is no sitemap where one `is_guess`ed is no failure.
