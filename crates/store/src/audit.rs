@@ -335,12 +335,14 @@ fn completeness(db: &Connection) -> Result<Completeness, StoreError> {
         lines: number("SELECT count(*) FROM input")?,
         lines_ended: number(&format!("SELECT count(*) FROM input WHERE url_id IN ({ended})"))?,
         lines_pending: number(
-            "SELECT count(*) FROM input WHERE url_id IN (SELECT url_id FROM url WHERE outcome IS NULL)",
+            "SELECT count(*) FROM input WHERE url_id IN (SELECT url_id FROM url WHERE in_frontier AND outcome IS NULL)",
         )?,
         without_page: number(&format!("SELECT count(*) FROM ({ended} EXCEPT SELECT url_id FROM page)"))?,
         stray_pages: number("SELECT count(*) FROM (SELECT url_id FROM page EXCEPT SELECT url_id FROM url)")?,
         // One whose URL is pending again will be replaced.
-        pages: number("SELECT count(*) FROM page WHERE url_id NOT IN (SELECT url_id FROM url WHERE outcome IS NULL)")?,
+        pages: number(
+            "SELECT count(*) FROM page WHERE url_id NOT IN (SELECT url_id FROM url WHERE in_frontier AND outcome IS NULL)",
+        )?,
         counted: number("SELECT coalesce(sum(urls), 0) FROM total")?,
         quick_check: db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?,
     })

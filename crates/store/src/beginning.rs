@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, told};
+use super::{StoreError, frontier, told};
 use seine_core::record::Outcome;
 
 /// What the next crawl does.
@@ -50,8 +50,7 @@ impl Beginning {
         if finishes_untold && told::untold(db)? == Some(run_id) {
             return Ok(Self::Tells { run_id });
         }
-        let pending =
-            db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
+        let pending = frontier::pending(db)?;
         let ended = |but: i64| {
             db.query_row("SELECT coalesce(sum(urls), 0) FROM total WHERE outcome <> ?1", params![but], |row| row.get(0))
         };

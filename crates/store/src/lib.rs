@@ -16,7 +16,8 @@
 //!   of what users ask.
 //! - [`follow`]: by which rules URLs come in that pages name.
 //! - [`health`]: the latest runs, for health checks.
-//! - [`body`]: stored bodies, given back within bounds.
+//! - [`body`]: stored bodies, given back within bounds; `bodies`: which there are, by their hashes.
+//! - `frontier`: the index of pending URLs.
 //! - [`archive`]: answers as they came, for exports.
 //! - [`processed`]: which records the user's programs have had.
 //! - [`reextract`]: rules applied again to stored pages.
@@ -33,6 +34,7 @@
 pub mod archive;
 pub mod audit;
 pub mod beginning;
+mod bodies;
 pub mod body;
 pub mod collections;
 pub mod diff;
@@ -41,6 +43,7 @@ pub mod drift;
 pub mod examples;
 pub mod fill;
 pub mod follow;
+mod frontier;
 pub mod guard;
 pub mod health;
 pub mod insert;
@@ -227,6 +230,7 @@ pub fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.set_prepared_statement_cache_capacity(64);
     migrations::migrate(&mut db, path)?;
     forget_statistics(&db)?;
+    frontier::tidy(&db)?;
     Ok(db)
 }
 

@@ -47,7 +47,7 @@ impl Store {
             while found < sweep.hosts && urls < sweep.urls as usize && after < sweep.until {
                 let next = self
                     .statement(
-                        "SELECT host_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id > ?1 \
+                        "SELECT host_id FROM url INDEXED BY frontier WHERE in_frontier AND outcome IS NULL AND host_id > ?1 \
                          ORDER BY host_id LIMIT 1",
                     )?
                     .query_row([after], |row| row.get::<_, HostId>(0))
@@ -81,12 +81,12 @@ impl Store {
                iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified, u.payload_at, u.depth, u.kind \
              FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
                AND p.body_id IS NOT NULL AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?4) \
-             WHERE u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
+             WHERE u.in_frontier AND u.outcome IS NULL AND u.host_id = ?1 AND u.url_id > ?2 ORDER BY u.url_id LIMIT ?3"
         } else {
             "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
                iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL, payload_at, depth, kind \
              FROM url INDEXED BY frontier \
-             WHERE outcome IS NULL AND host_id = ?1 AND url_id > ?2 AND ?4 IS NOT NULL ORDER BY url_id LIMIT ?3"
+             WHERE in_frontier AND outcome IS NULL AND host_id = ?1 AND url_id > ?2 AND ?4 IS NOT NULL ORDER BY url_id LIMIT ?3"
         };
         let mut urls = self
             .statement(sql)?

@@ -10,7 +10,7 @@ use super::drift::Drift;
 use super::examples::{self, Example};
 use super::follow::FoundCounts;
 use super::outcomes::{self, OutcomeCounts};
-use super::{NO_HOST, StoreError};
+use super::{NO_HOST, StoreError, frontier};
 use seine_core::record::items::Fill;
 use seine_core::record::{Outcome, UrlId, UrlKey};
 
@@ -114,8 +114,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
     let db = db.unchecked_transaction()?;
     let mut summary = Summary { run: latest_run(&db)?, ..Summary::default() };
     let totals = totals(&db)?;
-    summary.pending =
-        db.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?;
+    summary.pending = frontier::pending(&db)?;
     summary.urls = summary.pending + totals.iter().sum::<u64>();
     summary.outcomes = Outcome::ALL.iter().map(|outcome| (outcome.name(), totals[*outcome as usize])).collect();
     if let Some(run) = &summary.run {

@@ -30,7 +30,7 @@ pub fn count(db: &Connection, condition: &str) -> Result<u64, ConditionError> {
     check(db, condition)?;
     let sql = format!(
         "SELECT count(*) FROM pages WHERE outcome <> 'rejected' AND {} \
-         AND url_id NOT IN (SELECT url_id FROM url WHERE outcome IS NULL)",
+         AND url_id NOT IN (SELECT url_id FROM url WHERE in_frontier AND outcome IS NULL)",
         is_named(condition)
     );
     db.query_row(&sql, [], |row| row.get(0)).map_err(|error| ConditionError::Sql(error.to_string()))
@@ -158,7 +158,7 @@ fn forget(db: &Connection) -> Result<u64, StoreError> {
         "DELETE FROM extract_problem WHERE url_id = ?1",
         "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM page WHERE url_id = ?1 AND body_id IS NOT NULL",
         "DELETE FROM page WHERE url_id = ?1",
-        "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts WHERE url_id = ?1",
+        "UPDATE url SET outcome = NULL, in_frontier = 1, due_at = 0, forgiven = attempts WHERE url_id = ?1",
     ]
     .into_iter()
     .map(|sql| db.prepare(sql))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
+use super::{StoreError, bodies};
 use seine_core::record::UrlId;
 
 /// Bodies that go in one transaction.
@@ -101,9 +101,9 @@ pub fn sweep(db: &mut Connection, most: Duration) -> Result<(u64, u64), StoreErr
             break;
         }
         for (body_id, bytes) in loose {
-            let removed = transaction.prepare_cached("DELETE FROM body WHERE body_id = ?1")?.execute([body_id])?;
+            let removed = bodies::remove(&transaction, body_id)?;
             transaction.prepare_cached("DELETE FROM loose_body WHERE body_id = ?1")?.execute([body_id])?;
-            swept = (swept.0 + removed as u64, swept.1 + bytes);
+            swept = (swept.0 + u64::from(removed), swept.1 + bytes);
         }
         transaction.commit()?;
     }

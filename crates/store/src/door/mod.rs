@@ -11,9 +11,11 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 28] = [
     "body",
+    "body_key",
     "collection",
+    "ended_url",
     "extract_problem",
     "field_rate",
     "file",
@@ -22,6 +24,7 @@ const TABLES: [&str; 25] = [
     "input",
     "item",
     "loose_body",
+    "new_body",
     "page",
     "page_extra",
     "page_link",

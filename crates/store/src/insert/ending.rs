@@ -43,7 +43,7 @@ impl Store {
     pub fn end_host(&mut self, host_id: HostId, outcome: Outcome, failure: &Failure, limit: u32) -> Result<Vec<Done>> {
         let url_ids = self
             .statement(
-                "SELECT url_id FROM url INDEXED BY frontier WHERE outcome IS NULL AND host_id = ?1 \
+                "SELECT url_id FROM url INDEXED BY frontier WHERE in_frontier AND outcome IS NULL AND host_id = ?1 \
                    AND archived_at IS NULL ORDER BY url_id LIMIT ?2",
             )?
             .query_map(params![host_id, limit], |row| row.get(0))?
@@ -61,6 +61,7 @@ impl Store {
             .query_row(params![url_id, outcome as i64, attempts], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if ended.is_some() {
+            self.ended.note(&self.db, url_id)?;
             self.change.pending -= 1;
             self.change.outcomes[outcome as usize] += 1;
             self.change.totals[outcome as usize] += 1;

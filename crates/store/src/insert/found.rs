@@ -84,6 +84,7 @@ impl Store {
                 url: found.url,
                 host_id: host_id,
                 outcome: outcome.map(|outcome| outcome as i64),
+                in_frontier: outcome.is_none(),
                 depth: depth,
                 kind: found.kind as i64,
                 found_on: found_on,

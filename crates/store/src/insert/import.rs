@@ -28,8 +28,8 @@ impl Store {
         let named = entries.iter().map(|entry| self.named(file, entry)).collect::<Result<Vec<_>>>()?;
         // Looked up once: for millions of lines that is worth a tenth of their time.
         let mut insert_url = self.db.prepare_cached(
-            "INSERT INTO url(key, url, host_id, outcome, file_id, line, archived_at, payload_at, kind) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(host_id, key) DO NOTHING",
+            "INSERT INTO url(key, url, host_id, outcome, in_frontier, file_id, line, archived_at, payload_at, kind) \
+             VALUES (?1, ?2, ?3, ?4, ?4 IS NULL, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(host_id, key) DO NOTHING",
         )?;
         let mut insert_line = self.db.prepare_cached(
             "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -177,7 +177,7 @@ impl Store {
         };
         let outcome = self
             .statement(&format!(
-                "UPDATE url SET outcome = NULL, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
+                "UPDATE url SET outcome = NULL, in_frontier = 1, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
                  WHERE url_id = ?1 AND outcome IS NOT NULL AND outcome <> 3 AND EXISTS ( \
                    SELECT 1 FROM page p WHERE p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
                      AND (?4 IS NULL OR p.fetched_at + max(?4, min(?5, coalesce(p.revisit_ms, 0))) <= ?6)) \
@@ -253,15 +253,15 @@ impl Store {
         let relisted: bool =
             self.db.query_row("SELECT relisted FROM file WHERE file_id = ?1", [file_id], |row| row.get(0))?;
         if cut > 0 || relisted {
-            let unnamed = "WHERE outcome IS NULL AND file_id IS NOT NULL AND url_id NOT IN (SELECT url_id FROM input)";
+            let unnamed = "WHERE in_frontier AND outcome IS NULL AND file_id IS NOT NULL AND url_id NOT IN (SELECT url_id FROM input)";
             let has_page = "url_id IN (SELECT url_id FROM page)";
             let gone =
                 self.db.execute(&format!("DELETE FROM url INDEXED BY frontier {unnamed} AND NOT {has_page}"), [])?;
             self.change.pending -= gone as i64;
             // URLs that earlier runs have fetched stay as they left them.
             let mut restore = self.db.prepare(&format!(
-                "UPDATE url INDEXED BY frontier SET outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) \
-                 {unnamed} AND {has_page} RETURNING outcome"
+                "UPDATE url INDEXED BY frontier SET in_frontier = 0, \
+                   outcome = (SELECT p.outcome FROM page p WHERE p.url_id = url.url_id) {unnamed} AND {has_page} RETURNING outcome"
             ))?;
             let mut restored = restore.query([])?;
             while let Some(row) = restored.next()? {

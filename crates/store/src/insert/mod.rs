@@ -24,7 +24,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use super::StoreError;
+use super::bodies::Bodies;
 use super::follow::Follow;
+use super::frontier::Ended;
 use super::items::Collections;
 use super::outcomes::OutcomeCounts;
 use super::versions::Keep;
@@ -70,6 +72,8 @@ pub struct Store {
     /// Lists of which it is written down that lines differ from an earlier reading.
     relisted: Vec<bool>,
     inserted_at: u64,
+    bodies: Bodies,
+    ended: Ended,
     growth: Growth,
 }
 
@@ -163,7 +167,8 @@ impl Store {
     pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         self.inserted_at = epoch_ms();
-        let result = work(self).and_then(|value| self.write_counts().map(|()| value)).and_then(|value| {
+        let ended = self.ended;
+        let result = work(self).and_then(|value| self.write_down().map(|()| value)).and_then(|value| {
             self.db.execute_batch("COMMIT")?;
             Ok(value)
         });
@@ -181,13 +186,16 @@ impl Store {
                 self.roots.clear();
                 self.collections.forget();
                 self.relisted.fill(false);
+                self.bodies.forget();
+                self.ended = ended;
             }
         }
         result
     }
 
     /// Writes down what the open transaction adds to the counts: of the run, of its hosts, and of the store.
-    fn write_counts(&mut self) -> Result<()> {
+    fn write_down(&mut self) -> Result<()> {
+        self.ended.leave_if_many(&self.db)?;
         self.count_run()?;
         let mut update = self.db.prepare_cached(
             "UPDATE host SET fetched = fetched + ?2, failed = failed + ?3, elapsed_ms = elapsed_ms + ?4 \
@@ -231,6 +239,13 @@ impl Store {
             super::processed::answer(&self.db, *collection_id, processed)?;
         }
         Ok(())
+    }
+
+    /// What waits for its index waits for no more than two rows.
+    #[cfg(test)]
+    pub(crate) fn tidy_at_once(&mut self) {
+        self.bodies = Bodies::most(2);
+        self.ended = Ended::most(2);
     }
 
     pub(super) fn run_id(&self) -> i64 {

@@ -89,7 +89,10 @@ impl Store {
         zstd: &[u8],
     ) -> Result<()> {
         let body_id = match &head.body {
-            Some(body) => Some(self.body_id(&body.hash, body.bytes, zstd)?),
+            Some(body) => {
+                let kept = (!zstd.is_empty()).then_some(zstd);
+                Some(self.bodies.id(&self.db, &body.hash, body.bytes, kept)?)
+            }
             None => None,
         };
         let changed = if self.has_past { self.forget_for(head, outcome, body_id)? } else { None };
@@ -207,22 +210,6 @@ impl Store {
             (Some(revisit), Some(changed)) => Some(revisit.next(before, changed)),
             _ => before,
         })
-    }
-
-    fn body_id(&mut self, hash: &[u8; 32], bytes: u64, zstd: &[u8]) -> Result<i64> {
-        let zstd = (!zstd.is_empty()).then_some(zstd);
-        let inserted = self
-            .statement("INSERT INTO body(hash, bytes, zstd) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-            .execute(params![hash, bytes, zstd])?;
-        if inserted == 1 {
-            return Ok(self.db.last_insert_rowid());
-        }
-        if zstd.is_some() {
-            // Known so far by its hash only, from a run that kept no bodies.
-            self.statement("UPDATE body SET zstd = ?2 WHERE hash = ?1 AND zstd IS NULL")?
-                .execute(params![hash, zstd])?;
-        }
-        Ok(self.statement("SELECT body_id FROM body WHERE hash = ?1")?.query_row([hash], |row| row.get(0))?)
     }
 
     /// Records requests made for a URL. Those of a record that comes twice are there twice: they were made.

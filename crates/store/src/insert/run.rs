@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Change, Counts, Growth, Result, Store, epoch_ms};
+use crate::bodies::Bodies;
 use crate::follow::Follow;
+use crate::frontier::Ended;
 use crate::items::Collections;
 use crate::outcomes::{self, OutcomeCounts};
 use crate::revisit::Revisit;
 use crate::statement::insert;
 use crate::versions::{self, Keep};
-use crate::{StoreError, collections, told};
+use crate::{StoreError, collections, frontier, told};
 use seine_core::protocol::{EndedBy, Ready};
 use seine_core::record::items::Collection;
 
@@ -96,10 +98,7 @@ impl Store {
         let now = epoch_ms();
         let begun = begin(&transaction, session, now)?;
         let mut counts = begun.counts;
-        counts.pending =
-            transaction.query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| {
-                row.get(0)
-            })?;
+        counts.pending = frontier::pending(&transaction)?;
         if session.follow.is_some() {
             counts.to_follow = transaction.query_row("SELECT count(*) FROM to_follow", [], |row| row.get(0))?;
         } else {
@@ -147,6 +146,8 @@ impl Store {
             has_past,
             processors,
             host_ids: HashMap::new(),
+            bodies: Bodies::default(),
+            ended: Ended::default(),
             inserted_at: now,
             growth: Growth::default(),
         };
@@ -170,6 +171,7 @@ impl Store {
             }
         }
         self.transaction(|store| {
+            store.ended.leave(&store.db)?;
             if ended_by == EndedBy::Completed {
                 store.forget_unseen()?;
             }

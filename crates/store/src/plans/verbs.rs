@@ -47,6 +47,7 @@ pub fn run_all(path: &Path) {
 
 fn first_crawl(path: &Path) {
     let mut store = open(path, Only::New, "1");
+    store.tidy_at_once();
     import(
         &mut store,
         &[line(1, "https://a.example/1"), line(2, "https://a.example/2"), line(3, "https://b.example/3")],

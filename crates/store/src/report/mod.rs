@@ -19,6 +19,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 use super::audit::{Audit, audit_in};
+use super::frontier;
 use super::links::{Counts, LinksError};
 use super::outcomes::{self, OutcomeCounts};
 use broken::BrokenTarget;
@@ -83,8 +84,7 @@ pub fn site(db: &Connection, most: usize, accepted: &[RangeInclusive<u16>]) -> R
     Ok(Site {
         runs: runs(db)?,
         run_count: db.query_row("SELECT count(*) FROM run", [], |row| row.get(0))?,
-        pending: db
-            .query_row("SELECT count(*) FROM url INDEXED BY frontier WHERE outcome IS NULL", [], |row| row.get(0))?,
+        pending: frontier::pending(db)?,
         pages: pages::pages(db, most)?,
         links,
         broken,

@@ -1,6 +1,7 @@
 //! What the store promises, on real files.
 
 mod found;
+mod growth;
 
 use std::path::{Path, PathBuf};
 
@@ -824,6 +825,88 @@ fn a_store_of_an_earlier_version_keeps_its_pages() {
     assert_eq!(place.rows("SELECT outcome, urls FROM total"), ["0|1", "2|1"]);
     assert_eq!(place.rows("SELECT url_id, attempt FROM page"), ["1|1", "2|3"]);
     assert_eq!(place.rows("SELECT count(*) FROM history"), ["2"]);
+}
+
+#[test]
+fn a_store_of_version_10_knows_its_bodies_and_what_is_pending() {
+    let place = Place::new();
+    let db = Connection::open(&place.path).expect("a file");
+    let steps = [
+        include_str!("../schema.sql"),
+        include_str!("../2.sql"),
+        include_str!("../3.sql"),
+        include_str!("../4.sql"),
+        include_str!("../5.sql"),
+        include_str!("../7.sql"),
+        include_str!("../9.sql"),
+        include_str!("../10.sql"),
+    ];
+    db.execute_batch(&steps.concat()).expect("version 10");
+    let CrawlUrl { key, .. } = CrawlUrl::parse("https://a.example/1").expect("a URL");
+    let body = b"the same";
+    db.execute(
+        "INSERT INTO url(url_id, key, url, host_id, outcome) VALUES
+           (1, ?1, 'https://a.example/1', 1, NULL), (2, x'02', 'https://a.example/2', 1, 0)",
+        [key],
+    )
+    .expect("URLs");
+    db.execute("INSERT INTO body(body_id, hash, bytes) VALUES (7, ?1, 8)", [blake3::hash(body).as_bytes()])
+        .expect("a body");
+    db.execute_batch(
+        "WITH n(i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+           INSERT INTO body(body_id, hash, bytes) SELECT i, randomblob(32), 1 FROM n;
+         INSERT INTO host(host_id, name) VALUES (1, 'a.example');
+         INSERT INTO run(run_id, started_at, pid, last_at, seine_version, config) VALUES (1, 1, 1, 2, '', '{}');
+         PRAGMA application_id = 0x5e1e0001; PRAGMA user_version = 10;",
+    )
+    .expect("rows");
+    drop(db);
+    let mut store = place.open();
+    assert_eq!(store.pending(), 1);
+    let (head, zstd) = page(1, body);
+    store.transaction(|store| store.page(&head, &zstd)).expect("a page");
+    assert_eq!(store.pending(), 0);
+    drop(store);
+    assert_eq!(place.rows("SELECT p.body_id, b.zstd IS NOT NULL FROM page p JOIN body b USING(body_id)"), ["7|1"]);
+    assert_eq!(place.rows("SELECT count(*) FROM body_key"), ["1902"]);
+    assert_eq!(place.rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'body'"), [""; 0]);
+    assert_eq!(place.rows("PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn a_body_is_stored_once_wherever_its_key_is_and_after_a_transaction_that_failed() {
+    let place = Place::new();
+    let mut store = place.open();
+    store.tidy_at_once();
+    let urls = (1..=9).map(|number| line(number, &format!("https://a.example/{number}"))).collect::<Vec<_>>();
+    import(&mut store, &urls);
+    let put = |store: &mut Store, url_id: UrlId, body: &str| {
+        let (head, zstd) = page(url_id, body.as_bytes());
+        store.transaction(|store| store.page(&head, &zstd)).expect("a page");
+    };
+    for (url_id, body) in [(1, "a"), (2, "b"), (3, "c"), (4, "a"), (5, "c")] {
+        put(&mut store, url_id, body);
+    }
+    let (head, zstd) = page(6, b"d");
+    let failed: Result<(), _> = store.transaction(|store| {
+        store.page(&head, &zstd)?;
+        Err(StoreError::Full("no room".into()))
+    });
+    assert!(failed.is_err());
+    for (url_id, body) in [(6, "d"), (7, "d"), (8, "b"), (9, "a")] {
+        put(&mut store, url_id, body);
+    }
+    assert_eq!(store.pending(), 0);
+    drop(store);
+    assert_eq!(place.rows("SELECT count(*), count(DISTINCT hash) FROM body"), ["4|4"]);
+    assert_eq!(place.rows("SELECT (SELECT count(*) FROM new_body) + (SELECT count(*) FROM body_key)"), ["4"]);
+    assert_eq!(place.rows("SELECT count(*) FROM url WHERE in_frontier AND url_id NOT IN ended_url"), ["0"]);
+    // Whoever writes next leaves nothing in the frontier that has ended.
+    drop(place.open());
+    assert_eq!(
+        place.rows("SELECT (SELECT count(*) FROM ended_url), (SELECT count(*) FROM url WHERE in_frontier)"),
+        ["0|0"]
+    );
 }
 
 #[test]

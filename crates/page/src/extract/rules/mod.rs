@@ -64,10 +64,12 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 44] = [
+pub const RESERVED_NAMES: [&str; 47] = [
     "attempts",
     "body",
+    "body_key",
     "collection",
+    "ended_url",
     "extract_problem",
     "extract_problem_url",
     "extract_problems",
@@ -87,6 +89,7 @@ pub const RESERVED_NAMES: [&str; 44] = [
     "items",
     "links",
     "loose_body",
+    "new_body",
     "page",
     "page_extra",
     "page_link",
