@@ -30,3 +30,6 @@ UPDATE sqlite_schema SET name = 'body_hash', sql = 'CREATE UNIQUE INDEX body_has
   WHERE type = 'index' AND name = 'sqlite_autoindex_body_1';
 PRAGMA writable_schema = RESET;
 DROP INDEX body_hash;
+
+-- Items of a page.
+CREATE INDEX item_url ON item(url_id);

@@ -118,7 +118,7 @@ fn view(collection_id: i64, collection: &Collection) -> String {
     columns.extend([time("t.first_seen", "_first_seen"), time(seen, "_last_seen")]);
     columns.push(format!("i.columns AS {INPUT_COLUMNS}"));
     format!(
-        "CREATE VIEW {} AS\nSELECT {}\nFROM item t CROSS JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id \
+        "CREATE VIEW {} AS\nSELECT {}\nFROM item t LEFT JOIN url u ON u.url_id = t.url_id LEFT JOIN page p ON p.url_id = t.url_id \
          LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line\nWHERE t.collection_id = {collection_id}",
         quoted(&collection.name),
         columns.join(",\n       ")

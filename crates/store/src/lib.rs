@@ -14,6 +14,7 @@
 //! - [`links`] held against what became of their targets; [`report`]: what is to be said of a whole site.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
+//! - `lookups`: indexes for those who ask.
 //! - [`follow`]: by which rules URLs come in that pages name.
 //! - [`health`]: the latest runs, for health checks.
 //! - [`body`]: stored bodies, given back within bounds; `bodies`: which there are, by their hashes.
@@ -50,6 +51,7 @@ pub mod insert;
 pub mod items;
 pub mod life;
 pub mod links;
+mod lookups;
 pub mod migrations;
 mod outcomes;
 pub mod processed;

@@ -61,7 +61,9 @@ FROM (SELECT u.url AS from_url, substr(u.url, 1, coalesce(l.value ->> 3, 0)) || 
              l.value ->> 1 AS text, l.value ->> 2 AS rel, u.url_id, l.value ->> 4 AS element
       FROM url u
       CROSS JOIN page_link k ON k.url_id = u.url_id
-      CROSS JOIN json_each(k.links) l);
+      CROSS JOIN json_each(k.links) l
+      -- True of all, and in no index: so the table is read in its order, and not an index that has all else that is asked for.
+      WHERE u.depth >= 0);
 
 CREATE VIEW runs AS
 SELECT run_id,
@@ -87,8 +89,8 @@ SELECT u.url, r.attempt,
        CASE r.http_version WHEN 10 THEN 'HTTP/1.0' WHEN 11 THEN 'HTTP/1.1' WHEN 20 THEN 'HTTP/2' END AS http_version,
        r.url_id, r.run_id, r.request_id
 FROM request r
-CROSS JOIN url u ON u.url_id = r.url_id
-WHERE r.is_last;
+LEFT JOIN url u ON u.url_id = r.url_id
+WHERE r.is_last AND EXISTS (SELECT 1 FROM url w WHERE w.url_id = r.url_id);
 
 CREATE VIEW robots_files AS
 SELECT origin,
@@ -104,7 +106,7 @@ SELECT t.item_id, (SELECT c.name FROM collection c WHERE c.collection_id = t.col
 -- It is seen too when its page is asked for and has not been modified.
 FROM (SELECT i.*, iif(i.last_seen >= coalesce(p.content_at, p.fetched_at), p.fetched_at, i.last_seen) AS seen_at
       FROM item i LEFT JOIN page p ON p.url_id = i.url_id) t
-CROSS JOIN url u ON u.url_id = t.url_id;
+LEFT JOIN url u ON u.url_id = t.url_id;
 
 CREATE VIEW extract_problems AS
 SELECT u.url, (SELECT c.name FROM collection c WHERE c.collection_id = p.collection_id) AS collection, p.number AS item, p.field,
@@ -126,21 +128,26 @@ SELECT u.url, t.key + 1 AS table_number, r.key + 1 AS row_number, r.value AS cel
 FROM url u
 CROSS JOIN page_extra e ON e.url_id = u.url_id
 CROSS JOIN json_each(e.tables) t
-CROSS JOIN json_each(t.value) r;
+CROSS JOIN json_each(t.value) r
+-- As in links.
+WHERE u.depth >= 0;
 
 -- Every fetch of every URL: those of past_page, and the one in page.
 CREATE VIEW history AS
-SELECT u.url, f.run_id,
+SELECT f.url, f.run_id,
        CASE f.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
                       WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' END AS outcome,
        f.status, f.error, f.changed, f.not_modified, lower(hex(f.body_hash)) AS body_hash, f.bytes AS body_bytes,
        strftime('%Y-%m-%dT%H:%M:%S', f.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', f.fetched_at % 1000) AS fetched_at,
        f.elapsed_ms, f.title, f.url_id
-FROM (SELECT url_id, run_id, outcome, status, error, changed, not_modified, body_hash, bytes, fetched_at, elapsed_ms, title
-      FROM past_page
+FROM (SELECT u.url, h.url_id, h.run_id, h.outcome, h.status, h.error, h.changed, h.not_modified, h.body_hash, h.bytes, h.fetched_at,
+             h.elapsed_ms, h.title
+      FROM url u CROSS JOIN past_page h ON h.url_id = u.url_id
+      -- As in links.
+      WHERE u.depth >= 0
       UNION ALL
-      SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.changed, p.not_modified,
-             b.hash, b.bytes, p.fetched_at, p.elapsed_ms, p.title
-      FROM page p LEFT JOIN body b ON b.body_id = p.body_id) f
-CROSS JOIN url u ON u.url_id = f.url_id;
+      SELECT u.url, p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.changed, p.not_modified, b.hash, b.bytes,
+             p.fetched_at, p.elapsed_ms, p.title
+      FROM url u CROSS JOIN page p ON p.url_id = u.url_id LEFT JOIN body b ON b.body_id = p.body_id
+      WHERE u.depth >= 0) f;

@@ -28,6 +28,7 @@ use super::bodies::Bodies;
 use super::follow::Follow;
 use super::frontier::Ended;
 use super::items::Collections;
+use super::lookups::Lookups;
 use super::outcomes::OutcomeCounts;
 use super::versions::Keep;
 pub use run::{Again, ListFile, Only, Session};
@@ -74,6 +75,7 @@ pub struct Store {
     inserted_at: u64,
     bodies: Bodies,
     ended: Ended,
+    lookups: Lookups,
     growth: Growth,
 }
 
@@ -96,6 +98,7 @@ struct Change {
     /// Of the store as a whole.
     totals: [i64; Outcome::ALL.len()],
     bytes: u64,
+    requests: u64,
     hosts: HashMap<HostId, HostChange>,
     to_follow: i64,
     /// Hosts of which URLs that pages name have become pending.
@@ -188,6 +191,7 @@ impl Store {
                 self.relisted.fill(false);
                 self.bodies.forget();
                 self.ended = ended;
+                self.lookups.forget();
             }
         }
         result
@@ -196,6 +200,7 @@ impl Store {
     /// Writes down what the open transaction adds to the counts: of the run, of its hosts, and of the store.
     fn write_down(&mut self) -> Result<()> {
         self.ended.leave_if_many(&self.db)?;
+        self.lookups.grow(&self.db, self.change.urls, self.change.requests)?;
         self.count_run()?;
         let mut update = self.db.prepare_cached(
             "UPDATE host SET fetched = fetched + ?2, failed = failed + ?3, elapsed_ms = elapsed_ms + ?4 \

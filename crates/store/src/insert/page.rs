@@ -214,6 +214,7 @@ impl Store {
 
     /// Records requests made for a URL. Those of a record that comes twice are there twice: they were made.
     fn requests(&mut self, url_id: UrlId, requests: &[RequestHead], attempt: u16, ends_attempt: bool) -> Result<()> {
+        self.change.requests += requests.len() as u64;
         for (at, request) in requests.iter().enumerate() {
             let host_id = self.host_id(&request.host, false)?;
             let is_last = ends_attempt && at + 1 == requests.len();

@@ -12,6 +12,7 @@ use crate::bodies::Bodies;
 use crate::follow::Follow;
 use crate::frontier::Ended;
 use crate::items::Collections;
+use crate::lookups::Lookups;
 use crate::outcomes::{self, OutcomeCounts};
 use crate::revisit::Revisit;
 use crate::statement::insert;
@@ -119,6 +120,7 @@ impl Store {
             .iter()
             .map(|collection| collections::declare(&transaction, collection))
             .collect::<Result<_>>()?;
+        let lookups = Lookups::of(&transaction)?;
         transaction.commit()?;
         let ready = Ready {
             pending: counts.pending + counts.to_follow,
@@ -148,6 +150,7 @@ impl Store {
             host_ids: HashMap::new(),
             bodies: Bodies::default(),
             ended: Ended::default(),
+            lookups,
             inserted_at: now,
             growth: Growth::default(),
         };
@@ -187,6 +190,9 @@ impl Store {
             }
             Ok(())
         })?;
+        if ended_by == EndedBy::Completed {
+            self.lookups.make(&mut self.db);
+        }
         self.close();
         Ok(())
     }

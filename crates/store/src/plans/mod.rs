@@ -73,9 +73,11 @@ fn stat1(n: u64, with_page: bool) -> String {
         ("host", "'sqlite_autoindex_host_1'", format!("{} 1", n / 100)),
         ("url", "'url_key'", format!("{n} 100 1")),
         ("url", "'frontier'", format!("{} 10", n / 10)),
+        ("url", "'url_text'", format!("{n} 1")),
+        ("request", "'request_url'", format!("{} 2", 2 * n)),
+        ("item", "'item_url'", format!("{} 2", 2 * n)),
         ("input", "'input'", format!("{n} {n} 1")),
         ("body", "'sqlite_autoindex_body_1'", format!("{n} 1")),
-        ("request", "NULL", format!("{}", 2 * n)),
         ("page_link", "NULL", format!("{n}")),
         ("page_extra", "NULL", format!("{}", n / 2)),
         ("robots", "'sqlite_autoindex_robots_1'", format!("{} 1", n / 100 + 1)),
@@ -223,6 +225,51 @@ fn no_plan_depends_on_statistics_and_none_reads_or_sorts_more_than_it_has_to() {
         let _ = writeln!(wrong, "no statement begins like this: {} ({})", unused.start, unused.why);
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// What users ask, whatever program they ask with: each is looked up once a run is complete.
+const LOOKED_UP: [&str; 9] = [
+    "SELECT * FROM pages WHERE url = 'x'",
+    "SELECT * FROM history WHERE url = 'x'",
+    "SELECT * FROM history WHERE url = 'x' ORDER BY fetched_at",
+    "SELECT * FROM requests WHERE url = 'x'",
+    "SELECT * FROM attempts WHERE url = 'x'",
+    "SELECT * FROM items WHERE url = 'x'",
+    "SELECT * FROM products WHERE _url = 'x'",
+    "SELECT * FROM links WHERE from_url = 'x'",
+    "SELECT * FROM tables WHERE url = 'x'",
+];
+
+#[test]
+fn what_is_known_of_a_url_is_looked_up_on_every_view() {
+    let (_folder, path, seen) = seen();
+    for statistics in STATISTICS {
+        let db = planner(&path, statistics, &seen);
+        for sql in LOOKED_UP {
+            let plan = plan(&db, sql);
+            let scans: Vec<_> =
+                texts(&plan).into_iter().filter(|step| step.starts_with("SCAN ") && !is_cheap(step)).collect();
+            // The rows of a union are handed on from one part of the plan to another.
+            let scans: Vec<_> = scans.into_iter().filter(|step| *step != "SCAN f").collect();
+            assert!(scans.is_empty(), "{sql} with {statistics:?}: {:?}", texts(&plan));
+        }
+    }
+}
+
+#[test]
+fn the_rows_of_views_come_in_the_order_of_their_tables() {
+    let (_folder, path, seen) = seen();
+    for statistics in STATISTICS {
+        let db = planner(&path, statistics, &seen);
+        for view in
+            ["pages", "links", "items", "attempts", "requests", "tables", "history", "products", "extract_problems"]
+        {
+            let plan = plan(&db, &format!("SELECT * FROM {view}"));
+            let by_index: Vec<_> =
+                texts(&plan).into_iter().filter(|step| step.starts_with("SCAN ") && step.contains(" USING ")).collect();
+            assert!(by_index.is_empty(), "{view} with {statistics:?}: {:?}", texts(&plan));
+        }
+    }
 }
 
 #[test]

@@ -72,20 +72,7 @@ impl Crawl {
     /// Runs it once more.
     fn run(&self, place: &Path, run: u64) -> Cost {
         let (written, cpu) = (written(), cpu_ms());
-        let session = Session {
-            pid: 1,
-            config: "{}".into(),
-            lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(run.to_string()) }],
-            collections: Vec::new(),
-            again: Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None },
-            keep: crate::versions::Keep { versions: 3, since: 0 },
-            reading: [0; 16],
-            processors: Vec::new(),
-            finishes_untold: false,
-            is_demo: false,
-            follow: None,
-        };
-        let (mut store, _) = Store::open(place, &session).expect("a store");
+        let (mut store, _) = Store::open(place, &session(run)).expect("a store");
         store.keep_at_hand(16 << 20);
         for from in (0..self.pages).step_by(LINES as usize) {
             let lines = self.lines(from);
@@ -111,6 +98,22 @@ impl Crawl {
         crate::told::note(place, run_id, true).expect("told");
         let file = std::fs::metadata(place).expect("the store").len();
         Cost { written: self::written() - written, cpu_ms: cpu_ms() - cpu, file }
+    }
+}
+
+fn session(run: u64) -> Session {
+    Session {
+        pid: 1,
+        config: "{}".into(),
+        lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(run.to_string()) }],
+        collections: Vec::new(),
+        again: Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None },
+        keep: crate::versions::Keep { versions: 3, since: 0 },
+        reading: [0; 16],
+        processors: Vec::new(),
+        finishes_untold: false,
+        is_demo: false,
+        follow: None,
     }
 }
 
@@ -152,24 +155,53 @@ fn a_page_of_a_larger_store_writes_no_more() {
 }
 
 #[test]
+fn what_users_look_up_is_indexed_when_a_run_is_complete_and_not_before() {
+    let place = Place::new();
+    let indexes = "SELECT name FROM sqlite_schema WHERE name IN ('url_text', 'request_url') ORDER BY name";
+    let crawl = |pages| Crawl { pages, hosts: 100, rows: 5_000, by_host: false };
+    crawl(1_000).run(&place.path, 1);
+    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    // A run that adds much does without them until its end.
+    let mut store = Store::open(&place.path, &session(2)).expect("a store").0;
+    let grown = crawl(22_000);
+    let mut import = |from: u64| {
+        let lines = grown.lines(from);
+        store.transaction(|store| store.import(0, &lines[..lines.len().min(11_000)])).expect("an import");
+    };
+    import(0);
+    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    import(11_000);
+    assert_eq!(place.rows(indexes), ["request_url"]);
+    store.end(EndedBy::Interrupted).expect("the end");
+    assert_eq!(place.rows(indexes), ["request_url"]);
+    Store::open(&place.path, &session(2)).expect("a store").0.end(EndedBy::Completed).expect("the end");
+    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    assert_eq!(place.rows("PRAGMA integrity_check"), ["ok"]);
+}
+
+/// `PAGES=10000 ROWS=512 LISTS=shuffled KEEP=/tmp/crawl.db cargo test --release -p seine-store a_page_costs -- --ignored --nocapture`
+#[test]
 #[ignore = "takes minutes and some GB: prints what a page costs in stores of three sizes"]
 fn a_page_costs() {
-    let sizes = std::env::var("PAGES").unwrap_or_else(|_| "10000,100000,1000000".into());
-    println!("list      pages rows run   KB/page  us/page  file/page");
-    for by_host in [false, true] {
-        for pages in sizes.split(',').map(|size| size.parse().expect("a number")) {
-            for rows in [100, 512] {
+    let of = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.into());
+    let numbers = |list: &str| list.split(',').map(|number| number.parse().expect("a number")).collect::<Vec<u64>>();
+    println!("list        pages rows run   KB/page  us/page  file/page");
+    for list in of("LISTS", "shuffled,by-host").split(',') {
+        for pages in numbers(&of("PAGES", "10000,100000,1000000")) {
+            for rows in numbers(&of("ROWS", "100,512")) {
                 let place = Place::new();
-                let crawl = Crawl { pages, hosts: 1000, rows, by_host };
+                let crawl = Crawl { pages, hosts: 1000, rows, by_host: list == "by-host" };
                 for run in 1..=2 {
                     let Cost { written, cpu_ms, file } = crawl.run(&place.path, run);
                     println!(
-                        "{} {pages:8} {rows:4} {run:3} {:9.2} {:8.1} {:10.0}",
-                        if by_host { "by host " } else { "shuffled" },
+                        "{list:8} {pages:8} {rows:4} {run:3} {:9.2} {:8.1} {:10.0}",
                         written as f64 / pages as f64 / 1000.0,
                         cpu_ms as f64 * 1000.0 / pages as f64,
                         file as f64 / pages as f64,
                     );
+                }
+                if let Ok(kept) = std::env::var("KEEP") {
+                    std::fs::copy(&place.path, kept).expect("a copy");
                 }
             }
         }

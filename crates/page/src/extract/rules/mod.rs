@@ -64,7 +64,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 47] = [
+pub const RESERVED_NAMES: [&str; 48] = [
     "attempts",
     "body",
     "body_key",
@@ -86,6 +86,7 @@ pub const RESERVED_NAMES: [&str; 47] = [
     "item",
     "item_key",
     "item_place",
+    "item_url",
     "items",
     "links",
     "loose_body",
