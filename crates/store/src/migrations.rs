@@ -1,5 +1,7 @@
 //! Versions of the schema: each step brings the store from one version to the next.
 
+mod history;
+
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -30,6 +32,8 @@ const STEPS: &[Step] = &[
     Step { sql: "", then: |_| Ok(()) },
     Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: include_str!("12.sql"), then: history::compact },
 ];
 
 /// The version that brought collections.
