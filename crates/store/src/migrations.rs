@@ -126,3 +126,6 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     db.pragma_update(None, "temp_store", "memory")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What the store promises, on real files.
 
 mod found;
+mod growth;
 
 use std::path::{Path, PathBuf};
 
