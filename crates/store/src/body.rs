@@ -102,7 +102,7 @@ pub fn cat(db: &Connection, raw_url: &str, most: u64, out: &mut impl Write) -> R
     let earlier = match row {
         (Some(_), _, None, ..) => db
             .query_row(
-                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h CROSS JOIN body b USING(body_id) \
+                "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h INDEXED BY past_url CROSS JOIN body b USING(body_id) \
                  WHERE h.url_id = ?1 AND h.outcome = 0 AND b.zstd IS NOT NULL ORDER BY h.fetched_at DESC LIMIT 1",
                 [url_id],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),

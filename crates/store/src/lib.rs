@@ -26,7 +26,7 @@
 //! - [`told`]: whether anybody has seen how the last run ended; [`beginning`]: what the next crawl does.
 //! - [`examples`]: what went wrong in a run, by example.
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
-//! - [`versions`]: how many bodies of a page are kept.
+//! - `past`: what becomes of a page when its URL is fetched again; [`versions`]: how many bodies of a page are kept.
 //!
 //! A file is opened for writing only while its lock is held (see `lock` of the Unix crate).
 
@@ -54,6 +54,7 @@ pub mod links;
 mod lookups;
 pub mod migrations;
 mod outcomes;
+mod past;
 pub mod processed;
 mod pull;
 pub mod read;

@@ -1,5 +1,7 @@
 //! Versions of the schema: each step brings the store from one version to the next.
 
+mod history;
+
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -31,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("11.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("12.sql"), then: history::compact },
 ];
 
 /// The version that brought collections.
@@ -123,3 +126,6 @@ pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     db.pragma_update(None, "temp_store", "memory")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::insert::KEEP_PAST;
-use super::{NO_HOST, StoreError, told};
+use super::{NO_HOST, StoreError, past, told};
 use seine_core::record::Outcome;
 
 /// Why a condition is none.
@@ -151,7 +150,6 @@ fn take_from_hosts(db: &Connection) -> Result<(), StoreError> {
 /// Takes what the URLs have come to, one by one: so each is looked up, in tables of whatever size. How many they are.
 fn forget(db: &Connection) -> Result<u64, StoreError> {
     // The counts of a run that is over stay as they are; a run that is not goes on.
-    let mut keep = db.prepare(&format!("{KEEP_PAST} p.url_id = ?1"))?;
     let mut forget = [
         "DELETE FROM page_link WHERE url_id = ?1",
         "DELETE FROM page_extra WHERE url_id = ?1",
@@ -169,7 +167,9 @@ fn forget(db: &Connection) -> Result<u64, StoreError> {
     while let Some(row) = rows.next()? {
         let (url_id, is_history): (i64, bool) = (row.get(0)?, row.get(1)?);
         if is_history {
-            keep.execute([url_id])?;
+            past::keep(db, url_id)?;
+        } else {
+            past::keep_but_last(db, url_id)?;
         }
         for statement in &mut forget {
             statement.execute([url_id])?;

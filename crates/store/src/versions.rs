@@ -50,7 +50,7 @@ pub fn drop_old(db: &Connection, url_id: UrlId, keep: Keep) -> Result<u64, Store
         .flatten();
     let versions = db
         .prepare_cached(
-            "SELECT body_id, max(fetched_at) FROM past_page WHERE url_id = ?1 AND body_id IS NOT NULL AND body_id IS NOT ?2 \
+            "SELECT body_id, max(fetched_at) FROM past_page INDEXED BY past_url WHERE url_id = ?1 AND body_id IS NOT NULL AND body_id IS NOT ?2 \
              GROUP BY body_id ORDER BY max(run_id) DESC, 2 DESC",
         )?
         .query_map(params![url_id, current], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -63,8 +63,10 @@ pub fn drop_old(db: &Connection, url_id: UrlId, keep: Keep) -> Result<u64, Store
         if number == 1 || !(too_many || seen_at < keep.since) {
             continue;
         }
-        db.prepare_cached("UPDATE past_page SET body_id = NULL WHERE url_id = ?1 AND body_id = ?2")?
-            .execute(params![url_id, body_id])?;
+        db.prepare_cached(
+            "UPDATE past_page INDEXED BY past_url SET body_id = NULL WHERE url_id = ?1 AND body_id = ?2",
+        )?
+        .execute(params![url_id, body_id])?;
         db.prepare_cached("INSERT OR IGNORE INTO loose_body(body_id) VALUES (?1)")?.execute([body_id])?;
         dropped += 1;
     }
@@ -123,7 +125,7 @@ pub fn prune(db: &mut Connection, keep: Keep, requests_before: Option<u64>) -> R
         let transaction = db.transaction()?;
         let url_ids = transaction
             .prepare_cached(
-                "SELECT DISTINCT url_id FROM past_page WHERE url_id > ?1 AND body_id IS NOT NULL ORDER BY url_id LIMIT ?2",
+                "SELECT DISTINCT url_id FROM past_page INDEXED BY past_url WHERE url_id > ?1 AND body_id IS NOT NULL ORDER BY url_id LIMIT ?2",
             )?
             .query_map(params![after, URLS_AT_ONCE], |row| row.get(0))?
             .collect::<Result<Vec<UrlId>, _>>()?;

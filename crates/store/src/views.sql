@@ -132,22 +132,48 @@ CROSS JOIN json_each(t.value) r
 -- As in links.
 WHERE u.depth >= 0;
 
--- Every fetch of every URL: those of past_page, and the one in page.
+-- Every fetch of every URL: the one in page, those of past_page, and those before each of them that found the same. (These
+-- are looked up by their ids, whatever is asked for: no index of their runs is to be made first.)
 CREATE VIEW history AS
 SELECT f.url, f.run_id,
        CASE f.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'http_error' WHEN 2 THEN 'failed'
                       WHEN 3 THEN 'rejected' WHEN 4 THEN 'quarantined'
                       WHEN 5 THEN 'robots_denied' WHEN 6 THEN 'skipped' END AS outcome,
-       f.status, f.error, f.changed, f.not_modified, lower(hex(f.body_hash)) AS body_hash, f.bytes AS body_bytes,
+       iif(f.not_modified, 304, f.status) AS status, f.error, f.changed, f.not_modified, lower(hex(f.body_hash)) AS body_hash,
+       f.bytes AS body_bytes,
        strftime('%Y-%m-%dT%H:%M:%S', f.fetched_at / 1000, 'unixepoch') || printf('.%03dZ', f.fetched_at % 1000) AS fetched_at,
        f.elapsed_ms, f.title, f.url_id
-FROM (SELECT u.url, h.url_id, h.run_id, h.outcome, h.status, h.error, h.changed, h.not_modified, h.body_hash, h.bytes, h.fetched_at,
-             h.elapsed_ms, h.title
-      FROM url u CROSS JOIN past_page h ON h.url_id = u.url_id
+FROM (
+      SELECT u.url, u.url_id, p.run_id, p.outcome, p.status, p.error, p.changed, p.not_modified, b.hash AS body_hash, b.bytes,
+             p.fetched_at, p.elapsed_ms, p.title
+      FROM url u CROSS JOIN page p ON p.url_id = u.url_id LEFT JOIN body b ON b.body_id = p.body_id
       -- As in links.
       WHERE u.depth >= 0
       UNION ALL
-      SELECT u.url, p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.changed, p.not_modified, b.hash, b.bytes,
-             p.fetched_at, p.elapsed_ms, p.title
-      FROM url u CROSS JOIN page p ON p.url_id = u.url_id LEFT JOIN body b ON b.body_id = p.body_id
+      SELECT u.url, u.url_id, CAST(f.run_id AS INTEGER) AS run_id, p.outcome, p.status, p.error, f.changed, f.not_modified, b.hash, b.bytes,
+             f.fetched_at, f.elapsed_ms, p.title
+      FROM url u CROSS JOIN page p ON p.url_id = u.url_id
+      CROSS JOIN same_fetch f ON p.same_id IS NOT NULL AND f.fetch_id IN (
+        WITH RECURSIVE before(fetch_id) AS (
+          SELECT p.same_id
+          UNION ALL
+          SELECT s.before_id FROM before CROSS JOIN same_fetch s ON s.fetch_id = before.fetch_id WHERE s.before_id IS NOT NULL)
+        SELECT fetch_id FROM before)
+      LEFT JOIN body b ON b.body_id = p.body_id
+      WHERE u.depth >= 0
+      UNION ALL
+      SELECT u.url, u.url_id, h.run_id, h.outcome, h.status, h.error, h.changed, h.not_modified, h.body_hash, h.bytes,
+             h.fetched_at, h.elapsed_ms, h.title
+      FROM url u CROSS JOIN past_page h ON h.url_id = u.url_id
+      WHERE u.depth >= 0
+      UNION ALL
+      SELECT u.url, u.url_id, CAST(f.run_id AS INTEGER) AS run_id, h.outcome, h.status, h.error, f.changed, f.not_modified, h.body_hash, h.bytes,
+             f.fetched_at, f.elapsed_ms, h.title
+      FROM url u CROSS JOIN past_page h ON h.url_id = u.url_id
+      CROSS JOIN same_fetch f ON h.same_id IS NOT NULL AND f.fetch_id IN (
+        WITH RECURSIVE before(fetch_id) AS (
+          SELECT h.same_id
+          UNION ALL
+          SELECT s.before_id FROM before CROSS JOIN same_fetch s ON s.fetch_id = before.fetch_id WHERE s.before_id IS NOT NULL)
+        SELECT fetch_id FROM before)
       WHERE u.depth >= 0) f;

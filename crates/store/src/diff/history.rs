@@ -1,9 +1,11 @@
-//! Every fetch of a URL that ended it, and what follows from it for a run.
+//! The fetches of a URL that ended it, and what follows from them for a run.
+//!
+//! They are read from the last one back, and no further than what is asked depends on: to tell two late runs apart nothing is
+//! read of what was long before them.
 
-use rusqlite::{CachedStatement, Connection, Row, Rows};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::Result;
-use crate::StoreError;
 use crate::read::find_url;
 use seine_core::record::{CrawlUrl, Outcome};
 
@@ -53,7 +55,7 @@ pub struct History {
     pub unlisted_by: Option<i64>,
     /// The run after that whose lists named it again.
     pub relisted_by: Option<i64>,
-    /// Earliest first.
+    /// Earliest first; from which one on, that depends on who asked.
     pub fetches: Vec<Fetch>,
 }
 
@@ -75,129 +77,152 @@ impl History {
         let telling = up_to.into_iter().find(|fetch| fetch.is_ok() || fetch.says_gone());
         self.is_unlisted(run_id) || telling.is_some_and(Fetch::says_gone)
     }
-
-    /// The first of the runs that `counts` which had a whole answer of the page after this time.
-    pub fn read_after(&self, time: i64, counts: impl Fn(i64) -> bool) -> Option<i64> {
-        let whole = self.fetches.iter().filter(|fetch| fetch.is_ok() && !fetch.not_modified);
-        let mut runs = whole.filter(|fetch| fetch.fetched_at > time).map(|fetch| fetch.run_id);
-        runs.find(|run_id| counts(*run_id))
-    }
-
-    fn push(&mut self, mut fetch: Fetch) {
-        if fetch.not_modified && fetch.status == Some(304) {
-            let confirmed = self.fetches.iter().rev().find(|fetch| fetch.is_ok());
-            fetch.status = confirmed.and_then(|fetch| fetch.status);
-        }
-        self.fetches.push(fetch);
-    }
 }
 
-/// The histories of the URLs for which a condition on `url u` and `page p` holds, in the order of their ids.
-pub(super) fn sql(condition: &str) -> String {
-    // A row for each past fetch, the present one beside it, or one row without a past.
-    format!(
-        "SELECT u.url_id, u.url, u.unlisted_by, u.relisted_by, \
-                p.run_id, p.outcome, p.status, p.error, p.not_modified, b.hash, p.body_id, p.fetched_at, p.title, \
-                h.run_id, h.outcome, h.status, h.error, h.not_modified, h.body_hash, h.body_id, h.fetched_at, h.title \
-         FROM url u LEFT JOIN page p ON p.url_id = u.url_id LEFT JOIN body b ON b.body_id = p.body_id \
-         LEFT JOIN past_page h ON h.url_id = u.url_id \
-         WHERE {condition} ORDER BY u.url_id, h.run_id, h.fetched_at"
-    )
-}
-
-/// Columns of [`sql`] where the present fetch begins, and a past one.
-const PRESENT: usize = 4;
-const PAST: usize = 13;
-
-/// Calls `visit` for each history of a query made by [`sql`].
-pub(super) fn each<E: From<StoreError>>(
-    mut rows: Rows<'_>,
-    mut visit: impl FnMut(&History) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut history = History::default();
-    let mut present = None;
-    while let Some(row) = rows.next().map_err(StoreError::from)? {
-        if row.get::<_, i64>(0).map_err(StoreError::from)? != history.url_id {
-            finish(&mut history, &mut present, &mut visit)?;
-            (history, present) = begin(row).map_err(StoreError::from)?;
-        }
-        if let Some(fetch) = fetch(row, PAST).map_err(StoreError::from)? {
-            history.push(fetch);
-        }
-    }
-    finish(&mut history, &mut present, &mut visit)
-}
-
-fn begin(row: &Row<'_>) -> rusqlite::Result<(History, Option<Fetch>)> {
-    let history = History {
-        url_id: row.get(0)?,
-        url: row.get(1)?,
-        unlisted_by: row.get(2)?,
-        relisted_by: row.get(3)?,
-        fetches: Vec::new(),
-    };
-    Ok((history, fetch(row, PRESENT)?))
-}
-
-fn finish<E>(
-    history: &mut History,
-    present: &mut Option<Fetch>,
-    visit: &mut impl FnMut(&History) -> Result<(), E>,
-) -> Result<(), E> {
-    if let Some(present) = present.take() {
-        history.push(present);
-    }
-    if history.fetches.is_empty() { Ok(()) } else { visit(history) }
-}
-
-/// The fetch in the columns from `at` on; `None` if there is none, or if it is not known how it ended.
-fn fetch(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Fetch>> {
-    let Some(run_id) = row.get::<_, Option<i64>>(at)? else { return Ok(None) };
-    let Some(outcome) = row.get::<_, Option<i64>>(at + 1)?.and_then(Outcome::from_number) else { return Ok(None) };
-    Ok(Some(Fetch {
-        run_id,
-        outcome,
-        status: row.get(at + 2)?,
-        error: row.get(at + 3)?,
-        not_modified: row.get(at + 4)?,
-        hash: row.get(at + 5)?,
-        body_id: row.get(at + 6)?,
-        fetched_at: row.get(at + 7)?,
-        title: row.get(at + 8)?,
-    }))
+/// Where to go on after a fetch.
+enum Back {
+    /// To the fetch before.
+    Fetch,
+    /// To the last one before that found something else.
+    State,
+    /// Nowhere.
+    Enough,
 }
 
 /// Histories asked for one by one; that of the last URL is kept at hand.
 pub(super) struct Histories<'db> {
-    select: CachedStatement<'db>,
+    /// They reach back to where this run, and what it had to go by, is known.
+    from: i64,
+    url: CachedStatement<'db>,
+    present: CachedStatement<'db>,
+    past: CachedStatement<'db>,
+    same: CachedStatement<'db>,
     last: History,
 }
 
 impl<'db> Histories<'db> {
-    pub fn new(db: &'db Connection) -> Result<Self> {
-        Ok(Self { select: db.prepare_cached(&sql("u.url_id = ?1"))?, last: History::default() })
+    /// All that tells what URLs were as of `from` and later runs.
+    pub fn since(db: &'db Connection, from: i64) -> Result<Self> {
+        Ok(Self {
+            from,
+            url: db.prepare_cached("SELECT url, unlisted_by, relisted_by FROM url WHERE url_id = ?1")?,
+            present: db.prepare_cached(
+                "SELECT p.run_id, p.outcome, p.status, p.error, p.not_modified, b.hash, p.body_id, p.fetched_at, p.title, \
+                        p.same_id \
+                 FROM page p LEFT JOIN body b ON b.body_id = p.body_id WHERE p.url_id = ?1",
+            )?,
+            past: db.prepare_cached(
+                "SELECT run_id, outcome, status, error, not_modified, body_hash, body_id, fetched_at, title, same_id \
+                 FROM past_page INDEXED BY past_url WHERE url_id = ?1 ORDER BY past_id DESC",
+            )?,
+            same: db.prepare_cached(
+                "SELECT run_id, fetched_at, not_modified, before_id FROM same_fetch WHERE fetch_id = ?1",
+            )?,
+            last: History::default(),
+        })
     }
 
     /// The history of a URL; without fetches if it has none.
+    ///
+    /// Of what was before the first run that is asked for it has, of each state of the page, the last fetch, and no state
+    /// before one that was ok.
     pub fn of(&mut self, url_id: i64) -> Result<&History> {
         if self.last.url_id != url_id {
-            let mut found = History { url_id, ..History::default() };
-            each(self.select.query([url_id])?, |history| {
-                found = history.clone();
-                Ok::<_, StoreError>(())
+            let found = self.url.query_row([url_id], |row| {
+                Ok(History {
+                    url_id,
+                    url: row.get(0)?,
+                    unlisted_by: row.get(1)?,
+                    relisted_by: row.get(2)?,
+                    fetches: Vec::new(),
+                })
+            });
+            let mut found = found.optional()?.unwrap_or_else(|| History { url_id, ..History::default() });
+            let from = self.from;
+            self.walk(url_id, |fetch| {
+                found.fetches.push(fetch.clone());
+                match fetch {
+                    later if later.run_id > from => Back::Fetch,
+                    ok if ok.is_ok() => Back::Enough,
+                    _ => Back::State,
+                }
             })?;
+            found.fetches.reverse();
             self.last = found;
         }
         Ok(&self.last)
     }
+
+    /// Whether a run after `since`, up to `until`, that `counts` had a whole answer of the page, of a later time than `time`.
+    pub fn is_read(
+        &mut self,
+        url_id: i64,
+        (since, until): (i64, i64),
+        time: i64,
+        counts: impl Fn(i64) -> bool,
+    ) -> Result<bool> {
+        let mut is_read = false;
+        self.walk(url_id, |fetch| {
+            if fetch.run_id <= since {
+                return Back::Enough;
+            }
+            if !fetch.is_ok() {
+                return Back::State;
+            }
+            is_read = fetch.run_id <= until && !fetch.not_modified && fetch.fetched_at > time && counts(fetch.run_id);
+            if is_read { Back::Enough } else { Back::Fetch }
+        })?;
+        Ok(is_read)
+    }
+
+    /// Calls `visit` for the fetches of a URL, the last one first.
+    fn walk(&mut self, url_id: i64, mut visit: impl FnMut(&Fetch) -> Back) -> Result<()> {
+        let present = self.present.query_row([url_id], fetch).optional()?.flatten();
+        let mut past = self.past.query([url_id])?;
+        let mut state = present;
+        loop {
+            if let Some((mut fetch, mut same_id)) = state.take() {
+                loop {
+                    match visit(&fetch) {
+                        Back::Enough => return Ok(()),
+                        Back::State => break,
+                        Back::Fetch => {}
+                    }
+                    let Some(before) = same_id else { break };
+                    let row =
+                        self.same.query_row([before], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+                    (fetch.run_id, fetch.fetched_at, fetch.not_modified, same_id) = row?;
+                }
+            }
+            let Some(row) = past.next()? else { return Ok(()) };
+            state = self::fetch(row)?;
+        }
+    }
 }
 
-/// The history of the URL that `text` is; `None` if the store does not know it.
+/// The last fetch of a state and the one before it; `None` if it is not known how it ended.
+fn fetch(row: &Row<'_>) -> rusqlite::Result<Option<(Fetch, Option<i64>)>> {
+    let Some(outcome) = row.get::<_, Option<i64>>(1)?.and_then(Outcome::from_number) else { return Ok(None) };
+    let fetch = Fetch {
+        run_id: row.get(0)?,
+        outcome,
+        status: row.get(2)?,
+        error: row.get(3)?,
+        not_modified: row.get(4)?,
+        hash: row.get(5)?,
+        body_id: row.get(6)?,
+        fetched_at: row.get(7)?,
+        title: row.get(8)?,
+    };
+    Ok(Some((fetch, row.get(9)?)))
+}
+
+/// The whole history of the URL that `text` is; `None` if the store does not know it.
 ///
 /// # Errors
-/// [`StoreError`]
+/// [`StoreError`](crate::StoreError)
 pub fn history(db: &Connection, text: &str) -> Result<Option<History>> {
     let Ok(url) = CrawlUrl::parse(text) else { return Ok(None) };
     let url_id = find_url(db, &url.host, &url.key)?;
-    url_id.map(|url_id| Ok(Histories::new(db)?.of(url_id)?.clone())).transpose()
+    url_id.map(|url_id| Ok(Histories::since(db, i64::MIN)?.of(url_id)?.clone())).transpose()
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 use serde_json::Value;
 
 use super::history::{Histories, History};
-use super::{Result, Scope};
+use super::{IS_READ, Result, Scope};
 use crate::{StoreError, collections};
 use seine_core::record::items::Collection;
 
@@ -74,7 +74,11 @@ impl Compared {
                 compared.collections.insert(collection_id, collection);
             }
         }
-        let mut read = db.prepare_cached("SELECT DISTINCT run_id, collection_id FROM field_rate")?;
+        // Looked up, not listed: it has a row for each host.
+        let mut read = db.prepare_cached(
+            "SELECT run.run_id, c.collection_id FROM run CROSS JOIN collection c NOT INDEXED WHERE EXISTS \
+               (SELECT 1 FROM field_rate f WHERE f.run_id = run.run_id AND f.collection_id = c.collection_id)",
+        )?;
         let read = read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         compared.read = read.collect::<Result<_, _>>()?;
         Ok(compared)
@@ -113,16 +117,22 @@ pub fn items<E: From<StoreError>>(
     compared: &Compared,
     mut visit: impl FnMut(ItemChange<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut histories = Histories::new(db)?;
+    if compared.collections.is_empty() {
+        return Ok(());
+    }
+    let mut histories = Histories::since(db, scope.from)?;
     placed(db, scope, compared, &mut histories, &mut visit)?;
     keyed(db, scope, compared, &mut histories, &mut visit)
 }
 
 /// The data that `item i` had as of a run, if it is another now.
 fn past_data(run_id: i64) -> String {
-    // Before version 5 it was not written down which run found something else. What was found later was replaced later.
+    // Before version 5 it was not written down which run found something else. What was found later was replaced later: of what
+    // was found before that run only the last can have stood until then, so no more is looked through.
     format!(
         "(SELECT h.data FROM past_item h WHERE h.item_id = i.item_id AND coalesce(h.replaced_by, h.run_id + 1) > {run_id} \
+            AND h.run_id >= coalesce((SELECT max(f.run_id) FROM past_item f WHERE f.item_id = i.item_id \
+                                        AND f.run_id < {run_id}), 0) \
           ORDER BY h.run_id, h.seen_at LIMIT 1)"
     )
 }
@@ -130,7 +140,7 @@ fn past_data(run_id: i64) -> String {
 /// Whether nothing but its data can differ of an item: its page was ok whenever it was fetched, is listed, and was not
 /// read since. Most are so, and of them no history has to be looked up.
 const IS_CALM: &str = "p.outcome = 0 AND u.unlisted_by IS NULL AND coalesce(p.content_at, p.fetched_at) <= i.last_seen \
-     AND NOT EXISTS (SELECT 1 FROM past_page f WHERE f.url_id = i.url_id AND f.outcome <> 0)";
+     AND NOT EXISTS (SELECT 1 FROM past_page f INDEXED BY past_bad WHERE f.url_id = i.url_id AND f.outcome <> 0)";
 
 fn keyed<E: From<StoreError>>(
     db: &Connection,
@@ -140,7 +150,7 @@ fn keyed<E: From<StoreError>>(
     visit: &mut impl FnMut(ItemChange<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!(
-        "SELECT i.url_id, i.collection_id, coalesce(i.first_run, i.run_id), i.last_seen, i.data, {}, {}, {IS_CALM} \
+        "SELECT i.url_id, i.collection_id, coalesce(i.first_run, i.run_id), i.last_seen, i.data, {}, {}, {IS_CALM}, i.run_id \
          FROM item i NOT INDEXED CROSS JOIN url u ON u.url_id = i.url_id LEFT JOIN page p ON p.url_id = i.url_id \
          WHERE i.key IS NOT NULL AND i.collection_id IN ({}) AND coalesce(i.first_run, i.run_id) <= {} AND {} \
          ORDER BY i.item_id",
@@ -148,7 +158,7 @@ fn keyed<E: From<StoreError>>(
         past_data(scope.to),
         compared.ids(),
         scope.to,
-        scope.can_differ()
+        scope.can_differ(IS_READ)
     );
     let mut select = db.prepare(&sql).map_err(StoreError::from)?;
     let mut rows = select.query([]).map_err(StoreError::from)?;
@@ -158,15 +168,20 @@ fn keyed<E: From<StoreError>>(
             continue;
         }
         let Some(collection) = compared.collections.get(&item.collection_id) else { continue };
-        let history = histories.of(item.url_id)?;
-        let has_rules = |run_id: i64| compared.read.contains(&(run_id, item.collection_id));
-        let gone_by = history.read_after(item.last_seen, has_rules);
-        let is_there = |run_id: i64, tells: bool| {
-            let is_missed = gone_by.is_some_and(|gone_by| gone_by <= run_id);
-            item.first_run <= run_id && !(tells && (is_missed || history.is_gone(run_id)))
+        let mut is_there = |run_id: i64, tells: bool| {
+            if item.first_run > run_id || !tells {
+                return Ok(item.first_run <= run_id);
+            }
+            let has_rules = |run_id: i64| compared.read.contains(&(run_id, item.collection_id));
+            let is_missed = histories.is_read(item.url_id, (item.run_id, run_id), item.last_seen, has_rules)?;
+            Ok::<_, StoreError>(!is_missed && !histories.of(item.url_id)?.is_gone(run_id))
         };
-        let was = is_there(scope.from, true);
-        let is = is_there(scope.to, scope.is_complete || !was);
+        let was = is_there(scope.from, true)?;
+        let is = is_there(scope.to, scope.is_complete || !was)?;
+        if !was && !is {
+            continue;
+        }
+        let history = histories.of(item.url_id)?;
         let before = was.then(|| item.before.as_ref().unwrap_or(&item.data));
         let after = is.then(|| item.after.as_ref().unwrap_or(&item.data));
         if let Some(kind) = kind(before.map(String::as_str), after.map(String::as_str)) {
@@ -180,6 +195,8 @@ struct Keyed {
     url_id: i64,
     collection_id: i64,
     first_run: i64,
+    /// That found it last.
+    run_id: i64,
     last_seen: i64,
     data: String,
     /// As of the earlier run and the later one, if they are another.
@@ -200,6 +217,7 @@ impl Keyed {
             before: row.get(5)?,
             after: row.get(6)?,
             is_calm: row.get::<_, Option<bool>>(7)?.unwrap_or(false),
+            run_id: row.get(8)?,
         })
     }
 }
@@ -234,11 +252,12 @@ fn placed<E: From<StoreError>>(
         "+i.collection_id IN ({}) AND coalesce(i.first_run, i.run_id) <= {} AND {}",
         compared.ids(),
         scope.to,
-        scope.can_differ()
+        scope.can_differ(IS_READ)
     );
-    // Both halves come in the order of pages; the first by its index.
+    // Both halves come in the order of pages; the first page by page.
     let sql = format!(
-        "SELECT {} FROM item i {pages} WHERE i.key IS NULL AND {wanted} \
+        "SELECT {} FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
+           CROSS JOIN item i ON i.url_id = u.url_id WHERE i.key IS NULL AND {wanted} \
          UNION ALL \
          SELECT {} FROM gone_item i {pages} WHERE i.gone_by > {} AND {wanted} \
          ORDER BY 1, 2, 3",

@@ -6,7 +6,8 @@
 //!
 //! As of a run a URL is what its last fetch up to then made it, and an item is what was last found of it. Runs of one
 //! store never overlap, so the numbers of runs are their order. Only URLs that were fetched or lost their place in the
-//! lists after the earlier run can differ; of all others nothing is read.
+//! lists after the earlier run can differ, and of those only what was found to be otherwise; of all others nothing is read but
+//! since when they are as they are.
 
 pub mod fields;
 pub mod history;
@@ -150,6 +151,13 @@ impl Run {
     }
 }
 
+/// The run since which a page has been as it is now.
+const IS_OTHER: &str = "coalesce(p.since_run, p.run_id)";
+
+/// The run since which nothing was found on it that could differ: after a failure, and of an answer that is whole, even if
+/// its body is the same, for it may have been read by other rules.
+const IS_READ: &str = "iif(p.outcome IN (0, 1), max(coalesce(p.since_run, p.run_id), coalesce(p.content_run, p.run_id)), coalesce(p.since_run, p.run_id))";
+
 /// Between which runs, and what of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -169,11 +177,12 @@ impl Scope {
         Self { from: from.map_or(0, |run| run.run_id), to: to.run_id, is_complete: to.is_complete(), ..Self::default() }
     }
 
-    /// A condition on rows of `url u` and `page p`: those that can differ, and are asked for.
-    fn can_differ(&self) -> String {
+    /// A condition on rows of `url u` and `page p`: those that can differ, and are asked for. `since` says from which run on
+    /// a page has been as it is.
+    fn can_differ(&self, since: &str) -> String {
         let (from, to) = (self.from, self.to);
         let mut sql = format!(
-            "(p.run_id IS NULL OR p.run_id > {from} OR u.unlisted_by > {from} AND u.unlisted_by <= {to} \
+            "(p.run_id IS NULL OR {since} > {from} OR u.unlisted_by > {from} AND u.unlisted_by <= {to} \
               OR u.relisted_by > {from} AND u.relisted_by <= {to}) \
              AND u.outcome IS NOT 3"
         );

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::history::{self, Fetch, History};
-use super::{Result, Scope};
+use super::history::{Fetch, Histories, History};
+use super::{IS_OTHER, Result, Scope};
 use crate::StoreError;
 
 /// A difference of a page.
@@ -61,9 +61,18 @@ pub fn pages<E: From<StoreError>>(
     scope: &Scope,
     mut visit: impl FnMut(PageChange<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut select = db.prepare(&history::sql(&scope.can_differ())).map_err(StoreError::from)?;
-    let rows = select.query([]).map_err(StoreError::from)?;
-    history::each(rows, |history| change(scope, history).map_or(Ok(()), &mut visit))
+    let sql = format!(
+        "SELECT u.url_id FROM url u LEFT JOIN page p ON p.url_id = u.url_id WHERE {} ORDER BY u.url_id",
+        scope.can_differ(IS_OTHER)
+    );
+    let mut histories = Histories::since(db, scope.from)?;
+    let mut select = db.prepare(&sql).map_err(StoreError::from)?;
+    let mut rows = select.query([]).map_err(StoreError::from)?;
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        let history = histories.of(row.get(0).map_err(StoreError::from)?)?;
+        change(scope, history).map_or(Ok(()), &mut visit)?;
+    }
+    Ok(())
 }
 
 /// The difference of a page, if any.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::items::{Collections, ItemPage};
 use crate::migrations;
+use crate::past::{self, State};
 use seine_core::record::items::{Collection, Field, FieldCount, FieldType, Item, PageItems, item_key};
 
 /// A store with runs 1 to 4, complete but for the last, and URLs 1 to 9.
@@ -21,41 +22,39 @@ fn store() -> Connection {
 
 /// A fetch as the writer records it: what was there becomes history. Bodies are called by a letter; `'='` is a 304.
 fn fetch(db: &Connection, url_id: i64, run_id: i64, status: u16, body: char) {
-    db.execute(
-        "INSERT INTO past_page(url_id, run_id, outcome, status, body_id, body_hash, not_modified, fetched_at) \
-         SELECT url_id, run_id, outcome, iif(not_modified, 304, status), body_id, hash, not_modified, fetched_at \
-         FROM page LEFT JOIN body USING(body_id) WHERE url_id = ?1",
-        [url_id],
-    )
-    .expect("a past");
+    let (outcome, hash) = match status {
+        0 => (2, None),
+        200 => (0, Some([body as u8])),
+        _ => (1, None),
+    };
+    let now = State {
+        outcome,
+        status: (status > 0).then_some(status),
+        error: None,
+        hash: hash.map(|hash| hash.to_vec()),
+        title: None,
+    };
+    let since = past::pass_on(db, url_id, (body != '=').then_some(&now)).expect("a past").since;
     if body == '=' {
         db.execute(
-            "UPDATE page SET content_at = coalesce(content_at, fetched_at), run_id = ?2, fetched_at = ?2 * 10, \
-               not_modified = 1 WHERE url_id = ?1",
-            [url_id, run_id],
+            "UPDATE page SET content_at = coalesce(content_at, fetched_at), content_run = coalesce(content_run, run_id), \
+               run_id = ?2, fetched_at = ?2 * 10, not_modified = 1, since_run = ?3, same_id = ?4 WHERE url_id = ?1",
+            (url_id, run_id, since.run_id, since.same_id),
         )
         .expect("a page");
         return;
     }
-    let has_body = status == 200;
-    if has_body {
-        db.execute(
-            "INSERT OR IGNORE INTO body(body_id, hash, bytes) VALUES (?1, ?2, 1)",
-            (u32::from(body), [body as u8]),
-        )
-        .expect("a body");
+    if let Some(hash) = hash {
+        db.execute("INSERT OR IGNORE INTO body(body_id, hash, bytes) VALUES (?1, ?2, 1)", (u32::from(body), hash))
+            .expect("a body");
     }
-    let outcome = match status {
-        0 => 2,
-        200 => 0,
-        _ => 1,
-    };
     db.execute(
-        "INSERT OR REPLACE INTO page(url_id, run_id, outcome, status, body_id, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5, ?2 * 10)",
-        (url_id, run_id, outcome, (status > 0).then_some(status), has_body.then_some(u32::from(body))),
+        "INSERT OR REPLACE INTO page(url_id, run_id, outcome, status, body_id, fetched_at, since_run, same_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?2 * 10, ?6, ?7)",
+        (url_id, run_id, outcome, now.status, hash.map(|_| u32::from(body)), since.run_id, since.same_id),
     )
     .expect("a page");
-    db.execute("UPDATE url SET outcome = ?2 WHERE url_id = ?1", [url_id, outcome]).expect("a URL");
+    db.execute("UPDATE url SET outcome = ?2 WHERE url_id = ?1", (url_id, outcome)).expect("a URL");
 }
 
 fn scope(db: &Connection, from: i64, to: i64) -> Scope {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 29] = [
     "body",
     "body_key",
     "collection",
@@ -34,6 +34,7 @@ const TABLES: [&str; 28] = [
     "request",
     "robots",
     "run",
+    "same_fetch",
     "scope",
     "scope_root",
     "to_follow",

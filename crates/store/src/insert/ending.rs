@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{KEEP_PAST, Result, Store};
+use super::{Result, Store};
+use crate::past::{self, Passed, State};
 use crate::statement::insert;
 use seine_core::protocol::{Done, HostId, Verdict};
 use seine_core::record::{Failure, Outcome, UrlId};
@@ -18,7 +19,7 @@ impl Store {
         let attempts = u32::from(outcome == Outcome::Quarantined);
         if let Some((host_id, _)) = self.end_url(url_id, outcome, attempts)? {
             done.verdict = Verdict::Ended(outcome, Some(failure.class));
-            self.keep_past(url_id)?;
+            let since = self.pass_on(url_id, Some(&State::failed(outcome, failure.class.name())))?.since;
             insert!(
                 self.db,
                 "INSERT OR REPLACE INTO",
@@ -29,6 +30,9 @@ impl Store {
                     error_message: failure.message,
                     fetched_at: self.inserted_at,
                     outcome: outcome as i64,
+                    since_run: since.run_id,
+                    since_changed: since.changed,
+                    same_id: since.same_id,
                 }
             )?;
             self.count_host(host_id, outcome, 0);
@@ -79,11 +83,8 @@ impl Store {
         host.elapsed_ms += u64::from(elapsed_ms);
     }
 
-    /// The page that a URL has becomes history, because another is about to take its place.
-    pub(super) fn keep_past(&self, url_id: UrlId) -> Result<()> {
-        if self.has_past {
-            self.statement(&format!("{KEEP_PAST} p.url_id = ?1"))?.execute([url_id])?;
-        }
-        Ok(())
+    /// The page that a URL has becomes history, because a fetch has found `now`: see [`past::pass_on`].
+    pub(super) fn pass_on(&self, url_id: UrlId, now: Option<&State>) -> Result<Passed> {
+        if self.has_past { past::pass_on(&self.db, url_id, now) } else { Ok(Passed::default()) }
     }
 }

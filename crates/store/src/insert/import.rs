@@ -172,7 +172,8 @@ impl Store {
             Only::All => "TRUE",
             Only::Failed => "p.outcome NOT IN (0, 6)",
             Only::Changed => {
-                "(p.changed OR EXISTS (SELECT 1 FROM past_page h WHERE h.url_id = p.url_id AND h.changed))"
+                "(p.changed OR p.since_changed OR EXISTS (SELECT 1 FROM past_page h INDEXED BY past_url \
+                   WHERE h.url_id = p.url_id AND (h.changed OR h.since_changed)))"
             }
         };
         let outcome = self

@@ -36,13 +36,6 @@ use seine_core::protocol::HostId;
 use seine_core::protocol::processing::Processed;
 use seine_core::record::{Outcome, UrlId};
 
-/// Pages that are about to be replaced become history; a condition on `page p` follows.
-pub(super) const KEEP_PAST: &str = "INSERT OR IGNORE INTO past_page(url_id, run_id, outcome, status, error, body_id, body_hash, \
-     bytes, changed, not_modified, fetched_at, elapsed_ms, title) \
-   SELECT p.url_id, p.run_id, p.outcome, iif(p.not_modified, 304, p.status), p.error, p.body_id, b.hash, b.bytes, p.changed, \
-          p.not_modified, p.fetched_at, p.elapsed_ms, p.title \
-   FROM page p LEFT JOIN body b ON b.body_id = p.body_id WHERE ";
-
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The open store, its present run and the counts that go with it.

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::found::Finder;
 use super::{Result, Store};
 use crate::items::{ItemPage, insert_extras};
+use crate::past::{Passed, State};
 use crate::statement::insert;
 use crate::versions;
 use seine_core::protocol::{
@@ -35,7 +36,6 @@ impl Store {
         let Some((host_id, depth)) = self.end_url(head.url_id, outcome, attempts)? else { return Ok(done) };
         done.verdict = Verdict::Ended(outcome, failure.map(|f| f.class));
         self.count_host(host_id, outcome, head.elapsed_ms);
-        self.keep_past(head.url_id)?;
         if head.not_modified {
             self.confirm_page(head)?;
             self.follow_later(head.url_id)?;
@@ -70,13 +70,24 @@ impl Store {
 
     /// The site says that the page is as it was (304): only what belongs to the fetch changes.
     fn confirm_page(&self, head: &PageHead) -> Result<()> {
+        let since = self.pass_on(head.url_id, None)?.since;
         let revisit_ms = self.due_again(head.url_id, Some(false))?;
         self.statement(
-            "UPDATE page SET content_at = coalesce(content_at, fetched_at), run_id = ?2, fetched_at = ?3, \
-                             elapsed_ms = ?4, outcome = 0, changed = 0, not_modified = 1, revisit_ms = ?5 \
+            "UPDATE page SET content_at = coalesce(content_at, fetched_at), content_run = coalesce(content_run, run_id), \
+                             run_id = ?2, fetched_at = ?3, elapsed_ms = ?4, outcome = 0, changed = 0, not_modified = 1, \
+                             revisit_ms = ?5, since_run = ?6, since_changed = ?7, same_id = ?8 \
              WHERE url_id = ?1",
         )?
-        .execute(params![head.url_id, self.run_id, head.started_at, head.elapsed_ms, revisit_ms])?;
+        .execute(params![
+            head.url_id,
+            self.run_id,
+            head.started_at,
+            head.elapsed_ms,
+            revisit_ms,
+            since.run_id,
+            since.changed,
+            since.same_id,
+        ])?;
         Ok(())
     }
 
@@ -95,8 +106,16 @@ impl Store {
             }
             None => None,
         };
-        let changed = if self.has_past { self.forget_for(head, outcome, body_id)? } else { None };
         let fields = head.page.as_ref();
+        let now = State {
+            outcome: outcome as i64,
+            status: head.status,
+            error: failure.map(|failure| failure.class.name().to_owned()),
+            hash: head.body.map(|body| body.hash.to_vec()),
+            title: fields.and_then(|page| page.title.clone()),
+        };
+        let Passed { before, since } = self.pass_on(head.url_id, Some(&now))?;
+        let changed = if self.has_past { self.forget_for(head.url_id, &now, before)? } else { None };
         let validators = head.validators.as_deref();
         insert!(
             self.db,
@@ -126,6 +145,9 @@ impl Store {
                 description: fields.map(|p| &p.description),
                 canonical: fields.map(|p| &p.canonical),
                 lang: fields.map(|p| &p.lang),
+                since_run: since.run_id,
+                since_changed: since.changed,
+                same_id: since.same_id,
             }
         )?;
         if self.has_past && body_id.is_some() && changed != Some(false) {
@@ -174,26 +196,25 @@ impl Store {
     }
 
     /// Removes what a whole answer takes the place of; says whether its body is another one than the last.
-    fn forget_for(&mut self, head: &PageHead, outcome: Outcome, body_id: Option<i64>) -> Result<Option<bool>> {
-        if !matches!(outcome, Outcome::Ok | Outcome::HttpError) {
+    fn forget_for(&self, url_id: UrlId, now: &State, before: Option<State>) -> Result<Option<bool>> {
+        if ![Outcome::Ok, Outcome::HttpError].map(|outcome| outcome as i64).contains(&now.outcome) {
             // A failure does not say that the page is gone: what it had stays.
             return Ok(None);
         }
         for table in ["page_link", "page_extra", "extract_problem"] {
-            self.statement(&format!("DELETE FROM {table} WHERE url_id = ?1"))?.execute([head.url_id])?;
+            self.statement(&format!("DELETE FROM {table} WHERE url_id = ?1"))?.execute([url_id])?;
         }
-        let before = self
-            .statement(
-                "SELECT body_hash FROM past_page WHERE url_id = ?1 AND outcome = ?2 \
-                 ORDER BY run_id DESC, fetched_at DESC LIMIT 1",
-            )?
-            .query_row(params![head.url_id, outcome as i64], |row| row.get::<_, Option<Vec<u8>>>(0))
-            .optional()?;
-        let now = match body_id {
-            Some(_) => head.body.map(|body| body.hash.to_vec()),
-            None => None,
+        let before = match before.filter(|before| before.outcome == now.outcome) {
+            Some(before) => Some(before.hash),
+            None => self
+                .statement(
+                    "SELECT body_hash FROM past_page INDEXED BY past_url WHERE url_id = ?1 AND outcome = ?2 \
+                     ORDER BY past_id DESC LIMIT 1",
+                )?
+                .query_row(params![url_id, now.outcome], |row| row.get(0))
+                .optional()?,
         };
-        Ok(before.map(|before| before != now))
+        Ok(before.map(|before| before != now.hash))
     }
 
     /// How long after this fetch the page is due again: `None` if nobody asks, or nothing is known.

@@ -38,6 +38,7 @@ pub fn run_all(path: &Path) {
     edited_lists(path);
     followed(path);
     fetched_again(path);
+    taken_back(path);
     looked_at(path);
     extract(path, None, false);
     extract(path, Some(CONDITION), true);
@@ -195,6 +196,22 @@ fn fetched_again(path: &Path) {
     }
 }
 
+/// What a run has confirmed before it was stopped is to be fetched once more.
+fn taken_back(path: &Path) {
+    let mut store = open(path, Only::All, "8");
+    import(&mut store, &[line(3, "https://b.example/3")]);
+    let (mut same, _) = page(3, 8000, b"");
+    same.not_modified = true;
+    put(&mut store, &(same, Vec::new()));
+    store.end(EndedBy::Interrupted).expect("the end");
+    retry::make_pending(&mut open_for_writing(path).expect("a store"), CONDITION).expect("URLs");
+    let mut store = open(path, Only::New, "8");
+    for url_id in 1..=3 {
+        put(&mut store, &page(url_id, 8100, b"once more"));
+    }
+    finish(path, store);
+}
+
 fn looked_at(path: &Path) {
     let db = open_for_reading(path).expect("a store");
     read::summary(&db).expect("a summary");
@@ -324,11 +341,11 @@ fn retry_and_prune(path: &Path) {
     let mut db = open_for_writing(path).expect("a store");
     retry::make_pending(&mut db, CONDITION).expect("URLs");
     drop(db);
-    let mut store = open(path, Only::New, "8");
+    let mut store = open(path, Only::New, "9");
     pull(&mut store);
     put(&mut store, &page(1, 90_000, b"at last"));
     store.end(EndedBy::Interrupted).expect("the end");
-    drop(open(path, Only::New, "8"));
+    drop(open(path, Only::New, "9"));
     let mut db = open_for_writing(path).expect("a store");
     retry::make_pending(&mut db, CONDITION).expect("URLs of an unfinished run");
     collections::declare(&db, &collection("products", &[])).expect("another declaration");

@@ -45,7 +45,7 @@ pub const WANTED: &[Wanted] = &[
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
     reads("once for another scope", "SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0"),
-    sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page WHERE url_id = ?1"),
+    sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page INDEXED BY past_url"),
     sorts("fetches of one page", "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h"),
     // Its end, and prune: bodies that nobody has any more.
     reads("stops at the first", "SELECT EXISTS (SELECT 1 FROM loose_body)"),
@@ -109,13 +109,15 @@ pub const WANTED: &[Wanted] = &[
     sorts("descriptions, so that equal ones come together", "SELECT p.description, p.url_id FROM page p"),
     sorts("targets of broken links, of which the first few are kept", "SELECT u.url, b.url_id, b.pages, p.outcome"),
     // Diff: pages in the order of their ids.
-    reads("URLs that can differ", "SELECT u.url_id, u.url, u.unlisted_by, u.relisted_by, p.run_id"),
+    reads(
+        "URLs that can differ",
+        "SELECT u.url_id FROM url u LEFT JOIN page p ON p.url_id = u.url_id WHERE (p.run_id IS NULL",
+    ),
     reads("items with a key", "SELECT i.url_id, i.collection_id, coalesce(i.first_run, i.run_id), i.last_seen"),
     sorts(
         "items without a key, and those of them that went between the runs",
         "SELECT i.url_id, i.collection_id, i.number, coalesce(i.first_run",
     ),
-    reads("which runs read which collection", "SELECT DISTINCT run_id, collection_id FROM field_rate"),
     // Exports, and what users ask of the views.
     sorts("rows of a table, sorted if they are split by host or run", "SELECT \""),
     reads("a whole view", "SELECT * FROM "),

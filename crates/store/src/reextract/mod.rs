@@ -296,9 +296,15 @@ impl Rework {
 /// An item that new rules find on it counts as there since then. They never read earlier versions of the page, so nobody
 /// knows that the item was missing there; as something new of the run that fetched the page last, all of it would be told by `diff`.
 fn first_run(db: &Connection, page: &ItemPage) -> Result<i64> {
-    let sql = "SELECT run_id FROM past_page WHERE url_id = ?1 AND outcome = 0 ORDER BY run_id LIMIT 1";
+    let sql = "SELECT coalesce(since_run, run_id) FROM past_page INDEXED BY past_url \
+               WHERE url_id = ?1 AND outcome = 0 ORDER BY past_id LIMIT 1";
     let earlier = db.prepare_cached(sql)?.query_row([page.url_id], |row| row.get(0)).optional()?;
-    Ok(earlier.unwrap_or(page.run_id))
+    if let Some(earlier) = earlier {
+        return Ok(earlier);
+    }
+    let sql = "SELECT coalesce(since_run, run_id) FROM page WHERE url_id = ?1";
+    let present = db.prepare_cached(sql)?.query_row([page.url_id], |row| row.get(0)).optional()?;
+    Ok(present.unwrap_or(page.run_id))
 }
 
 /// The pages after `?1` that rules can be applied to, if their body was stored, and the column of their order.

@@ -1,5 +1,6 @@
 //! What the store promises, on real files.
 
+mod ageing;
 mod found;
 mod growth;
 

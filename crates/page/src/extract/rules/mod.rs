@@ -64,7 +64,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 48] = [
+pub const RESERVED_NAMES: [&str; 51] = [
     "attempts",
     "body",
     "body_key",
@@ -95,9 +95,11 @@ pub const RESERVED_NAMES: [&str; 48] = [
     "page_extra",
     "page_link",
     "pages",
+    "past_bad",
     "past_body",
     "past_item",
     "past_page",
+    "past_url",
     "processed",
     "request",
     "requests",
@@ -105,6 +107,7 @@ pub const RESERVED_NAMES: [&str; 48] = [
     "robots_files",
     "run",
     "runs",
+    "same_fetch",
     "scope",
     "scope_root",
     "tables",
