@@ -152,9 +152,22 @@ impl Links {
     pub fn read<E: From<StoreError>>(
         &self,
         db: &Connection,
+        visit: impl FnMut(&Link<'_>) -> Result<(), E>,
+    ) -> Result<Counts, E> {
+        self.read_with(db, None, visit)
+    }
+
+    /// As [`Links::read`]; of targets that `db` does not know `others` tells, which is another store.
+    ///
+    /// # Errors
+    /// Those of `visit`; [`StoreError`] as one of its kind.
+    pub fn read_with<E: From<StoreError>>(
+        &self,
+        db: &Connection,
+        others: Option<&Connection>,
         mut visit: impl FnMut(&Link<'_>) -> Result<(), E>,
     ) -> Result<Counts, E> {
-        let mut targets = Targets::new(db)?;
+        let mut targets = Targets::new(db)?.or(others.map(Targets::new).transpose()?);
         let mut statement = db.prepare(&self.sql).map_err(StoreError::from)?;
         let mut rows = statement.query([]).map_err(StoreError::from)?;
         let mut tally = Tally::default();
@@ -185,6 +198,15 @@ impl Links {
         }
         Ok(tally.counts)
     }
+}
+
+/// Whether the crawl has asked this host for pages: a list names it, or a link to it was followed.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn is_crawled_host(db: &Connection, host: &str) -> Result<bool, StoreError> {
+    let mut select = db.prepare_cached("SELECT listed FROM host WHERE name = ?1")?;
+    Ok(select.query_row([host], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// Counts links as they come, page by page.

@@ -229,8 +229,9 @@ fn looked_at(path: &Path) {
     let once = links::Scope { once: true, ..links::Scope::default() };
     for scope in [once, links::Scope { from, ..links::Scope::default() }] {
         let links = links::Links::of(&db, scope).expect("links");
-        links.read(&db, |_| Ok::<_, StoreError>(())).expect("links");
+        links.read_with(&db, Some(&db), |_| Ok::<_, StoreError>(())).expect("links");
     }
+    links::is_crawled_host(&db, "a.example").expect("a host");
     links::stored_pages(&db, |page| links::stored_page_of(&db, page.url_id).map(drop)).expect("stored pages");
     links::nodes(&db, |_| Ok::<_, StoreError>(())).expect("nodes");
     report::site(&db, 3, &[]).expect("a report");
