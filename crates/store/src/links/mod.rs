@@ -200,13 +200,14 @@ impl Links {
     }
 }
 
-/// Whether the crawl has asked this host for pages: a list names it, or a link to it was followed.
+/// Whether the crawl has business with this host: a list names a URL of it, or a link to it was followed.
 ///
 /// # Errors
 /// [`StoreError`]
 pub fn is_crawled_host(db: &Connection, host: &str) -> Result<bool, StoreError> {
-    let mut select = db.prepare_cached("SELECT listed FROM host WHERE name = ?1")?;
-    Ok(select.query_row([host], |row| row.get(0)).optional()?.unwrap_or(false))
+    let mut select =
+        db.prepare_cached("SELECT 1 FROM url WHERE host_id = (SELECT host_id FROM host WHERE name = ?1) LIMIT 1")?;
+    Ok(select.exists([host])?)
 }
 
 /// Counts links as they come, page by page.

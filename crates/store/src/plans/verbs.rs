@@ -120,6 +120,17 @@ fn followed(path: &Path) {
     naming.found = vec![trap, found_url("https://e.example/"), found_url("https://a.example/2")];
     naming.place.depth = 1;
     put(&mut store, &(naming.clone(), body));
+    // What it shows names something in turn, and is linked to later.
+    let (mut showing, body) = page(2, 700, b"showing");
+    let style = found_url("https://e.example/a.css");
+    showing.found = vec![Found { kind: UrlKind::Asset, ..style.clone() }];
+    put(&mut store, &(showing, body));
+    let db = open_for_reading(path).expect("a store");
+    let style_id = read::find_url(&db, style.host(), &style.key).expect("a look-up").expect("a URL");
+    let (mut styling, body) = page(style_id, 700, b"styling");
+    styling.place.kind = UrlKind::Asset;
+    styling.found = vec![style];
+    put(&mut store, &(styling, body));
     let mut robots = robots();
     robots.found = naming.found.clone();
     store.transaction(|store| store.robots(&robots, b"x")).expect("a robots.txt");
