@@ -43,6 +43,7 @@ pub fn following(settings: &Follow) -> Result<Option<Following>, FollowError> {
     Ok(Some(Following {
         rules: rules(settings)?,
         links: settings.follow,
+        assets: settings.assets,
         ignore_nofollow: settings.ignore_nofollow,
         max_depth: settings.depth.map(u32::from),
     }))
@@ -109,10 +110,11 @@ impl seine_store::follow::Follow for Books {
     }
 
     fn of_stored(&self, page: &StoredLinks, place: Place) -> Vec<Found> {
-        if !self.following.leads_on(place, page.robots.as_deref()) {
+        let leads_on = self.following.leads_on(place, page.robots.as_deref());
+        if !leads_on.is_any() {
             return Vec::new();
         }
-        self.following.of_links(&read_json(&page.links, &page.page))
+        self.following.of_links(&read_json(&page.links, &page.page), leads_on)
     }
 
     fn max_depth(&self) -> Option<u32> {

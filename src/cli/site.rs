@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::StoreArg;
+use crate::config::Span;
 
 pub(super) const LINKS_EXIT_CODES: &str = "\
 Exit codes:
@@ -18,12 +19,13 @@ A link is
   broken     if its target was asked for and answered with an error, or not at all; redirects count by where they end
   ok         if its target answered with success, or a status of --accept
   unchecked  if this crawl has not asked for its target: no list names it and no link to it was followed, robots.txt
-             forbids it, or it is pending
+             forbids it, or it is pending; --external asks for those on other hosts
 
 Examples:
   seine links --broken                             of crawl.db, page by page
   seine links --broken --format github             annotations of a GitHub workflow; junit for other CI systems
   seine links --broken --anchors                   places within pages too
+  seine links --broken --external                  targets on other hosts too: each is asked for once a day at most
   seine links --broken --accept 403,429            sites that let no program in are no broken links
   seine links --to https://example.com/old         who links to this page?
   seine links --broken --where \"to_url LIKE 'https://example.com/%'\"";
@@ -53,6 +55,16 @@ pub struct LinksArgs {
     /// is read for that
     #[arg(long, requires = "broken", conflicts_with_all = ["from", "to", "condition"])]
     pub anchors: bool,
+    /// Ask for the targets on hosts that the crawl had nothing to do with, by its rules of politeness, and hold links
+    /// against what becomes of them too; their answers are kept in a store beside this one (crawl.external.db)
+    #[arg(long)]
+    pub external: bool,
+    /// With --external: answers so old are asked for again
+    #[arg(long, value_name = "DURATION", default_value = "1d", requires = "external")]
+    pub max_age: Span,
+    /// With --external: a config file that says how to ask: pace, headers, proxies, timeouts
+    #[arg(long, value_name = "FILE", requires = "external")]
+    pub config: Option<PathBuf>,
     /// Only links on this page
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,

@@ -231,10 +231,13 @@ fn changes_in_words(changes: &Changes) -> String {
 
 /// `1,200 by pages, 30 by sitemaps, 5 links deep at most; traps: 12 calendar`
 fn found_in_words(found: &FoundCounts) -> String {
-    let FoundCounts { by_pages, by_sitemaps, by_feeds, by_robots, deepest, traps } = found;
+    let FoundCounts { by_pages, by_sitemaps, by_feeds, by_robots, assets, deepest, traps } = found;
     let by = [(by_pages, "pages"), (by_sitemaps, "sitemaps"), (by_feeds, "feeds"), (by_robots, "robots.txt")];
     let some = by.into_iter().filter(|(count, _)| **count > 0);
     let mut parts: Vec<_> = some.map(|(count, what)| format!("{} by {what}", grouped(*count))).collect();
+    if *assets > 0 {
+        parts.push(format!("{} asset{}", grouped(*assets), if *assets == 1 { "" } else { "s" }));
+    }
     if parts.is_empty() {
         return "nothing that no list names".to_owned();
     }

@@ -63,6 +63,11 @@ group! {
         #[arg(long, value_name = "URL")]
         feed: Vec<String>;
 
+        /// Fetch what pages show and run, too, of whatever host: images, scripts, style sheets and what those name, fonts, media;
+        /// for complete archives
+        #[arg(long, alias = "page-requisites")]
+        assets: bool;
+
         /// Which URLs are the same page; a config key only.
         #[arg(skip)]
         same_page: Vec<SamePage>;
@@ -81,7 +86,7 @@ group! {
 impl Follow {
     /// Whether the crawl finds URLs by itself.
     pub fn is_on(&self) -> bool {
-        self.follow || !self.sitemap.is_empty() || !self.feed.is_empty()
+        self.follow || self.assets || !self.sitemap.is_empty() || !self.feed.is_empty()
     }
 
     /// With the time of the last complete run, in milliseconds of the Unix epoch; `None`: there was none.

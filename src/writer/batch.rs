@@ -248,6 +248,8 @@ impl Batch {
 /// Tells fetchers which URLs need not be told of any more: the store has them, or they are none of the crawl's.
 fn note_found(taken: &[&PageHead], known: &Known) {
     for head in taken {
-        head.found.iter().for_each(|found| known.note(&found.url, head.place.depth));
+        for found in &head.found {
+            known.note(&found.kind.known_as(&found.url), head.place.depth);
+        }
     }
 }

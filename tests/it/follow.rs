@@ -291,7 +291,7 @@ fn the_summary_says_what_was_found_by_whom() {
     let place = Place::new();
     let json = crawl(&place, &["--follow", "--sitemap", "auto", "--json"]).json();
     let found = serde_json::json!({
-        "by_pages": 3, "by_sitemaps": 2, "by_feeds": 0, "by_robots": 1, "deepest": 2, "traps": {"calendar": 1},
+        "by_pages": 3, "by_sitemaps": 2, "by_feeds": 0, "by_robots": 1, "assets": 0, "deepest": 2, "traps": {"calendar": 1},
     });
     assert_eq!(json["found"], found);
     crawl(&place, &["--follow"])
@@ -425,4 +425,81 @@ fn a_second_run_asks_for_changes_and_says_what_is_new_and_gone() {
     // The third run finds nothing else.
     follow(&place, &site, &[]);
     assert_eq!((site.count(), site.hits_of("/old")), (15, 1));
+}
+
+/// Two hosts: pages on the first, most of what they show on the second, where no page is anybody's business.
+fn illustrated_site() -> Site {
+    let bytes = |kind: &str| Reply::bytes(kind, b"bytes".to_vec());
+    Site::with_hosts(2, move |request: &Request| match request.path.as_str() {
+        "/" => Reply::html(format!(
+            "<title>start</title><link rel=stylesheet href={0}/main.css><img src=/logo.png srcset='/logo-2.png 2x'>
+             <script src={0}/app.js></script><a href=/more>more</a><a href={0}/page>elsewhere</a>
+             <img src=/secret/x.png><img src=/tracker.gif><img src=/gone.png>",
+            request.url_at(1, "")
+        )),
+        "/more" => Reply::html("<title>more</title><img src=/logo.png><img src='big one.jpg'>"),
+        "/main.css" => Reply::bytes(
+            "text/css",
+            "@import url(fonts.css); @import 'loop.css'; body { background: url(\"i/bg.png\") }",
+        ),
+        "/fonts.css" => Reply::bytes("text/css", "@font-face { src: url(f.woff2) }"),
+        "/loop.css" => Reply::bytes("text/css", "@import 'main.css';"),
+        "/robots.txt" => Reply::bytes("text/plain", "User-agent: *\nDisallow: /secret/\n"),
+        "/logo.png" | "/logo-2.png" | "/i/bg.png" | "/big%20one.jpg" | "/tracker.gif" => bytes("image/png"),
+        "/app.js" => bytes("text/javascript"),
+        "/f.woff2" => bytes("font/woff2"),
+        "/page" => page("elsewhere", &["/further"]),
+        _ => Reply::status(404),
+    })
+}
+
+const ASSETS: &[&str] = &[
+    "/app.js",
+    "/big%20one.jpg",
+    "/f.woff2",
+    "/fonts.css",
+    "/i/bg.png",
+    "/logo-2.png",
+    "/logo.png",
+    "/loop.css",
+    "/main.css",
+];
+
+#[test]
+fn assets_are_fetched_with_their_pages_once_each_and_kept() {
+    let (site, place) = (illustrated_site(), Place::new());
+    place.list("urls.txt", [site.url("/")]);
+    let arguments = ["urls.txt", "--delay", "0", "--follow", "--assets", "--exclude", "tracker"];
+    let ended = place.obedient_crawl(&arguments).run().expect(0);
+    ended.says("assets");
+    let store = place.store();
+    let of_kind = |kind: &str| {
+        let path = "substr(url, instr(substr(url, 9), '/') + 8)";
+        store.rows(&format!("SELECT {path} FROM pages WHERE outcome = 'ok' AND kind = '{kind}' ORDER BY 1"))
+    };
+    assert_eq!(of_kind("asset"), ASSETS);
+    assert_eq!(of_kind("page"), ["/", "/more"], "the other host's page is not shown but linked to");
+    assert_eq!(
+        store.rows("SELECT outcome FROM pages WHERE kind = 'asset' AND outcome <> 'ok' ORDER BY 1"),
+        ["http_error", "robots_denied",]
+    );
+    assert_eq!((site.hits_of("/logo.png"), site.hits_of("/main.css"), site.hits_of("/tracker.gif")), (1, 1, 0));
+    assert_eq!(store.number("SELECT count(*) FROM links WHERE to_url LIKE '%/main.css' AND element = 'style'"), 2);
+    // A broken image is a broken link.
+    let ended = place.seine(&["links", "crawl.db", "--broken"]).run().expect(1);
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("/gone.png"));
+    place.seine(&["cat", "crawl.db", &site.url("/logo.png")]).run().expect(0);
+
+    // A second run finds the same, and no page is gone.
+    place.obedient_crawl(&arguments).run().expect(0);
+    assert_eq!(of_kind("asset"), ASSETS);
+    assert_eq!(site.hits_of("/main.css"), 2);
+}
+
+#[test]
+fn assets_of_listed_pages_alone() {
+    let (site, place) = (illustrated_site(), Place::new());
+    place.list("urls.txt", [site.url("/more")]);
+    place.crawl(&["urls.txt", "--delay", "0", "--page-requisites", "--include", "/nothing/"]).run().expect(0);
+    assert_eq!(paths(&place), set(&["/more", "/logo.png", "/big%20one.jpg"]));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::{Ended, Place, Reply, Site};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// Pages `/` and `/a` with links that lead to whatever there is.
@@ -114,6 +115,82 @@ fn broken_links_make_the_exit_code_1_and_none_makes_it_0() {
     let unchecked = links(&place, &["--unchecked", "--format", "json"]).expect(0).json();
     assert_eq!(unchecked["links"].as_array().map(Vec::len), Some(2));
     assert_eq!(unchecked["counts"]["links"], 10);
+}
+
+/// A site whose start page links to another host, and on its own host to a page that the crawl was not to ask for.
+fn site_that_links_out() -> (Site, Place) {
+    let site = Site::with_hosts(2, |request| match request.path.as_str() {
+        "/" => Reply::html(format!(
+            "<a href=/logout>out</a> <a href={0}/there>there</a> <a href={0}/gone>gone</a> <a href={0}/gone#part>again</a> \
+             <a href={0}/private>private</a> <a href={0}/moved>moved</a> <a href={0}/cut>cut</a>",
+            request.url_at(1, "")
+        )),
+        "/there" => Reply::bytes("image/png", vec![7; 300_000]),
+        "/moved" => Reply::redirect(302, "/gone"),
+        "/cut" => Reply::hang_up(),
+        "/robots.txt" => Reply::bytes("text/plain", "User-agent: *\nDisallow: /private\n"),
+        "/logout" => Reply::page("out"),
+        _ => Reply::status(404).body("none"),
+    });
+    let place = Place::new();
+    place.list("urls.txt", [site.url("/")]);
+    place.obedient_crawl(&["urls.txt"]).run().expect(0);
+    place.write("quick.toml", "retries = 0\nhost_failures = 0\ndelay = 0\n");
+    (site, place)
+}
+
+#[test]
+fn targets_on_other_hosts_are_asked_for_once_in_a_while() {
+    let (site, place) = site_that_links_out();
+    let ask = |arguments: &[&str]| {
+        let base = ["--broken", "--unchecked", "--external", "--config", "quick.toml", "--format", "json"];
+        links(&place, &[&base, arguments].concat())
+    };
+    let out = |path: &str| site.url_at(1, path);
+    let before = place.store().rows("SELECT * FROM pages");
+    let json = ask(&[]).expect(1).says("5 targets on other hosts; answers go to crawl.external.db").json();
+    let told = told(&site, &json);
+    assert_eq!(
+        told[..4],
+        [
+            "/ /logout unchecked null null".to_owned(),
+            format!("/ {} broken 404 null", out("/gone")),
+            format!("/ {} unchecked null robots", out("/private")),
+            format!("/ {} broken 404 null", out("/moved")),
+        ]
+    );
+    assert!(told[4].starts_with(&format!("/ {} broken null ", out("/cut"))), "{}", told[4]);
+    let counts = json!({"links": 6, "ok": 1, "broken": 3, "unchecked": 2, "pages_with_broken": 1});
+    assert_eq!(json["counts"], counts);
+    assert_eq!((site.hits_of("/logout"), site.hits_of("/there"), site.hits_of("/private")), (0, 1, 0));
+    assert_eq!(place.store().rows("SELECT * FROM pages"), before, "the crawl itself stays what it was");
+
+    // What was answered today is not asked for again, unless that is wanted.
+    let hits = site.count();
+    assert_eq!(ask(&[]).expect(1).json()["links"], json["links"]);
+    assert_eq!(site.count(), hits);
+    ask(&["--max-age", "0"]).expect(1);
+    assert_eq!(site.hits_of("/there"), 2);
+
+    // Without --external nothing is said of them.
+    links(&place, &["--broken"]).expect(0);
+    links(&place, &["--external", "-o", "crawl.external.db"])
+        .expect(2)
+        .says("belongs to the store of external targets");
+}
+
+#[test]
+fn a_check_that_is_stopped_says_so_and_goes_on() {
+    let (site, place) = site_that_links_out();
+    place.write("slow.toml", "retries = 0\nhost_failures = 0\ndelay = '30s'\n");
+    let check = |config: &str| place.seine(&["links", "crawl.db", "--broken", "--external", "--config", config]);
+    let running = check("slow.toml").start();
+    site.wait_for_hits(3);
+    running.signal(Signal::SIGINT);
+    let ended = running.wait().expect(130);
+    assert_eq!(text(&ended), "", "of half a check nothing is told");
+    check("quick.toml").run().expect(1);
+    assert_eq!((site.hits_of("/there"), site.hits_of("/gone")), (1, 2));
 }
 
 #[test]

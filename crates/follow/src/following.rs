@@ -1,6 +1,7 @@
 //! Which links of a page are followed: those of the parts that lead on, unless they or the page say otherwise.
 
 use seine_core::protocol::{Found, Place, UrlKind};
+use seine_core::record::CrawlUrl;
 use seine_core::record::links::{Element, Link, Links};
 
 use crate::{Judged, Rules};
@@ -12,6 +13,8 @@ pub struct Following {
     pub rules: Rules,
     /// Links of pages are; otherwise only what sitemaps and feeds name.
     pub links: bool,
+    /// What pages show, play and run is fetched too, wherever it is.
+    pub assets: bool,
     /// Links that say `nofollow` are, too.
     pub ignore_nofollow: bool,
     /// Links from a listed URL to the farthest page; `None`: any number.
@@ -19,26 +22,30 @@ pub struct Following {
 }
 
 impl Following {
-    /// Whether what a page at this place names may be asked for: `robots` is what it asks of robots, directives separated
-    /// by commas.
-    pub fn leads_on(&self, place: Place, robots: Option<&str>) -> bool {
-        match place.kind {
+    /// What of all that a page at this place names may be asked for: `robots` is what it asks of robots, directives
+    /// separated by commas.
+    pub fn leads_on(&self, place: Place, robots: Option<&str>) -> LeadsOn {
+        let links = match place.kind {
             UrlKind::Sitemap | UrlKind::Feed => true,
             UrlKind::Asset => false,
             UrlKind::Page => {
                 let has_room = self.max_depth.is_none_or(|most| place.depth < most);
                 self.links && has_room && (self.ignore_nofollow || !robots.is_some_and(says_nofollow))
             }
-        }
+        };
+        LeadsOn { links, assets: self.assets }
     }
 
-    /// The URL to ask for because of this link, unless it is `known`; `None` if it leads nowhere, which is noted there.
-    pub fn found(&self, link: Link<'_>, known: &impl KnownUrls) -> Option<Found> {
-        let kind = match link.element {
-            Element::Sitemap => UrlKind::Sitemap,
-            Element::Image | Element::Script | Element::Style => return None,
-            _ => UrlKind::Page,
-        };
+    /// The URL to ask for because of this link of a page that `leads_on`, unless it is `known`; `None` if it leads nowhere,
+    /// which is noted there.
+    pub fn found(&self, link: Link<'_>, leads_on: LeadsOn, known: &impl KnownUrls) -> Option<Found> {
+        if link.element.is_asset() {
+            return if leads_on.assets { self.asset(link, known) } else { None };
+        }
+        if !leads_on.links {
+            return None;
+        }
+        let kind = if link.element == Element::Sitemap { UrlKind::Sitemap } else { UrlKind::Page };
         if link.is_outside || !self.ignore_nofollow && has_nofollow(link.rel) || known.has(link.url) {
             return None;
         }
@@ -50,6 +57,21 @@ impl Following {
         (found.url == link.url || !known.has(&found.url)).then_some(found)
     }
 
+    /// The URL of an asset. It leads nowhere but to what it needs itself, so no trap is looked for.
+    fn asset(&self, link: Link<'_>, known: &impl KnownUrls) -> Option<Found> {
+        let text = UrlKind::Asset.known_as(link.url);
+        if known.has(&text) {
+            return None;
+        }
+        let Some(url) = self.rules.judge_asset(link.url) else {
+            known.note_useless(&text);
+            return None;
+        };
+        let is_other = url.url != link.url;
+        let found = found(url, UrlKind::Asset, None, None);
+        (!is_other || !known.has(&UrlKind::Asset.known_as(&found.url))).then_some(found)
+    }
+
     /// The URL to ask for because something names it.
     pub fn named(&self, url: &str, kind: UrlKind, changed_at: Option<u64>) -> Option<Found> {
         let (url, trap) = match self.rules.judge(url) {
@@ -57,16 +79,36 @@ impl Following {
             Judged::Trap(url, trap) => (url, Some(format!("trap:{trap}"))),
             Judged::Excluded | Judged::Unusable => return None,
         };
-        // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
-        let start = url.url.find("//").map_or(0, |at| at + 2);
-        let host = (start as u32, (start + url.host.len()) as u32);
-        Some(Found { url: url.url, host, key: url.key, kind, changed_at, stands: false, trap })
+        Some(found(url, kind, changed_at, trap))
     }
 
-    /// The URLs to ask for because of all these links.
-    pub fn of_links(&self, links: &Links) -> Vec<Found> {
-        links.iter().filter_map(|link| self.found(link, &NoneKnown)).collect()
+    /// The URLs to ask for because of all these links of a page.
+    pub fn of_links(&self, links: &Links, leads_on: LeadsOn) -> Vec<Found> {
+        links.iter().filter_map(|link| self.found(link, leads_on, &NoneKnown)).collect()
     }
+}
+
+/// What of all that a page names may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeadsOn {
+    /// Its links.
+    pub links: bool,
+    /// What it shows, plays and runs.
+    pub assets: bool,
+}
+
+impl LeadsOn {
+    /// Whether anything may.
+    pub fn is_any(self) -> bool {
+        self.links || self.assets
+    }
+}
+
+fn found(url: CrawlUrl, kind: UrlKind, changed_at: Option<u64>, trap: Option<String>) -> Found {
+    // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
+    let start = url.url.find("//").map_or(0, |at| at + 2);
+    let host = (start as u32, (start + url.host.len()) as u32);
+    Found { url: url.url, host, key: url.key, kind, changed_at, stands: false, trap }
 }
 
 /// URLs that need not be told of any more.

@@ -63,6 +63,14 @@ impl Rules {
         }
     }
 
+    /// The URL of an image, script or style sheet to fetch with its page; `None` if `--exclude` leaves it out, or it is none that
+    /// can be crawled. `--include` says which pages are wanted, and theirs are wanted with them.
+    pub fn judge_asset(&self, url: &str) -> Option<CrawlUrl> {
+        let same = self.same_page(url).ok()?;
+        let Decision { admitted, rule } = self.filter.decide(same.as_str());
+        if admitted || rule.is_none() { CrawlUrl::try_from(same).ok() } else { None }
+    }
+
     /// The same of a URL that has been parsed already, which is most of the work.
     pub fn judge_parsed(&self, url: CrawlUrl) -> Judged {
         let has_ids = || self.traps.has(Trap::SessionId) && session::without_ids(&url.url).is_some();

@@ -56,6 +56,8 @@ pub struct FoundCounts {
     pub by_feeds: u64,
     /// Sitemaps that a robots.txt names, or that lie where most do.
     pub by_robots: u64,
+    /// What pages show, play and run, and no page links to.
+    pub assets: u64,
     /// Links from a listed URL to the farthest of them.
     pub deepest: u32,
     /// Those that were not asked for, by the trap that they are in.
@@ -76,7 +78,9 @@ impl FoundCounts {
         let mut rows = kinds.query([])?;
         while let Some(row) = rows.next()? {
             let of_kind = |column| Ok::<_, StoreError>(UrlKind::from_number(row.get(column)?).unwrap_or_default());
-            let count = match (of_kind(0)?, of_kind(1)?) {
+            let kinds = (of_kind(0)?, of_kind(1)?);
+            let count = match kinds {
+                (_, UrlKind::Asset) => &mut counts.assets,
                 (UrlKind::Sitemap, _) => &mut counts.by_sitemaps,
                 (UrlKind::Feed, _) => &mut counts.by_feeds,
                 // Such a robots.txt stands in the store under the page for which it was asked.
@@ -84,7 +88,9 @@ impl FoundCounts {
                 (UrlKind::Page | UrlKind::Asset, _) => &mut counts.by_pages,
             };
             *count += row.get::<_, u64>(2)?;
-            counts.deepest = counts.deepest.max(row.get(3)?);
+            if kinds.1 != UrlKind::Asset {
+                counts.deepest = counts.deepest.max(row.get(3)?);
+            }
         }
         let mut traps = db.prepare("SELECT error_message, count(*) FROM page WHERE error = 'trap' GROUP BY 1")?;
         let mut rows = traps.query([])?;

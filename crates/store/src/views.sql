@@ -51,6 +51,7 @@ CREATE VIEW links AS
 SELECT from_url, to_url, text, rel, url_id,
        CASE element WHEN 1 THEN 'area' WHEN 2 THEN 'iframe' WHEN 3 THEN 'link' WHEN 4 THEN 'refresh' WHEN 5 THEN 'header'
                     WHEN 6 THEN 'img' WHEN 7 THEN 'script' WHEN 8 THEN 'style' WHEN 9 THEN 'entry' WHEN 10 THEN 'sitemap'
+                    WHEN 11 THEN 'media'
                     ELSE 'a' END AS element,
        -- The hosts, with their ports: what lies between the second slash and the third.
        substr(to_url, instr(to_url, '//') + 2, instr(substr(to_url, instr(to_url, '//') + 2) || '/', '/') - 1)

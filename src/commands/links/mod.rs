@@ -1,10 +1,12 @@
 //! `seine links`: links held against what the crawl made of their targets.
 //!
 //! - `anchors`: places within pages, looked for in stored bodies.
+//! - `external`: targets outside the crawl, asked for by one of their own.
 //! - `report`: what every format has to take; `text`, `json`, `csv`, `junit`, `github`: one each.
 
 mod anchors;
 mod csv;
+mod external;
 mod github;
 mod json;
 mod junit;
@@ -17,6 +19,8 @@ use anyhow::{Context, Result, bail};
 
 use self::anchors::Places;
 use self::report::Report;
+use super::export::plan::is_of_store;
+use super::session::open_store;
 use super::writing::{Asks, Desk, file_of, has_colour, written};
 use crate::cli::{LinksArgs, LinksFormat};
 use seine_core::record::CrawlUrl;
@@ -46,6 +50,15 @@ pub fn run(args: &LinksArgs) -> Result<i32> {
         accepted: args.accept.iter().map(|statuses| statuses.0.clone()).collect(),
         once: true,
     };
+    if args.external {
+        let db = external::store_of(&args.db);
+        if file.as_deref().is_some_and(|file| is_of_store(file, &db)) {
+            bail!("{} belongs to the store of external targets; choose another file", db.display());
+        }
+        if let Some(code) = external::check(args, scope.clone())? {
+            return Ok(code);
+        }
+    }
     let counts = written(&args.db, file.as_deref(), Asks::User, |desk| tell(args, file.as_deref(), scope, desk))?;
     let Some(counts) = counts else { return Ok(0) };
     let is_on_stdout = args.format == LinksFormat::Text && file.is_none();
@@ -73,7 +86,10 @@ fn tell(args: &LinksArgs, file: Option<&Path>, scope: Scope, desk: &Desk<'_>) ->
     };
     let mut report = report(args, file, &links, desk)?;
     let mut places = if args.anchors { Some(Places::new()?) } else { None };
-    let mut counts = links.read(desk.db, |link| {
+    let others = external::store_of(&args.db);
+    // It is not there if no link leads out.
+    let others = if args.external && others.exists() { Some(open_store(&others)?) } else { None };
+    let mut counts = links.read_with(desk.db, others.as_ref(), |link| {
         desk.look()?;
         if let (Some(places), State::Broken) = (&mut places, link.state) {
             places.note(link.page_id)?;

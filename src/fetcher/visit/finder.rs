@@ -44,7 +44,8 @@ impl Finder {
 
     /// What a page at `place` names that asks robots for `robots`.
     pub async fn of_page(&self, place: Place, robots: Option<&str>, links: &Links) -> Vec<Found> {
-        if !self.following.leads_on(place, robots) {
+        let leads_on = self.following.leads_on(place, robots);
+        if !leads_on.is_any() {
             return Vec::new();
         }
         let known = KnownAt { known: &self.known, depth: place.depth };
@@ -53,7 +54,7 @@ impl Finder {
             if number % TURN == TURN - 1 {
                 tokio::task::yield_now().await;
             }
-            found.extend(self.following.found(link, &known));
+            found.extend(self.following.found(link, leads_on, &known));
         }
         found
     }

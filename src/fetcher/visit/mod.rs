@@ -141,7 +141,7 @@ impl Visitor {
     /// A visitor with all that it needs.
     pub fn new(setup: VisitorSetup) -> Self {
         let VisitorSetup { http, outbox, speaker, generation, settings, rules, follow_css, finder, row } = setup;
-        let workers = Workers::new(&settings, Chosen { rules, follow_css }, row);
+        let workers = Workers::new(&settings, Chosen { rules, follow_css, assets: settings.follow.assets }, row);
         Self { http, outbox, speaker, row, generation, settings, packer: RefCell::default(), workers, finder }
     }
 

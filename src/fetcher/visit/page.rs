@@ -15,7 +15,7 @@ use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras};
 use seine_page::extract::rules::{self, Rules, Selector};
-use seine_page::extract::{Extractor, inside, is_html, link_header};
+use seine_page::extract::{Extractor, inside, is_html, link_header, style};
 use seine_unix::clock::CpuBudget;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
@@ -93,6 +93,8 @@ pub(super) struct Chosen {
     pub rules: Rules,
     /// The elements whose links are followed; `None`: all are.
     pub follow_css: Option<Selector>,
+    /// What pages show, play and run is fetched too.
+    pub assets: bool,
 }
 
 /// Reads one page after the other; what it has allocated is used again.
@@ -140,7 +142,8 @@ impl Limits {
 impl PageProcessor {
     pub fn new(chosen: Chosen) -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        Self { extractor: Extractor::new(), chosen, zstd, packed: Vec::new() }
+        let extractor = if chosen.assets { Extractor::with_assets() } else { Extractor::new() };
+        Self { extractor, chosen, zstd, packed: Vec::new() }
     }
 
     /// Reads a page within `turn` of CPU time.
@@ -199,6 +202,9 @@ impl PageProcessor {
         } else {
             let mut links = Links::default();
             page.add_header_links(&mut links);
+            if self.chosen.assets && style::is_style(content_type) {
+                style::add_links(&page.body, content_type, &page.url, &mut links, in_time)?;
+            }
             if !links.is_empty() {
                 self.note_outside(page, &mut links, in_time)?;
                 into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));

@@ -1,5 +1,7 @@
 //! URLs that pages, sitemaps and feeds name.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::UrlKey;
@@ -40,6 +42,12 @@ impl UrlKind {
             Self::Feed => "feed",
             Self::Asset => "asset",
         }
+    }
+
+    /// The text by which processes know of a URL of this kind. That of an asset says nothing of it as a page, for which other
+    /// rules hold.
+    pub fn known_as(self, url: &str) -> Cow<'_, str> {
+        if self == Self::Asset { Cow::Owned(format!("asset {url}")) } else { Cow::Borrowed(url) }
     }
 
     /// The kind of this number in the store.

@@ -32,11 +32,13 @@ pub enum Element {
     Entry = 9,
     /// A sitemap of an index.
     Sitemap = 10,
+    /// A sound, a film, a font or anything else that a page or style sheet loads.
+    Media = 11,
 }
 
 impl Element {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::A,
         Self::Area,
         Self::Frame,
@@ -48,7 +50,13 @@ impl Element {
         Self::Style,
         Self::Entry,
         Self::Sitemap,
+        Self::Media,
     ];
+
+    /// Whether it is what a page shows, plays or runs.
+    pub const fn is_asset(self) -> bool {
+        matches!(self, Self::Image | Self::Script | Self::Style | Self::Media)
+    }
 
     /// The name in views.
     pub const fn name(self) -> &'static str {
@@ -64,6 +72,7 @@ impl Element {
             Self::Style => "style",
             Self::Entry => "entry",
             Self::Sitemap => "sitemap",
+            Self::Media => "media",
         }
     }
 }

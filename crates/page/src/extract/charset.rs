@@ -46,6 +46,21 @@ pub fn decode_json<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> Cow<'b, s
     }
 }
 
+/// The text of a style sheet and its charset (CSS Syntax Module Level 3, §3.2): that of the header or of `@charset`, else
+/// UTF-8, with U+FFFD for bytes that are none.
+pub fn decode_css<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> (Cow<'b, str>, &'static Encoding) {
+    if let Some((charset, mark)) = Encoding::for_bom(body) {
+        return (charset.decode_without_bom_handling(&body[mark..]).0, charset);
+    }
+    let named = || {
+        let rest = body.strip_prefix(b"@charset \"")?;
+        let end = rest.iter().take(PRESCAN_BYTES).position(|byte| *byte == b'"')?;
+        Encoding::for_label(&rest[..end]).map(as_ascii_superset)
+    };
+    let charset = content_type.and_then(header_charset).or_else(named).unwrap_or(UTF_8);
+    (charset.decode_without_bom_handling(body).0, charset)
+}
+
 /// The text of an XML `body`: in the charset of the header or of its declaration, else UTF-8 (XML 1.0 §4.3.3), with U+FFFD
 /// for bytes that are none. Elements of the document declare nothing.
 pub fn decode_xml<'b>(body: &'b [u8], content_type: Option<&[u8]>) -> Cow<'b, str> {

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use encoding_rs::Encoding;
 use url::Url;
 
+use super::assets;
 use super::captures::Owner;
 use super::limits;
 use super::resolve::{self, Resolver};
 use super::robots::Directives;
 use super::seen::Seen;
+use super::style;
 use super::tags::{DECODED_TEXT, Tag};
 use super::text::{MAX_CHAR_BYTES, Nul, attribute_value, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
@@ -50,15 +52,19 @@ struct Page<'d, 's> {
     anchors: Vec<Anchor<'d>>,
     /// URLs that other elements name: an anchor, which has a text, comes before them wherever it stands.
     others: Vec<Anchor<'d>>,
+    /// What the page shows, plays and runs; `None`: nobody wants to know.
+    assets: Option<Vec<Anchor<'d>>>,
 }
 
 /// Tokens or links between two questions whether to go on: milliseconds, even on the worst of pages.
 const TURN: usize = 4096;
 
 /// The fields of `document`, which was read in `charset` and whose links are relative to `url` unless it says
-/// otherwise, and what it had beyond a limit; `None` once `keep_going` says no.
+/// otherwise, and what it had beyond a limit; `None` once `keep_going` says no. Behind the links come the page's assets, if
+/// those are wanted.
 pub fn extract(
     scratch: &mut Scratch,
+    wants_assets: bool,
     document: &str,
     charset: &'static Encoding,
     url: &Url,
@@ -67,7 +73,7 @@ pub fn extract(
     scratch.tree.clear();
     scratch.seen.clear();
     let mut page = Page {
-        tokens: Tokenizer::new(document),
+        tokens: if wants_assets { Tokenizer::with_all_attributes(document) } else { Tokenizer::new(document) },
         tree: &mut scratch.tree,
         seen: &mut scratch.seen,
         title: None,
@@ -79,6 +85,7 @@ pub fn extract(
         canonical: None,
         anchors: Vec::new(),
         others: Vec::new(),
+        assets: wants_assets.then(Vec::new),
     };
     page.read(keep_going)?;
     page.finish(url, charset, keep_going)
@@ -126,6 +133,9 @@ impl<'d> Page<'d, '_> {
 
     #[inline]
     fn element(&mut self, tag: Tag, is_open: bool) {
+        if self.assets.is_some() {
+            self.note_assets(tag);
+        }
         match tag {
             Tag::A => self.anchor(is_open, None),
             Tag::Area if !self.tree.stack.in_foreign() => {
@@ -146,7 +156,13 @@ impl<'d> Page<'d, '_> {
         if tag == Tag::Iframe {
             self.frame();
         }
+        if self.assets.is_some() {
+            self.note_assets(tag);
+        }
         let text = self.tokens.raw_text(tag);
+        if tag == Tag::Style && self.assets.is_some() {
+            self.note_style(text);
+        }
         let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
         let is_encoded = tag.is(DECODED_TEXT);
         if tag == Tag::Title && self.title.is_none() && self.tree.is_of_document() {
@@ -233,6 +249,29 @@ impl<'d> Page<'d, '_> {
         }
     }
 
+    /// Notes what the start tag just read names of the page's assets.
+    fn note_assets(&mut self, tag: Tag) {
+        let Some(found) = &mut self.assets else { return };
+        let alt = if tag == Tag::Img { self.tokens.attribute("alt") } else { None };
+        let mut has_room = true;
+        assets::of_tag(tag, &self.tokens, &mut |href, element| has_room &= push_asset(found, href, alt, element));
+        if !has_room {
+            self.tree.stack.captures.met.note(&limits::LINKS);
+        }
+    }
+
+    /// Notes what a `<style>` names.
+    fn note_style(&mut self, css: &str) {
+        let Some(found) = &mut self.assets else { return };
+        let mut has_room = true;
+        style::urls(css, &|| true, &mut |url, element| {
+            has_room &= push_asset(found, Cow::Owned(url.to_owned()), None, element);
+        });
+        if !has_room {
+            self.tree.stack.captures.met.note(&limits::LINKS);
+        }
+    }
+
     fn meta(&mut self) {
         let Some(content) = self.tokens.attribute("content") else { return };
         if let Some(directive) = self.tokens.attribute("http-equiv") {
@@ -272,9 +311,17 @@ impl<'d> Page<'d, '_> {
         let mut resolver = Resolver::new(base, charset);
         let mut total_bytes = 0;
         self.seen.clear();
-        for (number, anchor) in self.anchors.iter().chain(&self.others).take(MAX_LINKS).enumerate() {
+        let links_end = (self.anchors.len() + self.others.len()).min(MAX_LINKS);
+        let assets = self.assets.iter().flatten();
+        let mut first_asset = 0;
+        for (number, anchor) in self.anchors.iter().chain(&self.others).take(links_end).chain(assets).enumerate() {
             if number % TURN == TURN - 1 && !keep_going() {
                 return None;
+            }
+            if number == links_end {
+                // An image may be linked to and shown.
+                self.seen.clear();
+                first_asset = links.len();
             }
             let url = match resolver.resolve(&anchor.href) {
                 Ok(url) => url,
@@ -285,7 +332,7 @@ impl<'d> Page<'d, '_> {
                     continue;
                 }
             };
-            if !self.seen.is_new(url, |number| links.get(number).url) {
+            if !self.seen.is_new(url, |number| links.get(first_asset + number).url) {
                 continue;
             }
             let rel = attribute_value(anchor.rel);
@@ -318,6 +365,19 @@ impl<'d> Page<'d, '_> {
         };
         Some((fields, std::mem::take(&mut captures.met).told()))
     }
+}
+
+/// Adds an asset, if it is one; whether there was room for it.
+fn push_asset<'d>(found: &mut Vec<Anchor<'d>>, href: Cow<'d, str>, alt: Option<&'d str>, element: Element) -> bool {
+    let is_url = href.len() <= MAX_URL_BYTES && !href.is_empty() && !href.starts_with('#');
+    if !is_url || has_other_scheme(href.trim_start_matches(|char| char <= ' ')) {
+        return true;
+    }
+    if found.len() < MAX_LINKS {
+        found.push(Anchor { href, rel: "", alt: Some(alt.unwrap_or_default()), element });
+        return true;
+    }
+    false
 }
 
 /// `href` as written, resolved against `base`, unless it is too long.

@@ -7,9 +7,10 @@ use scraper::node::Element;
 use super::extras::Page;
 
 /// Attributes with the picture of a lazy image.
-const LAZY: [&str; 6] = ["data-src", "data-original", "data-lazy-src", "data-lazy", "data-url", "data-image"];
+pub(super) const LAZY: [&str; 6] =
+    ["data-src", "data-original", "data-lazy-src", "data-lazy", "data-url", "data-image"];
 /// Attributes with pictures of several sizes.
-const SETS: [&str; 3] = ["srcset", "data-srcset", "data-lazy-srcset"];
+pub(super) const SETS: [&str; 3] = ["srcset", "data-srcset", "data-lazy-srcset"];
 /// Names of pictures that stand in for others.
 const PLACEHOLDERS: [&str; 9] =
     ["placeholder", "blank", "spacer", "transparent", "lazy", "loading", "loader", "1x1", "pixel"];
@@ -46,13 +47,23 @@ fn of_sets(element: &Element, page: &Page) -> Option<String> {
 /// The candidate of a `srcset` with the largest width or density.
 fn largest(set: &str) -> Option<&str> {
     let mut best: Option<(f64, &str)> = None;
+    for (size, url) in candidates(set) {
+        if !url.starts_with("data:") && best.is_none_or(|(largest, _)| size > largest) {
+            best = Some((size, url));
+        }
+    }
+    best.map(|(_, url)| url)
+}
+
+/// The candidates of a `srcset` with their widths or densities.
+pub(super) fn candidates(set: &str) -> impl Iterator<Item = (f64, &str)> {
     let mut rest = set;
-    loop {
+    std::iter::from_fn(move || {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
         let end = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
         let (url, after) = rest.split_at(end);
         if url.is_empty() {
-            return best.map(|(_, url)| url);
+            return None;
         }
         // A comma right behind the URL ends the candidate; one within belongs to the URL.
         let (url, descriptor) = match url.strip_suffix(',') {
@@ -66,11 +77,8 @@ fn largest(set: &str) -> Option<&str> {
                 (url, after[..end].trim())
             }
         };
-        let size = descriptor.trim_end_matches(['w', 'x', 'h']).parse().unwrap_or(1.0);
-        if !url.starts_with("data:") && best.is_none_or(|(largest, _)| size > largest) {
-            best = Some((size, url));
-        }
-    }
+        Some((descriptor.trim_end_matches(['w', 'x', 'h']).parse().unwrap_or(1.0), url))
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! - [`text`]: character references, white space
 //! - [`resolve`]: relative URL to absolute URL
 //! - [`link_header`]: the links in the head of an answer
+//! - `assets`, [`style`]: what a page shows, plays and runs, and what style sheets name
 //! - [`robots`]: what a page asks of robots
 //! - [`seen`]: which strings of a page were there before
 //! - `blocks`: which elements are lines of their own, and which are not for readers
@@ -25,6 +26,7 @@
 
 pub mod anchors;
 mod article;
+mod assets;
 mod blocks;
 pub mod captures;
 pub mod charset;
@@ -46,6 +48,7 @@ pub mod robots;
 pub mod rules;
 pub mod seen;
 pub mod stack;
+pub mod style;
 mod tables;
 pub mod tags;
 pub mod text;
@@ -80,6 +83,7 @@ pub const MAX_LINKS_TOTAL_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Default)]
 pub struct Extractor {
     scratch: fields::Scratch,
+    wants_assets: bool,
 }
 
 /// The built-in fields of a page.
@@ -99,6 +103,11 @@ impl Extractor {
         Self::default()
     }
 
+    /// An extractor that tells what a page shows, plays and runs among its links, too.
+    pub fn with_assets() -> Self {
+        Self { wants_assets: true, ..Self::default() }
+    }
+
     /// The fields of the page `body`, which was decompressed already. `content_type` is the header's value,
     /// if there was one; `url` is where the page came from, after redirects.
     pub fn html(&mut self, body: &[u8], content_type: Option<&[u8]>, url: &url::Url) -> Extracted {
@@ -115,7 +124,8 @@ impl Extractor {
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Extracted> {
         let (document, charset) = charset::decode(body, content_type);
-        let (fields, beyond) = fields::extract(&mut self.scratch, &document, charset, url, keep_going)?;
+        let (fields, beyond) =
+            fields::extract(&mut self.scratch, self.wants_assets, &document, charset, url, keep_going)?;
         Some(Extracted { fields, charset: charset.name(), beyond })
     }
 }

@@ -170,6 +170,7 @@ tags! {
     Area "area" EMBEDDED | ATTRIBUTES;
     Article "article" BLOCK;
     Aside "aside" BLOCK;
+    Audio "audio" 0;
     B "b" FORMATTING | BREAKOUT;
     Base "base" SPECIAL | VOID | ATTRIBUTES;
     Basefont "basefont" SPECIAL | VOID;
@@ -283,6 +284,7 @@ tags! {
     U "u" FORMATTING | BREAKOUT;
     Ul "ul" BLOCK | BREAKOUT;
     Var "var" BREAKOUT;
+    Video "video" 0;
     Wbr "wbr" EMBEDDED;
     Xmp "xmp" SPECIAL | CLOSES_P | RAW_TEXT | NO_FRAMESET;
 }

@@ -12,6 +12,9 @@ use crate::statement::insert;
 use seine_core::protocol::{Found, HostId, Place, UrlKind};
 use seine_core::record::{ErrorClass, Outcome, UrlId};
 
+/// Style sheets that name one another, up to the last that is asked for: a chain of them has no scope that would end it.
+const MAX_STYLE_CHAIN: u32 = 5;
+
 /// Roots of the scope kept at hand, with whether they are any; past it the memory starts anew.
 const CACHED_ROOTS: usize = 10_000;
 
@@ -41,6 +44,7 @@ impl Finder<'_> {
 struct Seen {
     url_id: UrlId,
     depth: u32,
+    kind: UrlKind,
     seen_in: Option<i64>,
     has_ended: bool,
 }
@@ -50,12 +54,19 @@ impl Store {
     pub(super) fn take_found(&mut self, finder: Finder<'_>, found: &[Found]) -> Result<()> {
         let Some(follow) = self.follow.clone() else { return Ok(()) };
         let depth = finder.depth_of_found();
-        if follow.max_depth().is_some_and(|most| depth > most) {
+        let is_too_deep = follow.max_depth().is_some_and(|most| depth > most);
+        if finder.place.kind == UrlKind::Asset && self.is_long_chain(finder.url_id)? {
             return Ok(());
         }
         for one in found {
-            let is_named_sitemap = one.kind == UrlKind::Sitemap && finder.may_name_sitemap(one.host());
-            if !is_named_sitemap && !follow.admits(&one.url, &mut |root| self.is_root(root))? {
+            let is_admitted = match one.kind {
+                // A page is not whole without them, wherever they are.
+                UrlKind::Asset => true,
+                _ if is_too_deep => false,
+                UrlKind::Sitemap if finder.may_name_sitemap(one.host()) => true,
+                _ => follow.admits(&one.url, &mut |root| self.is_root(root))?,
+            };
+            if !is_admitted {
                 continue;
             }
             let host_id = self.host_id(one.host(), false)?;
@@ -66,11 +77,36 @@ impl Store {
                 continue;
             };
             self.come_nearer(&seen, depth)?;
+            if seen.kind == UrlKind::Asset && one.kind == UrlKind::Page {
+                self.become_page(&seen)?;
+            }
             if self.has_past && seen.seen_in != Some(self.run_id) {
                 self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether so many assets have named one another, the last of them this one, that what it names is not asked for.
+    fn is_long_chain(&self, url_id: UrlId) -> Result<bool> {
+        let mut by = self.statement("SELECT kind, found_on FROM url WHERE url_id = ?1")?;
+        let mut next = Some(url_id);
+        for _ in 0..MAX_STYLE_CHAIN {
+            let Some(url_id) = next else { return Ok(false) };
+            let found = by.query_row([url_id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
+            match found {
+                Some((kind, found_on)) if kind == UrlKind::Asset as i64 => next = found_on,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What a page shows is linked to as well, so that its own links count.
+    fn become_page(&mut self, seen: &Seen) -> Result<()> {
+        self.statement("UPDATE url SET kind = ?2 WHERE url_id = ?1")?
+            .execute(params![seen.url_id, UrlKind::Page as i64])?;
+        if seen.has_ended { self.follow_later(seen.url_id) } else { Ok(()) }
     }
 
     /// Takes a URL that the store does not know.
@@ -120,9 +156,10 @@ impl Store {
 
     /// The URL as the store knows it. Asked first: most are known, and an insertion in vain would use up an id.
     fn seen(&self, host_id: HostId, found: &Found) -> Result<Option<Seen>> {
-        let sql = "SELECT url_id, depth, seen_in, outcome IS NOT NULL FROM url WHERE host_id = ?1 AND key = ?2";
+        let sql = "SELECT url_id, depth, kind, seen_in, outcome IS NOT NULL FROM url WHERE host_id = ?1 AND key = ?2";
         let seen = self.statement(sql)?.query_row(params![host_id, found.key], |row| {
-            Ok(Seen { url_id: row.get(0)?, depth: row.get(1)?, seen_in: row.get(2)?, has_ended: row.get(3)? })
+            let kind = UrlKind::from_number(row.get(2)?).unwrap_or_default();
+            Ok(Seen { url_id: row.get(0)?, depth: row.get(1)?, kind, seen_in: row.get(3)?, has_ended: row.get(4)? })
         });
         Ok(seen.optional()?)
     }

@@ -152,9 +152,22 @@ impl Links {
     pub fn read<E: From<StoreError>>(
         &self,
         db: &Connection,
+        visit: impl FnMut(&Link<'_>) -> Result<(), E>,
+    ) -> Result<Counts, E> {
+        self.read_with(db, None, visit)
+    }
+
+    /// As [`Links::read`]; of targets that `db` does not know `others` tells, which is another store.
+    ///
+    /// # Errors
+    /// Those of `visit`; [`StoreError`] as one of its kind.
+    pub fn read_with<E: From<StoreError>>(
+        &self,
+        db: &Connection,
+        others: Option<&Connection>,
         mut visit: impl FnMut(&Link<'_>) -> Result<(), E>,
     ) -> Result<Counts, E> {
-        let mut targets = Targets::new(db)?;
+        let mut targets = Targets::new(db)?.or(others.map(Targets::new).transpose()?);
         let mut statement = db.prepare(&self.sql).map_err(StoreError::from)?;
         let mut rows = statement.query([]).map_err(StoreError::from)?;
         let mut tally = Tally::default();
@@ -185,6 +198,16 @@ impl Links {
         }
         Ok(tally.counts)
     }
+}
+
+/// Whether the crawl has business with this host: a list names a URL of it, or a link to it was followed.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn is_crawled_host(db: &Connection, host: &str) -> Result<bool, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT 1 FROM url WHERE host_id = (SELECT host_id FROM host WHERE name = ?1) LIMIT 1")?;
+    Ok(select.exists([host])?)
 }
 
 /// Counts links as they come, page by page.

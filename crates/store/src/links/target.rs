@@ -92,6 +92,8 @@ pub struct Targets<'db> {
     select_final: Statement<'db>,
     memo: HashMap<String, Target>,
     memo_bytes: usize,
+    /// Of another store, for those that this one does not know.
+    others: Option<Box<Targets<'db>>>,
 }
 
 impl<'db> Targets<'db> {
@@ -105,7 +107,12 @@ impl<'db> Targets<'db> {
              WHERE u.host_id = (SELECT host_id FROM host WHERE name = ?1) AND u.key = ?2",
         )?;
         let select_final = db.prepare("SELECT final_url FROM page WHERE url_id = ?1")?;
-        Ok(Self { select, select_final, memo: HashMap::new(), memo_bytes: 0 })
+        Ok(Self { select, select_final, memo: HashMap::new(), memo_bytes: 0, others: None })
+    }
+
+    /// These, and of URLs that this store does not know what another says of them; of those the number is the other's.
+    pub fn or(self, others: Option<Targets<'db>>) -> Self {
+        Self { others: others.map(Box::new), ..self }
     }
 
     /// Whether redirects led from this URL to another that is in the store with a page of its own.
@@ -137,6 +144,14 @@ impl<'db> Targets<'db> {
     }
 
     fn look_up(&mut self, to_url: &str) -> Result<Target, StoreError> {
+        let own = self.look_up_here(to_url)?;
+        match &mut self.others {
+            Some(others) if own.url_id.is_none() => others.look_up(to_url),
+            _ => Ok(own),
+        }
+    }
+
+    fn look_up_here(&mut self, to_url: &str) -> Result<Target, StoreError> {
         // A link that is no URL to a crawl cannot have been followed.
         let Ok(url) = CrawlUrl::parse(to_url) else { return Ok(Target::default()) };
         let found = self.select.query_row(params![url.host, url.key], |row| {

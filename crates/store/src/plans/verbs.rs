@@ -122,6 +122,17 @@ fn followed(path: &Path) {
     naming.found = vec![trap, found_url("https://e.example/"), found_url("https://a.example/2")];
     naming.place.depth = 1;
     put(&mut store, &(naming.clone(), body));
+    // What it shows names something in turn, and is linked to later.
+    let (mut showing, body) = page(2, 700, b"showing");
+    let style = found_url("https://e.example/a.css");
+    showing.found = vec![Found { kind: UrlKind::Asset, ..style.clone() }];
+    put(&mut store, &(showing, body));
+    let db = open_for_reading(path).expect("a store");
+    let style_id = read::find_url(&db, style.host(), &style.key).expect("a look-up").expect("a URL");
+    let (mut styling, body) = page(style_id, 700, b"styling");
+    styling.place.kind = UrlKind::Asset;
+    styling.found = vec![style];
+    put(&mut store, &(styling, body));
     let mut robots = robots();
     robots.found = naming.found.clone();
     store.transaction(|store| store.robots(&robots, b"x")).expect("a robots.txt");
@@ -247,8 +258,9 @@ fn looked_at(path: &Path) {
     let once = links::Scope { once: true, ..links::Scope::default() };
     for scope in [once, links::Scope { from, ..links::Scope::default() }] {
         let links = links::Links::of(&db, scope).expect("links");
-        links.read(&db, |_| Ok::<_, StoreError>(())).expect("links");
+        links.read_with(&db, Some(&db), |_| Ok::<_, StoreError>(())).expect("links");
     }
+    links::is_crawled_host(&db, "a.example").expect("a host");
     links::stored_pages(&db, |page| links::stored_page_of(&db, page.url_id).map(drop)).expect("stored pages");
     links::nodes(&db, |_| Ok::<_, StoreError>(())).expect("nodes");
     report::site(&db, 3, &[]).expect("a report");

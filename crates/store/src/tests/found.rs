@@ -312,3 +312,59 @@ fn a_list_takes_over_what_pages_have_named() {
     store.transaction(|store| store.import_end(0, 1)).expect("the end of the list");
     assert_eq!(pending(&mut store), set(&["http://a.example/2", "http://a.example/other"]));
 }
+
+/// The record of `page` with these assets beside its links.
+fn showing(mut record: (PageHead, Vec<u8>), assets: &[&str]) -> (PageHead, Vec<u8>) {
+    record.0.found.extend(assets.iter().map(|url| Found { kind: UrlKind::Asset, ..found(url) }));
+    record
+}
+
+#[test]
+fn assets_come_with_their_page_from_wherever_they_are_and_however_deep_it_is() {
+    let place = Place::new();
+    let mut store = follow(&place, Some(0), ALL);
+    list(&mut store, &[START]);
+    let page = naming(1, START, 0, &["http://a.example/deeper", "http://cdn.example/a.jpg"]);
+    put(&mut store, &showing(page, &["http://cdn.example/a.css", "http://a.example/b.png"]));
+    assert_eq!(pending(&mut store), set(&["http://cdn.example/a.css", "http://a.example/b.png"]));
+}
+
+#[test]
+fn style_sheets_that_name_one_another_come_to_an_end() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START]);
+    put(&mut store, &showing(naming(1, START, 0, &[]), &["http://cdn.example/1.css"]));
+    for number in 1..=20 {
+        let (this, next) =
+            (format!("http://cdn.example/{number}.css"), format!("http://cdn.example/{}.css", number + 1));
+        if pending(&mut store).is_empty() {
+            assert_eq!(number, 6, "five of them are asked for");
+            return;
+        }
+        assert_eq!(pending(&mut store), set(&[&this]));
+        let mut record = showing(naming(number + 1, &this, 1, &[]), &[&next]);
+        record.0.place = At { depth: number as u32, kind: UrlKind::Asset };
+        put(&mut store, &record);
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn what_is_shown_and_linked_to_is_a_page_whichever_came_first() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    list(&mut store, &[START, "http://a.example/2"]);
+    let shown = "http://a.example/shown";
+    put(&mut store, &showing(naming(1, START, 0, &[]), &[shown]));
+    let mut asset = naming(3, shown, 1, &["http://a.example/beyond"]);
+    asset.0.place.kind = UrlKind::Asset;
+    asset.0.found.clear();
+    put(&mut store, &asset);
+    put(&mut store, &naming(2, "http://a.example/2", 0, &[shown]));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/beyond"]), "its own links count now");
+    let db = crate::open_for_reading(&place.path).expect("the store");
+    let kind: i64 = db.query_row("SELECT kind FROM url WHERE url_id = 3", [], |row| row.get(0)).expect("a URL");
+    assert_eq!(kind, UrlKind::Page as i64);
+}
