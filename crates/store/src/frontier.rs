@@ -8,8 +8,14 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-/// So many URLs that have ended are in the index at most.
+/// So many URLs that have ended are in the index at least before they leave it ...
 const ENDED: u64 = 16 * 1024;
+
+/// ... and one for so many that are pending: so each leaf of the index is written for many of them, however large it is ...
+const PENDING: u64 = 16;
+
+/// ... but no more than this: whoever looks for a host's first pending URL passes over them.
+const MOST_ENDED: u64 = 8 * ENDED;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -25,19 +31,19 @@ pub(super) fn pending(db: &Connection) -> Result<u64> {
 pub(super) struct Ended {
     /// How many these are; those of the open transaction too.
     urls: u64,
-    most: u64,
+    least: u64,
 }
 
 impl Default for Ended {
     fn default() -> Self {
-        Self::most(ENDED)
+        Self::least(ENDED)
     }
 }
 
 impl Ended {
-    /// None yet, and hardly ever more than so many.
-    pub const fn most(most: u64) -> Self {
-        Self { urls: 0, most }
+    /// None yet, and they do not leave before they are so many.
+    pub const fn least(least: u64) -> Self {
+        Self { urls: 0, least }
     }
 
     /// Notes one that has just ended.
@@ -47,9 +53,10 @@ impl Ended {
         Ok(())
     }
 
-    /// Takes them out of the index if they have become many.
-    pub fn leave_if_many(&mut self, db: &Connection) -> Result<()> {
-        if self.urls >= self.most { self.leave(db) } else { Ok(()) }
+    /// Takes them out of the index if they have become many beside those that are `pending`.
+    pub fn leave_if_many(&mut self, db: &Connection, pending: u64) -> Result<()> {
+        let many = (pending / PENDING).clamp(self.least, MOST_ENDED);
+        if self.urls >= many { self.leave(db) } else { Ok(()) }
     }
 
     /// Takes them out of the index.

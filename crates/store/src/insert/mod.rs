@@ -192,7 +192,7 @@ impl Store {
 
     /// Writes down what the open transaction adds to the counts: of the run, of its hosts, and of the store.
     fn write_down(&mut self) -> Result<()> {
-        self.ended.leave_if_many(&self.db)?;
+        self.ended.leave_if_many(&self.db, self.counts.pending)?;
         self.lookups.grow(&self.db, self.change.urls, self.change.requests)?;
         self.count_run()?;
         let mut update = self.db.prepare_cached(
@@ -243,7 +243,7 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn tidy_at_once(&mut self) {
         self.bodies = Bodies::most(2);
-        self.ended = Ended::most(2);
+        self.ended = Ended::least(2);
     }
 
     pub(super) fn run_id(&self) -> i64 {

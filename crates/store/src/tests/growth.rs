@@ -199,9 +199,9 @@ fn a_page_costs() {
                         cpu_ms as f64 * 1000.0 / pages as f64,
                         file as f64 / pages as f64,
                     );
-                }
-                if let Ok(kept) = std::env::var("KEEP") {
-                    std::fs::copy(&place.path, kept).expect("a copy");
+                    if let Ok(kept) = std::env::var("KEEP") {
+                        std::fs::copy(&place.path, kept).expect("a copy");
+                    }
                 }
             }
         }
