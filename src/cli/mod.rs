@@ -434,7 +434,8 @@ pub struct PruneArgs {
     /// Let the bodies of earlier versions go that the site had longer ago than this [default: as the last run]
     #[arg(long, value_name = "DURATION")]
     pub keep_for: Option<Span>,
-    /// Forget requests made longer ago than this, but those that the pages of now are the answers to [default: keep all]
+    /// Forget requests of earlier runs made longer ago than this, but those that the pages of now are the answers to
+    /// [default: as the last run]
     #[arg(long, value_name = "DURATION")]
     pub keep_requests: Option<Span>,
     /// As one JSON object

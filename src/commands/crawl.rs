@@ -210,6 +210,7 @@ pub fn crawl_locked(
                 .keep_for
                 .map_or(0, |span| clock::wall().ms().saturating_sub(span.0.as_millis() as u64)),
         },
+        requests_since: clock::wall().ms().saturating_sub(settings.recrawl.keep_requests.0.as_millis() as u64),
         processors: settings.programs.processor.iter().map(Processor::answers).collect(),
         finishes_untold: !lock.is_being_told_of(),
         is_demo: whose == Whose::Demo,

@@ -26,7 +26,11 @@ pub fn run(args: &PruneArgs) -> Result<i32> {
     let last = life::config(&super::session::open_store(path)?, None)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let keep = keep(args, &last)?;
-    let requests_before = args.keep_requests.map(|span| before(span.0));
+    let keep_requests = match (args.keep_requests, span(&last, "keep_requests")?) {
+        (Some(given), _) => given.0,
+        (None, of_last) => of_last.unwrap_or(Recrawl::default().keep_requests.0),
+    };
+    let requests_before = Some(before(keep_requests));
     let _lock = crawl::lock(path)?;
     let size_before = size_of(path);
     let pruned = match in_store(path, keep, requests_before) {
@@ -67,14 +71,17 @@ fn keep(args: &PruneArgs, last: &Value) -> Result<Keep> {
         (None, Some(versions)) => u32::try_from(versions).unwrap_or(u32::MAX),
         (None, None) => Recrawl::default().keep_versions,
     };
-    let keep_for = match (args.keep_for, last["keep_for"].as_str()) {
-        (Some(span), _) => Some(span.0),
-        (None, Some(text)) => {
-            Some(humantime::parse_duration(text).with_context(|| format!("keep_for of the last run is {text:?}"))?)
-        }
-        (None, None) => None,
+    let keep_for = match args.keep_for {
+        Some(given) => Some(given.0),
+        None => span(last, "keep_for")?,
     };
     Ok(Keep { versions, since: keep_for.map_or(0, before) })
+}
+
+/// A duration among the settings of the last run.
+fn span(last: &Value, setting: &str) -> Result<Option<Duration>> {
+    let Some(text) = last[setting].as_str() else { return Ok(None) };
+    humantime::parse_duration(text).map(Some).with_context(|| format!("{setting} of the last run is {text:?}"))
 }
 
 fn before(span: Duration) -> u64 {

@@ -87,6 +87,13 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
     if let Some(changes) = &summary.changes {
         let _ = writeln!(text, "  changes: {}", changes_in_words(changes));
     }
+    if let Some(run) = summary.run.as_ref().filter(|run| run.requests_forgotten > 0) {
+        let _ = writeln!(
+            text,
+            "  forgotten: {} requests of old runs (see --keep-requests)",
+            grouped(run.requests_forgotten)
+        );
+    }
     hosts(&mut text, "slowest", &summary.slowest_hosts, |host| format!("{} ms", grouped(host.mean_ms)));
     hosts(&mut text, "most failing", &summary.failing_hosts, |host| {
         format!("{} of {}", grouped(host.failed), grouped(host.failed + host.fetched))
@@ -278,6 +285,7 @@ mod tests {
             ended_at: Some(escape.into()),
             ended_by: Some(escape.into()),
             active_ms: 1,
+            requests_forgotten: 0,
             outcomes: Default::default(),
             bytes: 0,
         };

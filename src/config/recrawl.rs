@@ -67,6 +67,11 @@ group! {
         /// Let the bodies of earlier versions go that the site had longer ago than this [default: no limit]
         #[arg(long, value_name = "DURATION")]
         keep_for: Option<Span>;
+
+        /// At the end of a run, forget the requests of runs that were over longer ago than this, but those that the pages of now
+        /// are the answers to [default: 90days]
+        #[arg(long, value_name = "DURATION")]
+        keep_requests: Span = Span(Duration::from_secs(90 * 24 * 3600));
     }
 }
 

@@ -22,6 +22,7 @@ fn session() -> Session {
         processors: Vec::new(),
         again: Again { only: Only::New, fetched_before: 0, revisit: None },
         keep: Keep { versions: 1, since: 0 },
+        requests_since: 0,
         reading: [0; 16],
         finishes_untold: false,
         is_demo: false,

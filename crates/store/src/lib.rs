@@ -26,7 +26,8 @@
 //! - [`told`]: whether anybody has seen how the last run ended; [`beginning`]: what the next crawl does.
 //! - [`examples`]: what went wrong in a run, by example.
 //! - [`retry`]: URLs become pending again, before a crawl; [`revisit`]: when pages are due again.
-//! - `past`: what becomes of a page when its URL is fetched again; [`versions`]: how many bodies of a page are kept.
+//! - `past`: what becomes of a page when its URL is fetched again; [`versions`]: how many bodies of a page are kept;
+//!   [`requests`]: how long requests are.
 //!
 //! A file is opened for writing only while its lock is held (see `lock` of the Unix crate).
 
@@ -60,6 +61,7 @@ mod pull;
 pub mod read;
 pub mod reextract;
 pub mod report;
+pub mod requests;
 pub mod retry;
 pub mod revisit;
 pub mod rows;

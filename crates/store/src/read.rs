@@ -70,6 +70,8 @@ pub struct RunSummary {
     pub outcomes: OutcomeCounts,
     /// Decompressed bytes.
     pub bytes: u64,
+    /// Requests of old runs that were forgotten at its end.
+    pub requests_forgotten: u64,
 }
 
 /// One host.
@@ -139,7 +141,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
 
 fn latest_run(db: &Connection) -> Result<Option<RunSummary>, StoreError> {
     let sql = format!(
-        "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.bytes, {} \
+        "SELECT r.run_id, v.started_at, v.ended_at, r.ended_by, r.active_ms, r.bytes, r.forgotten, {} \
          FROM run r CROSS JOIN (SELECT run_id, started_at, ended_at FROM runs) v USING(run_id) \
          ORDER BY r.run_id DESC LIMIT 1",
         outcomes::columns()
@@ -153,6 +155,7 @@ fn latest_run(db: &Connection) -> Result<Option<RunSummary>, StoreError> {
             active_ms: row.get("active_ms")?,
             outcomes: outcomes::counts(row)?,
             bytes: row.get("bytes")?,
+            requests_forgotten: row.get("forgotten")?,
         })
     });
     Ok(run.optional()?)

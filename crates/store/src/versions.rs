@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{StoreError, bodies};
+use super::{StoreError, bodies, requests};
 use seine_core::record::UrlId;
 
 /// Bodies that go in one transaction.
@@ -33,7 +33,7 @@ pub struct Pruned {
     pub bodies: u64,
     /// Their compressed bytes.
     pub bytes: u64,
-    /// Requests of earlier fetches.
+    /// Requests of earlier runs.
     pub requests: u64,
 }
 
@@ -113,7 +113,7 @@ pub fn sweep(db: &mut Connection, most: Duration) -> Result<(u64, u64), StoreErr
 }
 
 /// Applies `keep` to all pages, and removes bodies nobody refers to; with `requests_before`, in milliseconds of the Unix
-/// epoch, also requests from before that time, but for those whose answers are the pages of now. The caller holds the
+/// epoch, also requests from before that time (see [`requests`]). The caller holds the
 /// store's lock; what is killed in the middle has done a part of it, and may be repeated.
 ///
 /// # Errors
@@ -143,12 +143,7 @@ pub fn prune(db: &mut Connection, keep: Keep, requests_before: Option<u64>) -> R
     )?;
     (pruned.bodies, pruned.bytes) = sweep(db, Duration::MAX)?;
     if let Some(before) = requests_before {
-        let deleted = db.execute(
-            "DELETE FROM request WHERE started_us < ?1
-               AND attempt IS NOT (SELECT p.attempt FROM page p WHERE p.url_id = request.url_id)",
-            [before.saturating_mul(1000)],
-        )?;
-        pruned.requests = deleted as u64;
+        pruned.requests = requests::prune(db, before)?;
     }
     Ok(pruned)
 }

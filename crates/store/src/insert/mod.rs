@@ -52,6 +52,7 @@ pub struct Store {
     reading: [u8; 16],
     again: Again,
     keep: Keep,
+    requests_since: u64,
     follow: Option<Arc<dyn Follow>>,
     /// Texts that are roots of the scope, or are none, as far as they were asked for.
     roots: HashMap<String, bool>,

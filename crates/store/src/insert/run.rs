@@ -17,7 +17,7 @@ use crate::outcomes::{self, OutcomeCounts};
 use crate::revisit::Revisit;
 use crate::statement::insert;
 use crate::versions::{self, Keep};
-use crate::{StoreError, collections, frontier, told};
+use crate::{StoreError, collections, frontier, requests, told};
 use seine_core::protocol::{EndedBy, Ready};
 use seine_core::record::items::Collection;
 
@@ -26,6 +26,9 @@ const WAL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long bodies that nobody refers to are removed at the end of a run: the user waits for that end.
 const SWEEP_TIME: Duration = Duration::from_secs(20);
+
+/// How long requests of old runs are forgotten then, likewise.
+const FORGET_TIME: Duration = Duration::from_secs(20);
 
 /// A URL list as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Session {
     pub again: Again,
     /// How many versions of a page keep their bodies.
     pub keep: Keep,
+    /// At its end requests of runs are forgotten that were over before this time, in milliseconds of the Unix epoch.
+    pub requests_since: u64,
     /// Hash of all that it reads and keeps of pages. A page read in another way is fetched whole, not only if it has changed.
     pub reading: [u8; 16],
     /// A complete run of which nobody has seen that it ended goes on too: to its end, at once.
@@ -143,6 +148,7 @@ impl Store {
             reading: session.reading,
             again: session.again,
             keep: session.keep,
+            requests_since: session.requests_since,
             follow: session.follow.clone(),
             roots: HashMap::new(),
             has_past,
@@ -171,6 +177,12 @@ impl Store {
                 // Removing bodies needs some room first. They go another time.
                 Err(StoreError::Full(_)) => {}
                 swept => drop(swept?),
+            }
+            if !idle {
+                match requests::forget(&mut self.db, self.run_id, self.requests_since, FORGET_TIME) {
+                    Err(StoreError::Full(_)) => {}
+                    forgotten => forgotten?,
+                }
             }
         }
         self.transaction(|store| {

@@ -384,6 +384,7 @@ fn session(only: Only, fingerprint: &str) -> Session {
             revisit: (fingerprint == "7").then_some(Revisit { min_ms: 1, max_ms: 2 }),
         },
         keep: Keep { versions: 1, since: 0 },
+        requests_since: u64::MAX >> 1,
         reading: [0; 16],
     }
 }

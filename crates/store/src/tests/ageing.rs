@@ -45,6 +45,7 @@ fn session() -> Session {
         processors: Vec::new(),
         again: Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None },
         keep: Keep { versions: 3, since: 0 },
+        requests_since: 0,
         reading: [0; 16],
     }
 }
@@ -136,4 +137,46 @@ fn the_twentieth_run_and_its_diff_cost_what_the_second_did() {
         let fetches = place.rows("SELECT count(*), count(DISTINCT run_id) FROM history");
         assert_eq!(fetches, [format!("{}|{RUNS}", PAGES * RUNS)], "{site:?}");
     }
+}
+
+#[test]
+fn requests_of_old_runs_go_but_for_those_that_pages_are_the_answers_to() {
+    let place = Place::new();
+    for run in 1..=3 {
+        crawl(&place.path, Site::Lively, run);
+    }
+    let of_run = "SELECT run_id, count(*) FROM requests GROUP BY 1";
+    let all = [format!("1|{PAGES}"), format!("2|{PAGES}"), format!("3|{PAGES}")];
+    assert_eq!(place.rows(of_run), all, "a time long ago lets nothing go");
+
+    let mut session = session();
+    session.requests_since = u64::MAX >> 1;
+    let (mut store, _) = Store::open(&place.path, &session).expect("a store");
+    let lines: Vec<_> = (1..=PAGES).map(|n| line(n, &format!("https://h{}.example/{n}", n % 20))).collect();
+    import(&mut store, &lines);
+    put(&mut store, &answer(Site::NotModified, 4, 20));
+    store.end(EndedBy::Interrupted).expect("the end");
+    assert_eq!(place.rows(of_run)[..3], all, "not before the run is complete");
+
+    let (mut store, _) = Store::open(&place.path, &session).expect("a store");
+    for url_id in (1..=PAGES as UrlId).filter(|url_id| *url_id != 20) {
+        put(&mut store, &answer(Site::NotModified, 4, url_id));
+    }
+    store.end(EndedBy::Completed).expect("the end");
+    // Pages that run 3 found changed have its answers, the others those of the first run.
+    let changed = PAGES / 20;
+    let left = [format!("1|{}", PAGES - changed), format!("3|{changed}"), format!("4|{PAGES}")];
+    assert_eq!(place.rows(of_run), left);
+    assert_eq!(place.rows("SELECT run_id, forgotten, requests_gone FROM run"), ["1|0|1", "2|0|1", "3|0|1", "4|800|0"]);
+    assert_eq!(
+        read::summary(&open_for_reading(&place.path).expect("a store"))
+            .expect("a summary")
+            .run
+            .expect("a run")
+            .requests_forgotten,
+        2 * PAGES
+    );
+    let audit = audit::audit(&open_for_reading(&place.path).expect("a store"), 3).expect("an audit");
+    assert!(audit.completeness.is_fine(), "{:?}", audit.completeness);
+    assert_eq!(place.rows("SELECT count(*) FROM history"), [(4 * PAGES).to_string()], "of the history nothing goes");
 }

@@ -59,6 +59,7 @@ fn follow(place: &Place, max_depth: Option<u32>, again: Again) -> Store {
         collections: Vec::new(),
         again,
         keep: crate::versions::Keep { versions: 3, since: 0 },
+        requests_since: 0,
         reading: [0; 16],
         processors: Vec::new(),
         finishes_untold: false,
