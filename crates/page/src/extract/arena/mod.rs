@@ -9,12 +9,14 @@
 //! Depth is bounded by [`MAX_DEPTH`](super::stack::MAX_DEPTH), so whatever walks the tree may recurse.
 //!
 //! - [`element`](Element): names and attributes
+//! - `html`: a tree as HTML
 //! - `walk`: children, descendants, ancestors, edges
 //! - `build`: tokens to a tree, as the HTML standard has it; `grow`: how nodes are added and moved
 
 mod build;
 mod element;
 mod grow;
+mod html;
 #[cfg(test)]
 mod judge;
 mod walk;
@@ -23,6 +25,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use element::{Attributes, Element, Namespace};
+pub(super) use grow::Growing;
+pub(super) use html::write_inner_html;
 pub use walk::{Ancestors, Children, Descendants, Edge, Edges};
 
 use super::tags::Tag;
@@ -58,7 +62,7 @@ impl NodeId {
 
 /// A range of the document, or of the side buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Span {
+pub(super) struct Span {
     start: u32,
     /// In bytes; the highest bit says which of the two.
     len: u32,
@@ -71,7 +75,7 @@ impl Span {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Attribute {
+pub(super) struct Attribute {
     name: Span,
     value: Span,
 }
