@@ -3,6 +3,9 @@
 use html5ever::ns;
 use scraper::node::Element;
 
+use super::arena::{self, Namespace};
+use super::tags::Tag;
+
 /// Whether an element begins and ends a line, so that the words in it do not run into those around it.
 pub(super) fn is_block(name: &str) -> bool {
     matches!(
@@ -68,4 +71,23 @@ pub(super) fn is_hidden(element: &Element) -> bool {
         "annotation" | "annotation-xml" => element.name.ns == ns!(mathml),
         _ => false,
     }
+}
+
+/// The same of an element of an [`arena::Arena`].
+pub(super) fn hides(element: arena::Element<'_>) -> bool {
+    match element.tag() {
+        Tag::Script | Tag::Style | Tag::Template | Tag::Noscript | Tag::Noembed | Tag::Noframes | Tag::Iframe => true,
+        Tag::Annotation | Tag::AnnotationXml => element.namespace() == Namespace::MathMl,
+        _ => false,
+    }
+}
+
+/// The same as [`is_block`] of the name of a tag.
+pub(super) fn is_block_tag(tag: Tag) -> bool {
+    static BLOCKS: std::sync::LazyLock<[bool; 256]> = std::sync::LazyLock::new(|| {
+        let mut blocks = [false; 256];
+        Tag::all().iter().for_each(|tag| blocks[*tag as usize] = is_block(tag.name()));
+        blocks
+    });
+    BLOCKS[tag as usize]
 }

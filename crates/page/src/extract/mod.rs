@@ -21,10 +21,12 @@
 //! - [`inside`]: the links inside chosen elements
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`dom`]: a tree, for what cannot do without
+//! - [`arena`]: a tree, for what cannot do without
 //! - [`anchors`]: places within a page, for whoever checks links
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
 pub mod anchors;
+pub mod arena;
 mod article;
 mod assets;
 mod blocks;

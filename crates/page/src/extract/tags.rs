@@ -163,6 +163,7 @@ const EMBEDDED: Traits = SPECIAL | VOID | NO_FRAMESET;
 
 tags! {
     A "a" FORMATTING | ATTRIBUTES;
+    Abbr "abbr" 0;
     Address "address" BLOCK;
     Annotation "annotation" 0;
     AnnotationXml "annotation-xml" ATTRIBUTES;
@@ -174,20 +175,28 @@ tags! {
     B "b" FORMATTING | BREAKOUT;
     Base "base" SPECIAL | VOID | ATTRIBUTES;
     Basefont "basefont" SPECIAL | VOID;
+    Bdi "bdi" 0;
+    Bdo "bdo" 0;
     Bgsound "bgsound" SPECIAL | VOID;
     Big "big" FORMATTING | BREAKOUT;
     Blockquote "blockquote" BLOCK | BREAKOUT;
     Body "body" SPECIAL | BREAKOUT | NO_FRAMESET;
     Br "br" EMBEDDED | BREAKOUT;
     Button "button" SPECIAL | CLOSES_BLOCK | NO_FRAMESET;
+    Canvas "canvas" 0;
     Caption "caption" CELL;
     Center "center" BLOCK | BREAKOUT;
+    Cite "cite" 0;
     Code "code" FORMATTING | BREAKOUT;
     Col "col" TABLE | VOID;
     Colgroup "colgroup" TABLE;
+    Data "data" 0;
+    Datalist "datalist" 0;
     Dd "dd" LIST_ITEM;
+    Del "del" 0;
     Desc "desc" 0;
     Details "details" BLOCK;
+    Dfn "dfn" 0;
     Dialog "dialog" CLOSES_P | CLOSES_BLOCK;
     Dir "dir" BLOCK;
     Div "div" BLOCK | BREAKOUT;
@@ -204,6 +213,7 @@ tags! {
     Form "form" SPECIAL;
     Frame "frame" SPECIAL | VOID;
     Frameset "frameset" SPECIAL;
+    G "g" 0;
     H1 "h1" HEAD;
     H2 "h2" HEAD;
     H3 "h3" HEAD;
@@ -220,16 +230,23 @@ tags! {
     Image "image" VOID | NO_FRAMESET;
     Img "img" EMBEDDED | BREAKOUT;
     Input "input" EMBEDDED;
+    Ins "ins" 0;
+    Kbd "kbd" 0;
     Keygen "keygen" VOID | NO_FRAMESET;
+    Label "label" 0;
+    Legend "legend" 0;
     Li "li" LIST_ITEM;
     Link "link" SPECIAL | VOID | ATTRIBUTES;
     Listing "listing" BLOCK | BREAKOUT | NO_FRAMESET;
     Main "main" BLOCK;
     Malignmark "malignmark" 0;
+    Map "map" 0;
+    Mark "mark" 0;
     Marquee "marquee" SPECIAL | SCOPE | MARKER | CLOSES_BLOCK | NO_FRAMESET;
     Math "math" 0;
     Menu "menu" BLOCK | BREAKOUT;
     Meta "meta" SPECIAL | VOID | ATTRIBUTES | BREAKOUT;
+    Meter "meter" 0;
     Mglyph "mglyph" 0;
     Mi "mi" 0;
     Mn "mn" 0;
@@ -245,20 +262,27 @@ tags! {
     Ol "ol" BLOCK | BREAKOUT;
     Optgroup "optgroup" IMPLIED_END;
     Option "option" IMPLIED_END;
+    Output "output" 0;
     P "p" BLOCK | IMPLIED_END | BREAKOUT;
     Param "param" SPECIAL | VOID;
+    Path "path" 0;
+    Picture "picture" 0;
     Plaintext "plaintext" SPECIAL | CLOSES_P;
     Pre "pre" BLOCK | BREAKOUT | NO_FRAMESET;
+    Progress "progress" 0;
+    Q "q" 0;
     Rb "rb" IMPLIED_END;
     Rp "rp" IMPLIED_END;
     Rt "rt" IMPLIED_END;
     Rtc "rtc" IMPLIED_END;
     Ruby "ruby" BREAKOUT;
     S "s" FORMATTING | BREAKOUT;
+    Samp "samp" 0;
     Script "script" SPECIAL | RAW_TEXT;
     Search "search" CLOSES_P | CLOSES_BLOCK;
     Section "section" BLOCK;
     Select "select" SPECIAL | SCOPE | CLOSES_BLOCK | NO_FRAMESET;
+    Slot "slot" 0;
     Small "small" FORMATTING | BREAKOUT;
     Source "source" SPECIAL | VOID;
     Span "span" BREAKOUT;
@@ -269,6 +293,7 @@ tags! {
     Summary "summary" BLOCK;
     Sup "sup" BREAKOUT;
     Svg "svg" 0;
+    Symbol "symbol" 0;
     Table "table" SPECIAL | SCOPE | BREAKOUT | NO_FRAMESET;
     Tbody "tbody" TABLE;
     Td "td" CELL;
@@ -277,12 +302,14 @@ tags! {
     Tfoot "tfoot" TABLE;
     Th "th" CELL;
     Thead "thead" TABLE;
+    Time "time" 0;
     Title "title" SPECIAL | DECODED_TEXT;
     Tr "tr" TABLE;
     Track "track" SPECIAL | VOID;
     Tt "tt" FORMATTING | BREAKOUT;
     U "u" FORMATTING | BREAKOUT;
     Ul "ul" BLOCK | BREAKOUT;
+    Use "use" 0;
     Var "var" BREAKOUT;
     Video "video" 0;
     Wbr "wbr" EMBEDDED;
@@ -290,6 +317,11 @@ tags! {
 }
 
 impl Tag {
+    /// Every tag, [`Tag::Unknown`] first.
+    pub(super) fn all() -> &'static [Self] {
+        ALL
+    }
+
     /// The name in lower case; empty for [`Tag::Unknown`].
     pub fn name(self) -> &'static str {
         NAMES[self as usize]
