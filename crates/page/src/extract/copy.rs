@@ -222,7 +222,7 @@ pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, p
     html.push('>');
 }
 
-fn push_attribute(html: &mut String, name: &str, value: &str) {
+pub(super) fn push_attribute(html: &mut String, name: &str, value: &str) {
     html.push(' ');
     html.push_str(name);
     html.push_str("=\"");

@@ -48,6 +48,7 @@ pub mod resolve;
 pub mod robots;
 pub mod rules;
 pub mod seen;
+pub mod select;
 mod selection;
 pub mod stack;
 mod tables;

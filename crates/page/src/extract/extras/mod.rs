@@ -1,9 +1,12 @@
 //! The optional parts of a page, each read on request: metadata, main text, Markdown, tables.
 
+use std::borrow::Cow;
+
 use encoding_rs::Encoding;
 use scraper::{ElementRef, Html};
 use url::Url;
 
+use super::arena::{self, Arena};
 use super::dom::Reading;
 use super::limits::{self, Met};
 use super::{article, charset, dom, is_html, metadata, resolve, tables};
@@ -51,7 +54,8 @@ pub fn extras(
     let (document, charset) = charset::decode(body, content_type);
     let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
     let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
-    let page = Page { base: base(&html, url, charset), html, charset, keep_going };
+    let tree = arena::parse(Cow::Borrowed(&*document), dom::MAX_NODES, keep_going)?;
+    let page = Page { base: base(&html, url, charset), html, tree, charset, keep_going };
     let mut extras = PageExtras::default();
     let mut met = Met::default();
     if is_cut {
@@ -76,6 +80,8 @@ pub fn extras(
 pub(super) struct Page<'p> {
     /// Its tree.
     pub html: Html,
+    /// The same, of which text is read.
+    pub tree: Arena<'p>,
     /// The URL that its links are relative to.
     base: Url,
     charset: &'static Encoding,
