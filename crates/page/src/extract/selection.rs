@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Product,
     /// Many short entries of one form.
     Listing,
-    /// All that can be read: nothing was found that stands out, or too little to judge.
+    /// Neither of these stands out, or there is too little to judge by: all that reads like the page's own.
     #[default]
     Whole,
 }
@@ -55,11 +55,6 @@ impl Selection {
         self.kept.get(id.index() / 64).is_some_and(|bits| bits >> (id.index() % 64) & 1 == 1)
     }
 
-    /// Whether no node is kept.
-    pub fn is_empty(&self) -> bool {
-        self.kept.iter().all(|bits| *bits == 0)
-    }
-
     /// Keeps a node and those that it is in.
     pub fn keep(&mut self, tree: &Arena<'_>, id: NodeId) {
         let mut node = tree.get(id);
@@ -81,7 +76,7 @@ mod tests {
     fn a_kept_text_keeps_what_it_is_in_and_nothing_beside_it() {
         let tree = arena::parse("<div><p>a<p>b</div><p>c".into(), 1000, &|| true).unwrap();
         let mut selection = Selection::none(&tree, Kind::Article);
-        assert!(selection.is_empty());
+        assert!(!selection.keeps(NodeId::DOCUMENT));
         let text = tree.descendants().find(|node| node.as_text() == Some("b")).unwrap();
         selection.keep(&tree, text.id());
         let kept = tree.elements().filter(|element| selection.keeps(element.id())).map(|element| element.name());

@@ -9,6 +9,7 @@ use url::Url;
 use super::arena::{self, Arena};
 use super::dom::Reading;
 use super::limits::{self, Met};
+use super::selection::Kind;
 use super::{article, charset, dom, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
@@ -68,12 +69,22 @@ pub fn extras(
         let article = article::article(&page, wanted.text, wanted.markdown, &mut met)?;
         extras.text = article.text;
         extras.markdown = article.markdown;
+        extras.metadata = extras.metadata.map(|metadata| with_kind(metadata, article.kind));
     }
     if wanted.tables {
         extras.tables = Some(tables::tables(&page, &mut met)?);
     }
     extras.beyond = met.told();
     Some(extras)
+}
+
+/// `metadata`, a JSON object, and in which way the text was found.
+fn with_kind(mut metadata: String, kind: Kind) -> String {
+    if metadata.pop().is_some() {
+        let comma = if metadata.len() > 1 { "," } else { "" };
+        metadata.push_str(&format!("{comma}\"text_kind\":\"{}\"}}", kind.name()));
+    }
+    metadata
 }
 
 /// A page to ask.

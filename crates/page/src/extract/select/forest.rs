@@ -3,7 +3,7 @@
 //! Two forests stand one after the other in `model.bin`. Each is: a number of trees (u16), then for each tree the number
 //! of its forks (u16), the forks (index of a number u8, bound f32, two branches i16) and its leaves (f32). A branch of 0
 //! and above is a fork, one below 0 the leaf of that number's complement. All little-endian. A hash of the names of the
-//! numbers (u64) comes first: a table that was learned from other numbers is not read.
+//! numbers (u64) comes first: a test holds it to the names that the program has.
 
 use std::sync::LazyLock;
 
@@ -14,6 +14,7 @@ pub(super) static MODEL: LazyLock<Model> =
 /// Two forests.
 pub(super) struct Model {
     /// Hash of the names of the numbers that the second one asks for; those of the first come first among them.
+    #[cfg(test)]
     pub names: u64,
     pub first: Forest,
     pub second: Forest,
@@ -35,6 +36,7 @@ struct Fork {
 }
 
 /// FNV-1a of `names`, a line each.
+#[cfg(test)]
 pub(super) fn hash_of<'n>(names: impl IntoIterator<Item = &'n str>) -> u64 {
     let bytes = names.into_iter().flat_map(|name| name.bytes().chain(*b"\n"));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
@@ -42,10 +44,15 @@ pub(super) fn hash_of<'n>(names: impl IntoIterator<Item = &'n str>) -> u64 {
 
 impl Model {
     fn read(mut bytes: &[u8]) -> Option<Self> {
-        let names = u64::from_le_bytes(take(&mut bytes)?);
+        let _names = u64::from_le_bytes(take(&mut bytes)?);
         let first = Forest::read(&mut bytes)?;
         let second = Forest::read(&mut bytes)?;
-        bytes.is_empty().then_some(Self { names, first, second })
+        bytes.is_empty().then_some(Self {
+            #[cfg(test)]
+            names: _names,
+            first,
+            second,
+        })
     }
 }
 
@@ -55,6 +62,9 @@ impl Forest {
         for _ in 0..u16::from_le_bytes(take(bytes)?) {
             forest.trees.push((forest.forks.len() as u32, forest.leaves.len() as u32));
             let forks = u16::from_le_bytes(take(bytes)?);
+            if forks == 0 || forks > i16::MAX as u16 {
+                return None;
+            }
             for _ in 0..forks {
                 let [number] = take(bytes)?;
                 let bound = f32::from_le_bytes(take(bytes)?);

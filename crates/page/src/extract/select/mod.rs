@@ -21,7 +21,7 @@ use super::selection::{Kind, Selection};
 use super::tags::Tag;
 use features::{Row, View};
 use forest::MODEL;
-use runs::Runs;
+use runs::{FAR, Run, Runs, SURROUNDING};
 
 /// Pages of fewer words are their own main text: what is likely of so little is chance.
 const FEW_WORDS: f32 = 40.0;
@@ -32,10 +32,9 @@ const MAX_CLIMB: usize = 16;
 pub(super) fn select(tree: &Arena<'_>, goes_on: &dyn Fn(usize) -> bool) -> Option<Selection> {
     let runs = runs::runs(tree, goes_on)?;
     let view = View::new(tree, &runs);
-    let likely = likely(&view, runs.runs.len(), goes_on)?;
     let words: Vec<f32> = runs.runs.iter().map(|run| run.counts.words).collect();
     let is_short = words.iter().sum::<f32>() < FEW_WORDS;
-    let kept = if is_short { vec![true; words.len()] } else { best(&words, &likely) };
+    let kept = if is_short { runs.runs.iter().map(is_seen).collect() } else { best(&words, &likely(&view, &runs, goes_on)?) };
     let kind = if is_short { Kind::Whole } else { kind::kind(&view, &runs.runs, &kept) };
     let mut selection = Selection::none(tree, kind);
     for (run, _) in runs.runs.iter().zip(&kept).filter(|(_, kept)| **kept) {
@@ -47,9 +46,15 @@ pub(super) fn select(tree: &Arena<'_>, goes_on: &dyn Fn(usize) -> bool) -> Optio
     Some(selection)
 }
 
+/// Whether a run is shown to readers and in none of the parts that surround a page's own.
+fn is_seen(run: &Run) -> bool {
+    SURROUNDING.iter().all(|sort| run.above[*sort] == FAR)
+}
+
 /// How likely each run is main text.
-fn likely(view: &View<'_>, runs: usize, goes_on: &dyn Fn(usize) -> bool) -> Option<Vec<f32>> {
+fn likely(view: &View<'_>, runs: &Runs, goes_on: &dyn Fn(usize) -> bool) -> Option<Vec<f32>> {
     let model = &*MODEL;
+    let runs = runs.runs.len();
     let mut row = Row::default();
     let mut first = Vec::with_capacity(runs);
     for n in 0..runs {
@@ -111,16 +116,11 @@ fn keep_void(
         let Some(element) = node.as_element() else { continue };
         let is_kept = match element.tag() {
             Tag::Br | Tag::Wbr | Tag::Hr => node.parent().is_some_and(|parent| selection.keeps(parent.id())),
-            Tag::Img | Tag::Video | Tag::Audio => is_among_kept(node, runs, &sums),
-            _ => continue,
+            Tag::Img | Tag::Source | Tag::Video | Tag::Audio => is_among_kept(node, runs, &sums),
+            _ => false,
         };
         if is_kept {
             selection.keep(tree, node.id());
-            if element.tag() == Tag::Img
-                && let Some(picture) = element.parent_element().filter(|parent| parent.tag() == Tag::Picture)
-            {
-                picture.children().for_each(|source| selection.keep(tree, source.id()));
-            }
         }
     }
     Some(())

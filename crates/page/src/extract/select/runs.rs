@@ -18,6 +18,8 @@ pub(super) const AROUND: [&str; 20] = [
     "button", "dialog", "noscript", "hidden", "a", "heading", "details",
 ];
 const HIDDEN: usize = 16;
+/// Those that hold what is beside the page's own text, or is not shown.
+pub(super) const SURROUNDING: [usize; 8] = [0, 1, 2, 3, 13, 14, 15, HIDDEN];
 
 /// How far above a text the nearest element of each sort is: of [`AROUND`], then by the groups of its names.
 pub(super) type Above = [u8; AROUND.len() + NAME_GROUPS];
