@@ -1,29 +1,16 @@
-//! The main text of a page, and the same as Markdown.
-//!
-//! Which part of a page is its article is for Readability's rules to say, as `dom_smoothie` has them. Where they find no
-//! article, or the page is too large to ask them, it is the body without navigation, headers, footers and asides.
+//! The main text of a page, and the same as Markdown: both of what [`select`] keeps of its tree.
 
-use dom_query::Document;
-use dom_smoothie::{Config, Readability};
-use scraper::Html;
-
-use super::copy::{self, AsTheyAre, UNREAD};
+use super::arena::{Arena, Data, Edge};
 use super::extras::Page;
 use super::limits::{self, Met};
+use super::select::select;
+use super::selection::{Kind, Selection};
+use super::tags::{self, Tag};
 use super::text::MAX_CHAR_BYTES;
-use super::{dom, markdown, prose};
+use super::{copy, dom, markdown, prose};
 
 /// Longest text, and longest Markdown, in bytes of UTF-8; the rest is cut off.
 pub const MAX_ARTICLE_BYTES: usize = 4 << 20;
-/// A body of so little text is its own article: what Readability makes of it is chance.
-const SHORT_BYTES: usize = 500;
-/// Shorter articles than this share of the page's text are no article but a mistake ...
-const LEAST_SHARE: usize = 10;
-/// ... unless they are as long as this.
-const LONG_ENOUGH_BYTES: usize = 1000;
-
-/// Not the main part of a page.
-const ASIDE: [&str; 4] = ["nav", "header", "footer", "aside"];
 
 /// The main text of a page.
 #[derive(Default)]
@@ -32,63 +19,72 @@ pub(super) struct Article {
     pub text: Option<String>,
     /// The same with its headings, lists, tables, links.
     pub markdown: Option<String>,
+    /// In which way it was found.
+    pub kind: Kind,
 }
 
 /// The article of `page`, as text and Markdown if they are wanted; `None`: told to stop.
 pub(super) fn article(page: &Page, wants_text: bool, wants_markdown: bool, met: &mut Met) -> Option<Article> {
-    let body = text_of(&page.html, &[&UNREAD[..], &ASIDE].concat(), page)?;
-    let mut found = None;
-    let mut writer = AsTheyAre::default();
-    if body.len() >= SHORT_BYTES
-        && let (whole, is_cut) = copy::copy(&page.html, &[], &mut writer, page)?
-    {
-        if is_cut && wants_text {
-            met.note(&limits::TEXT_ELEMENTS);
-        }
-        if !is_cut && copy::is_tame(&whole, page)? {
-            found = main_part(&whole, body.len(), page)?;
-        }
-    }
-    let mut pictured = None;
-    if let Some((_, text)) = &found
-        && wants_markdown
-        && writer.lazy_images > 0
-    {
-        // Images count for Readability: their pictures may only be shown where they do not change what the article is.
-        let mut writer = AsTheyAre { with_pictures: true, ..AsTheyAre::default() };
-        let (whole, _) = copy::copy(&page.html, &[], &mut writer, page)?;
-        pictured = main_part(&whole, body.len(), page)?.filter(|(_, same)| same == text);
-    }
-    let (tree, text, without) = match pictured.as_ref().or(found.as_ref()) {
-        Some((tree, text)) => (tree, text, &[][..]),
-        None => (&page.html, &body, &ASIDE[..]),
-    };
-    let mut article = Article::default();
+    let goes_on = |n| page.goes_on(n);
+    let selection = select(&page.tree, &goes_on)?;
+    let mut article = Article { kind: selection.kind, ..Article::default() };
     if wants_text {
-        article.text = Some(met.within(&limits::TEXT, text).to_owned());
+        // A little longer than it may be, so that it shows whether there is more.
+        let text = prose::prose(&page.tree, &selection, MAX_ARTICLE_BYTES + MAX_CHAR_BYTES, &goes_on)?;
+        article.text = Some(met.within(&limits::TEXT, &text).to_owned());
     }
     if wants_markdown {
-        let markdown = markdown::markdown(tree, without, page, met)?.unwrap_or_else(|| text.clone());
+        let kept = dom::parse(&html(&page.tree, &selection, page)?, page.keep_going)?;
+        let markdown = match markdown::markdown(&kept, &[], page, met)? {
+            Some(markdown) => markdown,
+            None => prose::prose(&page.tree, &selection, MAX_ARTICLE_BYTES + MAX_CHAR_BYTES, &goes_on)?,
+        };
         article.markdown = Some(met.within(&limits::MARKDOWN, &markdown).to_owned());
     }
     page.goes_on(0).then_some(article)
 }
 
-/// The part of `whole` that Readability takes for the article, and its text; nothing if that is much shorter than the
-/// text of the body.
-fn main_part(whole: &str, body_bytes: usize, page: &Page) -> Option<Option<(Html, String)>> {
-    let config = Config { disable_json_ld: true, ..Config::default() };
-    let readability = Readability::with_document(Document::from(whole), None, Some(config));
-    let Some(found) = readability.ok().and_then(|mut readability| readability.parse().ok()) else {
-        return Some(None);
-    };
-    let tree = dom::parse(&found.content, &|| page.goes_on(0))?;
-    let text = text_of(&tree, &UNREAD, page)?;
-    let is_long_enough = text.len() >= LONG_ENOUGH_BYTES.min(body_bytes / LEAST_SHARE).max(1);
-    Some(is_long_enough.then_some((tree, text)))
-}
-
-/// The text of a tree, a little longer than it may be, so that it shows whether there is more.
-fn text_of(tree: &Html, without: &[&str], page: &Page) -> Option<String> {
-    prose::prose(tree, without, MAX_ARTICLE_BYTES + MAX_CHAR_BYTES, &|n| page.goes_on(n))
+/// What is kept of `tree`, as HTML again, for the writer of Markdown.
+fn html(tree: &Arena<'_>, selection: &Selection, page: &Page) -> Option<String> {
+    let mut html = String::from("<body>");
+    let mut hidden = None;
+    for (n, edge) in tree.root().edges().enumerate() {
+        if !page.goes_on(n) {
+            return None;
+        }
+        let (node, is_start) = match edge {
+            Edge::Open(node) => (node, true),
+            Edge::Close(node) => (node, false),
+        };
+        if hidden.is_some() || !selection.keeps(node.id()) {
+            match hidden {
+                None => hidden = Some(node.id()),
+                Some(id) if id == node.id() && !is_start => hidden = None,
+                Some(_) => {}
+            }
+            continue;
+        }
+        match node.data() {
+            Data::Text(text) if is_start => copy::push_text(&mut html, text),
+            Data::Element(element) if !matches!(element.tag(), Tag::Html | Tag::Body) => {
+                // What such elements are for, the selection has decided.
+                let name = match element.tag() {
+                    Tag::Noscript | Tag::Template | Tag::Button | Tag::Dialog => "div",
+                    _ => element.name(),
+                };
+                if is_start {
+                    html.push('<');
+                    html.push_str(name);
+                    for (name, value) in element.attributes().filter(|(name, _)| !matches!(*name, "hidden" | "style")) {
+                        copy::push_attribute(&mut html, name, value);
+                    }
+                    html.push('>');
+                } else if !element.tag().is(tags::VOID) {
+                    copy::push_end(&mut html, name);
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(html)
 }

@@ -1,7 +1,6 @@
 //! A page as HTML again: bounded in elements, depth and attributes, without what nobody reads, links absolute.
 //!
-//! Libraries find the article in the copy and write its Markdown. They recurse and cannot be stopped; at these bounds they
-//! take about a second.
+//! A library writes the Markdown of the copy. It recurses and cannot be stopped; at these bounds it takes about a second.
 
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
@@ -9,7 +8,7 @@ use scraper::node::Element;
 use scraper::{ElementRef, Html, Node};
 
 use super::extras::Page;
-use super::{dom, images, text};
+use super::{dom, text};
 
 /// Most elements of a page that are looked at.
 pub const MAX_ELEMENTS: usize = 50_000;
@@ -45,7 +44,7 @@ pub(super) const UNREAD: [&str; 24] = [
     "annotation",
     "annotation-xml",
 ];
-/// Attributes that Readability judges by, or that Markdown shows.
+/// Attributes that Markdown shows, or that tell what an element is for.
 const ATTRIBUTES: [&str; 16] = [
     "class",
     "id",
@@ -73,38 +72,6 @@ pub(super) trait Writer {
     fn text(&mut self, html: &mut String, text: &str);
     /// It ends; as with its start.
     fn end(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element) -> usize;
-}
-
-/// Elements as they are.
-#[derive(Default)]
-pub(super) struct AsTheyAre {
-    /// Whether images have the pictures that scripts put in place; otherwise they have the `src` of the page alone.
-    pub with_pictures: bool,
-    /// Images for which that makes a difference.
-    pub lazy_images: usize,
-}
-
-impl Writer for AsTheyAre {
-    fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
-        if element.name() != "img" {
-            push_tag(html, element.name(), node, page, None);
-            return 0;
-        }
-        let (src, picture) = (element.attr("src").and_then(|src| page.absolute(src)), images::picture(node, page));
-        self.lazy_images += usize::from(src != picture);
-        let shown = if self.with_pictures { picture } else { src };
-        push_tag(html, "img", node, page, shown.as_deref());
-        0
-    }
-
-    fn text(&mut self, html: &mut String, text: &str) {
-        push_text(html, text);
-    }
-
-    fn end(&mut self, html: &mut String, _: NodeRef<'_, Node>, element: &Element) -> usize {
-        push_end(html, element.name());
-        0
-    }
 }
 
 /// `tree` as HTML, without what is not read or called one of `without`, and whether elements were left out at its end;
@@ -222,7 +189,7 @@ pub(super) fn push_tag(html: &mut String, name: &str, node: NodeRef<'_, Node>, p
     html.push('>');
 }
 
-fn push_attribute(html: &mut String, name: &str, value: &str) {
+pub(super) fn push_attribute(html: &mut String, name: &str, value: &str) {
     html.push(' ');
     html.push_str(name);
     html.push_str("=\"");

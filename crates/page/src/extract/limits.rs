@@ -51,8 +51,6 @@ pub(super) static TREE: Limit = limit(
     "the rest of the page is not in text, markdown, metadata, tables",
 );
 pub(super) static TEXT: Limit = limit("text", MAX_ARTICLE_BYTES, "bytes", CUT);
-pub(super) static TEXT_ELEMENTS: Limit =
-    limit("text", MAX_ELEMENTS, "elements", "the text is that of the whole page, not of its article");
 pub(super) static MARKDOWN: Limit = limit("markdown", MAX_ARTICLE_BYTES, "bytes", CUT);
 pub(super) static MARKDOWN_ELEMENTS: Limit = limit("markdown", MAX_ELEMENTS, "elements", LEFT_OUT);
 pub(super) static METADATA_VALUE: Limit = limit("metadata", MAX_VALUE_BYTES, "bytes of a value", CUT);

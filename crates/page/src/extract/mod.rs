@@ -23,6 +23,7 @@
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`arena`]: a tree, for what cannot do without
 //! - [`anchors`]: places within a page, for whoever checks links
+//! - `selection`: which nodes text and Markdown are written from
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
 pub mod anchors;
@@ -49,6 +50,8 @@ pub mod resolve;
 pub mod robots;
 pub mod rules;
 pub mod seen;
+pub mod select;
+mod selection;
 pub mod stack;
 pub mod style;
 mod tables;

@@ -1,10 +1,9 @@
-//! A tree as plain text: a line for each paragraph, an empty line between them, white space folded.
+//! What is kept of a tree as plain text: a line for each paragraph, an empty line between them, white space folded.
 
-use ego_tree::NodeId;
-use ego_tree::iter::Edge;
-use scraper::{Html, Node};
-
+use super::arena::{Arena, Data, Edge, Element, NodeId};
 use super::blocks::is_block;
+use super::selection::Selection;
+use super::tags::Tag;
 use super::text::{self, Nul};
 
 /// The separator between two texts.
@@ -16,13 +15,17 @@ enum Break {
     Paragraph,
 }
 
-/// The text of `html` without that of elements called one of `without`, at most `limit` bytes. `None` as soon as
-/// `goes_on` says no for the `n`th node.
-pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn Fn(usize) -> bool) -> Option<String> {
+/// The text of what is kept of `tree`, at most `limit` bytes. `None` as soon as `goes_on` says no for the `n`th node.
+pub(super) fn prose(
+    tree: &Arena<'_>,
+    selection: &Selection,
+    limit: usize,
+    goes_on: &dyn Fn(usize) -> bool,
+) -> Option<String> {
     let mut prose = Prose { text: String::new(), due: Break::No, limit };
     let mut hidden: Option<NodeId> = None;
     let mut preformatted: Option<NodeId> = None;
-    for (n, edge) in html.tree.root().traverse().enumerate() {
+    for (n, edge) in tree.root().edges().enumerate() {
         if !goes_on(n) {
             return None;
         }
@@ -30,30 +33,35 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
             break;
         }
         match edge {
-            Edge::Open(node) if hidden.is_none() => match node.value() {
-                Node::Element(element) if without.contains(&element.name()) || element.attr("hidden").is_some() => {
+            Edge::Open(node) if hidden.is_none() => {
+                if !selection.keeps(node.id()) {
                     hidden = Some(node.id());
+                    // The bounds of what is left out stay.
+                    prose.separate(node.as_element().map_or(Break::No, break_at));
+                    continue;
                 }
-                Node::Element(element) => {
-                    if element.name() == "pre" && preformatted.is_none() {
-                        preformatted = Some(node.id());
+                match node.data() {
+                    Data::Element(element) => {
+                        if element.is(Tag::Pre) && preformatted.is_none() {
+                            preformatted = Some(node.id());
+                        }
+                        if element.is(Tag::Br) && preformatted.is_some() {
+                            prose.push_as_it_is("\n");
+                        } else {
+                            prose.separate(break_at(element));
+                        }
                     }
-                    if element.name() == "br" && preformatted.is_some() {
-                        prose.push_as_it_is("\n");
-                    } else {
-                        prose.separate(break_at(element.name()));
-                    }
+                    Data::Text(text) if preformatted.is_some() => prose.push_as_it_is(text),
+                    Data::Text(text) => prose.push(text),
+                    _ => {}
                 }
-                Node::Text(text) if preformatted.is_some() => prose.push_as_it_is(text),
-                Node::Text(text) => prose.push(text),
-                _ => {}
-            },
+            }
             Edge::Close(node) if hidden == Some(node.id()) => hidden = None,
             Edge::Close(node) if hidden.is_none() => {
-                if let Node::Element(element) = node.value()
-                    && element.name() != "br"
+                if let Some(element) = node.as_element()
+                    && !element.is(Tag::Br)
                 {
-                    prose.separate(break_at(element.name()));
+                    prose.separate(break_at(element));
                 }
                 if preformatted == Some(node.id()) {
                     preformatted = None;
@@ -67,13 +75,13 @@ pub(super) fn prose(html: &Html, without: &[&str], limit: usize, goes_on: &dyn F
 }
 
 /// The separator that the start and the end of an element put into the text around it.
-fn break_at(name: &str) -> Break {
-    match name {
+fn break_at(element: Element<'_>) -> Break {
+    match element.name() {
         "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "blockquote" | "pre" | "table"
         | "figure" | "article" | "section" | "main" | "header" | "footer" | "aside" | "nav" | "hr" | "details"
         | "fieldset" | "form" => Break::Paragraph,
         "td" | "th" => Break::Space,
-        "br" | "title" => Break::Line,
+        "br" | "button" | "noscript" => Break::Line,
         name if is_block(name) => Break::Line,
         _ => Break::No,
     }
@@ -134,20 +142,30 @@ impl Prose {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extract::arena::{self, NodeRef};
+    use crate::extract::selection::Kind;
 
     fn of(page: &str) -> String {
-        prose(&Html::parse_document(page), &["head", "nav"], 60, &|_| true).unwrap()
+        let tree = arena::parse(page.into(), 1000, &|| true).unwrap();
+        let mut selection = Selection::none(&tree, Kind::Whole);
+        for node in tree.descendants() {
+            let is_left_out = |node: NodeRef<'_>| node.as_element().is_some_and(|element| element.is(Tag::Nav));
+            if !node.ancestors().chain([node]).any(is_left_out) {
+                selection.keep(&tree, node.id());
+            }
+        }
+        prose(&tree, &selection, 60, &|_| true).unwrap()
     }
 
     #[test]
     fn paragraphs_lines_and_preformatted_text_stay_apart() {
         for (page, text) in [
-            ("<title>t</title> <p> a <b>b</b>c\n d<p>e", "a bc d\n\ne"),
+            ("<p> a <b>b</b>c\n d<p>e", "a bc d\n\ne"),
             ("a<br>b<div>c</div>d <span> e</span>", "a\nb\nc\nd e"),
             ("<ul><li>a</li> <li>b<ul><li>c</ul></ul>d", "a\nb\n\nc\n\nd"),
             ("<table><tr><td>a<td>b<tr><th>c</table>", "a b\nc"),
             ("x<pre>\n  fn <a>f</a>() {\n\n    g()\n  }\n\n</pre>y", "x\n\n  fn f() {\n\n    g()\n  }\n\ny"),
-            ("a<nav>b</nav><p hidden>c</p><nav>d<p>e</nav>f", "af"),
+            ("a<nav>b</nav><p>c</p><nav>d<p>e</nav>f", "a\n\nc\n\nf"),
             (
                 "<p>aaaaaaaaaaaaaaaaaaaa<p>bbbbbbbbbbbbbbbbbbbb<p>ääääääääääää",
                 "aaaaaaaaaaaaaaaaaaaa\n\nbbbbbbbbbbbbbbbbbbbb\n\nääääääää",

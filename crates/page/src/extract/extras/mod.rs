@@ -1,11 +1,15 @@
 //! The optional parts of a page, each read on request: metadata, main text, Markdown, tables.
 
+use std::borrow::Cow;
+
 use encoding_rs::Encoding;
 use scraper::{ElementRef, Html};
 use url::Url;
 
+use super::arena::{self, Arena};
 use super::dom::Reading;
 use super::limits::{self, Met};
+use super::selection::Kind;
 use super::{article, charset, dom, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
@@ -51,7 +55,8 @@ pub fn extras(
     let (document, charset) = charset::decode(body, content_type);
     let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
     let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
-    let page = Page { base: base(&html, url, charset), html, charset, keep_going };
+    let tree = arena::parse(Cow::Borrowed(&*document), dom::MAX_NODES, keep_going)?;
+    let page = Page { base: base(&html, url, charset), html, tree, charset, keep_going };
     let mut extras = PageExtras::default();
     let mut met = Met::default();
     if is_cut {
@@ -64,6 +69,7 @@ pub fn extras(
         let article = article::article(&page, wanted.text, wanted.markdown, &mut met)?;
         extras.text = article.text;
         extras.markdown = article.markdown;
+        extras.metadata = extras.metadata.map(|metadata| with_kind(metadata, article.kind));
     }
     if wanted.tables {
         extras.tables = Some(tables::tables(&page, &mut met)?);
@@ -72,10 +78,21 @@ pub fn extras(
     Some(extras)
 }
 
+/// `metadata`, a JSON object, and in which way the text was found.
+fn with_kind(mut metadata: String, kind: Kind) -> String {
+    if metadata.pop().is_some() {
+        let comma = if metadata.len() > 1 { "," } else { "" };
+        metadata.push_str(&format!("{comma}\"text_kind\":\"{}\"}}", kind.name()));
+    }
+    metadata
+}
+
 /// A page to ask.
 pub(super) struct Page<'p> {
     /// Its tree.
     pub html: Html,
+    /// The same, of which text is read.
+    pub tree: Arena<'p>,
     /// The URL that its links are relative to.
     base: Url,
     charset: &'static Encoding,
