@@ -109,6 +109,7 @@ fn session(run: u64) -> Session {
         collections: Vec::new(),
         again: Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None },
         keep: crate::versions::Keep { versions: 3, since: 0 },
+        requests_since: 0,
         reading: [0; 16],
         processors: Vec::new(),
         finishes_untold: false,
