@@ -26,10 +26,10 @@ CREATE TABLE new_body(
 -- The index of whole hashes goes, and the bodies stay where they are: it becomes an index like any other, which can be dropped.
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL UNIQUE', 'NOT NULL') WHERE type = 'table' AND name = 'body';
-UPDATE sqlite_schema SET name = 'body_hash', sql = 'CREATE UNIQUE INDEX body_hash ON body(hash)'
+UPDATE sqlite_schema SET name = 'body.hash', sql = 'CREATE UNIQUE INDEX "body.hash" ON body(hash)'
   WHERE type = 'index' AND name = 'sqlite_autoindex_body_1';
 PRAGMA writable_schema = RESET;
-DROP INDEX body_hash;
+DROP INDEX "body.hash";
 
 -- Items of a page.
 CREATE INDEX item_url ON item(url_id);

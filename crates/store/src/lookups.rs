@@ -11,8 +11,9 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-/// Making one takes no longer: whoever waits for the end of a run waits for it too.
-const MOST_TIME: Duration = Duration::from_secs(60);
+/// Making them takes no longer: whoever waits for the end of a run waits for it too, and a writer that does nothing else for
+/// two minutes is taken for dead.
+const MOST_TIME: Duration = Duration::from_secs(45);
 
 /// A run that adds fewer rows keeps the indexes up, however small the store was.
 const FEW_ROWS: u64 = 20_000;
@@ -23,9 +24,10 @@ const LARGE_PART: u64 = 8;
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 100_000;
 
-/// An index, and what it has cost so far.
+/// An index, and how much has come to it.
 #[derive(Debug)]
 struct Lookup {
+    /// With a dot, which no collection has in its name.
     name: &'static str,
     of: &'static str,
     /// Rows that its table had.
@@ -46,8 +48,8 @@ impl Lookups {
             Ok::<_, StoreError>(Lookup { name, of, before, added: 0, is_dropped: false })
         };
         Ok(Self([
-            of("url_text", "url(url)", "SELECT coalesce(max(url_id), 0) FROM url")?,
-            of("request_url", "request(url_id)", "SELECT coalesce(max(request_id), 0) FROM request")?,
+            of("lookup.url", "url(url)", "SELECT coalesce(max(url_id), 0) FROM url")?,
+            of("lookup.request", "request(url_id)", "SELECT coalesce(max(request_id), 0) FROM request")?,
         ]))
     }
 
@@ -56,7 +58,7 @@ impl Lookups {
         for (lookup, rows) in self.0.iter_mut().zip([urls, requests]) {
             lookup.added += rows;
             if !lookup.is_dropped && lookup.added > FEW_ROWS.max(lookup.before / LARGE_PART) {
-                db.execute_batch(&format!("DROP INDEX IF EXISTS {}", lookup.name))?;
+                db.execute_batch(&format!("DROP INDEX IF EXISTS \"{}\"", lookup.name))?;
                 lookup.is_dropped = true;
             }
         }
@@ -72,10 +74,10 @@ impl Lookups {
     pub fn make(&self, db: &mut Connection) {
         // What is sorted shall not be in memory however long it gets.
         let _ = db.pragma_update(None, "temp_store", "file");
+        let begun = Instant::now();
         for lookup in &self.0 {
-            let begun = Instant::now();
             let _ = db.progress_handler(STEPS, Some(move || begun.elapsed() > MOST_TIME));
-            let made = db.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {} ON {}", lookup.name, lookup.of));
+            let made = db.execute_batch(&format!("CREATE INDEX IF NOT EXISTS \"{}\" ON {}", lookup.name, lookup.of));
             let _ = db.progress_handler(0, None::<fn() -> bool>);
             match made {
                 Ok(()) => tracing::debug!(index = lookup.name, took = ?begun.elapsed(), "look-ups are indexed"),

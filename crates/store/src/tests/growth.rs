@@ -158,10 +158,10 @@ fn a_page_of_a_larger_store_writes_no_more() {
 #[test]
 fn what_users_look_up_is_indexed_when_a_run_is_complete_and_not_before() {
     let place = Place::new();
-    let indexes = "SELECT name FROM sqlite_schema WHERE name IN ('url_text', 'request_url') ORDER BY name";
+    let indexes = "SELECT name FROM sqlite_schema WHERE name LIKE 'lookup.%' ORDER BY name";
     let crawl = |pages| Crawl { pages, hosts: 100, rows: 5_000, by_host: false };
     crawl(1_000).run(&place.path, 1);
-    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    assert_eq!(place.rows(indexes), ["lookup.request", "lookup.url"]);
     // A run that adds much does without them until its end.
     let mut store = Store::open(&place.path, &session(2)).expect("a store").0;
     let grown = crawl(22_000);
@@ -170,13 +170,13 @@ fn what_users_look_up_is_indexed_when_a_run_is_complete_and_not_before() {
         store.transaction(|store| store.import(0, &lines[..lines.len().min(11_000)])).expect("an import");
     };
     import(0);
-    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    assert_eq!(place.rows(indexes), ["lookup.request", "lookup.url"]);
     import(11_000);
-    assert_eq!(place.rows(indexes), ["request_url"]);
+    assert_eq!(place.rows(indexes), ["lookup.request"]);
     store.end(EndedBy::Interrupted).expect("the end");
-    assert_eq!(place.rows(indexes), ["request_url"]);
+    assert_eq!(place.rows(indexes), ["lookup.request"]);
     Store::open(&place.path, &session(2)).expect("a store").0.end(EndedBy::Completed).expect("the end");
-    assert_eq!(place.rows(indexes), ["request_url", "url_text"]);
+    assert_eq!(place.rows(indexes), ["lookup.request", "lookup.url"]);
     assert_eq!(place.rows("PRAGMA integrity_check"), ["ok"]);
 }
 
