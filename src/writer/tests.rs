@@ -26,6 +26,7 @@ fn session() -> Session {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
     }
 }
 

@@ -48,6 +48,7 @@ pub mod items;
 pub mod life;
 pub mod links;
 pub mod migrations;
+pub mod order;
 mod outcomes;
 pub mod processed;
 mod pull;

@@ -30,6 +30,10 @@ const STEPS: &[Step] = &[
     Step { sql: "", then: |_| Ok(()) },
     Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
+    // 11 and 12 come with other work.
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: include_str!("13.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

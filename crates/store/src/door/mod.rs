@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 27] = [
     "body",
     "collection",
     "extract_problem",
@@ -22,6 +22,7 @@ const TABLES: [&str; 25] = [
     "input",
     "item",
     "loose_body",
+    "order_rule",
     "page",
     "page_extra",
     "page_link",
@@ -33,6 +34,7 @@ const TABLES: [&str; 25] = [
     "run",
     "scope",
     "scope_root",
+    "spent",
     "to_follow",
     "told_run",
     "total",

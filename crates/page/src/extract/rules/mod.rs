@@ -64,7 +64,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 44] = [
+pub const RESERVED_NAMES: [&str; 46] = [
     "attempts",
     "body",
     "collection",
@@ -87,6 +87,7 @@ pub const RESERVED_NAMES: [&str; 44] = [
     "items",
     "links",
     "loose_body",
+    "order_rule",
     "page",
     "page_extra",
     "page_link",
@@ -103,6 +104,7 @@ pub const RESERVED_NAMES: [&str; 44] = [
     "runs",
     "scope",
     "scope_root",
+    "spent",
     "tables",
     "to_follow",
     "told_run",
