@@ -149,6 +149,13 @@ impl Follow {
         if ignores_robots && self.finds_sitemaps() {
             return refused("sitemap", AUTO, "robots.txt files are not asked for; name the URL of the sitemap");
         }
+        if let Some(selectors) = self.follow_css.as_ref().filter(|_| self.is_on() && !self.follow) {
+            return refused(
+                "follow_css",
+                selectors,
+                "chooses links, but only sitemaps and feeds are read; add --follow",
+            );
+        }
         if self.is_on() {
             return Ok(());
         }

@@ -89,21 +89,34 @@ impl Store {
 
     /// The pending URLs of a host behind a position, in the order in which they are to be asked for.
     fn pending_of(&self, host_id: HostId, after: Position, limit: u32) -> Result<Vec<Candidate>> {
+        // One after the other: of both together SQLite would read all that is before the position in its rank.
+        let mut urls = self.pending_where("u.rank = ?2 AND u.url_id > ?3", host_id, after, limit)?;
+        let rest = limit - urls.len() as u32;
+        if rest > 0 {
+            urls.extend(self.pending_where("u.rank > ?2 AND ?3 IS NOT NULL", host_id, after, rest)?);
+        }
+        Ok(urls)
+    }
+
+    fn pending_where(&self, behind: &str, host_id: HostId, after: Position, limit: u32) -> Result<Vec<Candidate>> {
         // A first crawl has nothing to be asked for again; a page that was read in another way, or has no body, cannot
         // stand for what is wanted now.
-        let sql = if self.has_past() {
-            "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
-               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), p.etag, p.last_modified, u.payload_at, u.depth, u.kind, u.rank \
-             FROM url u INDEXED BY frontier LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 \
-               AND p.body_id IS NOT NULL AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?5) \
-             WHERE u.outcome IS NULL AND u.host_id = ?1 AND (u.rank, u.url_id) > (?2, ?3) ORDER BY u.rank, u.url_id LIMIT ?4"
+        let [validators, past] = if self.has_past() {
+            [
+                "p.etag, p.last_modified",
+                "LEFT JOIN page p ON p.url_id = u.url_id AND p.outcome = 0 AND p.body_id IS NOT NULL \
+                   AND EXISTS (SELECT 1 FROM run r WHERE r.run_id = p.run_id AND r.reading = ?5) ",
+            ]
         } else {
-            "SELECT url_id, url, attempts, forgiven, due_at, archived_at, \
-               iif(archived_at IS NULL, NULL, (SELECT name FROM file WHERE file.file_id = url.file_id)), NULL, NULL, payload_at, depth, kind, rank \
-             FROM url INDEXED BY frontier \
-             WHERE outcome IS NULL AND host_id = ?1 AND (rank, url_id) > (?2, ?3) AND ?5 IS NOT NULL ORDER BY rank, url_id LIMIT ?4"
+            ["NULL, NULL", ""]
         };
-        let mut select = self.statement(sql)?;
+        let mut select = self.statement(&format!(
+            "SELECT u.url_id, u.url, u.attempts, u.forgiven, u.due_at, u.archived_at, \
+               iif(u.archived_at IS NULL, NULL, (SELECT f.name FROM file f WHERE f.file_id = u.file_id)), {validators}, \
+               u.payload_at, u.depth, u.kind, u.rank FROM url u INDEXED BY frontier {past}\
+             WHERE u.outcome IS NULL AND u.host_id = ?1 AND {behind} AND ?5 IS NOT NULL \
+             ORDER BY u.rank, u.url_id LIMIT ?4"
+        ))?;
         let rows = select.query_map(params![host_id, after.rank, after.url_id, limit, self.reading()], |row| {
             let validators = Validators { etag: row.get(7)?, last_modified: row.get(8)? };
             Ok(Candidate {

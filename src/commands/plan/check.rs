@@ -32,6 +32,8 @@ pub(super) struct Checks {
 /// A URL and what the rules make of it.
 struct Asked {
     url: String,
+    /// That of the URL as it is written, before the rules of what is the same page.
+    key: Option<UrlKey>,
     judged: Result<Judged, BadUrl>,
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Said<'c> {
     pub root: Option<(&'c str, &'c str)>,
     pub is_in_scope: bool,
     pub is_listed: bool,
+    /// A list names it in the spelling of the question, of which the rules make another URL.
+    pub is_listed_as_written: bool,
     pub is_followed: bool,
     /// The rule of its priority.
     pub preference: Option<&'c Preference>,
@@ -95,7 +99,9 @@ impl Checks {
                 checks.roots.extend(judged.roots.iter().map(|root| (root.clone(), None)));
                 checks.keys.insert(judged.explained.url.key);
             }
-            checks.asked.push(Asked { url, judged });
+            let key = CrawlUrl::parse(&url).ok().map(|url| url.key);
+            checks.keys.extend(key);
+            checks.asked.push(Asked { url, key, judged });
         }
         Ok(checks)
     }
@@ -120,11 +126,12 @@ impl Checks {
         self.asked.iter().map(|asked| Verdict {
             asked: &asked.url,
             scope: self.scope,
-            said: asked.judged.as_ref().map(|judged| self.said(judged)),
+            said: asked.judged.as_ref().map(|judged| self.said(asked.key, judged)),
         })
     }
 
-    fn said<'c>(&'c self, Judged { explained, rule, roots }: &'c Judged) -> Said<'c> {
+    fn said<'c>(&'c self, key: Option<UrlKey>, Judged { explained, rule, roots }: &'c Judged) -> Said<'c> {
+        let is_listed_as_written = key.is_some_and(|key| key != explained.url.key && self.listed.contains(&key));
         let is_listed = self.listed.contains(&explained.url.key);
         let root = roots.iter().find_map(|root| Some((&**root, self.roots.get(root)?.as_deref()?)));
         let is_in_scope = self.scope == Scope::Any || root.is_some();
@@ -137,6 +144,7 @@ impl Checks {
             root,
             is_in_scope,
             is_listed,
+            is_listed_as_written,
             is_followed,
             preference: self.priorities.rule(url),
             budgets: budgets.iter().filter(|budget| budget.covers(url)).collect(),
@@ -174,6 +182,7 @@ impl Verdict<'_> {
                 json["root_of"] = json!(said.root.map(|(_, listed)| listed));
                 json["listed"] = json!(said.is_listed);
                 json["followed"] = json!(said.is_followed);
+                json["listed_as_written"] = json!(said.is_listed_as_written);
                 json["priority"] = json!(said.preference.map_or(0, |rule| rule.value));
                 json["budgets"] =
                     json!(said.budgets.iter().map(|one| (&one.path, one.urls)).collect::<BTreeMap<_, _>>());
@@ -196,6 +205,12 @@ impl Verdict<'_> {
         lines.extend(said.filter().into_iter().chain(said.trap()));
         lines.push(said.scope(self.scope));
         lines.extend(said.order());
+        if said.is_listed_as_written {
+            lines.push(
+                "  a list names it so, and so it is asked for: what is the same page is decided of links only"
+                    .to_owned(),
+            );
+        }
         if said.is_listed {
             lines.push("  a list names it, so it is asked for whatever these rules say".to_owned());
         }
