@@ -99,11 +99,13 @@ impl Store {
             .query_row(params![url_id, Outcome::Skipped as i64], |row| row.get::<_, i64>(0))
             .optional()?;
         let Some(skipped_in) = skipped_in else { return Ok(false) };
-        self.statement("DELETE FROM page WHERE url_id = ?1")?.execute([url_id])?;
-        self.change.count_again(Some(Outcome::Skipped as usize));
         if skipped_in == self.run_id {
             self.change.revoked += 1;
+        } else {
+            self.keep_past(url_id)?;
         }
+        self.statement("DELETE FROM page WHERE url_id = ?1")?.execute([url_id])?;
+        self.change.count_again(Some(Outcome::Skipped as usize));
         Ok(true)
     }
 
