@@ -202,6 +202,7 @@ fn store(folder: &Path) -> Store {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
     };
     Store::open(&folder.join("crawl.db"), &session).expect("a store").0
 }

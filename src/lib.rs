@@ -109,6 +109,7 @@ pub mod console;
 pub mod fetcher;
 pub mod following;
 pub mod notify;
+pub mod ordering;
 pub mod pool;
 pub mod processors;
 pub mod reextract;

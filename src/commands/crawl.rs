@@ -22,7 +22,7 @@ use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
-use crate::{config, fetcher, following, notify};
+use crate::{config, fetcher, following, notify, ordering};
 use seine_core::protocol::{EndedBy, UrlKind};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
@@ -130,6 +130,7 @@ pub fn settings(options: CrawlOptions, config: Option<PathBuf>) -> Result<Settin
         return Err(ConfigError::Parse(path, error.to_string()).into());
     }
     following::following(&settings.follow)?;
+    ordering::priorities(&settings.follow)?;
     let last = open_for_reading(&settings.store.db).ok().map(|db| read::last_complete_start(&db)).transpose()?;
     settings.follow.after(last.flatten());
     if settings.console.log_format == LogFormat::Json {
@@ -215,6 +216,7 @@ pub fn crawl_locked(
         finishes_untold: !lock.is_being_told_of(),
         is_demo: whose == Whose::Demo,
         follow: following::for_store(&settings.follow)?,
+        order: ordering::for_store(&settings.follow, &settings.politeness)?,
         pid: std::process::id(),
         config: settings.to_json(),
         lists: lists

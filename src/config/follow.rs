@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::ConfigError;
 use super::bounds::refused;
 use super::group::group;
-use seine_follow::{BadPattern, Filter, FilterRule, SamePage, Scope, Trap, Verb};
+use seine_follow::{
+    BadPattern, DepthBudget, Filter, FilterRule, PathBudget, Preference, SamePage, Scope, Trap, Verb, budget,
+};
 
 group! {
     /// Links, sitemaps and feeds.
@@ -67,6 +69,22 @@ group! {
         /// for complete archives
         #[arg(long, alias = "page-requisites")]
         assets: bool;
+
+        /// Ask a host for URLs that match first if N is greater than that of others, which have 0; may be repeated, and the
+        /// last that matches counts: "/product/=10"
+        #[arg(long, value_name = "REGEX=N")]
+        priority: Vec<Preference>;
+
+        /// Take in so many URLs of each host of which the path begins so, "/blog/=500", or of all of it, "*=10000"; what
+        /// lists name counts and is always taken in; may be repeated
+        #[arg(long, value_name = "PATH=N")]
+        #[serde(deserialize_with = "budget::from_table", serialize_with = "budget::to_table")]
+        budget: Vec<PathBudget>;
+
+        /// Take in so many URLs that lie so many links from a listed one, "1=1000"; may be repeated
+        #[arg(long, value_name = "DEPTH=N")]
+        #[serde(deserialize_with = "budget::from_table", serialize_with = "budget::to_table")]
+        depth_budget: Vec<DepthBudget>;
 
         /// Which URLs are the same page; a config key only.
         #[arg(skip)]
@@ -136,6 +154,13 @@ impl Follow {
         if ignores_robots && self.finds_sitemaps() {
             return refused("sitemap", AUTO, "robots.txt files are not asked for; name the URL of the sitemap");
         }
+        if let Some(selectors) = self.follow_css.as_ref().filter(|_| self.is_on() && !self.follow) {
+            return refused(
+                "follow_css",
+                selectors,
+                "chooses links, but only sitemaps and feeds are read; add --follow",
+            );
+        }
         if self.is_on() {
             return Ok(());
         }
@@ -145,6 +170,8 @@ impl Follow {
             ("follow_css", self.follow_css.clone()),
             ("include", self.include.first().cloned()),
             ("exclude", self.exclude.first().cloned()),
+            ("budget", self.budget.first().map(PathBudget::to_string)),
+            ("depth_budget", self.depth_budget.first().map(DepthBudget::to_string)),
         ];
         match alone.into_iter().find_map(|(name, value)| Some((name, value?))) {
             Some((name, value)) => {

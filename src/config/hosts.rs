@@ -18,6 +18,7 @@ use super::bounds::{LONGEST_PAUSE, MAX_CONCURRENCY};
 use super::files::lines_of;
 use seine_core::policy::{HostPolicy, Proxies, Secret};
 use seine_core::values::{Header, HttpChoice, ProxyUrl, Span};
+use seine_follow::PathBudget;
 
 /// Settings for the hosts that `match` names. Of several rules that match, the later wins, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,9 @@ pub struct HostRule {
     pub concurrency: Option<usize>,
     /// URLs of each such host in one invocation; 0: any.
     pub limit: Option<u64>,
+    /// URLs of each such host that are taken in, by the beginning of their paths, instead of the common `budget`.
+    #[serde(default, deserialize_with = "seine_follow::budget::from_table")]
+    pub budget: Vec<PathBudget>,
     /// More headers.
     #[serde(default)]
     pub headers: Vec<Header>,
@@ -270,6 +274,10 @@ impl Serialize for HostRule {
         self.delay.map_or(Ok(()), |delay| map.serialize_entry("delay", &span(delay)))?;
         self.concurrency.map_or(Ok(()), |n| map.serialize_entry("concurrency", &n))?;
         self.limit.map_or(Ok(()), |n| map.serialize_entry("limit", &n))?;
+        if !self.budget.is_empty() {
+            let table: std::collections::BTreeMap<_, _> = self.budget.iter().map(|one| (&one.path, one.urls)).collect();
+            map.serialize_entry("budget", &table)?;
+        }
         if !self.headers.is_empty() {
             let names: Vec<_> = self.headers.iter().map(|header| &header.name).collect();
             map.serialize_entry("headers", &names)?;

@@ -48,6 +48,7 @@ pub use crew::{Crew, DEFAULT_CONCURRENCY};
 pub use extraction::Extraction;
 pub use flags::Given;
 pub use follow::{AUTO, Follow};
+pub use hosts::HostRule;
 pub use http::Http;
 pub use notify::{Notify, NotifyOn};
 pub use politeness::Politeness;

@@ -110,6 +110,14 @@ impl Origins {
         matches!(self.0.get(&origin_of(url)), Some(OriginState::Known { listed: true, .. }))
     }
 
+    /// Whether the robots.txt of `url`'s origin names sitemaps, as far as it is known.
+    pub fn names_sitemaps(&self, url: &Url) -> bool {
+        match self.0.get(&origin_of(url)) {
+            Some(OriginState::Known { robots: RobotsState::Read(rules), .. }) => !rules.sitemaps().is_empty(),
+            _ => false,
+        }
+    }
+
     /// The store was asked about `origin`.
     pub fn asked(&mut self, origin: String) {
         self.0.insert(origin, OriginState::Asked);

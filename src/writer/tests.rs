@@ -27,6 +27,7 @@ fn session() -> Session {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
     }
 }
 

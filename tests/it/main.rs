@@ -26,6 +26,7 @@ mod lists;
 mod lock;
 mod notify;
 mod operators;
+mod order;
 mod outage;
 mod plan;
 mod politeness;

@@ -115,6 +115,21 @@ fn where_nothing_names_a_sitemap_and_none_is_there_nothing_has_failed() {
 }
 
 #[test]
+fn a_sitemap_that_a_robots_txt_names_and_that_is_not_there_is_an_error_wherever_it_would_be() {
+    let (site, place) = (
+        Site::new(|request| match request.path.as_str() {
+            "/start" => Reply::page("start"),
+            "/robots.txt" => Reply::bytes("text/plain", format!("Sitemap: {}\n", request.url_at(0, "/sitemap.xml"))),
+            _ => Reply::status(404),
+        }),
+        Place::new(),
+    );
+    place.list("urls.txt", [site.url("/start")]);
+    place.obedient_crawl(&["urls.txt", "--sitemap", "auto", "--fail-threshold", "100%"]).run().expect(0);
+    assert_eq!(place.store().row("SELECT outcome, status FROM pages WHERE kind = 'sitemap'"), "http_error|404");
+}
+
+#[test]
 fn a_sitemap_or_feed_can_be_all_that_is_given() {
     let (site, place) = (site(), Place::new());
     place

@@ -3,7 +3,7 @@
 use regex::{RegexSet, RegexSetBuilder};
 
 /// Largest memory of all patterns, compiled, in bytes.
-const MAX_FILTER_BYTES: usize = 16 << 20;
+pub(crate) const MAX_FILTER_BYTES: usize = 16 << 20;
 
 /// Patterns that match every URL, as people write them.
 const EVERYTHING: &[&str] =
@@ -122,7 +122,7 @@ impl Filter {
 }
 
 /// Whether `pattern` can match a URL at all; if not, at which character and why.
-fn check(pattern: &str) -> Result<(), (Option<usize>, String)> {
+pub(crate) fn check(pattern: &str) -> Result<(), (Option<usize>, String)> {
     let character = |offset: usize| Some(pattern[..offset].chars().count() + 1);
     if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
         let (offset, problem) = match &error {

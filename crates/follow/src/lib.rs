@@ -2,6 +2,7 @@
 //!
 //! - [`scope`]: how far from the listed URLs a crawl may go; the store keeps the table of what is inside.
 //! - [`filter`]: `--include` and `--exclude`.
+//! - [`priority`]: which URLs of a host are asked for first; [`budget`]: how many come in.
 //! - [`traps`]: URLs that a site makes without end.
 //! - [`identity`]: which URLs are the same page, by rules for single hosts.
 //! - [`rules`]: all of it for one link.
@@ -43,6 +44,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod budget;
 pub mod dates;
 mod document;
 pub mod feed;
@@ -51,6 +53,7 @@ pub mod following;
 pub mod identity;
 pub mod llms;
 mod parts;
+pub mod priority;
 pub mod rules;
 pub mod scope;
 mod session;
@@ -59,11 +62,13 @@ mod text;
 pub mod traps;
 mod xml;
 
+pub use budget::{DepthBudget, PathBudget};
 pub use document::{NotRead, Note};
 pub use feed::Feed;
 pub use filter::{BadPattern, Filter, FilterRule, Verb};
 pub use following::{Following, KnownUrls};
 pub use identity::{BadRule, Identity, SamePage, Slash};
+pub use priority::{BadPreference, Preference, Priorities};
 pub use rules::{Explained, Judged, Rules};
 pub use scope::{Roots, Scope};
 pub use sitemap::Sitemap;

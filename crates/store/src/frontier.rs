@@ -53,6 +53,12 @@ impl Ended {
         Ok(())
     }
 
+    /// One is pending again, and may have ended a moment ago.
+    pub fn revoke(&mut self, db: &Connection, url_id: i64) -> Result<()> {
+        self.urls -= db.prepare_cached("DELETE FROM ended_url WHERE url_id = ?1")?.execute([url_id])? as u64;
+        Ok(())
+    }
+
     /// Takes them out of the index if they have become many beside those that are `pending`.
     pub fn leave_if_many(&mut self, db: &Connection, pending: u64) -> Result<()> {
         let many = (pending / PENDING).clamp(self.least, MOST_ENDED);

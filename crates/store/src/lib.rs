@@ -54,6 +54,7 @@ pub mod life;
 pub mod links;
 mod lookups;
 pub mod migrations;
+pub mod order;
 mod outcomes;
 mod past;
 pub mod processed;

@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("11.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("12.sql"), then: history::compact },
+    Step { sql: include_str!("13.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

@@ -1,14 +1,16 @@
 //! Whether the crawl would follow a link to a URL, and which rule decides: `--check`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Display;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::config::Follow;
-use crate::following::following;
+use crate::config::{Follow, HostRule, Politeness};
+use crate::following::{following, rules};
+use crate::ordering;
 use seine_core::record::{BadUrl, CrawlUrl, UrlKey};
-use seine_follow::{Explained, FilterRule, Rules, Scope};
+use seine_follow::{DepthBudget, Explained, FilterRule, PathBudget, Preference, Priorities, Rules, Scope};
 
 /// The URLs that are asked about, and what the lists have to do with them.
 #[derive(Default)]
@@ -17,6 +19,10 @@ pub(super) struct Checks {
     asked: Vec<Asked>,
     /// Texts of which one must stand for a listed URL if a URL asked about is in scope, with the first listed one.
     roots: HashMap<String, Option<String>>,
+    priorities: Priorities,
+    /// Budgets by path: of all hosts, and those of single ones.
+    budgets: (Vec<PathBudget>, Vec<HostRule>),
+    of_depth: Vec<DepthBudget>,
     /// Pages asked about.
     keys: HashSet<UrlKey>,
     /// Those that are listed.
@@ -26,6 +32,8 @@ pub(super) struct Checks {
 /// A URL and what the rules make of it.
 struct Asked {
     url: String,
+    /// That of the URL as it is written, before the rules of what is the same page.
+    key: Option<UrlKey>,
     judged: Result<Judged, BadUrl>,
 }
 
@@ -51,7 +59,14 @@ pub(super) struct Said<'c> {
     pub root: Option<(&'c str, &'c str)>,
     pub is_in_scope: bool,
     pub is_listed: bool,
+    /// A list names it in the spelling of the question, of which the rules make another URL.
+    pub is_listed_as_written: bool,
     pub is_followed: bool,
+    /// The rule of its priority.
+    pub preference: Option<&'c Preference>,
+    /// The budgets that it counts against if it is found.
+    pub budgets: Vec<&'c PathBudget>,
+    pub of_depth: &'c [DepthBudget],
 }
 
 impl Checks {
@@ -59,21 +74,34 @@ impl Checks {
     ///
     /// # Errors
     /// Nothing is followed by these settings, or as [`following`].
-    pub fn new(urls: Vec<String>, settings: &Follow) -> Result<Self> {
+    pub fn new(urls: Vec<String>, settings: &Follow, politeness: &Politeness) -> Result<Self> {
         if urls.is_empty() {
             return Ok(Self::default());
         }
-        let Some(following) = following(settings)? else {
-            bail!("--check tells whether a URL is followed, but no link is; add --follow");
+        let priorities = ordering::priorities(settings)?;
+        let rules = match following(settings)? {
+            Some(following) => following.rules,
+            None if priorities.rules().is_empty() => {
+                bail!("--check tells whether a URL is followed, but no link is; add --follow")
+            }
+            None => rules(settings)?,
         };
-        let mut checks = Self { scope: settings.scope, ..Self::default() };
+        let mut checks = Self {
+            scope: if settings.is_on() { settings.scope } else { Scope::List },
+            priorities,
+            budgets: (settings.budget.clone(), politeness.host.clone()),
+            of_depth: settings.depth_budget.clone(),
+            ..Self::default()
+        };
         for url in urls {
-            let judged = Judged::of(&url, &following.rules, settings.scope);
+            let judged = Judged::of(&url, &rules, checks.scope);
             if let Ok(judged) = &judged {
                 checks.roots.extend(judged.roots.iter().map(|root| (root.clone(), None)));
                 checks.keys.insert(judged.explained.url.key);
             }
-            checks.asked.push(Asked { url, judged });
+            let key = CrawlUrl::parse(&url).ok().map(|url| url.key);
+            checks.keys.extend(key);
+            checks.asked.push(Asked { url, key, judged });
         }
         Ok(checks)
     }
@@ -98,16 +126,30 @@ impl Checks {
         self.asked.iter().map(|asked| Verdict {
             asked: &asked.url,
             scope: self.scope,
-            said: asked.judged.as_ref().map(|judged| self.said(judged)),
+            said: asked.judged.as_ref().map(|judged| self.said(asked.key, judged)),
         })
     }
 
-    fn said<'c>(&'c self, Judged { explained, rule, roots }: &'c Judged) -> Said<'c> {
+    fn said<'c>(&'c self, key: Option<UrlKey>, Judged { explained, rule, roots }: &'c Judged) -> Said<'c> {
+        let is_listed_as_written = key.is_some_and(|key| key != explained.url.key && self.listed.contains(&key));
         let is_listed = self.listed.contains(&explained.url.key);
         let root = roots.iter().find_map(|root| Some((&**root, self.roots.get(root)?.as_deref()?)));
         let is_in_scope = self.scope == Scope::Any || root.is_some();
         let is_followed = explained.decision.admitted && explained.trap.is_none() && is_in_scope;
-        Said { explained, rule: rule.as_ref(), root, is_in_scope, is_listed, is_followed }
+        let CrawlUrl { url, host, .. } = &explained.url;
+        let budgets = ordering::budgets_of(&self.budgets.0, &self.budgets.1, host);
+        Said {
+            explained,
+            rule: rule.as_ref(),
+            root,
+            is_in_scope,
+            is_listed,
+            is_listed_as_written,
+            is_followed,
+            preference: self.priorities.rule(url),
+            budgets: budgets.iter().filter(|budget| budget.covers(url)).collect(),
+            of_depth: &self.of_depth,
+        }
     }
 }
 
@@ -140,6 +182,10 @@ impl Verdict<'_> {
                 json["root_of"] = json!(said.root.map(|(_, listed)| listed));
                 json["listed"] = json!(said.is_listed);
                 json["followed"] = json!(said.is_followed);
+                json["listed_as_written"] = json!(said.is_listed_as_written);
+                json["priority"] = json!(said.preference.map_or(0, |rule| rule.value));
+                json["budgets"] =
+                    json!(said.budgets.iter().map(|one| (&one.path, one.urls)).collect::<BTreeMap<_, _>>());
             }
         }
         json
@@ -158,6 +204,13 @@ impl Verdict<'_> {
         }
         lines.extend(said.filter().into_iter().chain(said.trap()));
         lines.push(said.scope(self.scope));
+        lines.extend(said.order());
+        if said.is_listed_as_written {
+            lines.push(
+                "  a list names it so, and so it is asked for: what is the same page is decided of links only"
+                    .to_owned(),
+            );
+        }
         if said.is_listed {
             lines.push("  a list names it, so it is asked for whatever these rules say".to_owned());
         }
@@ -178,6 +231,20 @@ impl Said<'_> {
     fn trap(&self) -> Option<String> {
         let text = |trap| format!("  in the trap {trap}: recorded, and not asked for (--allow-trap {trap})");
         self.explained.trap.map(text)
+    }
+
+    /// Its priority and its budgets.
+    fn order(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(rule) = self.preference {
+            lines.push(format!("  priority {} by --priority '{rule}'", rule.value));
+        }
+        let counts = |budget: &dyn Display| format!("  counts against the budget {budget}");
+        if self.is_followed && !self.is_listed {
+            lines.extend(self.budgets.iter().map(|budget| counts(budget)));
+            lines.extend(self.of_depth.iter().map(|budget| format!("{}, if it is so deep", counts(budget))));
+        }
+        lines
     }
 
     fn scope(&self, scope: Scope) -> String {

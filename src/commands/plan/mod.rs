@@ -51,7 +51,7 @@ pub fn run(args: PlanArgs) -> Result<i32> {
         bail!("no URL list given; give URLs, name a file of them, or - for standard input");
     }
     let settings = crawl::within_limits(&settings)?;
-    let mut checks = Checks::new(args.check, &settings.follow)?;
+    let mut checks = Checks::new(args.check, &settings.follow, &settings.politeness)?;
     let survey = Survey::of(lists, &mut checks)?;
     let outlook = outlook(survey, checks, &settings);
     let text = if settings.console.json { told::json(&outlook).to_string() + "\n" } else { told::text(&outlook) };

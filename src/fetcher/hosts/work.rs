@@ -11,7 +11,7 @@ use url::Url;
 use super::Hosts;
 use super::queue::HostQueue;
 use crate::fetcher::origins::origin_of;
-use crate::fetcher::visit::{Visit, VisitContext};
+use crate::fetcher::visit::{Visit, VisitContext, is_usual_sitemap};
 use seine_core::protocol::Job;
 use seine_core::record::UrlId;
 use seine_page::robots::Decision;
@@ -128,6 +128,8 @@ impl Hosts {
             policy: Rc::clone(&host.policy),
             listed: host.is_listed(job),
             pace: Rc::clone(&host.pace),
+            is_guess: is_usual_sitemap(job)
+                && Url::parse(job.listed_url()).is_ok_and(|url| !host.origins.borrow().names_sitemaps(&url)),
             is_last: job.errand.is_none() && !host.more.get() && host.queue.borrow().is_empty(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::record::Ended;
+use super::record::{Answered, Ended, is_usual_sitemap};
 use super::{Visit, Visitor, epoch_us, one_line};
 use seine_core::protocol::{Archived, Job};
 use seine_core::record::{BadUrl, ErrorClass, Failure};
@@ -37,7 +37,9 @@ impl Visitor {
         match answer {
             Ok((url, answer)) => {
                 self.row.body_bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
-                self.record(job, &url, answer, started_at, Duration::ZERO).await;
+                let answered =
+                    Answered { url: &url, started_at, asked: Duration::ZERO, is_guess: is_usual_sitemap(&job) };
+                self.record(job, answer, answered).await;
             }
             Err(failure) => {
                 let message = format!("{}; record at byte {} of {}", failure.message, archived.at, archived.file);

@@ -35,7 +35,8 @@ use super::pace::{Mood, Pace};
 use crate::config::Fetching;
 pub use finder::Finder;
 use page::Chosen;
-use record::Ended;
+pub use record::is_usual_sitemap;
+use record::{Answered, Ended};
 pub(super) use redirect::redirect_target;
 use request::Attempt;
 use seine_core::policy::HostPolicy;
@@ -58,6 +59,8 @@ pub struct VisitContext {
     pub listed: bool,
     /// The host's pace, which is told when the request starts.
     pub pace: Rc<RefCell<Pace>>,
+    /// It is a sitemap at the usual place, which its robots.txt does not name.
+    pub is_guess: bool,
     /// Nothing more is known to be asked of the host.
     pub is_last: bool,
 }
@@ -191,7 +194,7 @@ impl Visitor {
         };
         let (url_id, latency) = (job.url_id, attempt.took);
         let (next, mood) = match job.errand.take() {
-            None => self.page_answered(job, &url, attempt).await,
+            None => self.page_answered(job, &url, attempt, context.is_guess).await,
             Some(errand) => self.robots_answered(job, *errand, &url, attempt).await,
         };
         self.row.body_is_gone(url_id);
@@ -211,7 +214,7 @@ impl Visitor {
     }
 
     /// Does what the answer to a request for the URL itself asks for.
-    async fn page_answered(&self, job: Job, url: &Url, attempt: Attempt) -> (Next, Option<Mood>) {
+    async fn page_answered(&self, job: Job, url: &Url, attempt: Attempt, is_guess: bool) -> (Next, Option<Mood>) {
         let Attempt { started_at, exchange, .. } = attempt;
         match exchange.answer {
             Ok(answer) if answer.is_redirect() => {
@@ -219,7 +222,8 @@ impl Visitor {
             }
             Ok(answer) => {
                 let mood = self.mood(&job, &answer, started_at);
-                self.record(job, url, answer, started_at, mood.hold()).await;
+                let answered = Answered { url, started_at, asked: mood.hold(), is_guess };
+                self.record(job, answer, answered).await;
                 (Next::Over, Some(mood))
             }
             Err(failure) => {

@@ -24,6 +24,24 @@ const MAX_NAMED_BYTES: usize = 16 << 20;
 /// What a URL takes beside its text, at most.
 const NAMED_BYTES: usize = 64;
 
+/// Whether the URL is that of a sitemap at the usual place: if its robots.txt names none, it was only looked for.
+pub fn is_usual_sitemap(job: &Job) -> bool {
+    let is_at_root = |url: Url| url.path() == USUAL_SITEMAP && url.query().is_none();
+    job.place.kind == UrlKind::Sitemap && Url::parse(job.listed_url()).is_ok_and(is_at_root)
+}
+
+/// The circumstances of an answer that is going to be a record.
+pub(super) struct Answered<'u> {
+    /// The URL that gave it.
+    pub url: &'u Url,
+    /// Milliseconds of the Unix epoch.
+    pub started_at: u64,
+    /// For so long the host asked to be left alone.
+    pub asked: Duration,
+    /// It is a sitemap that nothing names.
+    pub is_guess: bool,
+}
+
 /// How an attempt went.
 #[derive(Clone, Copy)]
 pub(super) struct Ended {
@@ -71,11 +89,12 @@ impl Visitor {
         self.put(head, Vec::new());
     }
 
-    /// Records an answer that is not a redirect; `asked` is how long the host is to be left alone.
-    pub(super) async fn record(&self, job: Job, url: &Url, mut answer: Answer, started_at: u64, asked: Duration) {
+    /// Records an answer that is not a redirect.
+    pub(super) async fn record(&self, job: Job, mut answer: Answer, answered: Answered<'_>) {
+        let Answered { url, started_at, asked, is_guess } = answered;
+        let is_guess = is_guess && self.settings.follow.finds_sitemaps();
         let not_modified = answer.status == 304 && self.validators(&job).is_some();
-        let is_guess = self.is_guess(&job);
-        let ending = self.ending(&job, &answer, not_modified, asked);
+        let ending = self.ending(&job, &answer, not_modified, asked, is_guess);
         let listed_url = job.listed_url().to_owned();
         let mut head = self.head(job, ending, Ended { status: Some(answer.status), started_at, asked });
         head.not_modified = not_modified;
@@ -121,7 +140,7 @@ impl Visitor {
     }
 
     /// How an attempt ends that was answered so.
-    fn ending(&self, job: &Job, answer: &Answer, not_modified: bool, asked: Duration) -> Ending {
+    fn ending(&self, job: &Job, answer: &Answer, not_modified: bool, asked: Duration, is_guess: bool) -> Ending {
         if let Some(due_at) = self.retry_at(job, is_transient(answer.status), asked) {
             return Ending::Retry { due_at, failure: None };
         }
@@ -130,19 +149,12 @@ impl Visitor {
             let failure = Some(Failure::new(ErrorClass::ContentType, message));
             return Ending::Final { outcome: Outcome::Skipped, failure };
         }
-        if self.is_guess(job) && matches!(answer.status, 404 | 410) {
+        if is_guess && matches!(answer.status, 404 | 410) {
             let failure = Some(Failure::new(ErrorClass::Unreadable, "there is no sitemap at the usual place"));
             return Ending::Final { outcome: Outcome::Skipped, failure };
         }
         let is_good = (200..300).contains(&answer.status) || not_modified;
         Ending::Final { outcome: if is_good { Outcome::Ok } else { Outcome::HttpError }, failure: None }
-    }
-
-    /// Whether the URL is that of a sitemap which nothing names: it was looked for at the usual place.
-    fn is_guess(&self, job: &Job) -> bool {
-        job.place.kind == UrlKind::Sitemap
-            && self.settings.follow.finds_sitemaps()
-            && job.listed_url().ends_with(USUAL_SITEMAP)
     }
 
     fn head(&self, job: Job, ending: Ending, ended: Ended) -> PageHead {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Frontier;
 use super::hosts::{HostRef, Queued};
 use crate::supervisor::breaker::Trip;
-use seine_core::protocol::{HostId, Slot};
+use seine_core::protocol::{HostId, Position, Slot};
 use seine_core::record::UrlId;
 use seine_core::time::Mono;
 
@@ -62,7 +62,7 @@ impl Frontier {
                     entry.queue.drain(..).partition(|queued| queued.counted || !queued.job.hops.is_empty());
                 entry.queue = kept;
                 if !rest.is_empty() {
-                    (entry.cursor, entry.more) = (0, true);
+                    (entry.cursor, entry.more) = (Position::START, true);
                     for queued in rest {
                         self.held.remove(&queued.job.url_id);
                     }

@@ -6,12 +6,13 @@ use super::limits::HostLimits;
 use super::pull::FIRST_DEPTH;
 use crate::supervisor::breaker::Breaker;
 use crate::supervisor::lanes::Lanes;
-use seine_core::protocol::{HostId, Job, Slot};
-use seine_core::record::UrlId;
+use seine_core::protocol::{HostId, Job, Position, Slot};
 use seine_core::time::Mono;
 
 /// URLs of one host that may be leased and not committed while their answers come from an archive.
 const ARCHIVED_WINDOW: u32 = 256;
+/// Of the URLs of a host one in so many is the oldest of those that others come before.
+const ELDER_TURN: u32 = 8;
 
 /// Index of a host in memory; valid while it is active or resting.
 pub type HostRef = usize;
@@ -25,8 +26,14 @@ pub(super) struct Host {
     pub lanes: Lanes,
     pub queue: VecDeque<Queued>,
     pub leased: u32,
-    /// Ids up to here have been pulled.
-    pub cursor: UrlId,
+    /// URLs up to here have been pulled.
+    pub cursor: Position,
+    /// What is before the cursor is to be pulled once more.
+    pub rewinds: bool,
+    /// The store has some of this rank that may come before those that are queued.
+    pub ahead: Option<i32>,
+    /// URLs taken from the queue.
+    pub turn: u32,
     /// The store may have more after the cursor.
     pub more: bool,
     /// How often the store had grown when it was last asked for this host.
@@ -61,6 +68,8 @@ pub(super) struct Host {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub job: Job,
+    /// The lower, the sooner.
+    pub rank: i32,
     /// Leased before in this run, so it does not count against `--limit` and `--host-limit` again.
     pub counted: bool,
 }
@@ -75,7 +84,10 @@ impl Host {
             lanes: Lanes::new(home),
             queue: VecDeque::new(),
             leased: 0,
-            cursor: 0,
+            cursor: Position::START,
+            rewinds: false,
+            ahead: None,
+            turn: 0,
             more: false,
             seen: 0,
             refilling: false,
@@ -96,9 +108,33 @@ impl Host {
 
     /// Whether the store, which has grown `growth` times, is to be asked for more of it.
     pub fn wants_more(&self, growth: u64) -> bool {
-        let few = self.more && self.queue.len() < self.depth as usize / 2;
+        let half = self.depth as usize / 2;
+        let few = self.more && self.queue.len() < half || self.ahead.is_some_and(|rank| self.comes_before(rank, half));
         let maybe = self.seen < growth && self.queue.is_empty();
         self.id.is_some() && (few || maybe)
+    }
+
+    /// Whether a URL of this rank would be among the first `number` of the queue.
+    fn comes_before(&self, rank: i32, number: usize) -> bool {
+        self.queue.get(number.saturating_sub(1)).is_none_or(|queued| queued.rank > rank)
+    }
+
+    /// Puts a URL behind those of its rank and of lower ones. What was leased before stays ahead of all.
+    pub fn queue_by_rank(&mut self, queued: Queued) {
+        let ahead = |other: &Queued| other.counted || other.rank <= queued.rank;
+        let at = self.queue.iter().rposition(ahead).map_or(0, |last| last + 1);
+        self.queue.insert(at, queued);
+    }
+
+    /// The place in the queue of the URL that comes next: the first, or now and then the oldest of a later rank, which
+    /// might wait for ever otherwise.
+    pub fn next(&self) -> Option<usize> {
+        let (first, last) = (self.queue.front()?, self.queue.back()?);
+        if first.counted || first.rank >= last.rank || self.turn % ELDER_TURN < ELDER_TURN - 1 {
+            return Some(0);
+        }
+        let later = self.queue.iter().enumerate().filter(|(_, queued)| !queued.counted && queued.rank > first.rank);
+        later.min_by_key(|(_, queued)| queued.job.url_id).map(|(at, _)| at)
     }
 
     pub fn is_idle(&self) -> bool {

@@ -57,14 +57,15 @@ impl Frontier {
             let most = room.min(JOBS_PER_LEASE).min(host.room(slot) as usize);
             let mut jobs = Vec::new();
             while jobs.len() < most {
-                let Some(queued) = host.queue.front() else { break };
-                if !queued.counted {
+                let Some(next) = host.next() else { break };
+                if host.queue.get(next).is_some_and(|queued| !queued.counted) {
                     if *allowance == 0 || !self.quota.take(host) {
                         break;
                     }
                     *allowance -= 1;
                 }
-                let Some(queued) = host.queue.pop_front() else { break };
+                let Some(queued) = host.queue.remove(next) else { break };
+                host.turn = host.turn.wrapping_add(1);
                 self.held.remove(&queued.job.url_id);
                 self.counted -= usize::from(queued.counted);
                 jobs.push(queued.job);
@@ -95,7 +96,7 @@ impl Frontier {
     /// Puts a URL at the front of the queue of `host`: it was leased before, or a redirect led it here.
     pub fn put_back(&mut self, host: &str, job: Job, now: Mono) {
         let at = self.host(host, now);
-        self.enqueue(at, Queued { job, counted: true }, End::Front);
+        self.enqueue(at, Queued { job, rank: i32::MIN, counted: true }, End::Front);
         self.refresh(at, now);
     }
 

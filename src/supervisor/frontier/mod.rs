@@ -71,7 +71,8 @@ pub struct Frontier {
 #[derive(Clone, Copy, Debug)]
 enum End {
     Front,
-    Back,
+    /// Behind those that come sooner.
+    ByRank,
 }
 
 impl Frontier {
@@ -160,7 +161,7 @@ impl Frontier {
         self.counted += usize::from(queued.counted);
         match end {
             End::Front => host.queue.push_front(queued),
-            End::Back => host.queue.push_back(queued),
+            End::ByRank => host.queue_by_rank(queued),
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::hosts::{HostRef, Queued};
 use super::{End, Frontier};
 use seine_core::policy::longest_backoff;
-use seine_core::protocol::{HostCandidates, HostId, Job, Pull, Sweep};
+use seine_core::protocol::{Candidate, HostCandidates, HostId, Job, Position, Pull, Sweep};
 use seine_core::record::UrlId;
 use seine_core::time::{Mono, Now, Wall};
 
@@ -45,7 +45,7 @@ pub(super) struct Pulls {
     /// How often URLs were added to the store, and that as of the pull that was last asked for.
     growth: u64,
     asked_growth: u64,
-    /// When that last made URLs pending that were fetched before: their ids may be lower than any.
+    /// When that last made URLs pending that may come before any: such that were fetched before, or that others are behind.
     rewound: u64,
     /// Hosts to ask for more of.
     refills: VecDeque<HostRef>,
@@ -116,7 +116,7 @@ impl Pulls {
 }
 
 impl Frontier {
-    /// URLs have become pending in the store; `again`: such that were fetched before, too.
+    /// URLs have become pending in the store; `again`: such that may come before others, too.
     pub fn store_grew(&mut self, again: bool) {
         let pulls = &mut self.pulls;
         pulls.growth += 1;
@@ -127,9 +127,10 @@ impl Frontier {
         pulls.round.pause_ms = SWEEP_PAUSE_MS;
     }
 
-    /// Pages name URLs of these hosts, which have become pending in the store; `again`: such that were fetched before, too.
-    pub fn hosts_grew(&mut self, ids: &[HostId], again: bool, now: Mono) {
-        for id in ids {
+    /// Pages name URLs of these hosts, which have become pending in the store, with the lowest rank of those; `again`: such
+    /// that were fetched before, too.
+    pub fn hosts_grew(&mut self, hosts: &[(HostId, i32)], again: bool, now: Mono) {
+        for (id, rank) in hosts {
             // The others are found by a sweep.
             let Some(&at) = self.hosts.ids.get(id) else {
                 self.pulls.round.again = true;
@@ -138,9 +139,10 @@ impl Frontier {
             };
             if let Some(host) = self.hosts.get_mut(at) {
                 host.more = true;
-                if again {
-                    host.cursor = 0;
+                if *rank < host.cursor.rank {
+                    host.ahead = Some(host.ahead.map_or(*rank, |ahead| ahead.min(*rank)));
                 }
+                host.rewinds |= again || *rank < host.cursor.rank;
                 self.refresh(at, now);
             }
         }
@@ -161,8 +163,8 @@ impl Frontier {
         asks.then_some(pull)
     }
 
-    /// The hosts to ask for more of: each with the last id it has had and the number of URLs.
-    fn refills(&mut self) -> Vec<(HostId, UrlId, u32)> {
+    /// The hosts to ask for more of: each with the last position it has had and the number of URLs.
+    fn refills(&mut self) -> Vec<(HostId, Position, u32)> {
         let mut refills = Vec::new();
         while refills.len() < self.room.hosts_per_pull {
             let Some(at) = self.pulls.refills.pop_front() else { break };
@@ -171,8 +173,9 @@ impl Frontier {
                 host.refilling = false;
                 continue;
             };
-            if host.seen < self.pulls.rewound {
-                host.cursor = 0;
+            host.ahead = None;
+            if std::mem::take(&mut host.rewinds) || host.seen < self.pulls.rewound {
+                host.cursor = Position::START;
             }
             host.asked = true;
             refills.push((id, host.cursor, host.depth));
@@ -245,8 +248,9 @@ impl Frontier {
         }
         host.more = candidates.more;
         // A sweep begins with the host's first URL, whatever was asked for before.
-        let before = if is_refill { host.cursor } else { 0 };
-        host.cursor = before.max(candidates.urls.last().map_or(0, |last| last.url_id));
+        let before = if is_refill { host.cursor } else { Position::START };
+        let position = |last: &Candidate| Position { rank: last.rank, url_id: last.url_id };
+        host.cursor = before.max(candidates.urls.last().map_or(Position::START, position));
         if self.has_had_its_limit(at) {
             self.leave_to_store(at);
             self.quota.has_left_urls |= !candidates.urls.is_empty();
@@ -260,7 +264,7 @@ impl Frontier {
             // There are thousands of such queues: room to spare would be most of the memory here.
             host.queue.reserve_exact(candidates.urls.len());
         }
-        for candidate in candidates.urls {
+        for candidate in candidates.urls.into_iter().chain(candidates.elders) {
             if is_leased(candidate.url_id) || self.held.contains(&candidate.url_id) {
                 continue;
             }
@@ -282,11 +286,11 @@ impl Frontier {
                 archived: candidate.archived,
                 failed: None,
             };
-            let queued = Queued { job, counted: false };
+            let queued = Queued { job, rank: candidate.rank, counted: false };
             if wait_ms > 0 {
                 self.delay(at, queued, now.mono.plus_ms(wait_ms));
             } else {
-                self.enqueue(at, queued, End::Back);
+                self.enqueue(at, queued, End::ByRank);
             }
         }
         self.refresh(at, now.mono);

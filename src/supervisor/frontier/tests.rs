@@ -1,6 +1,6 @@
 use super::pull::{FIRST_DEPTH, LONGEST_SWEEP_PAUSE_MS};
 use super::*;
-use seine_core::protocol::{Candidate, HostCandidates, HostId};
+use seine_core::protocol::{Candidate, HostCandidates, HostId, Position};
 use seine_core::time::{Now, Wall};
 
 /// Both clocks show `ms`.
@@ -20,6 +20,7 @@ fn frontier() -> Frontier {
 fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCandidates {
     let candidate = |url_id| Candidate {
         url_id,
+        rank: 0,
         url: format!("http://h{host_id}/{url_id}"),
         attempts: 0,
         forgiven: 0,
@@ -29,7 +30,7 @@ fn host(host_id: HostId, url_ids: std::ops::Range<UrlId>, more: bool) -> HostCan
         archived: None,
     };
     let urls = url_ids.map(candidate).collect();
-    HostCandidates { host_id, host: format!("h{host_id}"), hold_until: 0, urls, more }
+    HostCandidates { host_id, host: format!("h{host_id}"), hold_until: 0, urls, elders: Vec::new(), more }
 }
 
 fn lease_all(frontier: &mut Frontier) -> Vec<HostRef> {
@@ -69,10 +70,10 @@ fn a_host_that_has_run_dry_is_asked_for_again_if_the_store_has_grown_meanwhile()
     frontier.store_grew(false);
     frontier.closed(leased[1], 0, FIRST);
     // After what it has had: new URLs have greater ids.
-    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 11, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, Position { rank: 0, url_id: 11 }, FIRST_DEPTH)]);
     // The answer is lost with the writer, and what it had committed may have been pending before.
     frontier.pull_lost();
-    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, Position::START, FIRST_DEPTH)]);
     frontier.pulled(vec![host(1, 30..31, false)], Swept::Nothing, |_| false, now(1));
     assert_eq!(lease_all(&mut frontier).len(), 1);
 }
@@ -144,7 +145,7 @@ fn the_answer_of_a_sweep_is_not_taken_for_one_that_a_host_still_waits_for() {
     frontier.closed(leased[0], 0, FIRST);
     frontier.pulled(vec![host(1, 1..3, true)], Swept::Round, |_| false, now(1));
     // On from what the sweep has brought, or from the beginning: not from what was known before.
-    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, Position::START, FIRST_DEPTH)]);
 }
 
 #[test]
@@ -155,7 +156,7 @@ fn urls_that_are_pending_again_are_found_before_those_already_pulled() {
     let leased = lease_all(&mut frontier);
     frontier.store_grew(true);
     frontier.closed(leased[0], 0, FIRST);
-    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, 0, FIRST_DEPTH)]);
+    assert_eq!(frontier.pull(9, FIRST).unwrap().refills, [(1, Position::START, FIRST_DEPTH)]);
 }
 
 #[test]
@@ -172,4 +173,48 @@ fn the_host_that_takes_longest_says_how_long_a_run_takes_at_least() {
     assert_eq!(frontier.shortest_ms(1000), (10 + 988) * 500, "all that is not here is of the one host that has more");
     assert!(!lease_all(&mut frontier).is_empty());
     assert_eq!(frontier.shortest_ms(1000), (10 + 988) * 500, "what is leased is not done");
+}
+
+/// The ids in the order in which they are leased, one after the other.
+fn leased_in_order(frontier: &mut Frontier) -> Vec<UrlId> {
+    let mut ids = Vec::new();
+    loop {
+        let demand = Demand { slot: 0, room: 1, allowance: &mut u64::MAX.clone(), asked_at: None };
+        let leases = frontier.lease(demand, FIRST);
+        let Some((at, lease)) = leases.first() else { return ids };
+        ids.extend(lease.jobs.iter().map(|job| job.url_id));
+        frontier.closed(*at, 0, FIRST);
+    }
+}
+
+#[test]
+fn lower_ranks_are_leased_first_and_now_and_then_the_oldest_of_the_others() {
+    let mut frontier = frontier();
+    frontier.pull(99, FIRST).unwrap();
+    let mut candidates = host(1, 10..30, false);
+    candidates.urls.iter_mut().filter(|url| url.url_id >= 13).for_each(|url| url.rank = -5);
+    candidates.urls.sort_by_key(|url| (url.rank, url.url_id));
+    candidates.elders = candidates.urls.split_off(17);
+    frontier.pulled(vec![candidates], Swept::Round, |_| false, now(1));
+    let mut expected: Vec<_> = (13..30).collect();
+    expected.insert(7, 10);
+    expected.insert(15, 11);
+    expected.push(12);
+    assert_eq!(leased_in_order(&mut frontier), expected);
+}
+
+#[test]
+fn what_has_a_lower_rank_than_all_that_is_queued_is_asked_for_at_once() {
+    let mut frontier = frontier();
+    frontier.pull(99, FIRST).unwrap();
+    frontier.pulled(vec![host(1, 10..26, true)], Swept::Round, |_| false, now(1));
+    frontier.hosts_grew(&[(1, 0)], false, FIRST);
+    assert!(frontier.pull(99, FIRST).unwrap().refills.is_empty(), "there is enough of such");
+    frontier.pulled(Vec::new(), Swept::Round, |_| false, now(1));
+    frontier.hosts_grew(&[(1, -3)], false, FIRST);
+    assert_eq!(frontier.pull(99, FIRST).unwrap().refills, [(1, Position::START, FIRST_DEPTH)]);
+    let mut candidates = host(1, 30..32, false);
+    candidates.urls.iter_mut().for_each(|url| url.rank = -3);
+    frontier.pulled(vec![candidates], Swept::Nothing, |_| false, now(1));
+    assert_eq!(leased_in_order(&mut frontier)[..3], [30, 31, 10]);
 }

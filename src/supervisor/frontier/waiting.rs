@@ -44,7 +44,7 @@ impl Frontier {
         if self.held.len() < 2 * self.room.urls {
             let at = self.host(host, now.mono);
             let wait_ms = due_at.ms_since(now.wall).min(LONGEST_PAUSE_MS);
-            self.delay(at, Queued { job, counted: true }, now.mono.plus_ms(wait_ms));
+            self.delay(at, Queued { job, rank: i32::MIN, counted: true }, now.mono.plus_ms(wait_ms));
         } else {
             // It is found there by the next sweep.
             self.store_grew(true);

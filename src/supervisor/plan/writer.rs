@@ -141,6 +141,7 @@ impl Plan {
         for host in hosts.iter_mut().filter(|host| host.urls.iter().any(is_fetched)) {
             if let Some((outcome, failure)) = self.down.get(&host.host_id) {
                 host.urls.retain(|candidate| !is_fetched(candidate));
+                host.elders.retain(|candidate| !is_fetched(candidate));
                 host.more &= !host.urls.is_empty();
                 if self.ending.insert(host.host_id) {
                     actions.push(Action::EndHost(host.host_id, *outcome, failure.clone()));
@@ -156,7 +157,7 @@ impl Plan {
         self.tally.pending = imported.pending;
         self.tally.outcomes[Outcome::Rejected as usize] += imported.rejected;
         if imported.new > imported.rejected || imported.again > 0 {
-            self.frontier.store_grew(imported.again > 0);
+            self.frontier.store_grew(imported.again > 0 || imported.ahead);
         }
     }
 

@@ -11,7 +11,7 @@ const NEW_BY_NEW: UrlId = 2600;
 /// What a commit has made pending.
 #[derive(Default)]
 pub(super) struct Growth {
-    pub hosts: BTreeSet<HostId>,
+    pub hosts: BTreeMap<HostId, i32>,
     pub again: bool,
 }
 
@@ -45,6 +45,11 @@ impl World {
         1 + self.list[id as usize % self.list.len()]
     }
 
+    /// The negative of the priority of a page.
+    pub(super) fn rank(&self, id: UrlId) -> i32 {
+        if self.setup.ranks { [0, -10, 5, 0, -3][id as usize % 5] } else { 0 }
+    }
+
     /// Makes pending what the page names that has just ended.
     pub(super) fn find(&mut self, finder: UrlId, growth: &mut Growth) {
         if !self.setup.follows {
@@ -60,7 +65,9 @@ impl World {
             } else {
                 continue;
             }
-            growth.hosts.insert(host as HostId);
+            let rank = self.rank(id);
+            let lowest = growth.hosts.entry(host as HostId).or_insert(rank);
+            *lowest = rank.min(*lowest);
         }
     }
 }
@@ -69,7 +76,7 @@ impl World {
 fn what_pages_name_gets_one_outcome_whoever_dies_when() {
     let (mut kills, mut found, mut again) = (0, 0, 0);
     for seed in seeds(60) {
-        let setup = Setup { follows: true, ..Setup::default() };
+        let setup = Setup { follows: true, ranks: seed % 2 == 0, ..Setup::default() };
         let (mut world, actions) = World::with(seed, setup, Disk::default());
         world.lay_old_pages();
         world.carry_out(actions);

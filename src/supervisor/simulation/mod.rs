@@ -15,7 +15,7 @@ use found::Growth;
 use seine_core::protocol::processing::FromHost;
 use seine_core::protocol::{
     Candidate, Done, EndedBy, FromFetcher, FromWriter, Generation, Hop, HostCandidates, HostId, Imported, Job,
-    NOT_ASKED, PROCESSORS, Pull, Ready, Slot, StillPending, Verdict,
+    NOT_ASKED, PROCESSORS, Position, Pull, Ready, Slot, StillPending, Verdict,
 };
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 use seine_core::time::{Mono, Now, Wall};
@@ -660,7 +660,7 @@ impl World {
                     if next.len() < sweep.hosts as usize && sweep_after.is_none_or(|after| after < sweep.until) {
                         sweep_after = None;
                     }
-                    hosts.extend(next.into_iter().map(|host| self.candidates(host, 0, pull.per_host)));
+                    hosts.extend(next.into_iter().map(|host| self.candidates(host, Position::START, pull.per_host)));
                 }
                 let pending = self.disk.pending();
                 self.say(FromWriter::Candidates { hosts, sweep_after, pending });
@@ -668,27 +668,29 @@ impl World {
         }
     }
 
-    fn candidates(&self, host: usize, after: UrlId, limit: u32) -> HostCandidates {
-        let mut urls: Vec<Candidate> = self
-            .disk
-            .urls
-            .range(after + 1..)
-            .filter(|(_, url)| url.outcome.is_none() && url.host == host)
-            .take(limit as usize + 1)
-            .map(|(id, url)| Candidate {
-                validators: None,
-                url_id: *id,
-                url: format!("http://h{host}/{id}"),
-                attempts: url.attempts,
-                forgiven: 0,
-                due_at: url.due_at,
-                place: seine_core::protocol::Place::default(),
-                archived: None,
-            })
-            .collect();
-        let more = urls.len() > limit as usize;
-        urls.truncate(limit as usize);
-        HostCandidates { host_id: host as i64, host: format!("h{host}"), hold_until: 0, urls, more }
+    fn candidates(&self, host: usize, after: Position, limit: u32) -> HostCandidates {
+        let pending = self.disk.urls.iter().filter(|(_, url)| url.outcome.is_none() && url.host == host);
+        let behind = pending
+            .map(|(id, url)| (self.rank(*id), *id, url))
+            .filter(|(rank, id, _)| after < Position { rank: *rank, url_id: *id });
+        let mut behind: Vec<_> = behind.collect();
+        behind.sort_by_key(|(rank, id, _)| (*rank, *id));
+        let candidate = |(rank, id, url): &(i32, UrlId, &StoredUrl)| Candidate {
+            validators: None,
+            url_id: *id,
+            rank: *rank,
+            url: format!("http://h{host}/{id}"),
+            attempts: url.attempts,
+            forgiven: 0,
+            due_at: url.due_at,
+            place: seine_core::protocol::Place::default(),
+            archived: None,
+        };
+        let more = behind.len() > limit as usize;
+        let urls: Vec<Candidate> = behind.iter().take(limit as usize).map(candidate).collect();
+        let last = urls.last().map_or(i32::MAX, |last| last.rank);
+        let elders = behind.iter().filter(|(rank, ..)| *rank > last).take(limit as usize / 8).map(candidate).collect();
+        HostCandidates { host_id: host as i64, host: format!("h{host}"), hold_until: 0, urls, elders, more }
     }
 
     fn done(&self, url_id: UrlId, outcome: Option<Outcome>) -> Done {

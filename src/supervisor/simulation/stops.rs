@@ -18,6 +18,8 @@ pub(super) struct Setup {
     pub is_stubborn: bool,
     /// Pages name others, which are fetched too.
     pub follows: bool,
+    /// Pages have priorities.
+    pub ranks: bool,
     /// Processors need as much time as there is.
     pub is_slow: bool,
 }

@@ -474,6 +474,8 @@ fn the_example_config_loads_with_everything_uncommented() {
     let path = folder.path().join("all.toml");
     let example = example();
     let all = example.lines().map(|line| match key(line) {
+        // What is said of links needs it.
+        Some("follow") => "follow = true\n".to_owned(),
         Some(_) => format!("{}\n", line.trim_start_matches("# ")),
         None => format!("{line}\n"),
     });

@@ -153,12 +153,26 @@ impl ImportUrl {
 /// A request for pending URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pull {
-    /// More URLs of these hosts: after the given id, at most so many.
-    pub refills: Vec<(HostId, UrlId, u32)>,
+    /// More URLs of these hosts: after the given position, at most so many.
+    pub refills: Vec<(HostId, Position, u32)>,
     /// The next hosts with pending URLs.
     pub sweep: Option<Sweep>,
     /// At most so many URLs of each host of the sweep.
     pub per_host: u32,
+}
+
+/// A place in the order in which the URLs of a host are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Lower ones come first: the negative of the URL's priority.
+    pub rank: i32,
+    /// Of one rank, those that came into the crawl first.
+    pub url_id: UrlId,
+}
+
+impl Position {
+    /// Before every URL.
+    pub const START: Self = Self { rank: i32::MIN, url_id: 0 };
 }
 
 /// A walk over the hosts that have pending URLs.
@@ -198,8 +212,8 @@ pub enum FromWriter {
     Committed {
         /// One for each URL.
         done: Vec<Done>,
-        /// Hosts of which URLs became pending, because pages name them.
-        grown: Vec<HostId>,
+        /// Hosts of which URLs became pending, because pages name them, with the lowest rank of those.
+        grown: Vec<(HostId, i32)>,
         /// Some of these URLs were fetched before: their ids may be lower than any.
         again: bool,
         /// URLs without outcome, and pages of which the links are still to be followed.
@@ -302,8 +316,10 @@ pub struct HostCandidates {
     pub host: String,
     /// It asked to be left alone until this time.
     pub hold_until: u64,
-    /// Its URLs, ids ascending.
+    /// Its URLs, in the order in which they are to be asked for.
     pub urls: Vec<Candidate>,
+    /// A few of each later rank, so that those are not asked for last of all, however many come before them.
+    pub elders: Vec<Candidate>,
     /// Whether it has more after these.
     pub more: bool,
 }
@@ -313,6 +329,8 @@ pub struct HostCandidates {
 pub struct Candidate {
     /// The URL's row.
     pub url_id: UrlId,
+    /// The negative of its priority.
+    pub rank: i32,
     /// The URL itself.
     pub url: String,
     /// Attempts made so far.
@@ -362,6 +380,8 @@ pub struct Imported {
     pub rejected: u64,
     /// Lines that named a URL known before.
     pub duplicates: u64,
+    /// Some of the new ones come before others that may have been asked for.
+    pub ahead: bool,
     /// URLs without outcome.
     pub pending: u64,
 }

@@ -234,11 +234,13 @@ pub enum ErrorClass {
     Trap,
     /// It was expected to be a sitemap or a feed, and is none.
     Unreadable,
+    /// A page names it, and as many as are wanted of its host, path or depth are there already.
+    Budget,
 }
 
 impl ErrorClass {
     /// Every class.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Dns,
         Self::Resolver,
         Self::Connect,
@@ -263,6 +265,7 @@ impl ErrorClass {
         Self::Crash,
         Self::Trap,
         Self::Unreadable,
+        Self::Budget,
     ];
 
     /// The stable name (column `error` of the view `pages`).
@@ -292,6 +295,7 @@ impl ErrorClass {
             Self::Crash => "crash",
             Self::Trap => "trap",
             Self::Unreadable => "unreadable",
+            Self::Budget => "budget",
         }
     }
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 29] = [
+const TABLES: [&str; 31] = [
     "body",
     "body_key",
     "collection",
@@ -25,6 +25,7 @@ const TABLES: [&str; 29] = [
     "item",
     "loose_body",
     "new_body",
+    "order_rule",
     "page",
     "page_extra",
     "page_link",
@@ -37,6 +38,7 @@ const TABLES: [&str; 29] = [
     "same_fetch",
     "scope",
     "scope_root",
+    "spent",
     "to_follow",
     "told_run",
     "total",

@@ -48,7 +48,7 @@ impl Store {
         let url_ids = self
             .statement(
                 "SELECT url_id FROM url INDEXED BY frontier WHERE in_frontier AND outcome IS NULL AND host_id = ?1 \
-                   AND archived_at IS NULL ORDER BY url_id LIMIT ?2",
+                   AND archived_at IS NULL ORDER BY rank, url_id LIMIT ?2",
             )?
             .query_map(params![host_id, limit], |row| row.get(0))?
             .collect::<Result<Vec<UrlId>, _>>()?;

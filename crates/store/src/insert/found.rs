@@ -6,11 +6,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::order::Counted;
 use super::{Result, Store};
 use crate::follow::StoredLinks;
 use crate::statement::insert;
 use seine_core::protocol::{Found, HostId, Place, UrlKind};
-use seine_core::record::{ErrorClass, Outcome, UrlId};
+use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 
 /// Style sheets that name one another, up to the last that is asked for: a chain of them has no scope that would end it.
 const MAX_STYLE_CHAIN: u32 = 5;
@@ -47,6 +48,8 @@ struct Seen {
     kind: UrlKind,
     seen_in: Option<i64>,
     has_ended: bool,
+    is_skipped: bool,
+    rank: i32,
 }
 
 impl Store {
@@ -76,7 +79,7 @@ impl Store {
                 }
                 continue;
             };
-            self.come_nearer(&seen, depth)?;
+            self.come_nearer(&seen, one, host_id, depth)?;
             if seen.kind == UrlKind::Asset && one.kind == UrlKind::Page {
                 self.become_page(&seen)?;
             }
@@ -111,7 +114,13 @@ impl Store {
 
     /// Takes a URL that the store does not know.
     fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<()> {
-        let outcome = found.trap.as_ref().map(|_| Outcome::Skipped);
+        let beyond = match (&found.trap, found.kind) {
+            (Some(trap), _) => Some(Failure::new(ErrorClass::Trap, trap.clone())),
+            (None, UrlKind::Page) => self.take_in(&Counted { host_id, host: found.host(), url: &found.url, depth })?,
+            (None, _) => None,
+        };
+        let outcome = beyond.as_ref().map(|_| Outcome::Skipped);
+        let rank = self.rank(&found.url);
         insert!(
             self.db,
             "INSERT INTO",
@@ -126,26 +135,27 @@ impl Store {
                 found_on: found_on,
                 seen_in: self.run_id,
                 changed_at: found.changed_at,
+                rank: rank,
             }
         )?;
         self.change.count_new(outcome);
-        match &found.trap {
-            Some(trap) => self.trapped_page(self.db.last_insert_rowid(), trap)?,
-            None => drop(self.change.grown.insert(host_id)),
+        match &beyond {
+            Some(failure) => self.skipped_page(self.db.last_insert_rowid(), failure)?,
+            None => self.change.has_grown(host_id, rank),
         }
         Ok(())
     }
 
-    /// A trap has its outcome from the start.
-    fn trapped_page(&self, url_id: UrlId, trap: &str) -> Result<()> {
+    /// What is in a trap, or beyond a budget, has its outcome from the start.
+    fn skipped_page(&self, url_id: UrlId, failure: &Failure) -> Result<()> {
         insert!(
             self.db,
             "INSERT INTO",
             page {
                 url_id: url_id,
                 run_id: self.run_id,
-                error: ErrorClass::Trap.name(),
-                error_message: trap,
+                error: failure.class.name(),
+                error_message: failure.message,
                 fetched_at: self.inserted_at,
                 outcome: Outcome::Skipped as i64,
             },
@@ -156,20 +166,37 @@ impl Store {
 
     /// The URL as the store knows it. Asked first: most are known, and an insertion in vain would use up an id.
     fn seen(&self, host_id: HostId, found: &Found) -> Result<Option<Seen>> {
-        let sql = "SELECT url_id, depth, kind, seen_in, outcome IS NOT NULL FROM url WHERE host_id = ?1 AND key = ?2";
+        let sql = "SELECT url_id, depth, kind, seen_in, outcome, rank FROM url WHERE host_id = ?1 AND key = ?2";
         let seen = self.statement(sql)?.query_row(params![host_id, found.key], |row| {
-            let kind = UrlKind::from_number(row.get(2)?).unwrap_or_default();
-            Ok(Seen { url_id: row.get(0)?, depth: row.get(1)?, kind, seen_in: row.get(3)?, has_ended: row.get(4)? })
+            let outcome = row.get::<_, Option<i64>>(4)?;
+            Ok(Seen {
+                url_id: row.get(0)?,
+                depth: row.get(1)?,
+                kind: UrlKind::from_number(row.get(2)?).unwrap_or_default(),
+                seen_in: row.get(3)?,
+                has_ended: outcome.is_some(),
+                is_skipped: outcome == Some(Outcome::Skipped as i64),
+                rank: row.get(5)?,
+            })
         });
         Ok(seen.optional()?)
     }
 
-    /// A shorter way to a URL was found. If depth is limited, its links may lead farther now than when it was fetched.
-    fn come_nearer(&mut self, seen: &Seen, depth: u32) -> Result<()> {
+    /// A shorter way to a URL was found. If depth is limited, its links may lead farther now than when it was fetched; if
+    /// that of its depth was the budget without room, it may come in.
+    fn come_nearer(&mut self, seen: &Seen, found: &Found, host_id: HostId, depth: u32) -> Result<()> {
         if depth >= seen.depth {
             return Ok(());
         }
         self.statement("UPDATE url SET depth = ?2 WHERE url_id = ?1")?.execute(params![seen.url_id, depth])?;
+        if seen.is_skipped && self.has_budgets() {
+            let url = Counted { host_id, host: found.host(), url: &found.url, depth };
+            if self.try_again(seen.url_id, &url)? {
+                self.change.has_grown(host_id, seen.rank);
+                self.change.has_grown_again = true;
+                return Ok(());
+            }
+        }
         let is_limited = self.follow.as_ref().is_some_and(|follow| follow.max_depth().is_some());
         if is_limited && seen.has_ended { self.follow_later(seen.url_id) } else { Ok(()) }
     }
@@ -180,7 +207,7 @@ impl Store {
         self.list_again(seen.url_id)?;
         let ended = if stands { None } else { self.fetch_again(seen.url_id)? };
         if self.change.count_again(ended) > 0 {
-            self.change.grown.insert(host_id);
+            self.change.has_grown(host_id, seen.rank);
             self.change.has_grown_again = true;
         } else if seen.has_ended {
             self.follow_unfetched(seen.url_id)?;

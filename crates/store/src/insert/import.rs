@@ -3,10 +3,11 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::Only;
+use super::order::Counted;
 use super::{Change, Result, Store};
 use crate::NO_HOST;
 use crate::statement::insert;
-use seine_core::protocol::{HostId, ImportEntry, ImportUrl, Imported};
+use seine_core::protocol::{HostId, ImportEntry, ImportUrl, Imported, UrlKind};
 use seine_core::record::{ErrorClass, Outcome, UrlId, UrlKey};
 
 /// All that is known of a line before it is taken.
@@ -28,8 +29,8 @@ impl Store {
         let named = entries.iter().map(|entry| self.named(file, entry)).collect::<Result<Vec<_>>>()?;
         // Looked up once: for millions of lines that is worth a tenth of their time.
         let mut insert_url = self.db.prepare_cached(
-            "INSERT INTO url(key, url, host_id, outcome, in_frontier, file_id, line, archived_at, payload_at, kind) \
-             VALUES (?1, ?2, ?3, ?4, ?4 IS NULL, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(host_id, key) DO NOTHING",
+            "INSERT INTO url(key, url, host_id, outcome, in_frontier, file_id, line, archived_at, payload_at, kind, rank) \
+             VALUES (?1, ?2, ?3, ?4, ?4 IS NULL, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(host_id, key) DO NOTHING",
         )?;
         let mut insert_line = self.db.prepare_cached(
             "INSERT INTO input(file_id, line, raw_url, columns, url_id) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -37,6 +38,8 @@ impl Store {
         )?;
         // URLs that are not fetched again, and those that a page had named before.
         let (mut standing, mut nearer) = (Vec::new(), Vec::new());
+        // New ones that count against budgets, and those that only a page had named.
+        let (mut counted, mut taken_in) = (Vec::new(), Vec::new());
         for (entry, named) in entries.iter().zip(named) {
             let host_id = match named {
                 Named::Url(url_id) => {
@@ -51,6 +54,7 @@ impl Store {
                 Named::OfHost(host_id) => host_id,
             };
             let (key, url, outcome) = key_and_text(entry);
+            let rank = if outcome.is_none() { self.rank(url) } else { 0 };
             let new = insert_url.execute(params![
                 key,
                 url,
@@ -61,6 +65,7 @@ impl Store {
                 entry.archived_at,
                 entry.payload_at,
                 entry.kind as i64,
+                rank,
             ])? == 1;
             let (url_id, stored) = if new {
                 (self.db.last_insert_rowid(), None)
@@ -80,7 +85,11 @@ impl Store {
             report.duplicates += u64::from(!new && !known_line);
             if new {
                 report.new += 1;
+                report.ahead |= rank < 0;
                 self.change.count_new(outcome);
+                if self.has_budgets() {
+                    counted.push((host_id, entry));
+                }
                 if let ImportUrl::Rejected { reason, .. } = &entry.url {
                     report.rejected += 1;
                     self.rejected_page(url_id, reason)?;
@@ -89,6 +98,7 @@ impl Store {
                 self.list_again(url_id)?;
                 if self.list_found(file_id, entry, url_id)? {
                     nearer.push(url_id);
+                    taken_in.push((url_id, host_id, entry));
                 }
                 if entry.archived_at.is_some() {
                     self.move_in_archive(file_id, entry, url_id)?;
@@ -103,8 +113,31 @@ impl Store {
             }
         }
         drop((insert_url, insert_line));
+        for (host_id, entry) in counted {
+            self.count_entry(host_id, entry)?;
+        }
+        for (url_id, host_id, entry) in taken_in {
+            // Whatever the rules for links are, a list names it.
+            let was_beyond = self.is_beyond_budget(url_id)?;
+            if self.let_in(url_id)? {
+                report.again += 1;
+                if was_beyond {
+                    self.count_entry(host_id, entry)?;
+                }
+            }
+        }
         self.follow_from(entries, &standing, &nearer)?;
         Ok(report)
+    }
+
+    /// Counts a line's URL against the budgets.
+    fn count_entry(&mut self, host_id: HostId, entry: &ImportEntry) -> Result<()> {
+        match &entry.url {
+            ImportUrl::Accepted { url, .. } if entry.kind == UrlKind::Page => {
+                self.count_listed(&Counted { host_id, host: entry.url.host().unwrap_or_default(), url, depth: 0 })
+            }
+            ImportUrl::Accepted { .. } | ImportUrl::Rejected { .. } => Ok(()),
+        }
     }
 
     /// Looks up the URL or at least the host of a line of list `file`.
@@ -180,7 +213,7 @@ impl Store {
             .statement(&format!(
                 "UPDATE url SET outcome = NULL, in_frontier = 1, due_at = 0, forgiven = attempts, archived_at = NULL, payload_at = NULL \
                  WHERE url_id = ?1 AND outcome IS NOT NULL AND outcome <> 3 AND EXISTS ( \
-                   SELECT 1 FROM page p WHERE p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND {of_kind} \
+                   SELECT 1 FROM page p WHERE p.url_id = url.url_id AND p.run_id < ?2 AND p.fetched_at < ?3 AND p.error IS NOT 'budget' AND {of_kind} \
                      AND (?4 IS NULL OR p.fetched_at + max(?4, min(?5, coalesce(p.revisit_ms, 0))) <= ?6)) \
                  RETURNING (SELECT outcome FROM page WHERE page.url_id = url.url_id)"
             ))?
@@ -317,6 +350,12 @@ impl Change {
             }
             None => self.pending += 1,
         }
+    }
+
+    /// URLs of a host have become pending, one of them with this rank.
+    pub(super) fn has_grown(&mut self, host_id: HostId, rank: i32) {
+        let lowest = self.grown.entry(host_id).or_insert(rank);
+        *lowest = rank.min(*lowest);
     }
 
     /// Counts a URL that is pending again, having ended so before; how many these are.

@@ -6,6 +6,7 @@
 //! - `run`: opens the store and the run that goes on or begins, and closes both.
 //! - `import`: lines of lists, and which URLs they make pending.
 //! - `found`: URLs that pages name.
+//! - `order`: which of them are asked for first, and how many come in.
 //! - `page`: what fetchers send: records of pages, requests, robots.txt files.
 //! - `ending`: URLs get their outcomes, and what is counted of it.
 //! - `hosts`: the rows of hosts.
@@ -14,10 +15,11 @@ mod ending;
 mod found;
 mod hosts;
 mod import;
+mod order;
 mod page;
 mod run;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +31,7 @@ use super::follow::Follow;
 use super::frontier::Ended;
 use super::items::Collections;
 use super::lookups::Lookups;
+use super::order::Order;
 use super::outcomes::OutcomeCounts;
 use super::versions::Keep;
 pub use run::{Again, ListFile, Only, Session};
@@ -54,6 +57,7 @@ pub struct Store {
     keep: Keep,
     requests_since: u64,
     follow: Option<Arc<dyn Follow>>,
+    order: Option<Arc<dyn Order>>,
     /// Texts that are roots of the scope, or are none, as far as they were asked for.
     roots: HashMap<String, bool>,
     /// There are earlier runs.
@@ -95,8 +99,10 @@ struct Change {
     requests: u64,
     hosts: HashMap<HostId, HostChange>,
     to_follow: i64,
-    /// Hosts of which URLs that pages name have become pending.
-    grown: BTreeSet<HostId>,
+    /// Those that the run had skipped and that are pending now.
+    revoked: u64,
+    /// Hosts of which URLs that pages name have become pending, with the lowest rank of those.
+    grown: BTreeMap<HostId, i32>,
     /// Some of those were fetched before.
     has_grown_again: bool,
 }
@@ -104,8 +110,8 @@ struct Change {
 /// What a transaction added to what is to do, but for lines of lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Growth {
-    /// Hosts of which URLs have become pending.
-    pub hosts: Vec<HostId>,
+    /// Hosts of which URLs have become pending, with the lowest rank of those.
+    pub hosts: Vec<(HostId, i32)>,
     /// Some of those were fetched before: their ids may be lower than any.
     pub again: bool,
 }
@@ -255,6 +261,11 @@ impl Store {
         self.has_past
     }
 
+    /// Whether some URLs of a host are asked for before others.
+    pub(super) fn has_order(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| !order.priorities().is_empty())
+    }
+
     pub(super) fn reading(&self) -> &[u8; 16] {
         &self.reading
     }
@@ -274,5 +285,7 @@ impl Counts {
         for (count, more) in self.outcomes.iter_mut().zip(change.outcomes) {
             *count += more;
         }
+        let skipped = &mut self.outcomes[Outcome::Skipped as usize];
+        *skipped = skipped.saturating_sub(change.revoked);
     }
 }

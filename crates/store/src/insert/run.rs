@@ -13,6 +13,7 @@ use crate::follow::Follow;
 use crate::frontier::Ended;
 use crate::items::Collections;
 use crate::lookups::Lookups;
+use crate::order::Order;
 use crate::outcomes::{self, OutcomeCounts};
 use crate::revisit::Revisit;
 use crate::statement::insert;
@@ -64,6 +65,8 @@ pub struct Session {
     pub finishes_untold: bool,
     /// The rules by which URLs come into it that its lists do not name; `None`: none do.
     pub follow: Option<Arc<dyn Follow>>,
+    /// The order in which the URLs of a host are asked for, and the budgets of what it finds; `None`: there are none.
+    pub order: Option<Arc<dyn Order>>,
     /// It is the demo's, whose store is of no worth when it is over.
     pub is_demo: bool,
 }
@@ -127,14 +130,7 @@ impl Store {
             .collect::<Result<_>>()?;
         let lookups = Lookups::of(&transaction)?;
         transaction.commit()?;
-        let ready = Ready {
-            pending: counts.pending + counts.to_follow,
-            done: counts.outcomes,
-            resumed: begun.resumed,
-            untold: begun.untold,
-            last_activity_at: begun.last_activity_at,
-            lists_known: lists.iter().map(|list| list.is_complete).collect(),
-        };
+        let lists_known = lists.iter().map(|list| list.is_complete).collect();
         let mut store = Self {
             db,
             run_id: begun.run_id,
@@ -150,6 +146,7 @@ impl Store {
             keep: session.keep,
             requests_since: session.requests_since,
             follow: session.follow.clone(),
+            order: session.order.clone(),
             roots: HashMap::new(),
             has_past,
             processors,
@@ -160,7 +157,18 @@ impl Store {
             inserted_at: now,
             growth: Growth::default(),
         };
-        store.transaction(Self::lay_scope)?;
+        store.transaction(|store| {
+            store.lay_scope()?;
+            store.lay_order(!begun.resumed)
+        })?;
+        let ready = Ready {
+            pending: store.pending(),
+            done: store.counts.outcomes,
+            resumed: begun.resumed,
+            untold: begun.untold,
+            last_activity_at: begun.last_activity_at,
+            lists_known,
+        };
         Ok((store, ready))
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::beginning::Beginning;
 use crate::follow::{Follow, FoundCounts, StoredLinks};
 use crate::insert::{Again, ListFile, Only, Session, Store};
+use crate::order::{self, Budget};
 use crate::processed::Wanted;
 use crate::reextract::Rework;
 use crate::revisit::Revisit;
@@ -20,7 +21,7 @@ use crate::{
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
-    BodyHead, EndedBy, Ending, Found, ImportEntry, ImportUrl, PageFields, PageHead, Place, Pull, RequestHead,
+    BodyHead, EndedBy, Ending, Found, ImportEntry, ImportUrl, PageFields, PageHead, Place, Position, Pull, RequestHead,
     RequestKind, RobotsHead, Sweep, UrlKind, Validators,
 };
 use seine_core::record::items::{
@@ -37,6 +38,7 @@ pub fn run_all(path: &Path) {
     extract(path, None, true);
     edited_lists(path);
     followed(path);
+    ordered(path);
     fetched_again(path);
     taken_back(path);
     looked_at(path);
@@ -150,6 +152,58 @@ fn followed(path: &Path) {
     store.transaction(|store| store.follow_stored(9)).expect("links are followed");
     finish(path, store);
     drop(open(path, Only::New, "f"));
+}
+
+/// URLs come in an order, and as many as there is room for.
+fn ordered(path: &Path) {
+    let by = |rules: &'static str| {
+        let mut session = session(Only::All, "o");
+        session.follow = Some(Arc::new(Everywhere { depth: 9 }));
+        session.order = Some(Arc::new(Ordered(rules)));
+        Store::open(path, &session).expect("a store").0
+    };
+    let mut store = by("some");
+    let lines: Vec<_> =
+        (1..=20).map(|number| line(number, &format!("https://o.example/{number}{}", number % 2))).collect();
+    import(&mut store, &lines);
+    let url_id = store.pull(&sweep()).expect("a pull").0[0].urls[0].url_id;
+    let (mut naming, body) = page(url_id, 900, b"ordered");
+    naming.found = vec![found_url("https://o.example/3"), found_url("https://o.example/4")];
+    put(&mut store, &(naming, body));
+    store.pull(&sweep()).expect("a pull");
+    store.close();
+    // By other rules: what is beyond a budget comes in, or the other way round.
+    by("more").close();
+    let mut store = by("some");
+    import(&mut store, &[line(21, "https://o.example/4")]);
+    finish(path, store);
+}
+
+fn sweep() -> Pull {
+    let sweep = Sweep { after: 0, hosts: 99, urls: 99, but: Vec::new(), until: i64::MAX };
+    Pull { sweep: Some(sweep), per_host: 8, ..Pull::default() }
+}
+
+/// An order by the last digit; room for a few URLs of a host, or for more.
+#[derive(Debug)]
+struct Ordered(&'static str);
+
+impl order::Order for Ordered {
+    fn priorities(&self) -> &str {
+        self.0
+    }
+
+    fn priority(&self, url: &str) -> i32 {
+        i32::from(url.ends_with('1')) * if self.0 == "more" { 2 } else { 1 }
+    }
+
+    fn budgets(&self) -> &str {
+        self.0
+    }
+
+    fn budgets_of(&self, _: &str, _: &str, _: u32) -> Vec<Budget> {
+        vec![Budget { name: "*".into(), urls: if self.0 == "more" { 99 } else { 21 }, is_of_host: true }]
+    }
 }
 
 /// Follows whatever is named.
@@ -373,6 +427,7 @@ fn session(only: Only, fingerprint: &str) -> Session {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
         pid: 1,
         config: r#"{"rate":"2/s"}"#.into(),
         lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some(fingerprint.into()) }],
@@ -410,7 +465,7 @@ fn import(store: &mut Store, lines: &[ImportEntry]) {
 
 fn pull(store: &mut Store) {
     let sweep = Sweep { after: 0, hosts: 9, urls: 99, but: Vec::new(), until: i64::MAX };
-    store.pull(&Pull { refills: vec![(1, 0, 9)], sweep: Some(sweep), per_host: 9 }).expect("a pull");
+    store.pull(&Pull { refills: vec![(1, Position::START, 9)], sweep: Some(sweep), per_host: 9 }).expect("a pull");
 }
 
 fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {

@@ -44,6 +44,8 @@ pub const WANTED: &[Wanted] = &[
     reads("the next few of them", "SELECT url_id FROM to_follow"),
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
+    reads("once for other priorities", "SELECT url_id, url, rank FROM url WHERE host_id <> 0"),
+    reads("once for other budgets, or for a run with some", "DELETE FROM spent"),
     reads("once for another scope", "SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0"),
     sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page INDEXED BY past_url"),
     sorts("fetches of one page", "SELECT h.outcome, NULL, b.bytes, b.hash, b.zstd FROM past_page h"),

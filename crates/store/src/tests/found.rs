@@ -52,6 +52,16 @@ fn found(url: &str) -> Found {
 
 /// A store of a crawl that follows links from the list `urls.txt`.
 fn follow(place: &Place, max_depth: Option<u32>, again: Again) -> Store {
+    follow_by(place, max_depth, again, None)
+}
+
+/// The same with an order and budgets.
+pub(super) fn follow_by(
+    place: &Place,
+    max_depth: Option<u32>,
+    again: Again,
+    order: Option<Arc<dyn crate::order::Order>>,
+) -> Store {
     let session = Session {
         pid: 1,
         config: "{}".into(),
@@ -65,19 +75,20 @@ fn follow(place: &Place, max_depth: Option<u32>, again: Again) -> Store {
         finishes_untold: false,
         is_demo: false,
         follow: Some(Arc::new(ToHosts { max_depth })),
+        order,
     };
     Store::open(&place.path, &session).expect("a store").0
 }
 
-const ALL: Again = Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None };
+pub(super) const ALL: Again = Again { only: Only::All, fetched_before: u64::MAX >> 1, revisit: None };
 
-fn list(store: &mut Store, urls: &[&str]) {
+pub(super) fn list(store: &mut Store, urls: &[&str]) {
     let lines: Vec<_> = (1..).zip(urls).map(|(number, url)| line(number, url)).collect();
     super::import(store, &lines);
 }
 
 /// The record of the page that `url_id` is, with links to `urls`.
-fn naming(url_id: UrlId, url: &str, depth: u32, urls: &[&str]) -> (PageHead, Vec<u8>) {
+pub(super) fn naming(url_id: UrlId, url: &str, depth: u32, urls: &[&str]) -> (PageHead, Vec<u8>) {
     let (mut head, zstd) = page(url_id, format!("{urls:?}").as_bytes());
     let links: Links = urls.iter().map(|url| Link { url, ..Link::default() }).collect();
     head.page = Some(seine_core::protocol::PageFields { links: Some(links.to_json(url)), ..Default::default() });
@@ -99,7 +110,7 @@ fn pending(store: &mut Store) -> BTreeSet<String> {
     hosts.into_iter().flat_map(|host| host.urls).map(|candidate| candidate.url).collect()
 }
 
-fn follow_all(store: &mut Store) {
+pub(super) fn follow_all(store: &mut Store) {
     for _ in 0..100 {
         if store.to_follow() == 0 {
             return;
@@ -113,7 +124,7 @@ fn set(urls: &[&str]) -> BTreeSet<String> {
     urls.iter().map(|url| (*url).to_owned()).collect()
 }
 
-const START: &str = "http://a.example/";
+pub(super) const START: &str = "http://a.example/";
 
 #[test]
 fn what_a_page_names_within_the_scope_is_pending_once() {
@@ -123,7 +134,7 @@ fn what_a_page_names_within_the_scope_is_pending_once() {
     let named = ["http://a.example/1", "http://a.example/2#x", "http://a.example/1", "http://b.example/", START];
     put(&mut store, &naming(1, START, 0, &named));
     assert_eq!(pending(&mut store), set(&["http://a.example/1", "http://a.example/2"]));
-    assert_eq!((store.pending(), store.growth()), (2, Growth { hosts: vec![1], again: false }));
+    assert_eq!((store.pending(), store.growth()), (2, Growth { hosts: vec![(1, 0)], again: false }));
     put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/2", START]));
     assert_eq!((store.pending(), store.growth()), (1, Growth::default()));
     // A record that comes twice names nothing twice.
@@ -210,7 +221,7 @@ fn a_new_run_finds_again_what_is_still_named_and_the_rest_is_gone() {
     put(&mut store, &unchanged(1));
     assert_eq!(store.pending(), 1, "its stored links are still to be followed");
     follow_all(&mut store);
-    assert_eq!(store.growth(), Growth { hosts: vec![1], again: true });
+    assert_eq!(store.growth(), Growth { hosts: vec![(1, 0)], again: true });
     assert_eq!(pending(&mut store), set(&["http://a.example/1", "http://a.example/2"]));
     put(&mut store, &naming(2, "http://a.example/1", 1, &["http://a.example/new"]));
     put(&mut store, &unchanged(3));

@@ -3,6 +3,7 @@
 mod ageing;
 mod found;
 mod growth;
+mod order;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use rusqlite::Connection;
 use super::insert::{ListFile, Session, Store};
 use super::{StoreError, audit, life, open_for_reading, open_for_writing, read, retry};
 use seine_core::protocol::{
-    BodyHead, EndedBy, Ending, Hop, HostId, ImportEntry, ImportUrl, PageFields, PageHead, Pull, RequestHead,
+    BodyHead, EndedBy, Ending, Hop, HostId, ImportEntry, ImportUrl, PageFields, PageHead, Position, Pull, RequestHead,
     RequestKind, RobotsHead, Sweep, UrlKind, Verdict,
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
@@ -58,6 +59,7 @@ impl Place {
             finishes_untold,
             is_demo: false,
             follow: None,
+            order: None,
         };
         Store::open(&self.path, &session).expect("a store")
     }
@@ -370,7 +372,9 @@ fn pulls_go_host_by_host_and_can_be_repeated() {
     let sizes: Vec<_> = hosts.iter().map(|host| (host.host.as_str(), host.urls.len(), host.more)).collect();
     assert_eq!(sizes, [("h0.example", 4, true), ("h1.example", 4, true)]);
     let last = hosts[0].urls[3].url_id;
-    let (more, _) = store.pull(&Pull { refills: vec![(1, last, 100)], ..Pull::default() }).expect("a pull");
+    let (more, _) = store
+        .pull(&Pull { refills: vec![(1, Position { rank: 0, url_id: last }, 100)], ..Pull::default() })
+        .expect("a pull");
     assert_eq!((more[0].urls.len(), more[0].more), (6, false));
     let rest = Pull { sweep: Some(next(2, &[])), per_host: 4, ..Pull::default() };
     assert_eq!(store.pull(&rest).expect("a pull").1, None);
@@ -716,6 +720,7 @@ fn an_audit_holds_the_rate_of_all_hosts_against_its_limit() {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
     };
     let (mut store, _) = Store::open(&place.path, &session).expect("a store");
     let mut largest = Vec::new();

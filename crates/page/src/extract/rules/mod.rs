@@ -65,7 +65,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 51] = [
+pub const RESERVED_NAMES: [&str; 53] = [
     "attempts",
     "body",
     "body_key",
@@ -92,6 +92,7 @@ pub const RESERVED_NAMES: [&str; 51] = [
     "links",
     "loose_body",
     "new_body",
+    "order_rule",
     "page",
     "page_extra",
     "page_link",
@@ -111,6 +112,7 @@ pub const RESERVED_NAMES: [&str; 51] = [
     "same_fetch",
     "scope",
     "scope_root",
+    "spent",
     "tables",
     "to_follow",
     "told_run",
