@@ -197,6 +197,7 @@ fn store(folder: &Path) -> Store {
         collections: Vec::new(),
         processors: Vec::new(),
         again: Again { only: Only::All, fetched_before: 0, revisit: None },
+        requests_since: 0,
         keep: Keep { versions: 3, since: 0 },
         reading: [0; 16],
         finishes_untold: false,
