@@ -2,7 +2,12 @@
 //!
 //! A batch is kept until its COMMIT has succeeded, so a full disk loses nothing, and is bounded in rows, bytes and
 //! age: what a killed writer takes along has to be fetched again.
+//!
+//! A commit writes whole pages of the store, some twenty of them whatever it brings, so it waits for more as long as nobody
+//! waits for it: while records of many hosts keep coming. A host that has much in the batch may have nothing left to
+//! fetch until it hears of it.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use seine_core::protocol::processing::Processed;
@@ -16,8 +21,12 @@ use seine_unix::known::Known;
 const ROWS: usize = 512;
 /// ... or so many bytes of pages ...
 pub const BYTES: usize = 4 << 20;
-/// ... or when a record has waited so long.
+/// ... or when a record has waited so long, and no other has come meanwhile or many of its host have ...
 const RECORD_AGE: Duration = Duration::from_millis(30);
+/// ... or so long: a host's URLs are leased for a second ahead.
+const LONGEST_AGE: Duration = Duration::from_millis(250);
+/// So many records are many of a host.
+const OF_ONE_HOST: u32 = 16;
 /// Lines of lists may wait longer: the more of them one transaction takes, the fewer times each page of the index of
 /// URLs is written. The supervisor bounds how many can come.
 const LINES_AGE: Duration = Duration::from_millis(150);
@@ -123,13 +132,18 @@ pub struct Batch {
     bytes: usize,
     line_batches: usize,
     due_at: Option<Instant>,
+    /// Records by host.
+    hosts: HashMap<String, u32>,
+    /// When the first record came, and when a record is to be followed by another.
+    first_at: Option<Instant>,
+    quiet_at: Option<Instant>,
 }
 
 impl Batch {
     /// Adds `item`.
     pub fn push(&mut self, item: Item) {
         let (rows, bytes, age) = match &item {
-            Item::Page { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
+            Item::Page { frame_bytes, .. } => (1, *frame_bytes, LONGEST_AGE),
             Item::Robots { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
             Item::Processed { frame_bytes, .. } => (1, *frame_bytes, RECORD_AGE),
             Item::End { .. } => (1, 0, RECORD_AGE),
@@ -141,9 +155,32 @@ impl Batch {
         self.rows += rows;
         self.line_batches += usize::from(matches!(item, Item::Import { .. }));
         self.bytes += bytes;
-        let due_at = Instant::now() + age;
-        self.due_at = Some(self.due_at.map_or(due_at, |earlier| earlier.min(due_at)));
+        let now = Instant::now();
+        self.be_due(now + age);
+        if let Item::Page { head, .. } = &item {
+            self.quiet_at = Some(now + RECORD_AGE);
+            let first_at = *self.first_at.get_or_insert(now);
+            if self.count_host(head) >= OF_ONE_HOST {
+                self.be_due(first_at + RECORD_AGE);
+            }
+        }
         self.items.push(item);
+    }
+
+    fn be_due(&mut self, at: Instant) {
+        self.due_at = Some(self.due_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Records of the host that this one is of.
+    fn count_host(&mut self, head: &PageHead) -> u32 {
+        let host = head.requests.last().map_or("", |request| request.host.as_str());
+        if !self.hosts.contains_key(host) {
+            self.hosts.insert(host.to_owned(), 0);
+        }
+        self.hosts.get_mut(host).map_or(0, |count| {
+            *count += 1;
+            *count
+        })
     }
 
     /// Has the batch committed as soon as possible.
@@ -175,12 +212,12 @@ impl Batch {
 
     /// When it is to be committed at the latest.
     pub fn due_at(&self) -> Option<Instant> {
-        if self.has_room() { self.due_at } else { Some(Instant::now()) }
+        if self.has_room() { self.due_at.into_iter().chain(self.quiet_at).min() } else { Some(Instant::now()) }
     }
 
     /// Whether it is to be committed now.
     pub fn is_due(&self, now: Instant) -> bool {
-        !self.has_room() || self.due_at.is_some_and(|at| at <= now)
+        !self.has_room() || self.due_at().is_some_and(|at| at <= now)
     }
 
     /// Writes everything in one transaction and empties the batch; after an error it is as before. URLs that pages name
@@ -251,5 +288,74 @@ fn note_found(taken: &[&PageHead], known: &Known) {
         for found in &head.found {
             known.note(&found.kind.known_as(&found.url), head.place.depth);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seine_core::protocol::{Ending, Place, RequestHead, RequestKind};
+
+    use super::*;
+
+    fn record(host: usize) -> Item {
+        let request = RequestHead {
+            url: None,
+            host: format!("host-{host}.example"),
+            kind: RequestKind::Page,
+            started_us: 0,
+            elapsed_ms: 1,
+            gap_ms: 0,
+            status: Some(200),
+            error: None,
+            bytes: 1,
+            remote_ip: None,
+            http_version: None,
+            headers: Vec::new(),
+        };
+        let head = PageHead {
+            url_id: 1,
+            generation: 1,
+            ending: Ending::Final { outcome: Outcome::Ok, failure: None },
+            final_url: None,
+            hops: Vec::new(),
+            status: Some(200),
+            started_at: 0,
+            elapsed_ms: 1,
+            requests: vec![request],
+            attempt: 1,
+            hold_until: 0,
+            not_modified: false,
+            validators: None,
+            meta_robots: None,
+            content_type: None,
+            charset: None,
+            body: None,
+            page: None,
+            items: None,
+            extras: None,
+            found: Vec::new(),
+            finds_more: false,
+            place: Place::default(),
+        };
+        Item::Page { head: Box::new(head), zstd: Vec::new(), frame_bytes: 100 }
+    }
+
+    #[test]
+    fn a_batch_waits_for_records_of_many_hosts_as_long_as_they_keep_coming_and_for_those_of_one_no_longer_than_ever() {
+        let began = Instant::now();
+        let mut batch = Batch::default();
+        (0..100).for_each(|host| batch.push(record(host)));
+        let last_at = Instant::now();
+        // Nothing more comes.
+        assert!(batch.due_at().is_some_and(|at| at >= began + RECORD_AGE && at <= last_at + RECORD_AGE));
+        // More comes again and again.
+        batch.quiet_at = None;
+        assert!(batch.due_at().is_some_and(|at| at >= began + LONGEST_AGE));
+        (1..OF_ONE_HOST).for_each(|_| batch.push(record(7)));
+        batch.quiet_at = None;
+        assert!(batch.due_at().is_some_and(|at| at <= last_at + RECORD_AGE));
+        // There is no room for more.
+        (batch.rows()..ROWS).for_each(|host| batch.push(record(host)));
+        assert!(batch.is_due(began));
     }
 }
