@@ -116,8 +116,9 @@ impl Fetched {
         self.content_type.as_deref().map(str::as_bytes)
     }
 
-    fn add_header_links(&self, links: &mut Links) {
-        link_header::add_links(self.link_headers.iter().map(String::as_str), &self.url, links);
+    /// Adds the links of its head; returns the canonical URL if that names one.
+    fn add_header_links(&self, links: &mut Links) -> Option<String> {
+        link_header::add_links(self.link_headers.iter().map(String::as_str), &self.url, links)
     }
 
     fn for_rules(&self) -> rules::Page<'_> {
@@ -150,6 +151,7 @@ impl PageProcessor {
     pub fn process(&mut self, page: Box<Fetched>, limits: &Limits, turn: Duration) -> Result<Processed, Box<Fetched>> {
         let mut processed = Processed::default();
         if page.body.is_empty() {
+            self.read_head(&page, &mut processed);
             return Ok(processed);
         }
         let budget = CpuBudget::new(turn.min(limits.parse));
@@ -185,7 +187,8 @@ impl PageProcessor {
             into.charset = Some(extracted.charset);
             into.robots = extracted.fields.robots.take();
             let mut links = std::mem::take(&mut extracted.fields.links);
-            page.add_header_links(&mut links);
+            let in_head = page.add_header_links(&mut links);
+            extracted.fields.canonical = extracted.fields.canonical.or(in_head);
             self.note_outside(page, &mut links, in_time)?;
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
@@ -197,13 +200,7 @@ impl PageProcessor {
             }
             into.extras = (!found.is_empty()).then_some(found);
         } else {
-            let mut links = Links::default();
-            page.add_header_links(&mut links);
-            if !links.is_empty() {
-                self.note_outside(page, &mut links, in_time)?;
-                into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));
-                into.named = NamedUrls::Links(links);
-            }
+            self.read_head(page, into);
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.chosen.rules.wants(&for_rules) {
@@ -212,11 +209,25 @@ impl PageProcessor {
         Some(())
     }
 
-    /// Notes which links are not among those that were chosen to be followed; of what is no page, none is.
+    /// Adds what the head of an answer says whose body is no page, or empty.
+    fn read_head(&self, page: &Fetched, into: &mut Processed) {
+        let mut links = Links::default();
+        let canonical = page.add_header_links(&mut links);
+        if !links.is_empty() {
+            if self.chosen.follow_css.is_some() {
+                links.note_outside(|_| false);
+            }
+            into.fields =
+                Some(page_fields(HtmlFields { canonical, ..HtmlFields::default() }, &links, &page.listed_url));
+            into.named = NamedUrls::Links(links);
+        }
+    }
+
+    /// Notes which links of an HTML page are not among those that were chosen to be followed; of an error page, none is.
     fn note_outside(&self, page: &Fetched, links: &mut Links, in_time: &dyn Fn() -> bool) -> Option<()> {
         let Some(selector) = self.chosen.follow_css.as_ref().filter(|_| !links.is_empty()) else { return Some(()) };
         let content_type = page.content_type();
-        if page.is_ok && is_html(content_type, &page.body) {
+        if page.is_ok {
             return inside::note_outside(links, &page.body, content_type, &page.url, selector, in_time);
         }
         links.note_outside(|_| false);
