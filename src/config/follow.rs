@@ -63,6 +63,10 @@ group! {
         #[arg(long, value_name = "URL")]
         feed: Vec<String>;
 
+        /// A page that names another URL in scope as its canonical one counts as that, which is fetched, too
+        #[arg(long)]
+        canonical: bool;
+
         /// Which URLs are the same page; a config key only.
         #[arg(skip)]
         same_page: Vec<SamePage>;
@@ -140,6 +144,7 @@ impl Follow {
             ("follow_css", self.follow_css.clone()),
             ("include", self.include.first().cloned()),
             ("exclude", self.exclude.first().cloned()),
+            ("canonical", self.canonical.then(|| "true".to_owned())),
         ];
         match alone.into_iter().find_map(|(name, value)| Some((name, value?))) {
             Some((name, value)) => {

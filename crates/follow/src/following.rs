@@ -1,6 +1,7 @@
 //! Which links of a page are followed: those of the parts that lead on, unless they or the page say otherwise.
 
 use seine_core::protocol::{Found, Place, UrlKind};
+use seine_core::record::CrawlUrl;
 use seine_core::record::links::{Element, Link, Links};
 
 use crate::{Judged, Rules};
@@ -52,21 +53,29 @@ impl Following {
 
     /// The URL to ask for because something names it.
     pub fn named(&self, url: &str, kind: UrlKind, changed_at: Option<u64>) -> Option<Found> {
-        let (url, trap) = match self.rules.judge(url) {
-            Judged::Follow(url) => (url, None),
-            Judged::Trap(url, trap) => (url, Some(format!("trap:{trap}"))),
-            Judged::Excluded | Judged::Unusable => return None,
-        };
-        // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
-        let start = url.url.find("//").map_or(0, |at| at + 2);
-        let host = (start as u32, (start + url.host.len()) as u32);
-        Some(Found { url: url.url, host, key: url.key, kind, changed_at, stands: false, trap })
+        match self.rules.judge(url) {
+            Judged::Follow(url) => Some(found_of(url, kind, changed_at, None)),
+            Judged::Trap(url, trap) => Some(found_of(url, kind, changed_at, Some(format!("trap:{trap}")))),
+            Judged::Excluded | Judged::Unusable => None,
+        }
+    }
+
+    /// The URL that a page of `host` counts as, since it names it as its canonical one, if rules let it.
+    pub fn canonical(&self, host: &str, named: &str) -> Option<Found> {
+        self.rules.canonical(host, named).map(|url| found_of(url, UrlKind::Page, None, None))
     }
 
     /// The URLs to ask for because of all these links.
     pub fn of_links(&self, links: &Links) -> Vec<Found> {
         links.iter().filter_map(|link| self.found(link, &NoneKnown)).collect()
     }
+}
+
+fn found_of(url: CrawlUrl, kind: UrlKind, changed_at: Option<u64>, trap: Option<String>) -> Found {
+    // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
+    let start = url.url.find("//").map_or(0, |at| at + 2);
+    let host = (start as u32, (start + url.host.len()) as u32);
+    Found { url: url.url, host, key: url.key, kind, changed_at, stands: false, trap }
 }
 
 /// URLs that need not be told of any more.

@@ -30,6 +30,10 @@ const STEPS: &[Step] = &[
     Step { sql: "", then: |_| Ok(()) },
     Step { sql: include_str!("9.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("10.sql"), then: |_| Ok(()) },
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: "", then: |_| Ok(()) },
+    Step { sql: include_str!("14.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 26] = [
     "body",
     "collection",
     "extract_problem",
@@ -31,6 +31,7 @@ const TABLES: [&str; 25] = [
     "request",
     "robots",
     "run",
+    "same_page",
     "scope",
     "scope_root",
     "to_follow",

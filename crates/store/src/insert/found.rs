@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Store};
-use crate::follow::StoredLinks;
+use crate::follow::{Follow, StoredLinks};
 use crate::statement::insert;
 use seine_core::protocol::{Found, HostId, Place, UrlKind};
 use seine_core::record::{ErrorClass, Outcome, UrlId};
@@ -54,27 +54,49 @@ impl Store {
             return Ok(());
         }
         for one in found {
-            let is_named_sitemap = one.kind == UrlKind::Sitemap && finder.may_name_sitemap(one.host());
-            if !is_named_sitemap && !follow.admits(&one.url, &mut |root| self.is_root(root))? {
-                continue;
+            self.take(&*follow, finder, one, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one of them, if it is in scope. Returns its number, if the store knows it now.
+    fn take(&mut self, follow: &dyn Follow, finder: Finder<'_>, one: &Found, depth: u32) -> Result<Option<UrlId>> {
+        let is_named_sitemap = one.kind == UrlKind::Sitemap && finder.may_name_sitemap(one.host());
+        if !is_named_sitemap && !follow.admits(&one.url, &mut |root| self.is_root(root))? {
+            return Ok(None);
+        }
+        let host_id = self.host_id(one.host(), false)?;
+        let Some(seen) = self.seen(host_id, one)? else {
+            if one.stands {
+                return Ok(None);
             }
-            let host_id = self.host_id(one.host(), false)?;
-            let Some(seen) = self.seen(host_id, one)? else {
-                if !one.stands {
-                    self.insert_found(one, host_id, finder.url_id, depth)?;
-                }
-                continue;
-            };
-            self.come_nearer(&seen, depth)?;
-            if self.has_past && seen.seen_in != Some(self.run_id) {
-                self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
-            }
+            return self.insert_found(one, host_id, finder.url_id, depth).map(Some);
+        };
+        self.come_nearer(&seen, depth)?;
+        if self.has_past && seen.seen_in != Some(self.run_id) {
+            self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
+        }
+        Ok(Some(seen.url_id))
+    }
+
+    /// Takes the URL that a page names as its canonical one, and notes that the page counts as that, if rules and scope let it.
+    ///
+    /// It is as near as the page itself. The page keeps all that was found on it and leads on as any other: a canonical URL that
+    /// is wrong costs a request and loses nothing.
+    pub(super) fn take_canonical(&mut self, finder: Finder<'_>, named: &str) -> Result<()> {
+        let Some(follow) = self.follow.clone() else { return Ok(()) };
+        let Some(found) = finder.host.and_then(|host| follow.canonical(host, named)) else { return Ok(()) };
+        if let Some(same_as) = self.take(&*follow, finder, &found, finder.place.depth)?
+            && same_as != finder.url_id
+        {
+            self.statement("INSERT OR REPLACE INTO same_page(url_id, same_as) VALUES (?1, ?2)")?
+                .execute([finder.url_id, same_as])?;
         }
         Ok(())
     }
 
     /// Takes a URL that the store does not know.
-    fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<()> {
+    fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<UrlId> {
         let outcome = found.trap.as_ref().map(|_| Outcome::Skipped);
         insert!(
             self.db,
@@ -91,12 +113,13 @@ impl Store {
                 changed_at: found.changed_at,
             }
         )?;
+        let url_id = self.db.last_insert_rowid();
         self.change.count_new(outcome);
         match &found.trap {
-            Some(trap) => self.trapped_page(self.db.last_insert_rowid(), trap)?,
+            Some(trap) => self.trapped_page(url_id, trap)?,
             None => drop(self.change.grown.insert(host_id)),
         }
-        Ok(())
+        Ok(url_id)
     }
 
     /// A trap has its outcome from the start.
@@ -199,19 +222,28 @@ impl Store {
         for url_id in url_ids {
             let page = self
                 .statement(
-                    "SELECT u.depth, u.kind, u.url, k.links, p.meta_robots FROM url u \
-                     CROSS JOIN page_link k ON k.url_id = u.url_id CROSS JOIN page p ON p.url_id = u.url_id \
+                    "SELECT u.depth, u.kind, u.url, coalesce(k.links, '[]'), p.meta_robots, \
+                       iif(p.outcome = 0, p.canonical, NULL), coalesce(p.final_url, u.url) \
+                     FROM url u CROSS JOIN page p ON p.url_id = u.url_id LEFT JOIN page_link k ON k.url_id = u.url_id \
                      WHERE u.url_id = ?1",
                 )?
                 .query_row([url_id], |row| {
                     let kind = UrlKind::from_number(row.get(1)?).unwrap_or_default();
-                    let page = StoredLinks { page: row.get(2)?, links: row.get(3)?, robots: row.get(4)? };
-                    Ok((Place { depth: row.get(0)?, kind }, page))
+                    let page = StoredLinks {
+                        page: row.get(2)?,
+                        links: row.get(3)?,
+                        robots: row.get(4)?,
+                        canonical: row.get(5)?,
+                    };
+                    Ok((Place { depth: row.get(0)?, kind }, page, row.get::<_, String>(6)?))
                 })
                 .optional()?;
-            if let Some((place, page)) = page {
+            if let Some((place, page, answered_at)) = page {
                 let host = Some(host_of(&page.page).unwrap_or_default());
                 self.take_found(Finder { url_id, place, host }, &follow.of_stored(&page, place))?;
+                if let Some(named) = page.canonical.as_deref().filter(|_| place.kind == UrlKind::Page) {
+                    self.take_canonical(Finder { url_id, place, host: host_of(&answered_at) }, named)?;
+                }
             }
             self.statement("DELETE FROM to_follow WHERE url_id = ?1")?.execute([url_id])?;
             self.change.to_follow -= 1;

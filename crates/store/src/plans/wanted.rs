@@ -39,6 +39,7 @@ pub const WANTED: &[Wanted] = &[
     reads("pages whose links wait to be followed, once", "SELECT count(*) FROM to_follow"),
     reads("pages whose links wait in vain, once", "DELETE FROM to_follow"),
     reads("the next few of them", "SELECT url_id FROM to_follow"),
+    reads("pages that count as another, once at the end of a run", "SELECT count(*) FROM same_page s"),
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
     reads("once for another scope", "SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0"),

@@ -64,7 +64,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 44] = [
+pub const RESERVED_NAMES: [&str; 45] = [
     "attempts",
     "body",
     "collection",
@@ -101,6 +101,7 @@ pub const RESERVED_NAMES: [&str; 44] = [
     "robots_files",
     "run",
     "runs",
+    "same_page",
     "scope",
     "scope_root",
     "tables",
