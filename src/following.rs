@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Follow;
 use seine_core::protocol::{Found, Place};
 use seine_core::record::links::read_json;
-use seine_follow::{BadPattern, BadRule, Following, Identity, Month, Rules, Scope, Traps};
+use seine_follow::{BadPattern, BadRule, Following, Identity, Month, Rules, SamePage, Scope, Traps};
 use seine_page::extract::rules::{Selector, SelectorError};
 use seine_store::StoreError;
 use seine_store::follow::StoredLinks;
@@ -64,7 +64,10 @@ pub fn selector(settings: &Follow) -> Result<Option<Selector>, FollowError> {
 /// [`FollowError`]
 pub fn rules(settings: &Follow) -> Result<Rules, FollowError> {
     let now = Month::of_epoch_ms(i64::try_from(clock::wall().ms()).unwrap_or(i64::MAX));
-    let identity = Identity::new(settings.same_page.clone())?;
+    // What holds for all hosts comes first: rules for single ones may say otherwise.
+    let everywhere = SamePage { r#match: "*".to_owned(), canonical: Some(true), ..SamePage::default() };
+    let same_page = settings.canonical.then_some(everywhere).into_iter().chain(settings.same_page.iter().cloned());
+    let identity = Identity::new(same_page.collect())?;
     Ok(Rules::new(identity, settings.filter()?, Traps::new(settings.traps(), now)))
 }
 
@@ -115,6 +118,10 @@ impl seine_store::follow::Follow for Books {
             return Vec::new();
         }
         self.following.of_links(&read_json(&page.links, &page.page), leads_on)
+    }
+
+    fn canonical(&self, host: &str, named: &str) -> Option<Found> {
+        self.following.canonical(host, named)
     }
 
     fn max_depth(&self) -> Option<u32> {

@@ -22,6 +22,7 @@ fn rules() -> Rules {
         fold_www: Some(true),
         https: Some(true),
         trailing_slash: Some(Slash::Drop),
+        canonical: Some(true),
     };
     let identity = Identity::new(vec![same_page]).expect("good rules");
     Rules::new(identity, Filter::default(), Traps::all(Month::new(2026, 11)))

@@ -167,11 +167,11 @@ Questions and answers, one JSON object a line:
   robots       {robots_b64, user_agent, url}   {allowed, rule, line}
   crawl-delay  {robots_b64, user_agent}        {crawl_delay_s}
   url          {base, href, page_encoding?}    {url, reason}
-  same-url     {a, b}                          {same}
+  same-url     {a, b, canonical?}              {same}
   address      {url}                           {allowed, reason}
   retry-after  {header, now}                   {wait_s, capped}
   title        {content_type?, body_b64}       {title, encoding}
-What there is none of is null. Of retry-after, now is a number of seconds of the Unix epoch or a date.";
+What there is none of is null. Of same-url, canonical is what the page at a names so. Of retry-after, now is a number of seconds of the Unix epoch or a date.";
 
 /// Turns files of URLs into one SQLite file of scraped data.
 #[derive(Debug, Parser)]

@@ -70,6 +70,9 @@ pub fn run(args: &DemoArgs) -> Result<i32> {
     if code == 0 {
         seine_site::begin_sale(&site).context("cannot tell the sample site to change its prices")?;
         (code, changes) = second_run(&settings, inherited)?;
+        if code != 0 && !args.quiet {
+            session::tell(&format!("seine: the demo's second run was stopped; {AGAIN}\n"));
+        }
     }
     drop(site);
     let _ = signals::reap();

@@ -57,6 +57,8 @@ struct UrlQuestion {
 struct SameUrlQuestion {
     a: String,
     b: String,
+    /// The URL that the page at `a` names as its canonical one.
+    canonical: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -194,9 +196,9 @@ fn same_url(question: &SameUrlQuestion, rules: Option<&Rules>) -> Value {
         Some(rules) => rules.explain(text).map(|explained| explained.url),
         None => CrawlUrl::parse(text),
     };
-    let key = |text: &str| parse(text).map(|url| url.key).ok();
-    let (a, b) = (key(&question.a), key(&question.b));
-    json!({ "same": a.is_some() && a == b })
+    let (Ok(a), Ok(b)) = (parse(&question.a), parse(&question.b)) else { return json!({ "same": false }) };
+    let canonical = question.canonical.as_deref().zip(rules).and_then(|(named, rules)| rules.canonical(&a.host, named));
+    json!({ "same": a.key == b.key || canonical.is_some_and(|canonical| canonical.key == b.key) })
 }
 
 fn address(question: &AddressQuestion) -> Value {

@@ -238,7 +238,7 @@ fn changes_in_words(changes: &Changes) -> String {
 
 /// `1,200 by pages, 30 by sitemaps, 5 links deep at most; traps: 12 calendar`
 fn found_in_words(found: &FoundCounts) -> String {
-    let FoundCounts { by_pages, by_sitemaps, by_feeds, by_robots, assets, deepest, traps } = found;
+    let FoundCounts { by_pages, by_sitemaps, by_feeds, by_robots, assets, deepest, traps, same_pages } = found;
     let by = [(by_pages, "pages"), (by_sitemaps, "sitemaps"), (by_feeds, "feeds"), (by_robots, "robots.txt")];
     let some = by.into_iter().filter(|(count, _)| **count > 0);
     let mut parts: Vec<_> = some.map(|(count, what)| format!("{} by {what}", grouped(*count))).collect();
@@ -254,7 +254,12 @@ fn found_in_words(found: &FoundCounts) -> String {
     }
     let traps: Vec<_> = traps.iter().map(|(trap, count)| format!("{} {trap}", grouped(*count))).collect();
     let traps = if traps.is_empty() { String::new() } else { format!("; traps: {}", traps.join(", ")) };
-    format!("{}{traps}", parts.join(", "))
+    let same_pages = match same_pages {
+        0 => String::new(),
+        1 => "; 1 counts as the page that it names as canonical".to_owned(),
+        more => format!("; {} count as the page that they name as canonical", grouped(*more)),
+    };
+    format!("{}{traps}{same_pages}", parts.join(", "))
 }
 
 fn hosts(text: &mut String, label: &str, hosts: &[HostLine], show: impl Fn(&HostLine) -> String) {

@@ -86,6 +86,10 @@ group! {
         #[serde(deserialize_with = "budget::from_table", serialize_with = "budget::to_table")]
         depth_budget: Vec<DepthBudget>;
 
+        /// A page that names another URL in scope as its canonical one counts as that, which is fetched, too
+        #[arg(long)]
+        canonical: bool;
+
         /// Which URLs are the same page; a config key only.
         #[arg(skip)]
         same_page: Vec<SamePage>;
@@ -172,6 +176,7 @@ impl Follow {
             ("exclude", self.exclude.first().cloned()),
             ("budget", self.budget.first().map(PathBudget::to_string)),
             ("depth_budget", self.depth_budget.first().map(DepthBudget::to_string)),
+            ("canonical", self.canonical.then(|| "true".to_owned())),
         ];
         match alone.into_iter().find_map(|(name, value)| Some((name, value?))) {
             Some((name, value)) => {

@@ -274,6 +274,27 @@ fn a_demo_that_is_stopped_gives_no_false_advice() {
 }
 
 #[test]
+fn a_demo_that_is_stopped_in_its_second_run_says_how_to_begin_anew() {
+    let place = Place::new();
+    let running = place.seine(&["demo", "--db", "demo.db"]).start();
+    let first = running.the("writer").pid;
+    // The second writer is held, so that its run cannot end before it is told to.
+    let mut second = None;
+    eventually("the writer of the second run", || {
+        second = running.find("writer").filter(|writer| writer.pid != first);
+        second.is_some()
+    });
+    let second = second.expect("waited for above");
+    second.signal(Signal::SIGSTOP);
+    running.signal(Signal::SIGINT);
+    second.signal(Signal::SIGCONT);
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("second run was stopped; run the same command to begin anew"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("seine links"), "{}", ended.stderr);
+}
+
+#[test]
 fn the_demo_leaves_everything_alone_that_no_demo_has_made() {
     let (site, place) = (pages(), Place::new());
     place.list("urls.txt", site.urls(3));

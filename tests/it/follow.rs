@@ -292,6 +292,7 @@ fn the_summary_says_what_was_found_by_whom() {
     let json = crawl(&place, &["--follow", "--sitemap", "auto", "--json"]).json();
     let found = serde_json::json!({
         "by_pages": 3, "by_sitemaps": 2, "by_feeds": 0, "by_robots": 1, "assets": 0, "deepest": 2, "traps": {"calendar": 1},
+        "same_pages": 0,
     });
     assert_eq!(json["found"], found);
     crawl(&place, &["--follow"])
@@ -332,6 +333,48 @@ fn assert_all_found(place: &Place) {
     assert_eq!(store.row("SELECT count(*), sum(ok) FROM runs"), format!("1|{PAGES}"));
     assert_eq!(store.number("SELECT count(*) FROM url WHERE outcome IS NULL"), 0);
     assert_eq!(store.number("SELECT count(*) FROM to_follow"), 0);
+}
+
+#[test]
+fn a_page_counts_as_the_one_that_it_names_as_canonical_where_that_is_wanted() {
+    let canonical = |title: &str, href: &str| {
+        Reply::html(format!("<title>{title}</title><link rel=canonical href=\"{href}\"><a href=/of-{title}>x</a>"))
+    };
+    let site = Site::with_hosts(2, move |request: &Request| match &*request.path {
+        "/" => page("start", &["/sorted?by=price", "/a.pdf", "/wrong", "/dead", "/empty", "/x"])
+            .header("Link", "</>; rel=canonical"),
+        "/sorted?by=price" => canonical("sorted", "/list#top"),
+        "/list" => canonical("list", "/list"),
+        "/a.pdf" => Reply::bytes("application/pdf", "%PDF").header("Link", "</list>; rel=canonical"),
+        "/wrong" => canonical("wrong", &request.url_at(1, "/elsewhere")),
+        "/dead" => canonical("dead", "/gone"),
+        "/empty" => Reply::bytes("text/html", "").header("Link", "</behind>; rel=next, </list>; rel=\"canonical\""),
+        "/x" => canonical("x", "/y"),
+        "/y" => canonical("y", "/x"),
+        "/gone" => Reply::status(404),
+        _ => page("other", &[]),
+    });
+    let same = |place: &Place| {
+        place.store().rows("SELECT substr(url, instr(substr(url, 9), '/') + 8), substr(same_as, instr(substr(same_as, 9), '/') + 8) FROM pages WHERE same_as IS NOT NULL ORDER BY 1")
+    };
+    let (plain, place) = (Place::new(), Place::new());
+    let without = follow(&plain, &site, &[]);
+    assert!(same(&plain).is_empty());
+    let named = plain
+        .store()
+        .row("SELECT substr(canonical, instr(substr(canonical, 9), '/') + 8) FROM pages WHERE url LIKE '%/a.pdf'");
+    assert_eq!(named, "/list", "of the Link header");
+    assert!(without.contains("/behind"), "the head of an empty answer is read: {without:?}");
+
+    let found = follow(&place, &site, &["--canonical"]);
+    let more: Vec<_> = found.difference(&without).map(String::as_str).collect();
+    assert_eq!(
+        more,
+        ["/list", "/of-list", "/of-y", "/y"].into_iter().filter(|path| !without.contains(*path)).collect::<Vec<_>>()
+    );
+    assert!(without.is_subset(&found), "no page is lost");
+    assert_eq!(same(&place), ["/a.pdf|/list", "/empty|/list", "/sorted?by=price|/list"]);
+    place.seine(&["crawl", "urls.txt", "--db", "x.db", "--canonical"]).run().expect(2).says("add --follow");
 }
 
 #[test]

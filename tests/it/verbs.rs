@@ -425,6 +425,7 @@ fn a_run_says_at_its_start_which_it_is() {
 fn the_rules_of_a_config_say_what_is_one_url_too() {
     let place = Place::new();
     place.write("c.toml", "[[same_page]]\nmatch = 'a.test'\ndrop_parameters = ['utm_*']\nfold_www = true\n");
+    place.write("canonical.toml", "[[same_page]]\nmatch = '*.test'\ncanonical = true\n");
     place.write("bad.toml", "[[same_page]]\nmatsch = 'a.test'\n");
     let questions = "\
 {\"a\": \"http://www.a.test/x?utm_id=1\", \"b\": \"http://a.test/x\"}
@@ -438,6 +439,17 @@ fn the_rules_of_a_config_say_what_is_one_url_too() {
     let (same, other) = ("{\"same\":true}\n", "{\"same\":false}\n");
     assert_eq!(answers(&[]), other.repeat(3));
     assert_eq!(answers(&["--config", "c.toml"]), format!("{same}{same}{other}"));
+    let questions = "\
+{\"a\": \"http://a.test/x?p=1\", \"b\": \"http://a.test/x\", \"canonical\": \"http://a.test/x#y\"}
+{\"a\": \"http://a.test/x?p=1\", \"b\": \"http://a.test/x\", \"canonical\": \"http://b.example/x\"}
+{\"a\": \"http://a.test/x\", \"b\": \"http://a.test/x\", \"canonical\": \"http://a.test/y\"}
+";
+    let canonical = |arguments: &[&str]| {
+        let ended = place.seine(&[&["explain", "same-url"], arguments].concat()).stdin(questions).run().expect(0);
+        String::from_utf8(ended.stdout).expect("UTF-8")
+    };
+    assert_eq!(canonical(&[]), format!("{other}{other}{same}"));
+    assert_eq!(canonical(&["--config", "canonical.toml"]), format!("{same}{other}{same}"));
     place.seine(&["explain", "same-url", "--config", "bad.toml"]).run().expect(2).says("matsch");
     place.seine(&["explain", "title", "--config", "c.toml"]).run().expect(2).says("same-url");
 }

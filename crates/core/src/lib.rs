@@ -6,9 +6,11 @@
 //! - [`time`]: instants of the two clocks.
 //! - [`values`]: durations, sizes, rates, headers, proxies, networks, as people write them.
 //! - [`policy`]: the settings that hold for one host.
+//! - [`calendar`]: names of months and of offsets from UTC.
 
 #![forbid(unsafe_code)]
 
+pub mod calendar;
 pub mod policy;
 pub mod protocol;
 pub mod record;

@@ -7,59 +7,15 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::Offset;
+use seine_core::calendar;
 
 /// Longest text that is looked at, in bytes.
 const MAX_BYTES: usize = 100;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Months by the first three letters of their names, English ones first, then those of feeds in other languages.
-const MONTHS: &[(&str, i8)] = &[
-    ("jan", 1),
-    ("feb", 2),
-    ("mar", 3),
-    ("apr", 4),
-    ("may", 5),
-    ("jun", 6),
-    ("jul", 7),
-    ("aug", 8),
-    ("sep", 9),
-    ("oct", 10),
-    ("nov", 11),
-    ("dec", 12),
-    ("mai", 5),
-    ("okt", 10),
-    ("dez", 12),
-    ("ene", 1),
-    ("abr", 4),
-    ("ago", 8),
-    ("dic", 12),
-    ("avr", 4),
-];
-
-/// Zones by their names, in minutes east of UTC: those of RFC 822, and frequent ones. Others are taken for UTC.
-const ZONES: &[(&str, i32)] = &[
-    ("EST", -300),
-    ("EDT", -240),
-    ("CST", -360),
-    ("CDT", -300),
-    ("MST", -420),
-    ("MDT", -360),
-    ("PST", -480),
-    ("PDT", -420),
-    ("BST", 60),
-    ("CET", 60),
-    ("MEZ", 60),
-    ("WEST", 60),
-    ("CEST", 120),
-    ("MESZ", 120),
-    ("EET", 120),
-    ("EEST", 180),
-    ("MSK", 180),
-    ("JST", 540),
-    ("AEST", 600),
-    ("AEDT", 660),
-];
+/// British summer time, as feeds mean it; elsewhere `BST` may be another.
+const BST_MINUTES: i32 = 60;
 
 /// The time that a date means: a moment, or all of a day, a month, a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,8 +152,7 @@ impl Words {
     /// `+0200`, `-05:00`, `EST`, `GMT+2`; all else is UTC.
     fn read_zone(&mut self, word: &str) {
         let after_name = word.strip_prefix("GMT").or_else(|| word.strip_prefix("UTC")).unwrap_or(word);
-        let named = ZONES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, minutes)| *minutes);
-        if let Some(minutes) = named.or_else(|| numeric_offset(after_name)) {
+        if let Some(minutes) = named_offset(word).or_else(|| numeric_offset(after_name)) {
             self.offset = SignedDuration::from_mins(minutes.into());
         }
     }
@@ -214,10 +169,16 @@ impl Words {
 }
 
 fn month(word: &str) -> Option<i8> {
-    let start = word.get(..3)?;
-    let is_word = word.trim_end_matches('.').bytes().all(|byte| byte.is_ascii_alphabetic());
-    let known = MONTHS.iter().find(|(name, _)| start.eq_ignore_ascii_case(name));
-    known.filter(|_| is_word).map(|(_, month)| *month)
+    let word = word.trim_end_matches('.');
+    word.bytes().all(|byte| byte.is_ascii_alphabetic()).then(|| calendar::month(&word.to_ascii_lowercase())).flatten()
+}
+
+/// Minutes east of UTC of an offset that is named: those of RFC 822, and frequent ones. Others are taken for UTC.
+fn named_offset(word: &str) -> Option<i32> {
+    match &*word.to_ascii_uppercase() {
+        "BST" => Some(BST_MINUTES),
+        name => calendar::offset(name),
+    }
 }
 
 /// Minutes east of UTC.

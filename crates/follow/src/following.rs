@@ -68,18 +68,22 @@ impl Following {
             return None;
         };
         let is_other = url.url != link.url;
-        let found = found(url, UrlKind::Asset, None, None);
+        let found = found_of(url, UrlKind::Asset, None, None);
         (!is_other || !known.has(&UrlKind::Asset.known_as(&found.url))).then_some(found)
     }
 
     /// The URL to ask for because something names it.
     pub fn named(&self, url: &str, kind: UrlKind, changed_at: Option<u64>) -> Option<Found> {
-        let (url, trap) = match self.rules.judge(url) {
-            Judged::Follow(url) => (url, None),
-            Judged::Trap(url, trap) => (url, Some(format!("trap:{trap}"))),
-            Judged::Excluded | Judged::Unusable => return None,
-        };
-        Some(found(url, kind, changed_at, trap))
+        match self.rules.judge(url) {
+            Judged::Follow(url) => Some(found_of(url, kind, changed_at, None)),
+            Judged::Trap(url, trap) => Some(found_of(url, kind, changed_at, Some(format!("trap:{trap}")))),
+            Judged::Excluded | Judged::Unusable => None,
+        }
+    }
+
+    /// The URL that a page of `host` counts as, since it names it as its canonical one, if rules let it.
+    pub fn canonical(&self, host: &str, named: &str) -> Option<Found> {
+        self.rules.canonical(host, named).map(|url| found_of(url, UrlKind::Page, None, None))
     }
 
     /// The URLs to ask for because of all these links of a page.
@@ -104,7 +108,7 @@ impl LeadsOn {
     }
 }
 
-fn found(url: CrawlUrl, kind: UrlKind, changed_at: Option<u64>, trap: Option<String>) -> Found {
+fn found_of(url: CrawlUrl, kind: UrlKind, changed_at: Option<u64>, trap: Option<String>) -> Found {
     // The host stands after the scheme's slashes, and behind what names a user, which such URLs have not.
     let start = url.url.find("//").map_or(0, |at| at + 2);
     let host = (start as u32, (start + url.host.len()) as u32);

@@ -57,6 +57,9 @@ pub struct SamePage {
     /// Whether `/a` is `/a/`, and which of them is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trailing_slash: Option<Slash>,
+    /// Whether a page counts as the one that it names by `rel=canonical`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<bool>,
 }
 
 /// The slash at the end of a path.
@@ -130,9 +133,15 @@ impl Identity {
         }
     }
 
-    /// Whether there are rules for `host`.
+    /// Whether there are rules by which a URL of `host` may become another.
     pub fn is_for(&self, host: &str) -> bool {
-        self.rules.iter().any(|rule| rule.is_for(host))
+        self.rules.iter().any(|rule| rule.rewrites() && rule.is_for(host))
+    }
+
+    /// Whether pages of `host` count as what they name by `rel=canonical`.
+    pub fn has_canonicals(&self, host: &str) -> bool {
+        let mut of_host = self.rules.iter().rev().filter(|rule| rule.rule.canonical.is_some() && rule.is_for(host));
+        of_host.next().and_then(|rule| rule.rule.canonical).unwrap_or(false)
     }
 
     fn for_host(&self, host: &str) -> Option<ForHost<'_>> {
@@ -151,6 +160,22 @@ impl Identity {
 }
 
 impl Compiled {
+    /// Whether it says anything of URLs.
+    fn rewrites(&self) -> bool {
+        let SamePage {
+            r#match: _,
+            drop_parameters,
+            sort_parameters,
+            drop_index,
+            fold_www,
+            https,
+            trailing_slash,
+            canonical: _,
+        } = &self.rule;
+        let switches = [sort_parameters, drop_index, fold_www, https];
+        drop_parameters.is_some() || trailing_slash.is_some() || switches.into_iter().any(Option::is_some)
+    }
+
     fn is_for(&self, host: &str) -> bool {
         self.hosts.is_match(host) || self.hosts.is_match(without_www(host))
     }
@@ -368,6 +393,18 @@ mod tests {
                 ("http://de.shop.test/index.html?utm_id=1&ref=2", "http://de.shop.test/?utm_id=1"),
             ],
         );
+    }
+
+    #[test]
+    fn canonical_urls_count_where_the_last_rule_says_so() {
+        let canonical = |host: &str, is_on| SamePage { canonical: Some(is_on), ..rule(host) };
+        let rules = vec![canonical("*", true), canonical("*.shop.test", false), dropping(&["x"])];
+        let identity = Identity::new(rules).expect("good rules");
+        assert!(identity.has_canonicals("a.test") && identity.has_canonicals("www.a.test"));
+        assert!(!identity.has_canonicals("de.shop.test"));
+        assert!(!Identity::new(vec![dropping(&["x"])]).expect("a good rule").has_canonicals("a.test"));
+        let alone = Identity::new(vec![canonical("*", true)]).expect("a good rule");
+        assert!(!alone.is_for("a.test"), "no URL becomes another");
     }
 
     #[test]

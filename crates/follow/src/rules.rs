@@ -98,6 +98,18 @@ impl Rules {
         Ok(Explained { url: CrawlUrl::try_from(same)?, is_rewritten, decision, trap })
     }
 
+    /// The URL that a page of `host` counts as, since it names it as its canonical one; `None` if rules do not let it. That of
+    /// another host is believed only if pages of that host name theirs, too.
+    pub fn canonical(&self, host: &str, named: &str) -> Option<CrawlUrl> {
+        if !self.identity.has_canonicals(host) {
+            return None;
+        }
+        match self.judge(named) {
+            Judged::Follow(url) => (url.host == host || self.identity.has_canonicals(&url.host)).then_some(url),
+            _ => None,
+        }
+    }
+
     /// The `--include` and `--exclude` rules.
     pub fn filter(&self) -> &Filter {
         &self.filter
@@ -211,6 +223,30 @@ mod tests {
         assert_eq!(rules.filter().rules()[0].pattern, "/private/|utm_");
         let error = rules.explain("ftp://a.test/").expect_err("no page");
         assert_eq!(error.to_string(), "not an http(s) URL: scheme \"ftp\"");
+    }
+
+    #[test]
+    fn a_canonical_url_is_believed_on_hosts_that_were_named() {
+        let same_page =
+            |host: &str| SamePage { r#match: host.to_owned(), canonical: Some(true), ..SamePage::default() };
+        let identity = Identity::new(vec![same_page("a.test"), same_page("b.test")]).expect("good rules");
+        let exclude = FilterRule { verb: Verb::Exclude, pattern: "/private/".to_owned() };
+        let filter = Filter::new(vec![exclude]).expect("a good pattern");
+        let rules = Rules::new(identity, filter, Traps::all(Month::new(2026, 11)));
+        let canonical = |host: &str, named: &str| rules.canonical(host, named).map(|url| url.url);
+        assert_eq!(canonical("a.test", "https://a.test/x#y").as_deref(), Some("https://a.test/x"));
+        assert_eq!(canonical("a.test", "https://b.test/").as_deref(), Some("https://b.test/"));
+        for (host, named) in [
+            ("a.test", "https://c.test/"),
+            ("c.test", "https://a.test/"),
+            ("c.test", "https://c.test/"),
+            ("a.test", "https://a.test/private/"),
+            ("a.test", "https://a.test/events/2050-01/"),
+            ("a.test", "ftp://a.test/"),
+            ("a.test", ""),
+        ] {
+            assert_eq!(canonical(host, named), None, "{named} on {host}");
+        }
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub trait Follow: Debug + Send + Sync {
     /// The URLs to follow of a page that was stored before.
     fn of_stored(&self, page: &StoredLinks, place: Place) -> Vec<Found>;
 
+    /// The URL that a page of `host` counts as if that is in scope, since it names it as its canonical one; `None`: it is not
+    /// believed.
+    fn canonical(&self, host: &str, named: &str) -> Option<Found>;
+
     /// Links from a listed URL to the farthest page that is fetched; `None`: any number.
     fn max_depth(&self) -> Option<u32>;
 }
@@ -43,6 +47,8 @@ pub struct StoredLinks {
     pub links: String,
     /// What the page asks of robots.
     pub robots: Option<String>,
+    /// The URL that it names as its canonical one.
+    pub canonical: Option<String>,
 }
 
 /// URLs of a store that no list names.
@@ -62,6 +68,8 @@ pub struct FoundCounts {
     pub deepest: u32,
     /// Those that were not asked for, by the trap that they are in.
     pub traps: BTreeMap<String, u64>,
+    /// Pages that count as another since they name it as their canonical one.
+    pub same_pages: u64,
 }
 
 impl FoundCounts {
@@ -98,6 +106,13 @@ impl FoundCounts {
             let said: String = row.get(0)?;
             counts.traps.insert(said.trim_start_matches("trap:").to_owned(), row.get(1)?);
         }
+        // As the view `pages` has it.
+        counts.same_pages = db.query_row(
+            "SELECT count(*) FROM same_page s CROSS JOIN page p ON p.url_id = s.same_as \
+             WHERE p.outcome = 0 AND NOT EXISTS (SELECT 1 FROM same_page o WHERE o.url_id = s.same_as)",
+            [],
+            |row| row.get(0),
+        )?;
         Ok(counts)
     }
 }

@@ -152,6 +152,7 @@ fn forget(db: &Connection) -> Result<u64, StoreError> {
     // The counts of a run that is over stay as they are; a run that is not goes on.
     let mut forget = [
         "DELETE FROM page_link WHERE url_id = ?1",
+        "DELETE FROM same_page WHERE url_id = ?1",
         "DELETE FROM page_extra WHERE url_id = ?1",
         "DELETE FROM extract_problem WHERE url_id = ?1",
         "INSERT OR IGNORE INTO loose_body(body_id) SELECT body_id FROM page WHERE url_id = ?1 AND body_id IS NOT NULL",

@@ -30,7 +30,11 @@ SELECT u.url_id, u.url,
        e.metadata, e.text, e.markdown, p.changed,
        CASE u.kind WHEN 0 THEN 'page' WHEN 1 THEN 'sitemap' WHEN 2 THEN 'feed' WHEN 3 THEN 'asset' END AS kind,
        (SELECT w.url FROM url w WHERE w.url_id = u.found_on) AS found_on,
-       strftime('%Y-%m-%dT%H:%M:%S', u.changed_at / 1000, 'unixepoch') || printf('.%03dZ', u.changed_at % 1000) AS lastmod
+       strftime('%Y-%m-%dT%H:%M:%S', u.changed_at / 1000, 'unixepoch') || printf('.%03dZ', u.changed_at % 1000) AS lastmod,
+       -- Only what is there itself, and counts as no other: so no canonical URL makes a page disappear behind nothing.
+       (SELECT w.url FROM same_page s CROSS JOIN page o ON o.url_id = s.same_as CROSS JOIN url w ON w.url_id = s.same_as
+        WHERE s.url_id = u.url_id AND o.outcome = 0
+          AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as
 FROM url u
 CROSS JOIN page p ON p.url_id = u.url_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line

@@ -118,8 +118,9 @@ impl Fetched {
         self.content_type.as_deref().map(str::as_bytes)
     }
 
-    fn add_header_links(&self, links: &mut Links) {
-        link_header::add_links(self.link_headers.iter().map(String::as_str), &self.url, links);
+    /// Adds the links of its head; returns the canonical URL if that names one.
+    fn add_header_links(&self, links: &mut Links) -> Option<String> {
+        link_header::add_links(self.link_headers.iter().map(String::as_str), &self.url, links)
     }
 
     fn for_rules(&self) -> rules::Page<'_> {
@@ -153,6 +154,7 @@ impl PageProcessor {
     pub fn process(&mut self, page: Box<Fetched>, limits: &Limits, turn: Duration) -> Result<Processed, Box<Fetched>> {
         let mut processed = Processed::default();
         if page.body.is_empty() {
+            let _ = self.read_others(&page, &mut processed, &|| true);
             return Ok(processed);
         }
         let budget = CpuBudget::new(turn.min(limits.parse));
@@ -188,7 +190,8 @@ impl PageProcessor {
             into.charset = Some(extracted.charset);
             into.robots = extracted.fields.robots.take();
             let mut links = std::mem::take(&mut extracted.fields.links);
-            page.add_header_links(&mut links);
+            let in_head = page.add_header_links(&mut links);
+            extracted.fields.canonical = extracted.fields.canonical.or(in_head);
             self.note_outside(page, &mut links, in_time)?;
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
@@ -200,16 +203,7 @@ impl PageProcessor {
             }
             into.extras = (!found.is_empty()).then_some(found);
         } else {
-            let mut links = Links::default();
-            page.add_header_links(&mut links);
-            if self.chosen.assets && style::is_style(content_type) {
-                style::add_links(&page.body, content_type, &page.url, &mut links, in_time)?;
-            }
-            if !links.is_empty() {
-                self.note_outside(page, &mut links, in_time)?;
-                into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));
-                into.named = NamedUrls::Links(links);
-            }
+            self.read_others(page, into, in_time)?;
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.chosen.rules.wants(&for_rules) {
@@ -218,11 +212,29 @@ impl PageProcessor {
         Some(())
     }
 
-    /// Notes which links are not among those that were chosen to be followed; of what is no page, none is.
+    /// Adds what the head of an answer says whose body is no page, or empty; and what a style sheet names, if that is wanted.
+    fn read_others(&self, page: &Fetched, into: &mut Processed, in_time: &dyn Fn() -> bool) -> Option<()> {
+        let mut links = Links::default();
+        let canonical = page.add_header_links(&mut links);
+        if self.chosen.assets && style::is_style(page.content_type()) {
+            style::add_links(&page.body, page.content_type(), &page.url, &mut links, in_time)?;
+        }
+        if !links.is_empty() {
+            if self.chosen.follow_css.is_some() {
+                links.note_outside(|_| false);
+            }
+            into.fields =
+                Some(page_fields(HtmlFields { canonical, ..HtmlFields::default() }, &links, &page.listed_url));
+            into.named = NamedUrls::Links(links);
+        }
+        Some(())
+    }
+
+    /// Notes which links of an HTML page are not among those that were chosen to be followed; of an error page, none is.
     fn note_outside(&self, page: &Fetched, links: &mut Links, in_time: &dyn Fn() -> bool) -> Option<()> {
         let Some(selector) = self.chosen.follow_css.as_ref().filter(|_| !links.is_empty()) else { return Some(()) };
         let content_type = page.content_type();
-        if page.is_ok && is_html(content_type, &page.body) {
+        if page.is_ok {
             return inside::note_outside(links, &page.body, content_type, &page.url, selector, in_time);
         }
         links.note_outside(|_| false);

@@ -19,15 +19,21 @@ pub const MAX_HEADER_LINKS: usize = 100;
 /// Relations that lead on.
 const RELATIONS: [&str; 4] = ["next", "prev", "alternate", "canonical"];
 
-/// Adds the links in `headers` that lead on from the page at `url`, at most [`MAX_HEADER_LINKS`].
-pub fn add_links<'h>(headers: impl IntoIterator<Item = &'h str>, url: &Url, links: &mut Links) {
+/// Adds the links in `headers` that lead on from the page at `url`, at most [`MAX_HEADER_LINKS`]. Returns the first that is
+/// said to be canonical.
+pub fn add_links<'h>(headers: impl IntoIterator<Item = &'h str>, url: &Url, links: &mut Links) -> Option<String> {
     let mut resolver = Resolver::new(url, UTF_8);
     let all = headers.into_iter().flat_map(|header| Read { rest: header });
-    for Named { target, rel } in all.filter(Named::leads_on).take(MAX_HEADER_LINKS) {
-        if let Ok(url) = resolver.resolve(target) {
-            links.push(Link { url, rel: &rel, element: Element::Header, ..Link::default() });
+    let mut canonical = None;
+    for named in all.filter(Named::leads_on).take(MAX_HEADER_LINKS) {
+        if let Ok(url) = resolver.resolve(named.target) {
+            if canonical.is_none() && named.is("canonical") {
+                canonical = Some(url.to_owned());
+            }
+            links.push(Link { url, rel: &named.rel, element: Element::Header, ..Link::default() });
         }
     }
+    canonical
 }
 
 /// One link of a header.
@@ -39,8 +45,13 @@ struct Named<'h> {
 
 impl Named<'_> {
     fn leads_on(&self) -> bool {
-        let is = |name: &str| self.rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(name));
-        self.rel.len() <= MAX_TOKEN_BYTES && RELATIONS.into_iter().any(is) && !is("stylesheet")
+        let is_one = RELATIONS.into_iter().any(|name| self.is(name));
+        self.rel.len() <= MAX_TOKEN_BYTES && is_one && !self.is("stylesheet")
+    }
+
+    /// Whether this is among its relations.
+    fn is(&self, name: &str) -> bool {
+        self.rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(name))
     }
 }
 
@@ -130,6 +141,22 @@ mod tests {
         }
         check("<mailto:me@a.test>; rel=next, </a>; rel=next; anchor=\"#b\", <http://[>; rel=next", &[]);
         check("</a>; rel=prev; rel=stylesheet", &[("https://a.test/a", "prev")]);
+    }
+
+    #[test]
+    fn the_first_canonical_link_is_told() {
+        let url = Url::parse("https://a.test/b?c").expect("a URL");
+        for (headers, canonical) in [
+            (
+                &["</n>; rel=next, <x>; rel=\"alternate Canonical\"", "</y>; rel=canonical"][..],
+                Some("https://a.test/x"),
+            ),
+            (&["<mailto:x@y>; rel=canonical", "</y>; rel=canonical"], Some("https://a.test/y")),
+            (&["</n>; rel=next", "</y>; rel=canonical; anchor=\"#z\""], None),
+        ] {
+            let told = add_links(headers.iter().copied(), &url, &mut Links::default());
+            assert_eq!(told.as_deref(), canonical, "{headers:?}");
+        }
     }
 
     #[test]

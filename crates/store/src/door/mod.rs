@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 32] = [
     "body",
     "body_key",
     "collection",
@@ -36,6 +36,7 @@ const TABLES: [&str; 31] = [
     "robots",
     "run",
     "same_fetch",
+    "same_page",
     "scope",
     "scope_root",
     "spent",

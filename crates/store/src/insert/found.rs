@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::order::Counted;
 use super::{Result, Store};
-use crate::follow::StoredLinks;
+use crate::follow::{Follow, StoredLinks};
 use crate::statement::insert;
 use seine_core::protocol::{Found, HostId, Place, UrlKind};
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
@@ -62,30 +62,54 @@ impl Store {
             return Ok(());
         }
         for one in found {
-            let is_admitted = match one.kind {
-                // A page is not whole without them, wherever they are.
-                UrlKind::Asset => true,
-                _ if is_too_deep => false,
-                UrlKind::Sitemap if finder.may_name_sitemap(one.host()) => true,
-                _ => follow.admits(&one.url, &mut |root| self.is_root(root))?,
-            };
-            if !is_admitted {
-                continue;
+            let is_too_deep = one.kind != UrlKind::Asset && is_too_deep;
+            if !is_too_deep {
+                self.take(&*follow, finder, one, depth)?;
             }
-            let host_id = self.host_id(one.host(), false)?;
-            let Some(seen) = self.seen(host_id, one)? else {
-                if !one.stands {
-                    self.insert_found(one, host_id, finder.url_id, depth)?;
-                }
-                continue;
-            };
-            self.come_nearer(&seen, one, host_id, depth)?;
-            if seen.kind == UrlKind::Asset && one.kind == UrlKind::Page {
-                self.become_page(&seen)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one of them, if it is in scope. Returns its number, if the store knows it now.
+    fn take(&mut self, follow: &dyn Follow, finder: Finder<'_>, one: &Found, depth: u32) -> Result<Option<UrlId>> {
+        let is_admitted = match one.kind {
+            // A page is not whole without them, wherever they are.
+            UrlKind::Asset => true,
+            UrlKind::Sitemap if finder.may_name_sitemap(one.host()) => true,
+            _ => follow.admits(&one.url, &mut |root| self.is_root(root))?,
+        };
+        if !is_admitted {
+            return Ok(None);
+        }
+        let host_id = self.host_id(one.host(), false)?;
+        let Some(seen) = self.seen(host_id, one)? else {
+            if one.stands {
+                return Ok(None);
             }
-            if self.has_past && seen.seen_in != Some(self.run_id) {
-                self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
-            }
+            return self.insert_found(one, host_id, finder.url_id, depth).map(Some);
+        };
+        self.come_nearer(&seen, one, host_id, depth)?;
+        if seen.kind == UrlKind::Asset && one.kind == UrlKind::Page {
+            self.become_page(&seen)?;
+        }
+        if self.has_past && seen.seen_in != Some(self.run_id) {
+            self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
+        }
+        Ok(Some(seen.url_id))
+    }
+
+    /// Takes the URL that a page names as its canonical one, and notes that the page counts as that, if rules and scope let it.
+    ///
+    /// It is as near as the page itself. The page keeps all that was found on it and leads on as any other: a canonical URL that
+    /// is wrong costs a request and loses nothing.
+    pub(super) fn take_canonical(&mut self, finder: Finder<'_>, named: &str) -> Result<()> {
+        let Some(follow) = self.follow.clone() else { return Ok(()) };
+        let Some(found) = finder.host.and_then(|host| follow.canonical(host, named)) else { return Ok(()) };
+        if let Some(same_as) = self.take(&*follow, finder, &found, finder.place.depth)?
+            && same_as != finder.url_id
+        {
+            self.statement("INSERT OR REPLACE INTO same_page(url_id, same_as) VALUES (?1, ?2)")?
+                .execute([finder.url_id, same_as])?;
         }
         Ok(())
     }
@@ -113,7 +137,7 @@ impl Store {
     }
 
     /// Takes a URL that the store does not know.
-    fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<()> {
+    fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<UrlId> {
         let beyond = match (&found.trap, found.kind) {
             (Some(trap), _) => Some(Failure::new(ErrorClass::Trap, trap.clone())),
             (None, UrlKind::Page) => self.take_in(&Counted { host_id, host: found.host(), url: &found.url, depth })?,
@@ -138,12 +162,13 @@ impl Store {
                 rank: rank,
             }
         )?;
+        let url_id = self.db.last_insert_rowid();
         self.change.count_new(outcome);
         match &beyond {
-            Some(failure) => self.skipped_page(self.db.last_insert_rowid(), failure)?,
+            Some(failure) => self.skipped_page(url_id, failure)?,
             None => self.change.has_grown(host_id, rank),
         }
-        Ok(())
+        Ok(url_id)
     }
 
     /// What is in a trap, or beyond a budget, has its outcome from the start.
@@ -264,19 +289,28 @@ impl Store {
         for url_id in url_ids {
             let page = self
                 .statement(
-                    "SELECT u.depth, u.kind, u.url, k.links, p.meta_robots FROM url u \
-                     CROSS JOIN page_link k ON k.url_id = u.url_id CROSS JOIN page p ON p.url_id = u.url_id \
+                    "SELECT u.depth, u.kind, u.url, coalesce(k.links, '[]'), p.meta_robots, \
+                       iif(p.outcome = 0, p.canonical, NULL), coalesce(p.final_url, u.url) \
+                     FROM url u CROSS JOIN page p ON p.url_id = u.url_id LEFT JOIN page_link k ON k.url_id = u.url_id \
                      WHERE u.url_id = ?1",
                 )?
                 .query_row([url_id], |row| {
                     let kind = UrlKind::from_number(row.get(1)?).unwrap_or_default();
-                    let page = StoredLinks { page: row.get(2)?, links: row.get(3)?, robots: row.get(4)? };
-                    Ok((Place { depth: row.get(0)?, kind }, page))
+                    let page = StoredLinks {
+                        page: row.get(2)?,
+                        links: row.get(3)?,
+                        robots: row.get(4)?,
+                        canonical: row.get(5)?,
+                    };
+                    Ok((Place { depth: row.get(0)?, kind }, page, row.get::<_, String>(6)?))
                 })
                 .optional()?;
-            if let Some((place, page)) = page {
+            if let Some((place, page, answered_at)) = page {
                 let host = Some(host_of(&page.page).unwrap_or_default());
                 self.take_found(Finder { url_id, place, host }, &follow.of_stored(&page, place))?;
+                if let Some(named) = page.canonical.as_deref().filter(|_| place.kind == UrlKind::Page) {
+                    self.take_canonical(Finder { url_id, place, host: host_of(&answered_at) }, named)?;
+                }
             }
             self.statement("DELETE FROM to_follow WHERE url_id = ?1")?.execute([url_id])?;
             self.change.to_follow -= 1;

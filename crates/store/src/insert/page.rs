@@ -182,7 +182,12 @@ impl Store {
         self.take_in_new_home(head, depth)?;
         let host = head.requests.last().map_or("", |request| request.host.as_str());
         let place = Place { depth, ..head.place };
-        self.take_found(Finder { url_id: head.url_id, place, host: Some(host) }, &head.found)
+        let finder = Finder { url_id: head.url_id, place, host: Some(host) };
+        self.take_found(finder, &head.found)?;
+        match head.page.as_ref().and_then(|page| page.canonical.as_deref()) {
+            Some(named) if outcome == Outcome::Ok && place.kind == UrlKind::Page => self.take_canonical(finder, named),
+            _ => Ok(()),
+        }
     }
 
     /// A listed front page that redirects elsewhere means the site that it has moved to; other pages may be redirected to
@@ -201,7 +206,7 @@ impl Store {
             // A failure does not say that the page is gone: what it had stays.
             return Ok(None);
         }
-        for table in ["page_link", "page_extra", "extract_problem"] {
+        for table in ["page_link", "page_extra", "extract_problem", "same_page"] {
             self.statement(&format!("DELETE FROM {table} WHERE url_id = ?1"))?.execute([url_id])?;
         }
         let before = match before.filter(|before| before.outcome == now.outcome) {

@@ -233,6 +233,10 @@ impl Follow for Everywhere {
         vec![found_url("https://a.example/1"), found_url(&page.page)]
     }
 
+    fn canonical(&self, _: &str, named: &str) -> Option<Found> {
+        Some(found_url(named))
+    }
+
     fn max_depth(&self) -> Option<u32> {
         Some(self.depth)
     }
@@ -531,6 +535,7 @@ fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
         body: Some(BodyHead { bytes: body.len() as u64, hash: *blake3::hash(body).as_bytes() }),
         page: Some(PageFields {
             title: Some("t".into()),
+            canonical: Some("https://a.example/2".into()),
             links: Some(r#"[["https://b.example/","to b","nofollow"],["https://c.example/7","to c",""]]"#.into()),
             ..PageFields::default()
         }),

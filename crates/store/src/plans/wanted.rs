@@ -42,6 +42,7 @@ pub const WANTED: &[Wanted] = &[
     reads("pages whose links wait to be followed, once", "SELECT count(*) FROM to_follow"),
     reads("pages whose links wait in vain, once", "DELETE FROM to_follow"),
     reads("the next few of them", "SELECT url_id FROM to_follow"),
+    reads("pages that count as another, once at the end of a run", "SELECT count(*) FROM same_page s"),
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
     reads("once for other priorities", "SELECT url_id, url, rank FROM url WHERE host_id <> 0"),

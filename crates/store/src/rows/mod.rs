@@ -349,7 +349,10 @@ fn lines() -> String {
            CASE u.kind WHEN 0 THEN 'page' WHEN 1 THEN 'sitemap' WHEN 2 THEN 'feed' WHEN 3 THEN 'asset' END AS kind, \
            (SELECT w.url FROM url w WHERE w.url_id = u.found_on) AS found_on, \
            strftime('%Y-%m-%dT%H:%M:%S', u.changed_at / 1000, 'unixepoch') \
-             || printf('.%03dZ', u.changed_at % 1000) AS lastmod, i.file_id AS _file_id \
+             || printf('.%03dZ', u.changed_at % 1000) AS lastmod, \
+           (SELECT w.url FROM same_page s CROSS JOIN page o ON o.url_id = s.same_as CROSS JOIN url w ON w.url_id = s.same_as \
+            WHERE s.url_id = u.url_id AND o.outcome = 0 \
+              AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as, i.file_id AS _file_id \
     FROM input i \
     CROSS JOIN url u ON u.url_id = i.url_id \
     LEFT JOIN page p ON p.url_id = +u.url_id \

@@ -38,6 +38,10 @@ impl Follow for ToHosts {
         read_json(&page.links, &page.page).iter().map(|link| found(link.url)).collect()
     }
 
+    fn canonical(&self, _: &str, named: &str) -> Option<Found> {
+        Some(found(named))
+    }
+
     fn max_depth(&self) -> Option<u32> {
         self.max_depth
     }
@@ -174,6 +178,63 @@ fn a_trap_is_recorded_and_not_pending() {
     assert_eq!(store.pending(), 0);
     store.end(EndedBy::Completed).expect("the end");
     assert_eq!(place.rows("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL"), ["0"]);
+}
+
+/// The pages that count as another.
+fn same(place: &Place) -> Vec<String> {
+    place.rows("SELECT url, same_as FROM pages WHERE same_as IS NOT NULL ORDER BY url")
+}
+
+fn with_canonical(url_id: UrlId, url: &str, depth: u32, canonical: &str) -> (PageHead, Vec<u8>) {
+    let (mut head, zstd) = naming(url_id, url, depth, &[]);
+    if let Some(page) = &mut head.page {
+        page.canonical = Some(canonical.to_owned());
+    }
+    (head, zstd)
+}
+
+#[test]
+fn a_page_counts_as_its_canonical_one_once_that_is_there() {
+    let place = Place::new();
+    let mut store = follow(&place, Some(0), ALL);
+    list(&mut store, &[START, "http://a.example/b"]);
+    put(&mut store, &with_canonical(1, START, 0, "http://a.example/c"));
+    put(&mut store, &with_canonical(2, "http://a.example/b", 0, "http://b.example/out-of-scope"));
+    assert_eq!(pending(&mut store), set(&["http://a.example/c"]), "it is as near as the page that names it");
+    assert_eq!(same(&place), Vec::<String>::new(), "nobody knows whether it is there");
+    put(&mut store, &with_canonical(3, "http://a.example/c", 0, "http://a.example/c"));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(same(&place), ["http://a.example/|http://a.example/c"]);
+
+    // The next run finds it again, though no link leads there and the page that names it is as it was.
+    let mut store = follow(&place, Some(0), ALL);
+    list(&mut store, &[START, "http://a.example/b"]);
+    put(&mut store, &unchanged(1));
+    follow_all(&mut store);
+    assert_eq!(pending(&mut store), set(&["http://a.example/b", "http://a.example/c"]));
+    let (mut gone, zstd) = page(3, b"");
+    gone.ending = Ending::Final { outcome: Outcome::HttpError, failure: None };
+    put(&mut store, &(gone, zstd));
+    put(&mut store, &unchanged(2));
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(same(&place), Vec::<String>::new(), "the page stands for itself again");
+    assert_eq!(place.rows("SELECT count(*) FROM url WHERE unlisted_by IS NOT NULL"), ["0"]);
+}
+
+#[test]
+fn chains_and_circles_of_canonical_urls_hide_no_page() {
+    let place = Place::new();
+    let mut store = follow(&place, None, ALL);
+    let urls =
+        ["http://a.example/1", "http://a.example/2", "http://a.example/3", "http://a.example/x", "http://a.example/y"];
+    list(&mut store, &urls);
+    for (url_id, canonical) in (1..).zip([urls[1], urls[2], urls[2], urls[4], urls[3]]) {
+        put(&mut store, &with_canonical(url_id, urls[url_id as usize - 1], 0, canonical));
+    }
+    store.end(EndedBy::Completed).expect("the end");
+    assert_eq!(same(&place), ["http://a.example/2|http://a.example/3"]);
+    let db = crate::open_for_reading(&place.path).expect("a store");
+    assert_eq!(crate::follow::FoundCounts::of(&db).expect("counts").same_pages, 1);
 }
 
 #[test]

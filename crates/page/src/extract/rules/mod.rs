@@ -65,7 +65,7 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 53] = [
+pub const RESERVED_NAMES: [&str; 54] = [
     "attempts",
     "body",
     "body_key",
@@ -110,6 +110,7 @@ pub const RESERVED_NAMES: [&str; 53] = [
     "run",
     "runs",
     "same_fetch",
+    "same_page",
     "scope",
     "scope_root",
     "spent",

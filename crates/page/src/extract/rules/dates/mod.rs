@@ -348,6 +348,7 @@ mod tests {
             ("17 agustus 2026", "2026-08-17"),
             ("6. joulukuuta 2026", "2026-12-06"),
             ("mar. 24 nov. 2026", "2026-11-24"),
+            ("24 Mar 2026", "2026-03-24"),
         ] {
             assert_eq!(
                 moment(text, None, None, None).and_then(|moment| moment.date()).as_deref(),

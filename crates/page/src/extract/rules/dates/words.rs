@@ -5,105 +5,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::{Moment, numeric_offset, offset_in};
 use crate::extract::rules::locale::Locale;
-
-/// Months in many languages; three letters and more of a name are enough where they tell it.
-const MONTHS: [&str; 12] = [
-    "january januar jänner janvier enero gennaio januari janeiro januára január ianuarie janúar gener xaneiro stycznia \
-     styczeń ledna leden siječnja siječanj sausio janvāris jaanuar tammikuuta tammikuu ocak января январь січня січень \
-     януари јануар ιανουαρίου ιανουάριος",
-    "february februar feber février fevrier fév febrero febbraio februari fevereiro februára február februarie febrúar \
-     febrer febreiro lutego luty února únor veljače veljača vasario februāris veebruar helmikuuta helmikuu şubat \
-     февраля февраль лютого лютий февруари фебруар φεβρουαρίου φεβρουάριος",
-    "march märz maerz mrz mars marzo maart mrt março marts marec marca marzec március martie març března březen \
-     ožujka ožujak kovo märts maaliskuuta maaliskuu mart maret марта март березня березень μαρτίου μάρτιος",
-    "april avril avr abril aprile apríla április aprilie apríl kwietnia kwiecień dubna duben travnja travanj balandžio \
-     aprīlis aprill huhtikuuta huhtikuu nisan апреля апрель квітня квітень април απριλίου απρίλιος",
-    "may mai mayo maggio mei maio maj mája máj május maja maí maig května květen svibnja svibanj gegužės maijs \
-     toukokuuta toukokuu mayıs мая май травня травень мај μαΐου μάιος",
-    "june juni juin junio giugno junho június júna jún iunie júní juny xuño czerwca czerwiec června červen lipnja lipanj \
-     birželio jūnijs juuni junij kesäkuuta kesäkuu haziran июня июнь червня червень юни јун ιουνίου ιούνιος",
-    "july juli juillet julio luglio julho július júla júl iulie júlí juliol xullo lipca lipiec července červenec srpnja \
-     srpanj liepos jūlijs juuli julij heinäkuuta heinäkuu temmuz июля июль липня липень юли јул ιουλίου ιούλιος",
-    "august août aout agosto augustus augusti augusta augusztus ágúst agost avgust avgusta sierpnia sierpień srpna \
-     srpen kolovoza kolovoz rugpjūčio augusts elokuuta elokuu ağustos agustus августа август серпня серпень \
-     αυγούστου αύγουστος",
-    "september septembre septiembre settembre setembro sept septembra szeptember septembrie setembre września wrzesień \
-     září rujna rujan rugsėjo septembris syyskuuta syyskuu eylül сентября сентябрь вересня вересень септември септембар \
-     σεπτεμβρίου σεπτέμβριος",
-    "october oktober octobre octubre ottobre outubro októbra október octombrie outubro października październik října \
-     říjen spalio oktobris oktoober lokakuuta lokakuu ekim октября октябрь жовтня жовтень октомври октобар οκτωβρίου \
-     οκτώβριος",
-    "november novembre noviembre novembro novembra noiembrie nóvember novembris listopadu studenoga studenog studeni \
-     lapkričio marraskuuta marraskuu kasım ноября ноябрь листопада листопад ноември новембар νοεμβρίου νοέμβριος",
-    "december dezember décembre decembre diciembre dicembre dezembro desember decembra decembrie desembre desembro \
-     disember grudnia grudzień prosince prosinec prosinca prosinac gruodžio decembris detsember joulukuuta joulukuu \
-     aralık декабря декабрь грудня грудень декември децембар δεκεμβρίου δεκέμβριος",
-];
-
-/// Names of offsets that mean one thing, in minutes.
-const ZONES: [(&str, i32); 61] = [
-    ("UTC", 0),
-    ("GMT", 0),
-    ("UT", 0),
-    ("Z", 0),
-    ("WET", 0),
-    ("WEST", 60),
-    ("CET", 60),
-    ("CEST", 120),
-    ("MEZ", 60),
-    ("MESZ", 120),
-    ("EET", 120),
-    ("EEST", 180),
-    ("MSK", 180),
-    ("МСК", 180),
-    ("TRT", 180),
-    ("EST", -300),
-    ("EDT", -240),
-    ("CST", -360),
-    ("CDT", -300),
-    ("MST", -420),
-    ("MDT", -360),
-    ("PST", -480),
-    ("PDT", -420),
-    ("AKST", -540),
-    ("AKDT", -480),
-    ("HST", -600),
-    ("NST", -210),
-    ("NDT", -150),
-    ("ADT", -180),
-    ("BRT", -180),
-    ("ART", -180),
-    ("CLT", -240),
-    ("CLST", -180),
-    ("COT", -300),
-    ("PET", -300),
-    ("JST", 540),
-    ("KST", 540),
-    ("SGT", 480),
-    ("HKT", 480),
-    ("PHT", 480),
-    ("ICT", 420),
-    ("WIB", 420),
-    ("WITA", 480),
-    ("WIT", 540),
-    ("PKT", 300),
-    ("NPT", 345),
-    ("AEST", 600),
-    ("AEDT", 660),
-    ("ACST", 570),
-    ("ACDT", 630),
-    ("AWST", 480),
-    ("NZST", 720),
-    ("NZDT", 780),
-    ("SAST", 120),
-    ("CAT", 120),
-    ("EAT", 180),
-    ("WAT", 60),
-    ("UZT", 300),
-    ("ALMT", 300),
-    ("MYT", 480),
-    ("CHST", 600),
-];
+use seine_core::calendar;
 
 /// Names that mean a country's time, summer or winter.
 const CLOCKS: [(&str, &str); 4] =
@@ -330,7 +232,7 @@ impl<'t> Found<'t> {
             }
         }
         let upper = if word == "z" { "Z" } else { word };
-        if let Some((_, minutes)) = ZONES.iter().find(|(name, _)| *name == upper) {
+        if let Some(minutes) = calendar::offset(upper) {
             self.offset = Some(Offset::from_seconds(minutes * 60).ok()?);
             return Some(true);
         }
@@ -421,17 +323,7 @@ fn month(word: &str, locale: Option<&Locale>) -> Option<i8> {
             _ => None,
         };
     }
-    let of = |is_month: &dyn Fn(&str) -> bool| {
-        let mut found =
-            MONTHS.iter().zip(1..).filter(|(names, _)| names.split(' ').any(is_month)).map(|(_, month)| month);
-        let first = found.next();
-        // `jui` is both June and July.
-        (first, first.filter(|_| found.next().is_none()))
-    };
-    match of(&|name| name == word) {
-        (Some(_), month) => month,
-        (None, _) => of(&|name| name.starts_with(&word)).1,
-    }
+    calendar::month(&word)
 }
 
 fn is_digits(text: &str) -> bool {
