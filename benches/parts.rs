@@ -285,6 +285,7 @@ fn frontier(c: &mut Criterion) {
     let candidates = || -> Vec<HostCandidates> {
         let of_host = |host_id: i64| {
             let urls = (0..URLS).map(|n| Candidate {
+                rank: 0,
                 url_id: host_id * URLS + n,
                 url: format!("http://h{host_id}.bench.example/{n}"),
                 attempts: 0,
@@ -295,7 +296,7 @@ fn frontier(c: &mut Criterion) {
                 archived: None,
             });
             let host = format!("h{host_id}.bench.example");
-            HostCandidates { host_id, host, hold_until: 0, urls: urls.collect(), more: false }
+            HostCandidates { host_id, host, hold_until: 0, urls: urls.collect(), elders: Vec::new(), more: false }
         };
         (1..=HOSTS).map(of_host).collect()
     };

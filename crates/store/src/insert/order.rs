@@ -176,8 +176,12 @@ impl Store {
             after = urls.last().map_or(after, |last| last.url_id);
             for url in urls {
                 match (self.take_in(&url.counted())?, url.is_pending) {
-                    (None, false) => drop(self.let_in(url.url_id)?),
-                    (Some(failure), true) => drop(self.end_one(url.url_id, Outcome::Skipped, &failure)?),
+                    (None, false) => {
+                        self.let_in(url.url_id)?;
+                    }
+                    (Some(failure), true) => {
+                        self.end_one(url.url_id, Outcome::Skipped, &failure)?;
+                    }
                     (None, true) | (Some(_), false) => {}
                 }
             }
