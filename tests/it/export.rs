@@ -66,7 +66,11 @@ fn partials(place: &Place) -> Vec<String> {
 fn rows_go_back_to_the_lines_they_came_from() {
     let (place, site) = crawled();
     let all = lines(&export(&place, &[]));
-    assert!(all[0].ends_with(",metadata,text,markdown,changed,kind,found_on,lastmod,sku,input_title"), "{}", all[0]);
+    assert!(
+        all[0].ends_with(",metadata,text,markdown,changed,kind,found_on,lastmod,same_as,sku,input_title"),
+        "{}",
+        all[0]
+    );
     assert_eq!(all.len(), 1 + 6, "a row for each URL");
     let chosen = ["--columns", "sku,input_line,outcome,status,input_title", "--order-by", "input"];
     assert_eq!(
