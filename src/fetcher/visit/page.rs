@@ -13,7 +13,8 @@ use seine_core::record::items::{PageExtras, PageItems};
 use seine_core::record::links::Links;
 use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
-use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::extras::{Wanted, extras_of};
+use seine_page::extract::parsed::Parsed;
 use seine_page::extract::rules::{self, Rules, Selector};
 use seine_page::extract::{Extractor, inside, is_html, link_header};
 use seine_unix::clock::CpuBudget;
@@ -177,6 +178,7 @@ impl PageProcessor {
         in_time: &dyn Fn() -> bool,
     ) -> Option<()> {
         let content_type = page.content_type();
+        let parsed = Parsed::new(&page.body, content_type);
         if page.is_ok && matches!(page.kind, UrlKind::Sitemap | UrlKind::Feed) {
             return self.read_entries(page, into, in_time);
         }
@@ -186,12 +188,12 @@ impl PageProcessor {
             into.robots = extracted.fields.robots.take();
             let mut links = std::mem::take(&mut extracted.fields.links);
             page.add_header_links(&mut links);
-            self.note_outside(page, &mut links, in_time)?;
+            self.note_outside(page, &parsed, &mut links, in_time)?;
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
             let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
             if page.is_ok && wanted.is_any() {
-                let asked_for = extras(&page.body, content_type, &page.url, wanted, in_time)?;
+                let asked_for = extras_of(&parsed, &page.url, wanted, in_time)?;
                 let beyond = [found.beyond, asked_for.beyond].concat();
                 found = PageExtras { beyond, ..asked_for };
             }
@@ -200,24 +202,30 @@ impl PageProcessor {
             let mut links = Links::default();
             page.add_header_links(&mut links);
             if !links.is_empty() {
-                self.note_outside(page, &mut links, in_time)?;
+                self.note_outside(page, &parsed, &mut links, in_time)?;
                 into.fields = Some(page_fields(HtmlFields::default(), &links, &page.listed_url));
                 into.named = NamedUrls::Links(links);
             }
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.chosen.rules.wants(&for_rules) {
-            into.items = Some(self.chosen.rules.apply(&for_rules, in_time)?);
+            into.items = Some(self.chosen.rules.apply_to(&parsed, &for_rules, in_time)?);
         }
         Some(())
     }
 
     /// Notes which links are not among those that were chosen to be followed; of what is no page, none is.
-    fn note_outside(&self, page: &Fetched, links: &mut Links, in_time: &dyn Fn() -> bool) -> Option<()> {
+    fn note_outside(
+        &self,
+        page: &Fetched,
+        parsed: &Parsed<'_>,
+        links: &mut Links,
+        in_time: &dyn Fn() -> bool,
+    ) -> Option<()> {
         let Some(selector) = self.chosen.follow_css.as_ref().filter(|_| !links.is_empty()) else { return Some(()) };
         let content_type = page.content_type();
         if page.is_ok && is_html(content_type, &page.body) {
-            return inside::note_outside(links, &page.body, content_type, &page.url, selector, in_time);
+            return inside::note_outside(links, parsed, &page.url, selector, in_time);
         }
         links.note_outside(|_| false);
         Some(())

@@ -21,6 +21,7 @@
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`arena`]: a tree, for what cannot do without
+//! - [`parsed`]: a page that is asked for several things, with one tree for all
 //! - [`anchors`]: places within a page, for whoever checks links
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
@@ -42,6 +43,7 @@ mod limits;
 pub mod link_header;
 mod markdown;
 mod metadata;
+pub mod parsed;
 mod prose;
 pub mod resolve;
 pub mod robots;

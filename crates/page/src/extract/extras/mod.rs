@@ -6,7 +6,8 @@ use url::Url;
 
 use super::dom::Reading;
 use super::limits::{self, Met};
-use super::{article, charset, dom, is_html, metadata, resolve, tables};
+use super::parsed::Parsed;
+use super::{article, dom, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
 
@@ -45,12 +46,17 @@ pub fn extras(
     wanted: Wanted,
     keep_going: &dyn Fn() -> bool,
 ) -> Option<PageExtras> {
-    if !wanted.is_any() || !is_html(content_type, body) {
+    extras_of(&Parsed::new(body, content_type), url, wanted, keep_going)
+}
+
+/// The same of a page of which a tree may be there already.
+pub fn extras_of(parsed: &Parsed<'_>, url: &Url, wanted: Wanted, keep_going: &dyn Fn() -> bool) -> Option<PageExtras> {
+    if !wanted.is_any() || !is_html(parsed.content_type(), parsed.body()) {
         return Some(PageExtras::default());
     }
-    let (document, charset) = charset::decode(body, content_type);
+    let (document, charset) = parsed.text();
     let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
-    let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
+    let (html, is_cut) = dom::parse_as(document, reading, keep_going)?;
     let page = Page { base: base(&html, url, charset), html, charset, keep_going };
     let mut extras = PageExtras::default();
     let mut met = Met::default();
