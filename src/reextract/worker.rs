@@ -9,8 +9,9 @@ use url::Url;
 
 use seine_core::protocol::reextract::{Answer, Found, PageJob, Unread};
 use seine_core::record::items::PageItems;
-use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::extras::{Wanted, extras_of};
 use seine_page::extract::is_html;
+use seine_page::extract::parsed::Parsed;
 use seine_page::extract::rules::{Page, Rules};
 use seine_store::body::{UnpackError, unpack};
 use seine_unix::channel::{Channel, ChannelError};
@@ -96,14 +97,15 @@ impl Worker<'_> {
         let content_type = job.content_type.as_deref().map(str::as_bytes);
         let budget = CpuBudget::new(self.limits.parse_time);
         let in_time = || budget.is_left();
+        let parsed = Parsed::new(&body, content_type);
         let extras = if self.wanted.is_any() && is_html(content_type, &body) {
-            Some(extras(&body, content_type, &url, self.wanted, &in_time).ok_or(Unread::Timeout)?)
+            Some(extras_of(&parsed, &url, self.wanted, &in_time).ok_or(Unread::Timeout)?)
         } else {
             None
         };
         let page = Page { url: &url, listed_url: &job.listed_url, content_type, body: &body };
         let items = if self.rules.wants(&page) {
-            self.rules.apply(&page, &in_time).ok_or(Unread::Timeout)?
+            self.rules.apply_to(&parsed, &page, &in_time).ok_or(Unread::Timeout)?
         } else {
             PageItems::default()
         };

@@ -13,7 +13,8 @@ use seine_core::record::items::{PageExtras, PageItems};
 use seine_core::record::links::Links;
 use seine_core::record::{ErrorClass, Failure, HtmlFields};
 use seine_http::{Body, SMALL};
-use seine_page::extract::extras::{Wanted, extras};
+use seine_page::extract::extras::{Wanted, extras_of};
+use seine_page::extract::parsed::Parsed;
 use seine_page::extract::rules::{self, Rules, Selector};
 use seine_page::extract::{Extractor, inside, is_html, link_header, style};
 use seine_unix::clock::CpuBudget;
@@ -182,6 +183,7 @@ impl PageProcessor {
         in_time: &dyn Fn() -> bool,
     ) -> Option<()> {
         let content_type = page.content_type();
+        let parsed = Parsed::new(&page.body, content_type);
         if page.is_ok && matches!(page.kind, UrlKind::Sitemap | UrlKind::Feed) {
             return self.read_entries(page, into, in_time);
         }
@@ -192,12 +194,12 @@ impl PageProcessor {
             let mut links = std::mem::take(&mut extracted.fields.links);
             let in_head = page.add_header_links(&mut links);
             extracted.fields.canonical = extracted.fields.canonical.or(in_head);
-            self.note_outside(page, &mut links, in_time)?;
+            self.note_outside(page, &parsed, &mut links, in_time)?;
             into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
             into.named = NamedUrls::Links(links);
             let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
             if page.is_ok && wanted.is_any() {
-                let asked_for = extras(&page.body, content_type, &page.url, wanted, in_time)?;
+                let asked_for = extras_of(&parsed, &page.url, wanted, in_time)?;
                 let beyond = [found.beyond, asked_for.beyond].concat();
                 found = PageExtras { beyond, ..asked_for };
             }
@@ -207,7 +209,7 @@ impl PageProcessor {
         }
         let for_rules = page.for_rules();
         if page.is_ok && self.chosen.rules.wants(&for_rules) {
-            into.items = Some(self.chosen.rules.apply(&for_rules, in_time)?);
+            into.items = Some(self.chosen.rules.apply_to(&parsed, &for_rules, in_time)?);
         }
         Some(())
     }
@@ -231,11 +233,16 @@ impl PageProcessor {
     }
 
     /// Notes which links of an HTML page are not among those that were chosen to be followed; of an error page, none is.
-    fn note_outside(&self, page: &Fetched, links: &mut Links, in_time: &dyn Fn() -> bool) -> Option<()> {
+    fn note_outside(
+        &self,
+        page: &Fetched,
+        parsed: &Parsed<'_>,
+        links: &mut Links,
+        in_time: &dyn Fn() -> bool,
+    ) -> Option<()> {
         let Some(selector) = self.chosen.follow_css.as_ref().filter(|_| !links.is_empty()) else { return Some(()) };
-        let content_type = page.content_type();
         if page.is_ok {
-            return inside::note_outside(links, &page.body, content_type, &page.url, selector, in_time);
+            return inside::note_outside(links, parsed, &page.url, selector, in_time);
         }
         links.note_outside(|_| false);
         Some(())

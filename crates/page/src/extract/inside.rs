@@ -5,28 +5,27 @@ use std::collections::HashMap;
 use url::Url;
 
 use super::arena::Element;
-use super::charset;
+use super::parsed::Parsed;
 use super::resolve::{Resolver, document_base};
 use super::rules::dom::Dom;
 use super::rules::{Budget, Selector};
 use super::tags::Tag;
 use seine_core::record::links::Links;
 
-/// Notes in `links`, those of the HTML page `body`, which of them no element names that matches `selector` or lies in one
+/// Notes in `links`, those of an HTML page, which of them no element names that matches `selector` or lies in one
 /// that does. `url` is where the page came from, after redirects.
 ///
 /// `None` as soon as `keep_going` says no.
 pub fn note_outside(
     links: &mut Links,
-    body: &[u8],
-    content_type: Option<&[u8]>,
+    page: &Parsed<'_>,
     url: &Url,
     selector: &Selector,
     keep_going: &dyn Fn() -> bool,
 ) -> Option<()> {
-    let (document, charset) = charset::decode(body, content_type);
+    let (_, charset) = page.text();
     let budget = Budget::new(keep_going);
-    let dom = Dom::html(document, &budget)?;
+    let dom = page.dom(keep_going)?;
     let base = dom.base_href(&budget)?;
     let base = document_base(url, base, charset);
     let mut resolver = Resolver::new(&base, charset);
@@ -36,7 +35,7 @@ pub fn note_outside(
         numbers.entry(link.url).or_insert(number);
     }
     let mut is_inside = vec![false; links.len()];
-    for href in hrefs(&dom, selector, &budget)? {
+    for href in hrefs(dom, selector, &budget)? {
         budget.spend(href.len())?;
         if let Some(number) = resolver.resolve(href).ok().and_then(|url| numbers.get(url)) {
             is_inside[*number] = true;
@@ -84,7 +83,7 @@ mod tests {
         let url = Url::parse("https://a.test/b").expect("a URL");
         let mut links = Extractor::new().html(html.as_bytes(), Some(b"text/html"), &url).fields.links;
         let selector = Selector::parse(selector).expect("a selector");
-        note_outside(&mut links, html.as_bytes(), Some(b"text/html"), &url, &selector, keep_going)?;
+        note_outside(&mut links, &Parsed::new(html.as_bytes(), Some(b"text/html")), &url, &selector, keep_going)?;
         let path = |url: &str| url.trim_start_matches("https://a.test").to_owned();
         Some(links.iter().filter(|link| !link.is_outside).map(|link| path(link.url)).collect())
     }

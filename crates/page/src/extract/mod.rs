@@ -22,6 +22,7 @@
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`arena`]: a tree, for what cannot do without
+//! - [`parsed`]: a page that is asked for several things, with one tree for all
 //! - [`anchors`]: places within a page, for whoever checks links
 //! - `selection`: which nodes text and Markdown are written from
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
@@ -45,6 +46,7 @@ mod limits;
 pub mod link_header;
 mod markdown;
 mod metadata;
+pub mod parsed;
 mod prose;
 pub mod resolve;
 pub mod robots;

@@ -12,13 +12,18 @@ use super::grow::Growing;
 use super::{Arena, Namespace, NodeId};
 use crate::extract::tags::{Name, Tag};
 
+/// `scraper`'s tree of a page, for which no scripts run.
+pub(in crate::extract) fn html(page: &str) -> Html {
+    let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
+    let options = ParseOpts { tree_builder: options, ..ParseOpts::default() };
+    let sink = HtmlTreeSink::new(Html::new_document());
+    html5ever::parse_document(sink, options).one(page)
+}
+
 impl Arena<'static> {
     /// The tree of a page, of any depth.
     pub(in crate::extract) fn judge(page: &str) -> Self {
-        let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
-        let options = ParseOpts { tree_builder: options, ..ParseOpts::default() };
-        let sink = HtmlTreeSink::new(Html::new_document());
-        Self::of_scraper(&html5ever::parse_document(sink, options).one(page))
+        Self::of_scraper(&html(page))
     }
 
     /// A copy of `scraper`'s tree.

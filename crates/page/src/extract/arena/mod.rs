@@ -18,7 +18,7 @@ mod element;
 mod grow;
 mod html;
 #[cfg(test)]
-mod judge;
+pub(super) mod judge;
 mod walk;
 
 use std::borrow::Cow;
@@ -303,4 +303,4 @@ pub fn parse<'d>(mut document: Cow<'d, str>, max_nodes: usize, keep_going: &dyn 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -201,9 +201,8 @@ fn html_may_stand_in_an_annotation() {
     assert_eq!(shape(&tree), "(html(head)(body(math(annotation-xml(p a(svg(g))))(mi b))c))");
 }
 
-/// Pages put together by chance from what is hard.
-#[test]
-fn tag_soup_makes_the_tree_that_html5ever_makes() {
+/// A page put together by chance from what is hard.
+pub(in crate::extract) fn soup(dice: &mut seine_testkit::Dice) -> String {
     const NAMES: &[&str] = &[
         "a",
         "a",
@@ -308,32 +307,120 @@ fn tag_soup_makes_the_tree_that_html5ever_makes() {
         "<b b=2 a=1>",
         "<svg/>",
     ];
+    // Neither of these may stand elsewhere: html5ever takes what is around a doctype in a table for one text, and we take
+    // what is around `</>` for two.
+    let mut page = String::from(["", "<!doctype html>", "</>"][dice.below(3)]);
+    for _ in 0..dice.below(60) {
+        let name = NAMES[dice.below(NAMES.len())];
+        // Frames and what is never left end most pages too early.
+        let is_end = matches!(name, "plaintext" | "frameset") && dice.below(10) > 0;
+        match dice.below(10) {
+            0..4 if !is_end => page += &format!("<{name}>"),
+            4..7 if !is_end => page += &format!("</{name}>"),
+            _ => page += OTHERS[dice.below(OTHERS.len())],
+        }
+    }
+    // In a template, html5ever does not know that a `<thead>` is a part of a table that others end.
+    if page.contains("<template") { page.replace("<thead", "<tbody") } else { page }
+}
+
+#[test]
+fn tag_soup_makes_the_tree_that_html5ever_makes() {
     let mut dice = seine_testkit::Dice::new();
     let mut failed = 0;
     for number in 0..4000 {
-        // Neither of these may stand elsewhere: html5ever takes what is around a doctype in a table for one text, and we take
-        // what is around `</>` for two.
-        let mut page = String::from(["", "<!doctype html>", "</>"][dice.below(3)]);
-        for _ in 0..dice.below(60) {
-            let name = NAMES[dice.below(NAMES.len())];
-            // Frames and what is never left end most pages too early.
-            let is_end = matches!(name, "plaintext" | "frameset") && dice.below(10) > 0;
-            match dice.below(10) {
-                0..4 if !is_end => page += &format!("<{name}>"),
-                4..7 if !is_end => page += &format!("</{name}>"),
-                _ => page += OTHERS[dice.below(OTHERS.len())],
-            }
-        }
-        // In a template, html5ever does not know that a `<thead>` is a part of a table that others end.
-        if page.contains("<template") && page.contains("<thead") {
-            continue;
-        }
+        let page = soup(&mut dice);
         if let Err(difference) = judged(&page) {
             eprintln!("{number}: {page}\n{difference}\n");
             failed += 1;
         }
     }
     assert_eq!(failed, 0);
+}
+
+/// Nodes deeper than allowed, and the deepest.
+fn depth(tree: &Arena<'_>) -> usize {
+    let mut depths = vec![0; tree.len()];
+    for node in tree.descendants() {
+        let around = node.parent().map_or(0, |parent| depths[parent.id().index()]);
+        depths[node.id().index()] = around + usize::from(node.is_element());
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
+#[test]
+fn hostile_pages_take_linear_time_and_are_no_deeper_than_allowed() {
+    const BYTES: usize = 150_000;
+    let numbered = |start: &str, end: &str, after: &str| {
+        let mut page = String::new();
+        (0..)
+            .take_while(|n| {
+                page += &format!("{start}{n}{end}");
+                page.len() < BYTES / 2
+            })
+            .count();
+        page + &after.repeat(BYTES / 2 / after.len().max(1))
+    };
+    let of = |piece: &str| piece.repeat(BYTES / piece.len());
+    for page in [
+        of("<div>"),
+        of("<b>"),
+        of("<p><b><i><u>x</p>"),
+        of("<b><p>x</b>"),
+        of("<a href=x><table>"),
+        of("<a><div>x"),
+        of("<table><b>"),
+        of("<table><tr><td><b>"),
+        of("<table>x<b>y"),
+        of("<form><div></form>"),
+        of("<svg><g>"),
+        of("<math><mi><p>"),
+        of("<svg><foreignObject>"),
+        of("<template>"),
+        of("<template><b>"),
+        of("<object><b>"),
+        of("<select><option><optgroup>"),
+        of("<ruby><rt><rtc>"),
+        of("<nobr><p>"),
+        of("</p></br>"),
+        of("<li><div>"),
+        of("<x-y></x-z>"),
+        of("</b></i>"),
+        of("<frameset>"),
+        of("<!---><?x>"),
+        of("&lt;a</x>"),
+        of("<"),
+        of("<a "),
+        of("<td></td><tr>"),
+        of("<body a=b>"),
+        numbered("<b c=", ">", "<p>x"),
+        numbered("<b c=", ">", "<table>x"),
+        numbered("<b c=", "><div>", "</b>"),
+        numbered("<x-", ">", "</x-1>"),
+        numbered("<body a", "=1>", "x"),
+        format!("<p {}>", numbered("a", "=1 ", "")),
+    ] {
+        let begun = seine_unix::clock::thread_cpu();
+        let tree = parse(Cow::Borrowed(&page), 100_000, &|| true).expect("told to go on");
+        let used = seine_unix::clock::thread_cpu() - begun;
+        let name = &page[..30];
+        assert!(used.as_secs() < 10, "{name}: {used:?}");
+        assert!(tree.len() <= 101_000, "{name}: {}", tree.len());
+        assert!(depth(&tree) <= crate::extract::stack::MAX_DEPTH, "{name}: {}", depth(&tree));
+        check(&tree);
+    }
+}
+
+#[test]
+fn building_ends_when_it_is_told_to() {
+    let page = "<p>x".repeat(100_000);
+    let asked = std::cell::Cell::new(0);
+    let gives_up = || {
+        asked.set(asked.get() + 1);
+        asked.get() < 10
+    };
+    assert!(parse(Cow::Borrowed(&page), usize::MAX, &gives_up).is_none());
+    assert_eq!(asked.get(), 10);
 }
 
 const HARD: &[&str] = &[

@@ -49,10 +49,15 @@ pub fn extras(
     wanted: Wanted,
     keep_going: &dyn Fn() -> bool,
 ) -> Option<PageExtras> {
-    if !wanted.is_any() || !is_html(content_type, body) {
+    extras_of(&Parsed::new(body, content_type), url, wanted, keep_going)
+}
+
+/// The same of a page of which a tree may be there already.
+pub fn extras_of(parsed: &Parsed<'_>, url: &Url, wanted: Wanted, keep_going: &dyn Fn() -> bool) -> Option<PageExtras> {
+    if !wanted.is_any() || !is_html(parsed.content_type(), parsed.body()) {
         return Some(PageExtras::default());
     }
-    let (document, charset) = charset::decode(body, content_type);
+    let (document, charset) = parsed.text();
     let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
     let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
     let tree = arena::parse(Cow::Borrowed(&*document), dom::MAX_NODES, keep_going)?;

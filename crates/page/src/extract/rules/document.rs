@@ -11,6 +11,7 @@ use super::dom::{Dom, Index};
 use super::json::{self, MAX_BLOCKS, Read};
 use super::{Budget, MAX_VALUE_BYTES, Page, xml};
 use crate::extract::charset;
+use crate::extract::parsed::Parsed;
 use crate::extract::tags::Tag;
 
 /// The format that a body is read as.
@@ -78,7 +79,9 @@ pub(super) struct Document<'p> {
 }
 
 pub(super) enum Body<'p> {
-    Tree(Box<Dom<'p>>),
+    /// The page's.
+    Html(&'p Dom<'p>),
+    Xml(Box<Dom<'static>>),
     Json(Value),
     /// See [`Document::problem`].
     Broken,
@@ -86,24 +89,24 @@ pub(super) enum Body<'p> {
 
 impl<'p> Document<'p> {
     /// Parses a page; `None`: told to stop.
-    pub fn parse(page: &Page<'p>, kind: Kind, budget: &Budget<'_>) -> Option<Self> {
+    pub fn parse(parsed: &'p Parsed<'_>, page: &Page<'p>, kind: Kind, budget: &Budget<'_>) -> Option<Self> {
         let text = match kind {
             Kind::Json => charset::decode_json(page.body, page.content_type),
             Kind::Xml => charset::decode_xml(page.body, page.content_type),
-            Kind::Html => charset::decode(page.body, page.content_type).0,
+            Kind::Html => parsed.text().0.into(),
         };
         budget.spend(text.len() / 64)?;
         let mut is_cut = false;
         let (body, problem) = match kind {
             Kind::Html => {
-                let dom = Dom::html(text, budget)?;
+                let dom = parsed.dom(budget.keep_going)?;
                 is_cut = dom.is_cut;
-                (Body::Tree(Box::new(dom)), None)
+                (Body::Html(dom), None)
             }
             Kind::Xml => {
                 let (dom, problem) = xml::parse(&text, budget)?;
                 is_cut = dom.is_cut;
-                (Body::Tree(Box::new(dom)), problem.map(|problem| format!("XML: {problem}")))
+                (Body::Xml(Box::new(dom)), problem.map(|problem| format!("XML: {problem}")))
             }
             Kind::Json => match json::read_body(&text, budget)? {
                 Read::Value(value) => (Body::Json(value), None),
@@ -124,7 +127,8 @@ impl<'p> Document<'p> {
 
     pub fn tree(&self) -> Option<&Dom<'p>> {
         match &self.body {
-            Body::Tree(dom) => Some(dom),
+            Body::Html(dom) => Some(dom),
+            Body::Xml(dom) => Some(dom),
             Body::Json(_) | Body::Broken => None,
         }
     }

@@ -3,7 +3,6 @@
 //! The page decides how deep and wide it is: every walk asks its budget, and depth ([`MAX_DEPTH`]) and number of nodes
 //! are bounded.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +14,7 @@ use url::Url;
 use super::Budget;
 use super::lists::Lists;
 use super::selector::Selector;
-use crate::extract::arena::{self, Arena, Data, Edge, Element, NodeId, NodeRef};
+use crate::extract::arena::{Arena, Data, Edge, Element, NodeId, NodeRef, write_inner_html};
 use crate::extract::blocks::{hides, is_block_tag};
 #[cfg(doc)]
 use crate::extract::dom::MAX_DEPTH;
@@ -24,7 +23,10 @@ use crate::extract::tags::Tag;
 use crate::extract::text::{Nul, cut, fold_into};
 
 /// Most nodes and attributes of a tree, which take at most some 50 bytes each; the rest of the page is passed over.
-pub const MAX_NODES: usize = 500_000;
+pub const MAX_NODES: usize = 1_000_000;
+
+// One tree serves rules and all the rest.
+const _: () = assert!(MAX_NODES == crate::extract::dom::MAX_NODES);
 
 /// A tree whose elements are found by what a selector says of them.
 pub struct Dom<'d> {
@@ -40,11 +42,6 @@ pub struct Dom<'d> {
 pub type Index = usize;
 
 impl<'d> Dom<'d> {
-    /// Parses HTML; `None`: told to stop.
-    pub fn html(text: Cow<'d, str>, budget: &Budget<'_>) -> Option<Self> {
-        Some(Self::of(arena::parse(text, MAX_NODES, budget.keep_going)?))
-    }
-
     /// A tree that is there already.
     pub(in crate::extract) fn of(tree: Arena<'d>) -> Self {
         Self { is_cut: tree.is_cut, tree, lists: OnceCell::new(), ids: OnceCell::new() }
@@ -226,7 +223,7 @@ impl<'d> Dom<'d> {
         let Some(element) = self.element(index) else { return Some(String::new()) };
         let mut out = Bounded { bytes: Vec::new(), limit, budget, is_stopped: false };
         // The only error is that of a full buffer.
-        let _ = arena::write_inner_html(element, &mut out);
+        let _ = write_inner_html(element, &mut out);
         if out.is_stopped {
             return None;
         }

@@ -9,6 +9,7 @@ use super::dom::{Dom, Index};
 use super::path::Path;
 use super::selector::{Selector, parts};
 use super::{Budget, Page, Rules};
+use crate::extract::parsed::Parsed;
 use crate::extract::tags::Tag;
 use crate::extract::text::cut;
 use seine_core::record::items::Problem;
@@ -80,10 +81,11 @@ impl Rules {
     /// The items of each collection on a page, explained; details of the first `shown` items. `None`: told to stop.
     pub fn explain(&self, page: &Page<'_>, shown: usize, keep_going: &dyn Fn() -> bool) -> Option<Vec<CollectionLook>> {
         let budget = Budget::new(keep_going);
-        let found = self.apply(page, keep_going)?;
+        let parsed = Parsed::new(page.body, page.content_type);
+        let found = self.apply_to(&parsed, page, keep_going)?;
         let kind = Kind::of(page);
         let document = match kind {
-            Some(kind) => Some(Document::parse(page, kind, &budget)?),
+            Some(kind) => Some(Document::parse(&parsed, page, kind, &budget)?),
             None => None,
         };
         let mut looks = Vec::new();
@@ -122,7 +124,8 @@ pub fn select(
 ) -> Option<Vec<SelectorLook>> {
     let budget = Budget::new(keep_going);
     let kind = Kind::of(page).filter(|kind| *kind != Kind::Json).unwrap_or(Kind::Html);
-    let document = Document::parse(page, kind, &budget)?;
+    let parsed = Parsed::new(page.body, page.content_type);
+    let document = Document::parse(&parsed, page, kind, &budget)?;
     let mut looks = Vec::new();
     for (text, selector) in selectors {
         let mut look = SelectorLook { selector: text.clone(), count: 0, hits: Vec::new(), why: None };

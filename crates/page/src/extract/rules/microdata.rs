@@ -192,8 +192,9 @@ mod tests {
     /// Texts of the elements that a path leads to on a page.
     fn found(path: &str, page: &str) -> Vec<String> {
         let budget = Budget::new(&|| true);
-        let dom = Dom::html(page.into(), &budget).unwrap();
-        let found = PropertyPath::parse(path).unwrap().elements(&dom, None, &budget).unwrap();
+        let parsed = crate::extract::parsed::Parsed::new(page.as_bytes(), Some(b"text/html; charset=utf-8"));
+        let dom = parsed.dom(&|| true).unwrap();
+        let found = PropertyPath::parse(path).unwrap().elements(dom, None, &budget).unwrap();
         found.into_iter().map(|index| dom.text(index, false, true, 1000, &budget).unwrap()).collect()
     }
 

@@ -41,6 +41,7 @@ pub use budget::Budget;
 pub use error::RuleError;
 pub use selector::{Selector, SelectorError};
 
+use crate::extract::parsed::Parsed;
 use compiled::Compiled;
 use document::{Document, Kind};
 use seine_core::record::items::{Collection, PageItems};
@@ -180,6 +181,11 @@ impl Rules {
 
     /// The items that the rules find on a page; `None` as soon as `keep_going`, asked all along, says no.
     pub fn apply(&self, page: &Page<'_>, keep_going: &dyn Fn() -> bool) -> Option<PageItems> {
+        self.apply_to(&Parsed::new(page.body, page.content_type), page, keep_going)
+    }
+
+    /// The same on a page of which a tree may be there already.
+    pub fn apply_to(&self, parsed: &Parsed<'_>, page: &Page<'_>, keep_going: &dyn Fn() -> bool) -> Option<PageItems> {
         let mut found = PageItems::default();
         let Some(kind) = Kind::of(page) else { return Some(found) };
         let about: Vec<_> =
@@ -188,7 +194,7 @@ impl Rules {
             return Some(found);
         }
         let budget = Budget::new(keep_going);
-        let document = Document::parse(page, kind, &budget)?;
+        let document = Document::parse(parsed, page, kind, &budget)?;
         for (number, rules) in about {
             apply::collection(&document, rules, number, &budget, &mut found)?;
         }

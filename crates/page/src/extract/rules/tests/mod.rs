@@ -1,5 +1,6 @@
 //! Rules on pages.
 
+mod judged;
 mod round_trip;
 
 use seine_testkit::Dice;
