@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::arena::{Arena, NodeId};
 use super::super::tags::Tag;
 use super::runs::{AROUND, Above, Run, Runs, blocks_around};
-use super::vocabulary::{Groups, NAMES, NAME_GROUPS, OF_TEXTS, TEXTS, TEXT_GROUPS};
+use super::vocabulary::{Groups, NAME_GROUPS, NAMES, OF_TEXTS, TEXT_GROUPS, TEXTS};
 
 /// Blocks around a run that are looked at, each larger than the one before.
 const LEVELS: usize = 5;
@@ -138,12 +138,24 @@ impl<'r> View<'r> {
         }
         let levels = all.iter().enumerate().map(|(n, run)| levels(tree, runs, n, run)).collect();
         let title = title(tree);
-        let titled = all.iter().map(|run| if run.counts.words <= 40.0 { overlap(&run.head, &title) } else { 0.0 }).collect();
+        let titled =
+            all.iter().map(|run| if run.counts.words <= 40.0 { overlap(&run.head, &title) } else { 0.0 }).collect();
         let first_h1 = all.iter().position(|run| run.tag == Tag::H1).unwrap_or(all.len());
         let first_prose = all.iter().position(is_prose).unwrap_or(all.len());
         let last_prose = all.iter().rposition(is_prose).unwrap_or(0);
-        let mut view =
-            Self { runs: all, sums, levels, forms, copies, texts, titled, first_h1, first_prose, last_prose, page: Vec::new() };
+        let mut view = Self {
+            runs: all,
+            sums,
+            levels,
+            forms,
+            copies,
+            texts,
+            titled,
+            first_h1,
+            first_prose,
+            last_prose,
+            page: Vec::new(),
+        };
         view.page = view.page(tree);
         view
     }
@@ -174,7 +186,9 @@ impl<'r> View<'r> {
                             _ => 0,
                         };
                     }
-                    if name == Some("generator") && element.attr("content").is_some_and(|value| value.contains("Discourse")) {
+                    if name == Some("generator")
+                        && element.attr("content").is_some_and(|value| value.contains("Discourse"))
+                    {
                         kinds |= 32;
                     }
                 }
@@ -209,7 +223,17 @@ impl<'r> View<'r> {
         ];
         let names = ["p", "h2", "h3", "li", "article", "main", "code", "img"];
         page.extend(names.iter().zip(counts).map(|(name, count)| (*name, log(count as f32))));
-        let names = ["og_article", "og_website", "og_product", "ld_article", "ld_product", "discourse", "ld_forum", "ld_list", "ld_faq"];
+        let names = [
+            "og_article",
+            "og_website",
+            "og_product",
+            "ld_article",
+            "ld_product",
+            "discourse",
+            "ld_forum",
+            "ld_list",
+            "ld_faq",
+        ];
         page.extend(names.iter().enumerate().map(|(n, name)| (*name, (kinds >> n & 1) as f32)));
         page
     }
@@ -302,7 +326,11 @@ impl<'r> View<'r> {
         row.put("heading.far", heading.map_or(99.0, |heading| (n - heading) as f32));
         row.put("heading.tag", heading.map_or(-1.0, |heading| tag_class(self.runs[heading].tag)));
         for group in [1, 3, 4, 6, 8, 14] {
-            row.put_of("heading", TEXTS[group].0, heading.map_or(0.0, |heading| (self.texts[heading] >> group & 1) as f32));
+            row.put_of(
+                "heading",
+                TEXTS[group].0,
+                heading.map_or(0.0, |heading| (self.texts[heading] >> group & 1) as f32),
+            );
         }
         for (name, value) in &self.page {
             row.put_of("page", name, *value);
@@ -343,7 +371,9 @@ impl Second<'_, '_> {
     pub fn add(&self, n: usize, row: &mut Row) {
         let runs = self.likely.len();
         row.put("likely", self.likely[n]);
-        for (name, step) in [("before3", -3), ("before2", -2), ("before", -1), ("behind", 1), ("behind2", 2), ("behind3", 3)] {
+        for (name, step) in
+            [("before3", -3), ("before2", -2), ("before", -1), ("behind", 1), ("behind2", 2), ("behind3", 3)]
+        {
             let beside = n.checked_add_signed(step).and_then(|n| self.likely.get(n));
             row.put_of("likely", name, beside.copied().unwrap_or(0.0));
         }

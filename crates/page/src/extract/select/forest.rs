@@ -8,8 +8,9 @@
 use std::sync::LazyLock;
 
 /// Of both passes.
-pub(super) static MODEL: LazyLock<Model> =
-    LazyLock::new(|| Model::read(include_bytes!("model.bin")).expect("the table is part of the program, a test reads it"));
+pub(super) static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    Model::read(include_bytes!("model.bin")).expect("the table is part of the program, a test reads it")
+});
 
 /// Two forests.
 pub(super) struct Model {

@@ -34,7 +34,8 @@ pub(super) fn select(tree: &Arena<'_>, goes_on: &dyn Fn(usize) -> bool) -> Optio
     let view = View::new(tree, &runs);
     let words: Vec<f32> = runs.runs.iter().map(|run| run.counts.words).collect();
     let is_short = words.iter().sum::<f32>() < FEW_WORDS;
-    let kept = if is_short { runs.runs.iter().map(is_seen).collect() } else { best(&words, &likely(&view, &runs, goes_on)?) };
+    let kept =
+        if is_short { runs.runs.iter().map(is_seen).collect() } else { best(&words, &likely(&view, &runs, goes_on)?) };
     let kind = if is_short { Kind::Whole } else { kind::kind(&view, &runs.runs, &kept) };
     let mut selection = Selection::none(tree, kind);
     for (run, _) in runs.runs.iter().zip(&kept).filter(|(_, kept)| **kept) {

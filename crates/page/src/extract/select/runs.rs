@@ -14,8 +14,26 @@ pub(super) const FAR: u8 = 30;
 
 /// Elements that matter by being around a text.
 pub(super) const AROUND: [&str; 20] = [
-    "nav", "header", "footer", "aside", "main", "article", "section", "form", "table", "li", "dl", "blockquote", "figure",
-    "button", "dialog", "noscript", "hidden", "a", "heading", "details",
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "main",
+    "article",
+    "section",
+    "form",
+    "table",
+    "li",
+    "dl",
+    "blockquote",
+    "figure",
+    "button",
+    "dialog",
+    "noscript",
+    "hidden",
+    "a",
+    "heading",
+    "details",
 ];
 const HIDDEN: usize = 16;
 /// Those that hold what is beside the page's own text, or is not shown.
@@ -76,8 +94,9 @@ pub(super) struct Runs {
 fn is_unread(element: Element<'_>) -> bool {
     use Tag::*;
     match element.tag() {
-        Script | Style | Svg | Iframe | Object | Embed | Applet | Canvas | Audio | Video | Select | Datalist | Textarea
-        | Input | Head | Link | Meta | Map | Annotation | AnnotationXml | Noembed | Noframes | Title | Rp => true,
+        Script | Style | Svg | Iframe | Object | Embed | Applet | Canvas | Audio | Video | Select | Datalist
+        | Textarea | Input | Head | Link | Meta | Map | Annotation | AnnotationXml | Noembed | Noframes | Title
+        | Rp => true,
         // Declarative shadow trees are shown.
         Template => !element.has_attr("shadowrootmode"),
         _ => false,
@@ -296,7 +315,10 @@ fn inside(outer: &Open, element: Element<'_>) -> Open {
         inner.block_tag = tag;
         inner.form.rotate_left(1);
         let class = element.classes().next().unwrap_or_default();
-        inner.form[3] = class.bytes().filter(|byte| !byte.is_ascii_digit()).fold(tag as u64 + 1, |hash, byte| mix(hash, u64::from(byte)));
+        inner.form[3] = class
+            .bytes()
+            .filter(|byte| !byte.is_ascii_digit())
+            .fold(tag as u64 + 1, |hash, byte| mix(hash, u64::from(byte)));
     }
     inner
 }
