@@ -79,6 +79,10 @@ fn html(tree: &Arena<'_>, selection: &Selection, page: &Page) -> Option<String> 
                         copy::push_attribute(&mut html, name, value);
                     }
                     html.push('>');
+                    if element.is(Tag::Pre) {
+                        // A parser drops the first line break, and this tree is that of a parser already.
+                        html.push('\n');
+                    }
                 } else if !element.tag().is(tags::VOID) {
                     copy::push_end(&mut html, name);
                 }

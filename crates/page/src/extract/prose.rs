@@ -37,7 +37,8 @@ pub(super) fn prose(
                 if !selection.keeps(node.id()) {
                     hidden = Some(node.id());
                     // The bounds of what is left out stay.
-                    prose.separate(node.as_element().map_or(Break::No, break_at));
+                    let block = node.as_element().filter(|element| is_block(element.name()));
+                    prose.separate(block.map_or(Break::No, break_at));
                     continue;
                 }
                 match node.data() {

@@ -87,7 +87,7 @@ pub(super) struct View<'r> {
     page: Vec<(&'static str, f32)>,
 }
 
-fn is_heading(tag: Tag) -> bool {
+pub(super) fn is_heading(tag: Tag) -> bool {
     matches!(tag, Tag::H1 | Tag::H2 | Tag::H3 | Tag::H4 | Tag::H5 | Tag::H6)
 }
 

@@ -89,8 +89,7 @@ impl Forest {
         let mut sum = 0.0;
         for &(forks, leaves) in &self.trees {
             let mut at = 0_i16;
-            loop {
-                let Some(fork) = self.forks.get(forks as usize + at as usize) else { break };
+            while let Some(fork) = self.forks.get(forks as usize + at as usize) {
                 let number = numbers.get(usize::from(fork.number)).copied().unwrap_or_default();
                 at = fork.branches[usize::from(number > fork.bound)];
                 if at < 0 {

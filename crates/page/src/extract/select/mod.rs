@@ -19,10 +19,12 @@ mod vocabulary;
 use super::arena::{Arena, NodeRef};
 use super::selection::{Kind, Selection};
 use super::tags::Tag;
-use features::{Row, View};
+use features::{Row, View, is_heading};
 use forest::MODEL;
 use runs::{FAR, Run, Runs, SURROUNDING};
 
+/// A heading of what is kept is kept too, unless it is less likely than this.
+const LIKELY_HEADING: f32 = 0.2;
 /// Pages of fewer words are their own main text: what is likely of so little is chance.
 const FEW_WORDS: f32 = 40.0;
 /// Most elements around a picture that are asked for texts.
@@ -34,8 +36,16 @@ pub(super) fn select(tree: &Arena<'_>, goes_on: &dyn Fn(usize) -> bool) -> Optio
     let view = View::new(tree, &runs);
     let words: Vec<f32> = runs.runs.iter().map(|run| run.counts.words).collect();
     let is_short = words.iter().sum::<f32>() < FEW_WORDS;
-    let kept =
-        if is_short { runs.runs.iter().map(is_seen).collect() } else { best(&words, &likely(&view, &runs, goes_on)?) };
+    let kept = if is_short {
+        runs.runs.iter().map(is_seen).collect()
+    } else {
+        let likely = likely(&view, &runs, goes_on)?;
+        let mut kept = best(&words, &likely);
+        for n in (1..kept.len()).rev() {
+            kept[n - 1] |= kept[n] && is_heading(runs.runs[n - 1].tag) && likely[n - 1] >= LIKELY_HEADING;
+        }
+        kept
+    };
     let kind = if is_short { Kind::Whole } else { kind::kind(&view, &runs.runs, &kept) };
     let mut selection = Selection::none(tree, kind);
     for (run, _) in runs.runs.iter().zip(&kept).filter(|(_, kept)| **kept) {
