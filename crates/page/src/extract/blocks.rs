@@ -3,6 +3,8 @@
 use html5ever::ns;
 use scraper::node::Element;
 
+use super::arena::{self, Namespace};
+
 /// Whether an element begins and ends a line, so that the words in it do not run into those around it.
 pub(super) fn is_block(name: &str) -> bool {
     matches!(
@@ -66,6 +68,15 @@ pub(super) fn is_hidden(element: &Element) -> bool {
     match element.name() {
         "script" | "style" | "template" | "noscript" | "noembed" | "noframes" | "iframe" => true,
         "annotation" | "annotation-xml" => element.name.ns == ns!(mathml),
+        _ => false,
+    }
+}
+
+/// The same of an element of the tree that text, tables and Markdown are read from.
+pub(super) fn is_unread(element: arena::Element<'_>) -> bool {
+    match element.name() {
+        "script" | "style" | "template" | "noscript" | "noembed" | "noframes" | "iframe" => true,
+        "annotation" | "annotation-xml" => element.namespace() == Namespace::MathMl,
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ use scraper::node::Element;
 use scraper::{ElementRef, Html, Node};
 
 use super::extras::Page;
-use super::{dom, images, text};
+use super::{dom, text};
 
 /// Most elements of a page that are looked at.
 pub const MAX_ELEMENTS: usize = 50_000;
@@ -77,23 +77,12 @@ pub(super) trait Writer {
 
 /// Elements as they are.
 #[derive(Default)]
-pub(super) struct AsTheyAre {
-    /// Whether images have the pictures that scripts put in place; otherwise they have the `src` of the page alone.
-    pub with_pictures: bool,
-    /// Images for which that makes a difference.
-    pub lazy_images: usize,
-}
+pub(super) struct AsTheyAre;
 
 impl Writer for AsTheyAre {
     fn start(&mut self, html: &mut String, node: NodeRef<'_, Node>, element: &Element, page: &Page) -> usize {
-        if element.name() != "img" {
-            push_tag(html, element.name(), node, page, None);
-            return 0;
-        }
-        let (src, picture) = (element.attr("src").and_then(|src| page.absolute(src)), images::picture(node, page));
-        self.lazy_images += usize::from(src != picture);
-        let shown = if self.with_pictures { picture } else { src };
-        push_tag(html, "img", node, page, shown.as_deref());
+        let src = element.attr("src").filter(|_| element.name() == "img").and_then(|src| page.absolute(src));
+        push_tag(html, element.name(), node, page, src.as_deref());
         0
     }
 

@@ -25,6 +25,13 @@ pub(super) struct Limit {
     then: &'static str,
 }
 
+impl Limit {
+    /// How many there are at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+}
+
 const fn limit(field: &'static str, most: usize, of: &'static str, then: &'static str) -> Limit {
     Limit { field, most, of, then }
 }
@@ -54,7 +61,6 @@ pub(super) static TEXT: Limit = limit("text", MAX_ARTICLE_BYTES, "bytes", CUT);
 pub(super) static TEXT_ELEMENTS: Limit =
     limit("text", MAX_ELEMENTS, "elements", "the text is that of the whole page, not of its article");
 pub(super) static MARKDOWN: Limit = limit("markdown", MAX_ARTICLE_BYTES, "bytes", CUT);
-pub(super) static MARKDOWN_ELEMENTS: Limit = limit("markdown", MAX_ELEMENTS, "elements", LEFT_OUT);
 pub(super) static METADATA_VALUE: Limit = limit("metadata", MAX_VALUE_BYTES, "bytes of a value", CUT);
 pub(super) static METADATA_ENTRIES: Limit = limit("metadata", MAX_ENTRIES, "entries of a list or object", LEFT_OUT);
 pub(super) static JSONLD_BLOCKS: Limit = limit("metadata", MAX_BLOCKS, "JSON-LD blocks", LEFT_OUT);

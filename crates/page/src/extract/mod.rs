@@ -22,6 +22,7 @@
 //! - [`dom`]: a tree, for what cannot do without
 //! - [`arena`]: a tree, for what cannot do without
 //! - [`anchors`]: places within a page, for whoever checks links
+//! - `scripts`: superscripts and subscripts in plain text
 //! - `selection`: which nodes text and Markdown are written from
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
@@ -47,6 +48,7 @@ mod prose;
 pub mod resolve;
 pub mod robots;
 pub mod rules;
+mod scripts;
 pub mod seen;
 mod selection;
 pub mod stack;

@@ -1,11 +1,13 @@
 //! The optional parts of a page, each read on request: metadata, main text, Markdown, tables.
 
 use encoding_rs::Encoding;
-use scraper::{ElementRef, Html};
+use scraper::Html;
 use url::Url;
 
+use super::arena::{self, Arena};
 use super::dom::Reading;
 use super::limits::{self, Met};
+use super::metadata::Told;
 use super::{article, charset, dom, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
@@ -51,19 +53,22 @@ pub fn extras(
     let (document, charset) = charset::decode(body, content_type);
     let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
     let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
-    let page = Page { base: base(&html, url, charset), html, charset, keep_going };
+    let tree = arena::parse(document, dom::MAX_NODES, keep_going)?;
+    let base = resolve::document_base(url, tree.base_href(), charset);
+    let page = Page { base, html, tree, charset, keep_going };
     let mut extras = PageExtras::default();
     let mut met = Met::default();
     if is_cut {
         met.note(&limits::TREE);
     }
-    if wanted.metadata {
-        extras.metadata = Some(metadata::metadata(&page, &mut met)?);
-    }
+    let told = if wanted.metadata || wanted.markdown { metadata::metadata(&page, &mut met)? } else { Told::default() };
     if wanted.text || wanted.markdown {
-        let article = article::article(&page, wanted.text, wanted.markdown, &mut met)?;
+        let article = article::article(&page, wanted.text, wanted.markdown, told.title(), &mut met)?;
         extras.text = article.text;
         extras.markdown = article.markdown;
+    }
+    if wanted.metadata {
+        extras.metadata = Some(told.json());
     }
     if wanted.tables {
         extras.tables = Some(tables::tables(&page, &mut met)?);
@@ -76,9 +81,12 @@ pub fn extras(
 pub(super) struct Page<'p> {
     /// Its tree.
     pub html: Html,
+    /// The same as an arena.
+    pub tree: Arena<'p>,
     /// The URL that its links are relative to.
-    base: Url,
+    pub base: Url,
     charset: &'static Encoding,
+    /// Whether to go on.
     pub keep_going: &'p dyn Fn() -> bool,
 }
 
@@ -98,13 +106,6 @@ impl Page<'_> {
         record::check(&url).ok()?;
         (url.as_str().len() <= MAX_URL_BYTES).then(|| url.into())
     }
-}
-
-/// The URL that the links of a page are relative to.
-fn base(html: &Html, url: &Url, charset: &'static Encoding) -> Url {
-    let mut elements = html.tree.root().descendants().filter_map(ElementRef::wrap);
-    let href = elements.find_map(|element| dom::base_href(&element));
-    resolve::document_base(url, href, charset)
 }
 
 #[cfg(test)]
