@@ -1,9 +1,7 @@
 //! Which elements stand on lines of their own, and which hold nothing that readers see.
 
-use html5ever::ns;
-use scraper::node::Element;
-
 use super::arena::{self, Namespace};
+use super::tags::Tag;
 
 /// Whether an element begins and ends a line, so that the words in it do not run into those around it.
 pub(super) fn is_block(name: &str) -> bool {
@@ -64,19 +62,20 @@ pub(super) fn is_block(name: &str) -> bool {
 
 /// Whether the inside of an element is no text of those around it: scripts, styles, templates, what stands in for
 /// scripts and frames (markup, to a browser that has those), and the source of a formula.
-pub(super) fn is_hidden(element: &Element) -> bool {
-    match element.name() {
-        "script" | "style" | "template" | "noscript" | "noembed" | "noframes" | "iframe" => true,
-        "annotation" | "annotation-xml" => element.name.ns == ns!(mathml),
+pub(super) fn hides(element: arena::Element<'_>) -> bool {
+    match element.tag() {
+        Tag::Script | Tag::Style | Tag::Template | Tag::Noscript | Tag::Noembed | Tag::Noframes | Tag::Iframe => true,
+        Tag::Annotation | Tag::AnnotationXml => element.namespace() == Namespace::MathMl,
         _ => false,
     }
 }
 
-/// The same of an element of the tree that text, tables and Markdown are read from.
-pub(super) fn is_unread(element: arena::Element<'_>) -> bool {
-    match element.name() {
-        "script" | "style" | "template" | "noscript" | "noembed" | "noframes" | "iframe" => true,
-        "annotation" | "annotation-xml" => element.namespace() == Namespace::MathMl,
-        _ => false,
-    }
+/// The same as [`is_block`] of the name of a tag.
+pub(super) fn is_block_tag(tag: Tag) -> bool {
+    static BLOCKS: std::sync::LazyLock<[bool; 256]> = std::sync::LazyLock::new(|| {
+        let mut blocks = [false; 256];
+        Tag::all().iter().for_each(|tag| blocks[*tag as usize] = is_block(tag.name()));
+        blocks
+    });
+    BLOCKS[tag as usize]
 }

@@ -117,6 +117,7 @@ impl<'d> Page<'d, '_> {
                 }
                 Token::End(name) => self.tree.end(name),
                 Token::Doctype(rest) => self.tree.doctype(rest),
+                Token::Comment(_) => {}
                 Token::EndOfDocument => break,
             }
         }

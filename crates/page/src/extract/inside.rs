@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use scraper::ElementRef;
 use url::Url;
 
+use super::arena::Element;
 use super::charset;
-use super::dom::base_href;
 use super::resolve::{Resolver, document_base};
 use super::rules::dom::Dom;
 use super::rules::{Budget, Selector};
+use super::tags::Tag;
 use seine_core::record::links::Links;
 
 /// Notes in `links`, those of the HTML page `body`, which of them no element names that matches `selector` or lies in one
@@ -26,8 +26,8 @@ pub fn note_outside(
 ) -> Option<()> {
     let (document, charset) = charset::decode(body, content_type);
     let budget = Budget::new(keep_going);
-    let dom = Dom::html(&document, &budget)?;
-    let base = (0..dom.len()).find_map(|index| base_href(&dom.element(index)?));
+    let dom = Dom::html(document, &budget)?;
+    let base = dom.base_href(&budget)?;
     let base = document_base(url, base, charset);
     let mut resolver = Resolver::new(&base, charset);
     // A page can name more URLs than are kept of it, and longer ones: only those are looked for.
@@ -47,13 +47,13 @@ pub fn note_outside(
 }
 
 /// The URLs as written that elements inside of what matches name.
-fn hrefs<'d>(dom: &'d Dom, selector: &Selector, budget: &Budget<'_>) -> Option<Vec<&'d str>> {
+fn hrefs<'d>(dom: &'d Dom<'d>, selector: &Selector, budget: &Budget<'_>) -> Option<Vec<&'d str>> {
     let (mut hrefs, mut end) = (Vec::new(), 0);
     dom.select_while(selector, None, budget, &mut |index| {
         // What lies in two that match was looked at with the outer one.
         for index in index.max(end)..dom.end(index) {
             budget.spend(1)?;
-            hrefs.extend(dom.element(index).and_then(|element| href(&element)));
+            hrefs.extend(dom.element(index).and_then(|element| href(element)));
         }
         end = end.max(dom.end(index));
         Some(true)
@@ -61,10 +61,10 @@ fn hrefs<'d>(dom: &'d Dom, selector: &Selector, budget: &Budget<'_>) -> Option<V
     Some(hrefs)
 }
 
-fn href<'d>(element: &ElementRef<'d>) -> Option<&'d str> {
-    match element.value().name() {
-        "a" | "area" | "link" => element.attr("href"),
-        "iframe" | "frame" => element.attr("src"),
+fn href(element: Element<'_>) -> Option<&str> {
+    match element.tag() {
+        Tag::A | Tag::Area | Tag::Link => element.attr("href"),
+        Tag::Iframe | Tag::Frame => element.attr("src"),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::arena::{Edge, Element, NodeId};
-use super::blocks::{is_block, is_unread};
+use super::blocks::{hides, is_block};
 use super::extras::Page;
 use super::grid::{self, Spans};
 use super::limits::{self, Limit, Met};
@@ -29,7 +29,7 @@ pub(super) fn tables(page: &Page, met: &mut Met) -> Option<String> {
         }
         match edge {
             Edge::Open(node) if hidden.is_none() => match (node.as_element(), node.as_text()) {
-                (Some(element), _) if is_unread(element) => hidden = Some(node.id()),
+                (Some(element), _) if hides(element) => hidden = Some(node.id()),
                 (Some(element), _) => reader.start(element),
                 (None, Some(text)) => reader.text(text),
                 (None, None) => {}

@@ -317,6 +317,11 @@ tags! {
 }
 
 impl Tag {
+    /// Every tag, [`Tag::Unknown`] first.
+    pub(super) fn all() -> &'static [Self] {
+        ALL
+    }
+
     /// The name in lower case; empty for [`Tag::Unknown`].
     pub fn name(self) -> &'static str {
         NAMES[self as usize]

@@ -16,32 +16,58 @@ pub enum Nul {
 
 /// The value of an attribute, given as written in the document.
 pub fn attribute_value(raw: &str) -> Cow<'_, str> {
-    if memchr3(b'&', b'\r', 0, raw.as_bytes()).is_none() {
+    if is_as_written(raw) {
         return Cow::Borrowed(raw);
     }
     let mut value = String::with_capacity(raw.len());
+    push_attribute_value(&mut value, raw);
+    Cow::Owned(value)
+}
+
+/// Whether there is nothing to decode: no character reference, no CR, no NUL.
+#[inline]
+pub(super) fn is_as_written(raw: &str) -> bool {
+    memchr3(b'&', b'\r', 0, raw.as_bytes()).is_none()
+}
+
+/// Appends the value of an attribute, given as written.
+pub(super) fn push_attribute_value(value: &mut String, raw: &str) {
+    push_decoded(value, raw, Some(Context::Attribute), Nul::Replaced);
+}
+
+/// Appends text, given as written in the document, with its white space but for line ends.
+pub(super) fn push_text(text: &mut String, raw: &str, has_references: bool, nul: Nul) {
+    push_decoded(text, raw, has_references.then_some(Context::General), nul);
+}
+
+fn push_decoded(decoded: &mut String, raw: &str, references: Option<Context>, nul: Nul) {
     let mut rest = raw;
     while let Some(at) = memchr3(b'&', b'\r', 0, rest.as_bytes()) {
-        value.push_str(&rest[..at]);
+        decoded.push_str(&rest[..at]);
         rest = &rest[at..];
-        match rest.as_bytes()[0] {
-            b'&' => {
+        match (rest.as_bytes()[0], references) {
+            (b'&', Some(context)) => {
                 let reference = &rest[..reference_len(rest)];
-                value.push_str(&decode(reference, Context::Attribute));
+                decoded.push_str(&decode(reference, context));
                 rest = &rest[reference.len()..];
             }
-            b'\r' => {
-                value.push('\n');
+            (b'&', None) => {
+                decoded.push('&');
+                rest = &rest[1..];
+            }
+            (b'\r', _) => {
+                decoded.push('\n');
                 rest = rest.strip_prefix("\r\n").unwrap_or(&rest[1..]);
             }
             _ => {
-                value.push('\u{FFFD}');
+                if nul == Nul::Replaced {
+                    decoded.push('\u{FFFD}');
+                }
                 rest = &rest[1..];
             }
         }
     }
-    value.push_str(rest);
-    Cow::Owned(value)
+    decoded.push_str(rest);
 }
 
 /// Most bytes of one character.

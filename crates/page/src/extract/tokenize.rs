@@ -29,6 +29,8 @@ pub enum Token<'d> {
     End(Name),
     /// The inside of `<!doctype …>`, after the word.
     Doctype(&'d str),
+    /// The inside of a comment, or of what counts as one; only for whoever builds a tree.
+    Comment(&'d str),
     /// Nothing more. What an unfinished tag or comment held is lost, as the standard has it.
     EndOfDocument,
 }
@@ -44,18 +46,26 @@ pub struct Tokenizer<'d> {
     document: &'d str,
     at: usize,
     attributes: Vec<Attribute<'d>>,
+    /// The name of the last tag, as written.
+    name: &'d str,
     keeps_all: bool,
+    keeps_comments: bool,
 }
 
 impl<'d> Tokenizer<'d> {
     /// A tokenizer at the start of `document`.
     pub fn new(document: &'d str) -> Self {
-        Self { document, at: 0, attributes: Vec::new(), keeps_all: false }
+        Self { document, at: 0, attributes: Vec::new(), name: "", keeps_all: false, keeps_comments: false }
     }
 
     /// One whose [`Tokenizer::attribute`] answers for every start tag.
     pub fn with_all_attributes(document: &'d str) -> Self {
         Self { keeps_all: true, ..Self::new(document) }
+    }
+
+    /// One that keeps everything: attributes, names, comments.
+    pub fn for_tree(document: &'d str) -> Self {
+        Self { keeps_all: true, keeps_comments: true, ..Self::new(document) }
     }
 
     /// The next token; text only if `wants_text`. `in_foreign` says whether the current element belongs to
@@ -76,17 +86,27 @@ impl<'d> Tokenizer<'d> {
                     Some(letter) if letter.is_ascii_alphabetic() => {
                         let (name, len) = Name::read(&bytes[markup + 2..]);
                         self.at = markup + 2 + len;
+                        self.keep_name(name, markup + 2);
                         return match self.read_attributes(false) {
                             Some(_) => Token::End(name),
                             None => Token::EndOfDocument,
                         };
                     }
-                    _ => self.skip_past(markup + 2, b">"),
+                    after => {
+                        let is_nothing = after == Some(&b'>');
+                        self.skip_past(markup + 2, b">");
+                        if self.keeps_comments && !is_nothing {
+                            return Token::Comment(self.bogus_comment(markup + 2));
+                        }
+                    }
                 },
                 Some(b'!') => {
                     let rest = &bytes[markup + 2..];
                     if rest.starts_with(b"--") {
                         self.at = comment_end(bytes, markup + 4);
+                        if self.keeps_comments {
+                            return Token::Comment(comment_text(&self.document[markup + 4..self.at]));
+                        }
                     } else if rest.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype")) {
                         self.skip_past(markup + 9, b">");
                         return Token::Doctype(self.document[markup + 9..self.at].trim_end_matches('>'));
@@ -97,12 +117,21 @@ impl<'d> Tokenizer<'d> {
                         return Token::Cdata(section.strip_suffix("]]>").unwrap_or(section));
                     } else {
                         self.skip_past(markup + 2, b">");
+                        if self.keeps_comments {
+                            return Token::Comment(self.bogus_comment(markup + 2));
+                        }
                     }
                 }
-                Some(b'?') => self.skip_past(markup + 2, b">"),
+                Some(b'?') => {
+                    self.skip_past(markup + 2, b">");
+                    if self.keeps_comments {
+                        return Token::Comment(self.bogus_comment(markup + 1));
+                    }
+                }
                 Some(_) => {
                     let (name, len) = Name::read(&bytes[markup + 1..]);
                     self.at = markup + 1 + len;
+                    self.keep_name(name, markup + 1);
                     return match self.read_attributes(self.keeps_all || name.tag().is(ATTRIBUTES)) {
                         Some(self_closing) => Token::Start { name, self_closing },
                         None => Token::EndOfDocument,
@@ -115,6 +144,29 @@ impl<'d> Tokenizer<'d> {
     /// The value of the first attribute called `name` (lower case) of the last start tag, as written.
     pub fn attribute(&self, name: &str) -> Option<&'d str> {
         self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name)).map(|found| found.value)
+    }
+
+    /// Names and values of the attributes of the last start tag, as written, doubles too.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&'d str, &'d str)> + '_ {
+        self.attributes.iter().map(|attribute| (attribute.name, attribute.value))
+    }
+
+    /// The name of the last tag, as written; of a tag that [`Tag`] knows it may be that of an earlier one.
+    pub fn name(&self) -> &'d str {
+        self.name
+    }
+
+    #[inline]
+    fn keep_name(&mut self, name: Name, start: usize) {
+        if self.keeps_comments && name.tag() == Tag::Unknown {
+            self.name = &self.document[start..self.at];
+        }
+    }
+
+    /// What stands between `start` and the `>` that was just read past.
+    fn bogus_comment(&self, start: usize) -> &'d str {
+        let text = &self.document[start..self.at];
+        text.strip_suffix('>').unwrap_or(text)
     }
 
     /// The raw text of `tag`, whose start tag was just read, up to its end tag, which is read past.
@@ -246,6 +298,18 @@ fn comment_end(bytes: &[u8], start: usize) -> usize {
     memchr_iter(b'>', contents)
         .find(|&end| contents[..end].ends_with(b"--") || contents[..end].ends_with(b"--!"))
         .map_or(bytes.len(), |end| start + end + 1)
+}
+
+/// The text of a comment, given what stands behind its `<!--` up to its end.
+fn comment_text(contents: &str) -> &str {
+    if let "" | ">" | "->" = contents {
+        return "";
+    }
+    let is_ended = contents.ends_with("-->") || contents.ends_with("--!>");
+    let text = if is_ended { &contents[..contents.len() - 1] } else { contents };
+    let text = text.strip_suffix("--!").or_else(|| text.strip_suffix("--"));
+    // The document's end may come between the dashes.
+    text.unwrap_or_else(|| contents.strip_suffix('-').unwrap_or(contents))
 }
 
 fn is_end_tag(bytes: &[u8], at: usize, name: &str) -> bool {

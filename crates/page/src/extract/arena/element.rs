@@ -123,6 +123,16 @@ impl<'t> Element<'t> {
         self.classes().any(|own| own == class)
     }
 
+    /// Something of which every element has one of its own, at a place that does not move.
+    pub(in crate::extract) fn identity(self) -> &'t impl Sized {
+        &self.node.node().payload
+    }
+
+    /// The elements in it, without those in them.
+    pub fn child_elements(self) -> impl Iterator<Item = Element<'t>> {
+        self.node.children().filter_map(NodeRef::as_element)
+    }
+
     /// All text in it, put together: code and what readers do not see as well.
     pub fn text(self) -> String {
         self.node.descendants().filter_map(NodeRef::as_text).collect()

@@ -9,21 +9,28 @@
 //! Depth is bounded by [`MAX_DEPTH`](super::stack::MAX_DEPTH), so whatever walks the tree may recurse.
 //!
 //! - [`element`](Element): names and attributes
+//! - `html`: a tree as HTML
 //! - `walk`: children, descendants, ancestors, edges
-//! - `grow`: how a tree comes to be
+//! - `build`: tokens to a tree, as the HTML standard has it; `grow`: how nodes are added and moved
 
+mod build;
 mod element;
-mod foreign;
 mod grow;
+mod html;
+#[cfg(test)]
+mod judge;
 mod walk;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use element::{Attributes, Element, Namespace};
+pub(super) use grow::Growing;
+pub(super) use html::write_inner_html;
 pub use walk::{Ancestors, Children, Descendants, Edge, Edges};
 
 use super::tags::Tag;
+use super::text::boundary;
 
 /// Number of a node, in the order of the document. The document itself is [`NodeId::DOCUMENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +62,7 @@ impl NodeId {
 
 /// A range of the document, or of the side buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Span {
+pub(super) struct Span {
     start: u32,
     /// In bytes; the highest bit says which of the two.
     len: u32,
@@ -68,7 +75,7 @@ impl Span {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Attribute {
+pub(super) struct Attribute {
     name: Span,
     value: Span,
 }
@@ -278,12 +285,20 @@ impl fmt::Debug for NodeRef<'_> {
 }
 
 /// The tree of a document; `None` as soon as `keep_going`, asked after every few tokens, says no. Of nodes and attributes
-/// there are at most `max_nodes`; what the page has beyond is not there ([`Arena::is_cut`]).
-pub fn parse<'d>(document: Cow<'d, str>, max_nodes: usize, keep_going: &dyn Fn() -> bool) -> Option<Arena<'d>> {
-    let reading = super::dom::Reading { scripting: false, max_nodes };
-    let (html, is_cut) = super::dom::parse_as(&document, reading, keep_going)?;
-    let mut tree = Arena::of_scraper(&html);
-    tree.is_cut |= is_cut;
+/// there are at most `max_nodes`, give or take those of one tag; what the page has beyond is not there
+/// ([`Arena::is_cut`]).
+pub fn parse<'d>(mut document: Cow<'d, str>, max_nodes: usize, keep_going: &dyn Fn() -> bool) -> Option<Arena<'d>> {
+    let is_too_long = document.len() > Span::MAX;
+    if is_too_long {
+        let end = boundary(&document, Span::MAX);
+        match &mut document {
+            Cow::Borrowed(text) => *text = &text[..end],
+            Cow::Owned(text) => text.truncate(end),
+        }
+    }
+    let grown = build::build(&document, max_nodes, keep_going)?;
+    let mut tree = grown.finish(document);
+    tree.is_cut |= is_too_long;
     Some(tree)
 }
 

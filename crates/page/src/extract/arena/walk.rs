@@ -39,6 +39,16 @@ impl<'t> NodeRef<'t> {
         Children { next: self.first_child() }
     }
 
+    /// The nodes before it in its parent, nearest first.
+    pub fn previous_siblings(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(self.previous_sibling(), |node| node.previous_sibling())
+    }
+
+    /// The nodes behind it in its parent.
+    pub fn next_siblings(self) -> Children<'t> {
+        Children { next: self.next_sibling() }
+    }
+
     /// All nodes in it, in the order of the document.
     #[inline]
     pub fn descendants(self) -> Descendants<'t> {

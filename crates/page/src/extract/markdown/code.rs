@@ -1,7 +1,7 @@
 //! Code and formulas: lines, language, TeX.
 
 use super::super::arena::{Edge, Element, NodeRef};
-use super::super::blocks::is_block;
+use super::super::blocks::is_block_tag;
 use super::super::selection::Selection;
 use super::super::tags::Tag;
 
@@ -40,13 +40,13 @@ pub(super) fn push(text: &mut String, edge: Edge<'_>, of: Element<'_>, selection
             } else if let Some(element) = node.as_element() {
                 match element.tag() {
                     Tag::Br => text.push('\n'),
-                    _ if node.id() != of.id() && is_block(element.name()) => end_line(text),
+                    _ if node.id() != of.id() && is_block_tag(element.tag()) => end_line(text),
                     _ => {}
                 }
             }
         }
         Edge::Close(node) if node.id() != of.id() && selection.keeps(node.id()) => {
-            if node.as_element().is_some_and(|element| is_block(element.name())) {
+            if node.as_element().is_some_and(|element| is_block_tag(element.tag())) {
                 end_line(text);
             }
         }

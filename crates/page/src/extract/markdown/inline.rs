@@ -262,7 +262,7 @@ impl Inline {
     fn begin_marks(&mut self, next: char, owed: Owed) {
         let before = if owed == Owed::Nothing { self.text.chars().next_back() } else { None };
         let touches = !self.closed.is_empty() && owed == Owed::Nothing;
-        if touches && self.closed.iter().any(|closed| ends_badly(&self.text, closed)) {
+        if touches && end_badly(&self.text, &self.closed) {
             self.close_as_html();
         }
         for n in self.begun..self.marks.len() {
@@ -287,7 +287,7 @@ impl Inline {
     }
 
     fn close_as_html(&mut self) {
-        if !self.closed.iter().any(|closed| ends_badly(&self.text, closed)) {
+        if !end_badly(&self.text, &self.closed) {
             return;
         }
         let closed = std::mem::take(&mut self.closed);
@@ -301,9 +301,12 @@ impl Inline {
     }
 }
 
-/// Whether a mark stands behind a punctuation mark.
-fn ends_badly(text: &str, closed: &Closed) -> bool {
-    text[..closed.end].chars().next_back().is_some_and(|last| !last.is_alphanumeric() && !matches!(last, '*' | '~'))
+/// Whether one of the marks that end here stands behind a punctuation mark, so that CommonMark may not see its end.
+fn end_badly(text: &str, closed: &[Closed]) -> bool {
+    // Those around others stand behind these, and do as they do.
+    closed
+        .first()
+        .is_some_and(|inner| text[..inner.end].chars().next_back().is_some_and(|last| !last.is_alphanumeric()))
 }
 
 /// Punctuation and white space: what stands apart from words.

@@ -179,7 +179,7 @@ impl<'p> Writer<'p> {
                 self.end_block(Gap::Empty);
             }
             Tag::Td if code::is_gutter(element) => {}
-            _ if element.is_html() && super::blocks::is_block(element.name()) => {
+            _ if element.is_html() && super::blocks::is_block_tag(element.tag()) => {
                 self.end_block(Gap::Empty);
                 self.inside(node)?;
                 self.end_block(Gap::Empty);

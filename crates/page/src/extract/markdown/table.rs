@@ -2,7 +2,7 @@
 
 use super::super::arena::{Element, NodeRef};
 use super::super::article::MAX_ARTICLE_BYTES;
-use super::super::blocks::is_block;
+use super::super::blocks::is_block_tag;
 use super::super::grid::{self, Spans};
 use super::super::tags::Tag;
 use super::blocks::Gap;
@@ -214,7 +214,7 @@ impl<'p> Writer<'p> {
                 html.tag(&format!("<{slash}{}>", element.name()));
             }
             Tag::Br if is_open => html.out.push_str("<br>"),
-            _ if is_block(element.name()) && !html.out.is_empty() && !html.out.ends_with("<br>") && is_open => {
+            _ if is_block_tag(element.tag()) && !html.out.is_empty() && !html.out.ends_with("<br>") && is_open => {
                 html.out.push_str("<br>");
             }
             _ => {}
@@ -277,7 +277,7 @@ fn is_heading(row: Element<'_>) -> bool {
 }
 
 fn has_blocks(cell: Element<'_>) -> bool {
-    cell.children().filter_map(NodeRef::as_element).any(|inner| is_block(inner.name()))
+    cell.children().filter_map(NodeRef::as_element).any(|inner| is_block_tag(inner.tag()))
 }
 
 /// Whether the head has several rows and cells that span them: GFM has one row for it.

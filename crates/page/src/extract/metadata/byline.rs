@@ -10,11 +10,11 @@ const MAX_WORDS: usize = 7;
 const MAX_BYTES: usize = 90;
 
 static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
-    let words = r"(?i)^[\s,:|–—-]*(?:(?:(?:written|posted|published|reviewed|created|submitted|story|words|article|text|author|authors|contributor)s?\b[\s:]*(?:and\b\s*\w+\s+)?)?(?:by|von|par|por|di|door|av|af)\b[\s:]+|(?:authors?|written|writer|autor|auteur|autore)\s*:\s*|about the author:?\s+)";
+    let words = r"(?i)^[\s,:|–—-]*(?:(?:(?:written|posted|published|reviewed|created|submitted|story|words|geschrieben|article|text|author|authors|contributor)s?\b[\s:]*(?:and\b\s*\w+\s+)?)?(?:by|von|par|por|di|door|av|af)\b[\s:]+|(?:authors?|written|writer|autor|auteur|autore)\s*:\s*|about the author:?\s+)";
     Regex::new(words).expect("it is one")
 });
 static BEHIND: LazyLock<Regex> = LazyLock::new(|| {
-    let words = r"(?i)\s*(?:[|•·»›/(\[]|\s[–—-]\s|,?\s+(?:on|am|le|el)\s+\S*\d|\b(?:published|posted|updated|last|reviewed|medically|modified|edited|fact)\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?\s+\d|\d|,?\s+\b(?:staff writer|senior|editor|contributor|contributing|chief|director|manager|founder|reporter|correspondent|author|writer|ceo|freelance)\b|https?:|www\.|\S+@\S+).*$";
+    let words = r"(?i)\s*(?:[|•·»›/(\[]|\s[–—-]\s|,?\s+(?:on|am|le|el)\s+\S*\d|\b(?:published|posted|updated|last|reviewed|medically|modified|edited|fact)\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?\s+\d|\s\d|\bview\b|,?\s+\b(?:staff writer|senior|editor|contributor|contributing|chief|director|manager|founder|reporter|correspondent|author|writer|ceo|freelance)\b|https?:|www\.|\S+@\S+).*$";
     Regex::new(words).expect("it is one")
 });
 
@@ -73,6 +73,6 @@ fn says_nothing(text: &str) -> bool {
     WORDS.contains(&&*text)
         || text.starts_with("about ")
         || text.starts_with("more ")
-        || text.starts_with("follow ")
+        || ["follow ", "visit ", "this ", "get ", "see ", "all "].iter().any(|word| text.starts_with(word))
         || text.starts_with("view ")
 }

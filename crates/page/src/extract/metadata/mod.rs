@@ -26,7 +26,7 @@ use super::arena::{Element, NodeRef};
 use super::extras::Page;
 use super::limits::{self, Met};
 use super::rules::Budget;
-use super::rules::json::{MAX_BLOCKS, read_block};
+use super::rules::json::{MAX_BLOCKS, holds_jsonld, read_block};
 use super::tags::Tag;
 
 /// Longest value, in bytes of UTF-8; the rest is cut off.
@@ -62,7 +62,7 @@ pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<Told> {
         match element.tag() {
             Tag::Meta => found.meta(element),
             Tag::Link => found.link(element, page),
-            Tag::Script if is_jsonld(element) => {
+            Tag::Script if holds_jsonld(element) => {
                 if scripts == MAX_BLOCKS {
                     found.met.note(&limits::JSONLD_BLOCKS);
                     continue;
@@ -85,12 +85,6 @@ pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<Told> {
     seen.offer(&mut found, page);
     *met = std::mem::take(&mut found.met);
     Some(Told(found.object()))
-}
-
-/// Whether an element is a block of JSON-LD.
-fn is_jsonld(script: Element<'_>) -> bool {
-    let essence = script.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/ld+json")
 }
 
 /// The values found so far. If several places have a value, the lowest rank counts, and of equal ranks the first.
@@ -132,7 +126,10 @@ impl Ranked {
 
     /// Names of authors, as a byline has them.
     fn offer_names(&mut self, met: &mut Met, rank: u8, raw: &str) {
-        if let Some(names) = byline::names(raw, true) {
+        // What is too long for a byline is cut like other values.
+        if raw.len() > limits::METADATA_VALUE.most() {
+            self.offer(met, rank, raw);
+        } else if let Some(names) = byline::names(raw, true) {
             self.offer(met, rank, &names);
         }
     }

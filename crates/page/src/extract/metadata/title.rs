@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 /// What stands between the title of a page and the name of its site.
-const SEPARATORS: [&str; 15] =
-    [" | ", " - ", " – ", " — ", " :: ", " » ", " « ", " · ", " • ", " › ", " ‹ ", " > ", " < ", " / ", " ~ "];
+const SEPARATORS: [&str; 16] =
+    [" | ", " │ ", " - ", " – ", " — ", " :: ", " » ", " « ", " · ", " • ", " › ", " ‹ ", " > ", " < ", " / ", " ~ "];
 /// Longest name of a site, in words, if nothing says that it is one.
 const MAX_SITE_WORDS: usize = 5;
 

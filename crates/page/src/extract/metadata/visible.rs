@@ -50,8 +50,9 @@ impl Visible {
             Tag::H1 if self.headings.len() < MAX_TEXTS => {
                 let is_main = !is_beside(element);
                 let text = text(element, MAX_NODES);
+                let text = text.trim_end_matches(['¶', '#', '§', ' ']);
                 if !text.is_empty() {
-                    self.headings.push((is_main, text));
+                    self.headings.push((is_main, text.to_owned()));
                     self.since_heading = Some(0);
                 }
             }
@@ -77,6 +78,8 @@ impl Visible {
         }
         let is_property =
             element.attr("itemprop").is_some_and(|property| property.split_ascii_whitespace().any(|p| p == "author"));
+        let is_user =
+            has_name(element, &["username", "user-name", "poster-name"], &["input", "field", "label", "form"]);
         let rank = if is_property {
             SEEN
         } else if has_name(
@@ -97,6 +100,8 @@ impl Visible {
             ],
         ) {
             SEEN + 1
+        } else if is_user {
+            SEEN + 2
         } else if self.since_heading.is_some_and(|since| since < 60) && has_own_text(element, byline::begins_as_one) {
             GUESSED
         } else {
@@ -105,11 +110,22 @@ impl Visible {
         if is_beside(element) || is_comment(element) {
             return;
         }
-        let inner = element.descendants().take(MAX_NODES).filter_map(NodeRef::as_element).find(|inner| {
-            inner.attr("itemprop") == Some("name") || inner.attr("rel").is_some_and(|rel| rel.contains("author"))
-        });
-        let text = text(inner.unwrap_or(element), MAX_NODES);
-        if let Some(names) = byline::names(&text, false) {
+        // Several people have a name, or a page, each.
+        let mut people: Vec<String> = Vec::new();
+        for inner in element.descendants().take(MAX_NODES).filter_map(NodeRef::as_element) {
+            let is_person = inner.attr("itemprop") == Some("name")
+                || inner.attr("rel").is_some_and(|rel| rel.contains("author"))
+                || inner.is(Tag::A) && inner.attr("href").is_some_and(|href| href.contains("/author"));
+            if is_person && let Some(name) = byline::names(&text(inner, MAX_NODES), true) {
+                if !people.contains(&name) {
+                    people.push(name);
+                }
+            }
+        }
+        let own = text(element, MAX_NODES);
+        let found =
+            if people.is_empty() { byline::names(&own, is_property || is_user) } else { Some(people.join(", ")) };
+        if let Some(names) = found {
             self.bylines.push((rank, names));
         }
     }
@@ -128,7 +144,7 @@ impl Visible {
         let rank = match (is_time || is_named, is_near) {
             (true, true) => SEEN,
             (false, true) if has_own_text(element, |text| text.bytes().any(|byte| byte.is_ascii_digit())) => SEEN + 1,
-            (true, false) => GUESSED,
+            (true, false) if is_time => GUESSED,
             _ => return,
         };
         let written = text(element, MAX_NODES);
@@ -152,6 +168,12 @@ impl Visible {
             ..std::mem::take(&mut found.sources)
         };
         found.title = found.sources.title();
+        // A site that says it is the author itself leaves the word to whoever is named.
+        if let Some((rank, names)) = &mut found.author.0
+            && *names == found.sources.site
+        {
+            *rank = GUESSED;
+        }
         for (rank, names) in &self.bylines {
             found.author.offer(met, *rank, names);
         }
@@ -180,10 +202,10 @@ fn text(element: Element<'_>, max_nodes: usize) -> String {
                 .and_then(NodeRef::as_element)
                 .is_some_and(|parent| matches!(parent.tag(), Tag::Script | Tag::Style))
         {
-            text.push_str(own);
+            text.push_str(super::super::text::cut(own, limits::METADATA_VALUE.most()));
         } else if node
             .as_element()
-            .is_some_and(|inner| inner.is(Tag::Br) || super::super::blocks::is_block(inner.name()))
+            .is_some_and(|inner| inner.is(Tag::Br) || super::super::blocks::is_block_tag(inner.tag()))
         {
             text.push(' ');
         }
@@ -223,6 +245,13 @@ fn is_beside(element: Element<'_>) -> bool {
 }
 
 fn is_comment(element: Element<'_>) -> bool {
+    let is_review = |outer: Element<'_>| {
+        outer.attr("itemprop").is_some_and(|property| property.starts_with("review"))
+            || has_name(outer, &["review-item", "reviews", "customer-review", "testimonial"], &[])
+    };
+    if element.ancestors().filter_map(NodeRef::as_element).take(12).any(is_review) {
+        return true;
+    }
     element.ancestors().filter_map(NodeRef::as_element).take(12).any(|outer| {
         has_name(
             outer,

@@ -11,6 +11,7 @@ use super::dom::{Dom, Index};
 use super::json::{self, MAX_BLOCKS, Read};
 use super::{Budget, MAX_VALUE_BYTES, Page, xml};
 use crate::extract::charset;
+use crate::extract::tags::Tag;
 
 /// The format that a body is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ const MAX_SCRIPTS: usize = 100;
 /// A page, parsed.
 pub(super) struct Document<'p> {
     pub url: &'p Url,
-    pub body: Body,
+    pub body: Body<'p>,
     /// The reason why the body, or its end, could not be read.
     pub problem: Option<String>,
     /// Whether the end of the page was left out.
@@ -76,8 +77,8 @@ pub(super) struct Document<'p> {
     scripts: RefCell<HashMap<Index, Option<Rc<Value>>>>,
 }
 
-pub(super) enum Body {
-    Tree(Dom),
+pub(super) enum Body<'p> {
+    Tree(Box<Dom<'p>>),
     Json(Value),
     /// See [`Document::problem`].
     Broken,
@@ -95,14 +96,14 @@ impl<'p> Document<'p> {
         let mut is_cut = false;
         let (body, problem) = match kind {
             Kind::Html => {
-                let dom = Dom::html(&text, budget)?;
+                let dom = Dom::html(text, budget)?;
                 is_cut = dom.is_cut;
-                (Body::Tree(dom), None)
+                (Body::Tree(Box::new(dom)), None)
             }
             Kind::Xml => {
                 let (dom, problem) = xml::parse(&text, budget)?;
                 is_cut = dom.is_cut;
-                (Body::Tree(dom), problem.map(|problem| format!("XML: {problem}")))
+                (Body::Tree(Box::new(dom)), problem.map(|problem| format!("XML: {problem}")))
             }
             Kind::Json => match json::read_body(&text, budget)? {
                 Read::Value(value) => (Body::Json(value), None),
@@ -121,7 +122,7 @@ impl<'p> Document<'p> {
         })
     }
 
-    pub fn tree(&self) -> Option<&Dom> {
+    pub fn tree(&self) -> Option<&Dom<'p>> {
         match &self.body {
             Body::Tree(dom) => Some(dom),
             Body::Json(_) | Body::Broken => None,
@@ -146,9 +147,10 @@ impl<'p> Document<'p> {
             let mut blocks = Vec::new();
             if let Some(dom) = self.tree() {
                 let mut scripts = Vec::new();
-                for index in 0..dom.len() {
+                for index in dom.of_tag(Tag::Script, budget)? {
                     budget.spend(1)?;
-                    scripts.extend(dom.element(index).filter(json::is_jsonld).map(|_| index));
+                    let index = *index as Index;
+                    scripts.extend(dom.element(index).filter(|element| json::holds_jsonld(*element)).map(|_| index));
                 }
                 if scripts.len() > MAX_BLOCKS {
                     let _ = self.jsonld_problem.set(format!("JSON-LD: more than {MAX_BLOCKS} blocks"));

@@ -3,111 +3,123 @@
 //! The page decides how deep and wide it is: every walk asks its budget, and depth ([`MAX_DEPTH`]) and number of nodes
 //! are bounded.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io;
 
-use ego_tree::NodeRef;
-use ego_tree::iter::Edge;
 use encoding_rs::UTF_8;
-use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
-use scraper::{ElementRef, Html, Node};
 use selectors::context::SelectorCaches;
 use url::Url;
 
 use super::Budget;
+use super::lists::Lists;
 use super::selector::Selector;
-use crate::extract::blocks::{is_block, is_hidden};
+use crate::extract::arena::{self, Arena, Data, Edge, Element, NodeId, NodeRef};
+use crate::extract::blocks::{hides, is_block_tag};
 #[cfg(doc)]
 use crate::extract::dom::MAX_DEPTH;
-use crate::extract::dom::{Reading, base_href, parse_as};
 use crate::extract::resolve::document_base;
+use crate::extract::tags::Tag;
 use crate::extract::text::{Nul, cut, fold_into};
 
-/// Most nodes and attributes of a tree, which take at most some 250 bytes each; the rest of the page is passed over.
+/// Most nodes and attributes of a tree, which take at most some 50 bytes each; the rest of the page is passed over.
 pub const MAX_NODES: usize = 500_000;
 
-/// A tree with its elements in the order of the document.
-pub struct Dom {
-    html: Html,
-    elements: Vec<Place>,
+/// A tree whose elements are found by what a selector says of them.
+pub struct Dom<'d> {
+    tree: Arena<'d>,
     /// Whether nodes were left out: see [`MAX_NODES`].
     pub(super) is_cut: bool,
+    lists: OnceCell<Lists>,
     /// The first element of each `id`, once one was asked for.
     ids: OnceCell<HashMap<String, Index>>,
 }
 
-/// The place of an element in the tree.
-#[derive(Clone, Copy)]
-struct Place {
-    node: ego_tree::NodeId,
-    /// Number of the first element that is not below it.
-    end: u32,
-}
-
-/// Number of an element, in the order of the document.
+/// Number of a node, in the order of the document: see [`NodeId::index`].
 pub type Index = usize;
 
-impl Dom {
+impl<'d> Dom<'d> {
     /// Parses HTML; `None`: told to stop.
-    pub fn html(text: &str, budget: &Budget<'_>) -> Option<Self> {
-        // Without scripting: what browsers hide in <noscript> is there for us.
-        let reading = Reading { scripting: false, max_nodes: MAX_NODES };
-        let (html, is_cut) = parse_as(text, reading, budget.keep_going)?;
-        Self::of(html, is_cut, budget)
+    pub fn html(text: Cow<'d, str>, budget: &Budget<'_>) -> Option<Self> {
+        Some(Self::of(arena::parse(text, MAX_NODES, budget.keep_going)?))
     }
 
-    /// A tree that is there already; `is_cut` if it lacks the end of the page.
-    pub(super) fn of(html: Html, is_cut: bool, budget: &Budget<'_>) -> Option<Self> {
-        let mut elements: Vec<Place> = Vec::new();
-        let mut open: Vec<usize> = Vec::new();
-        for edge in html.tree.root().traverse() {
-            match edge {
-                Edge::Open(node) if node.value().is_element() => {
-                    budget.spend(1)?;
-                    open.push(elements.len());
-                    elements.push(Place { node: node.id(), end: 0 });
-                }
-                Edge::Close(node) if node.value().is_element() => {
-                    let end = u32::try_from(elements.len()).unwrap_or(u32::MAX);
-                    if let Some(at) = open.pop() {
-                        elements[at].end = end;
-                    }
-                }
-                Edge::Open(_) | Edge::Close(_) => {}
-            }
-        }
-        Some(Self { html, elements, is_cut, ids: OnceCell::new() })
+    /// A tree that is there already.
+    pub(in crate::extract) fn of(tree: Arena<'d>) -> Self {
+        Self { is_cut: tree.is_cut, tree, lists: OnceCell::new(), ids: OnceCell::new() }
     }
 
-    /// Number of elements.
+    /// The tree.
+    pub fn tree(&self) -> &Arena<'d> {
+        &self.tree
+    }
+
+    /// Number of nodes.
     pub fn len(&self) -> usize {
-        self.elements.len()
+        self.tree.len()
     }
 
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
-        self.elements.is_empty()
+        self.tree.elements().next().is_none()
     }
 
-    /// Number of the first element behind that one and all in it.
+    /// The first element.
+    pub(super) fn first(&self) -> Index {
+        self.tree.elements().next().map_or(0, |element| element.id().index())
+    }
+
+    /// Number of the first node behind that one and all in it.
     pub(in crate::extract) fn end(&self, index: Index) -> Index {
-        self.elements.get(index).map_or(index + 1, |place| place.end as usize)
+        self.node(index).map_or(index + 1, |node| node.end().index())
     }
 
-    /// The element of that number.
-    pub fn element(&self, index: Index) -> Option<ElementRef<'_>> {
-        let place = self.elements.get(index)?;
-        ElementRef::wrap(self.html.tree.get(place.node)?)
+    fn node(&self, index: Index) -> Option<NodeRef<'_>> {
+        self.tree.get(NodeId::new(index)?)
+    }
+
+    /// The element of that number, if it is one.
+    #[inline]
+    pub fn element(&self, index: Index) -> Option<Element<'_>> {
+        self.tree.element(NodeId::new(index)?)
+    }
+
+    fn lists(&self, budget: &Budget<'_>) -> Option<&Lists> {
+        if self.lists.get().is_none() {
+            let _ = self.lists.set(Lists::of(&self.tree, budget)?);
+        }
+        self.lists.get()
+    }
+
+    /// Numbers of all elements of a tag, of any namespace. `None`: told to stop.
+    pub(super) fn of_tag(&self, tag: Tag, budget: &Budget<'_>) -> Option<&[u32]> {
+        Some(self.lists(budget)?.tag(tag))
+    }
+
+    /// The `href` of the page's `<base>`, if it has one. `None`: told to stop.
+    pub(in crate::extract) fn base_href(&self, budget: &Budget<'_>) -> Option<Option<&str>> {
+        for index in self.of_tag(Tag::Base, budget)? {
+            let Some(base) = self.element(*index as Index) else { continue };
+            budget.spend(1)?;
+            if let Some(href) = base.attr("href") {
+                budget.spend(base.ancestors().count())?;
+                if base.is_of_document() {
+                    return Some(Some(href));
+                }
+            }
+        }
+        Some(None)
     }
 
     /// The first element with this `id`, if there is one. `None`: told to stop.
     pub(super) fn by_id(&self, id: &str, budget: &Budget<'_>) -> Option<Option<Index>> {
         if self.ids.get().is_none() {
             let mut ids = HashMap::new();
-            for index in 0..self.len() {
+            for index in self.lists(budget)?.with_id() {
                 budget.spend(1)?;
-                if let Some(id) = self.element(index).and_then(|element| element.attr("id")) {
+                let index = *index as Index;
+                if let Some(id) = self.element(index).and_then(Element::id_attr) {
                     ids.entry(id.to_owned()).or_insert(index);
                 }
             }
@@ -142,13 +154,15 @@ impl Dom {
         take: &mut dyn FnMut(Index) -> Option<bool>,
     ) -> Option<()> {
         let mut caches = SelectorCaches::default();
-        let range = match scope.and_then(|scope| Some((scope, self.elements.get(scope)?))) {
-            Some((scope, place)) => scope + usize::from(!selector.names_scope)..place.end as usize,
-            None => 0..self.elements.len(),
+        let range = match scope {
+            Some(scope) => scope + usize::from(!selector.names_scope)..self.end(scope),
+            None => 0..self.len(),
         };
+        let candidates = self.lists(budget)?.candidates(selector.keys(), range);
         let mut context = Selector::context(scope.and_then(|scope| self.element(scope)), &mut caches);
-        for index in range {
+        for index in candidates.iter() {
             budget.spend(1)?;
+            let index = *index as Index;
             let Some(element) = self.element(index) else { continue };
             if selector.matches(element, &mut context, budget)? && !take(index)? {
                 break;
@@ -163,43 +177,39 @@ impl Dom {
     pub fn text(&self, index: Index, own: bool, fold: bool, limit: usize, budget: &Budget<'_>) -> Option<String> {
         let mut text = String::new();
         let Some(element) = self.element(index) else { return Some(text) };
-        let mut depth = 0_usize;
-        // Depth of the element whose insides are no text.
-        let mut hidden: Option<usize> = None;
-        for edge in element.traverse() {
+        // The element whose insides are no text.
+        let mut hidden: Option<NodeId> = None;
+        for edge in element.edges() {
             budget.spend(1)?;
-            let (node, is_open) = match edge {
-                Edge::Open(node) => (node, true),
-                Edge::Close(node) => (node, false),
-            };
-            match node.value() {
-                Node::Element(element) if is_open => {
-                    depth += 1;
-                    if hidden.is_none() && depth > 1 && (own || is_hidden(element)) {
-                        hidden = Some(depth);
+            match edge {
+                Edge::Open(node) => match node.data() {
+                    Data::Text(found) if hidden.is_none() => {
+                        if fold {
+                            fold_into(&mut text, found, limit, Nul::Dropped);
+                        } else {
+                            text.push_str(cut(found, limit.saturating_sub(text.len())));
+                        }
+                        budget.spend(found.len() / 16)?;
                     }
-                    if depth > 1 && hidden.is_none_or(|hidden| hidden == depth) && is_break(element.name()) {
-                        space(&mut text, fold);
+                    Data::Element(inner) if hidden.is_none() && inner != element => {
+                        if own || hides(inner) {
+                            hidden = Some(inner.id());
+                        }
+                        if is_break(inner.tag()) {
+                            space(&mut text, fold);
+                        }
                     }
-                }
-                Node::Element(element) => {
-                    if depth > 1 && hidden.is_none_or(|hidden| hidden == depth) && is_block(element.name()) {
-                        space(&mut text, fold);
-                    }
-                    if hidden == Some(depth) {
+                    _ => {}
+                },
+                Edge::Close(node) => {
+                    let Some(inner) = node.as_element() else { continue };
+                    if hidden.is_none_or(|hidden| hidden == inner.id()) {
                         hidden = None;
+                        if inner != element && is_block_tag(inner.tag()) {
+                            space(&mut text, fold);
+                        }
                     }
-                    depth -= 1;
                 }
-                Node::Text(found) if is_open && hidden.is_none() => {
-                    if fold {
-                        fold_into(&mut text, found, limit, Nul::Dropped);
-                    } else {
-                        text.push_str(cut(found, limit.saturating_sub(text.len())));
-                    }
-                    budget.spend(found.len() / 16)?;
-                }
-                _ => {}
             }
             if text.len() >= limit {
                 break;
@@ -215,13 +225,8 @@ impl Dom {
     pub fn inner_html(&self, index: Index, limit: usize, budget: &Budget<'_>) -> Option<String> {
         let Some(element) = self.element(index) else { return Some(String::new()) };
         let mut out = Bounded { bytes: Vec::new(), limit, budget, is_stopped: false };
-        let options = SerializeOpts {
-            scripting_enabled: false,
-            traversal_scope: TraversalScope::ChildrenOnly(None),
-            create_missing_parent: false,
-        };
         // The only error is that of a full buffer.
-        let _ = serialize(&mut out, &element, options);
+        let _ = arena::write_inner_html(element, &mut out);
         if out.is_stopped {
             return None;
         }
@@ -236,32 +241,23 @@ impl Dom {
 
     /// The base of the page's relative URLs.
     pub fn base(&self, url: &Url, budget: &Budget<'_>) -> Option<Url> {
-        for index in 0..self.elements.len() {
-            budget.spend(1)?;
-            if let Some(element) = self.element(index)
-                && let Some(href) = base_href(&element)
-            {
-                return Some(document_base(url, Some(href), UTF_8));
-            }
-        }
-        Some(url.clone())
+        Some(match self.base_href(budget)? {
+            Some(href) => document_base(url, Some(href), UTF_8),
+            None => url.clone(),
+        })
     }
 
     /// From the root to an element: `html > body > div#main > p.x:nth-of-type(2)`.
     pub fn path(&self, index: Index) -> String {
         const MAX_STEPS: usize = 8;
         let Some(element) = self.element(index) else { return String::new() };
-        let mut steps = Vec::new();
-        let mut at: Option<NodeRef<'_, Node>> = Some(*element);
-        while let Some(node) = at {
-            if let Some(element) = ElementRef::wrap(node) {
-                if steps.len() == MAX_STEPS {
-                    steps.push("…".to_owned());
-                    break;
-                }
-                steps.push(step(&element));
+        let mut steps = vec![step(element)];
+        for around in element.ancestors().filter_map(NodeRef::as_element) {
+            if steps.len() == MAX_STEPS {
+                steps.push("…".to_owned());
+                break;
             }
-            at = node.parent();
+            steps.push(step(around));
         }
         steps.reverse();
         steps.join(" > ")
@@ -269,20 +265,20 @@ impl Dom {
 }
 
 /// How a person would select an element among its siblings.
-fn step(element: &ElementRef<'_>) -> String {
+fn step(element: Element<'_>) -> String {
     /// Siblings looked at.
     const MAX_SIBLINGS: usize = 10_000;
-    let name = element.value().name();
+    let name = element.name();
     let mut step = name.to_owned();
-    if let Some(id) = element.value().id().filter(|id| !id.is_empty()) {
+    if let Some(id) = element.id_attr().filter(|id| !id.is_empty()) {
         step += &format!("#{id}");
         return step;
     }
-    for class in element.value().classes().take(2) {
+    for class in element.classes().take(2) {
         step += &format!(".{class}");
     }
-    let same = |sibling: &NodeRef<'_, Node>| sibling.value().as_element().is_some_and(|other| other.name() == name);
-    let before = element.prev_siblings().take(MAX_SIBLINGS).filter(same).count();
+    let same = |sibling: &NodeRef<'_>| sibling.as_element().is_some_and(|other| other.name() == name);
+    let before = element.previous_siblings().take(MAX_SIBLINGS).filter(same).count();
     let is_alone = before == 0 && !element.next_siblings().take(MAX_SIBLINGS).any(|sibling| same(&sibling));
     if !is_alone {
         step += &format!(":nth-of-type({})", before + 1);
@@ -290,8 +286,8 @@ fn step(element: &ElementRef<'_>) -> String {
     step
 }
 
-fn is_break(name: &str) -> bool {
-    name == "br" || is_block(name)
+fn is_break(tag: Tag) -> bool {
+    tag == Tag::Br || is_block_tag(tag)
 }
 
 fn space(text: &mut String, fold: bool) {

@@ -9,6 +9,7 @@ use super::dom::{Dom, Index};
 use super::path::Path;
 use super::selector::{Selector, parts};
 use super::{Budget, Page, Rules};
+use crate::extract::tags::Tag;
 use crate::extract::text::cut;
 use seine_core::record::items::Problem;
 
@@ -243,7 +244,7 @@ impl Explaining<'_, '_> {
                         }
                         found
                     }
-                    None => vec![element.unwrap_or(0)],
+                    None => vec![element.unwrap_or(dom.first())],
                 };
                 self.element(dom, source, take, &found)
             }
@@ -258,7 +259,7 @@ impl Explaining<'_, '_> {
                 let mut known = Vec::new();
                 for index in 0..dom.len() {
                     self.budget.spend(1)?;
-                    if let Some(element) = dom.element(index).filter(|element| element.value().name() == "meta")
+                    if let Some(element) = dom.element(index).filter(|element| element.tag() == Tag::Meta)
                         && let Some(name) = element.attr("property").or_else(|| element.attr("name"))
                         && known.len() < 30
                     {
@@ -271,17 +272,17 @@ impl Explaining<'_, '_> {
     }
 
     /// Why nothing came of elements that are there.
-    fn element(&self, dom: &Dom, source: &Source, take: &Take, found: &[Index]) -> Option<String> {
+    fn element(&self, dom: &Dom<'_>, source: &Source, take: &Take, found: &[Index]) -> Option<String> {
         let count = if found.len() == MAX_COUNTED { format!("{MAX_COUNTED} or more") } else { found.len().to_string() };
         let elements = format!("matches {count} element{}", if found.len() == 1 { "" } else { "s" });
-        let first = found.first().copied().unwrap_or(0);
+        let first = found.first().copied().unwrap_or(dom.first());
         let text = match take {
             Take::Attribute(name) => {
                 let Some(element) = dom.element(first) else { return Some(elements) };
                 match element.attr(name) {
                     Some(value) => value.to_owned(),
                     None => {
-                        let names: Vec<_> = element.value().attrs().take(20).map(|(name, _)| name.to_owned()).collect();
+                        let names: Vec<_> = element.attributes().take(20).map(|(name, _)| name.to_owned()).collect();
                         return Some(format!(
                             "{elements}, none with attribute {name:?}; the first has {}",
                             listed(&names)
@@ -310,7 +311,7 @@ impl Explaining<'_, '_> {
     }
 
     /// The nearest selector that matches something.
-    fn nearest(&self, dom: &Dom, selector: &Selector, scope: Option<Index>) -> Option<String> {
+    fn nearest(&self, dom: &Dom<'_>, selector: &Selector, scope: Option<Index>) -> Option<String> {
         if scope.is_some() {
             let elsewhere = dom.select(selector, None, MAX_COUNTED, self.budget)?.len();
             if elsewhere > 0 {

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 
-use scraper::ElementRef;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::Budget;
 use super::repair::{MARKS, has_long_number, repaired};
+use crate::extract::arena::Element;
+use crate::extract::tags::Tag;
 
 /// Most values of one document; one that holds more is not read. (Its depth is bounded by 128.)
 pub const MAX_VALUES: usize = 2_000_000;
@@ -29,9 +30,9 @@ pub(super) enum Read {
 pub(in crate::extract) const MAX_BLOCKS: usize = 100;
 
 /// Whether an element is a block of JSON-LD.
-pub(in crate::extract) fn is_jsonld(element: &ElementRef<'_>) -> bool {
+pub(in crate::extract) fn holds_jsonld(element: Element<'_>) -> bool {
     let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    element.value().name() == "script" && essence.trim().eq_ignore_ascii_case("application/ld+json")
+    element.tag() == Tag::Script && essence.trim().eq_ignore_ascii_case("application/ld+json")
 }
 
 /// The JSON value of a body, with nothing behind it. `None`: told to stop.

@@ -5,11 +5,10 @@
 
 use std::collections::HashSet;
 
-use scraper::ElementRef;
-use scraper::node::Element;
-
 use super::Budget;
 use super::dom::{Dom, Index};
+use crate::extract::arena::Element;
+use crate::extract::tags::Tag;
 
 /// Names of properties, each of the item that the one before it has as its value: `offers.price`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +24,7 @@ impl PropertyPath {
 
     /// The elements with the property, item by item in the order of the document. `scope` is an item, or an element with
     /// items in it, or with `None` the page. `None`: told to stop.
-    pub fn elements(&self, dom: &Dom, scope: Option<Index>, budget: &Budget<'_>) -> Option<Vec<Index>> {
+    pub fn elements(&self, dom: &Dom<'_>, scope: Option<Index>, budget: &Budget<'_>) -> Option<Vec<Index>> {
         let reader = Reader { dom, budget };
         let mut scopes = vec![scope];
         for name in &self.0 {
@@ -61,55 +60,55 @@ pub(super) enum PropertyValue<'d> {
 
 /// The value of a property's element, by its kind. Where the standard says the text, or an attribute that is absent, an
 /// attribute `content` counts: half of the web writes it on any element.
-pub(super) fn value(element: &Element) -> PropertyValue<'_> {
+pub(super) fn value(element: Element<'_>) -> PropertyValue<'_> {
     if is_item(element) {
         return PropertyValue::Item;
     }
     let url = |name| element.attr(name).map(PropertyValue::Url);
     let data = |name| element.attr(name).map(PropertyValue::Data);
-    let of_kind = match element.name() {
-        "a" | "area" | "link" => url("href"),
-        "audio" | "embed" | "iframe" | "img" | "source" | "track" | "video" => url("src"),
-        "object" => url("data"),
-        "data" | "meter" => data("value"),
-        "time" => data("datetime"),
+    let of_kind = match element.tag() {
+        Tag::A | Tag::Area | Tag::Link => url("href"),
+        Tag::Audio | Tag::Embed | Tag::Iframe | Tag::Img | Tag::Source | Tag::Track | Tag::Video => url("src"),
+        Tag::Object => url("data"),
+        Tag::Data | Tag::Meter => data("value"),
+        Tag::Time => data("datetime"),
         _ => None,
     };
     of_kind.or_else(|| data("content")).unwrap_or(PropertyValue::Text)
 }
 
 /// The element with the name of an item, if it has one that is no item itself. `None`: told to stop.
-pub(super) fn name_of(dom: &Dom, item: Index, budget: &Budget<'_>) -> Option<Option<Index>> {
+pub(super) fn name_of(dom: &Dom<'_>, item: Index, budget: &Budget<'_>) -> Option<Option<Index>> {
     let mut names = Reader { dom, budget }.named("name", Some(item))?.into_iter();
-    Some(names.find(|name| dom.element(*name).is_some_and(|element| !is_item(element.value()))))
+    Some(names.find(|name| dom.element(*name).is_some_and(|element| !is_item(element))))
 }
 
-fn is_item(element: &Element) -> bool {
+fn is_item(element: Element<'_>) -> bool {
     element.attr("itemscope").is_some()
 }
 
-fn properties(element: &Element) -> impl Iterator<Item = &str> {
+fn properties(element: Element<'_>) -> impl Iterator<Item = &str> {
     element.attr("itemprop").unwrap_or_default().split_ascii_whitespace()
 }
 
 struct Reader<'d, 'b> {
-    dom: &'d Dom,
+    dom: &'d Dom<'d>,
     budget: &'b Budget<'b>,
 }
 
 impl<'d> Reader<'d, '_> {
-    fn element(&self, index: Index) -> Option<ElementRef<'d>> {
+    fn element(&self, index: Index) -> Option<Element<'d>> {
         self.dom.element(index)
     }
 
     /// The elements in `scope` with a property of this name.
     fn named(&self, name: &str, scope: Option<Index>) -> Option<Vec<Index>> {
-        let item = scope.filter(|scope| self.element(*scope).is_some_and(|element| is_item(element.value())));
+        let item = scope.filter(|scope| self.element(*scope).is_some_and(is_item));
         let found = match item {
             Some(item) => self.of_item(item)?,
             None => self.of_items_in(scope)?,
         };
-        let has_name = |element: ElementRef<'_>| properties(element.value()).any(|property| property == name);
+        let has_name = |element: Element<'_>| properties(element).any(|property| property == name);
         Some(found.into_iter().filter(|index| self.element(*index).is_some_and(has_name)).collect())
     }
 
@@ -137,8 +136,8 @@ impl<'d> Reader<'d, '_> {
         self.walk(range.clone(), usize::MAX, &mut loose, &mut |item| items.push(item))?;
         for index in range {
             self.budget.spend(1)?;
-            let is_top_level = |element: &Element| is_item(element) && properties(element).next().is_none();
-            items.extend(self.element(index).filter(|element| is_top_level(element.value())).map(|_| index));
+            let is_top_level = |element: Element<'_>| is_item(element) && properties(element).next().is_none();
+            items.extend(self.element(index).filter(|element| is_top_level(*element)).map(|_| index));
         }
         items.sort_unstable();
         items.dedup();
@@ -168,11 +167,14 @@ impl<'d> Reader<'d, '_> {
         let mut index = range.start;
         while index < range.end {
             self.budget.spend(1)?;
-            let Some(element) = self.element(index) else { break };
-            if index != root && properties(element.value()).next().is_some() {
+            let Some(element) = self.element(index) else {
+                index += 1;
+                continue;
+            };
+            if index != root && properties(element).next().is_some() {
                 found.push(index);
             }
-            if is_item(element.value()) {
+            if is_item(element) {
                 meet(index);
                 index = self.dom.end(index);
             } else {
@@ -190,7 +192,7 @@ mod tests {
     /// Texts of the elements that a path leads to on a page.
     fn found(path: &str, page: &str) -> Vec<String> {
         let budget = Budget::new(&|| true);
-        let dom = Dom::html(page, &budget).unwrap();
+        let dom = Dom::html(page.into(), &budget).unwrap();
         let found = PropertyPath::parse(path).unwrap().elements(&dom, None, &budget).unwrap();
         found.into_iter().map(|index| dom.text(index, false, true, 1000, &budget).unwrap()).collect()
     }

@@ -6,7 +6,7 @@
 //!
 //! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
 //! - `selector`, `path`: CSS and JSONPath
-//! - `document`: a page as what it is; [`dom`], `xml`, [`json`], `repair`, `microdata`: how that is read
+//! - `document`: a page as what it is; [`dom`] with `lists`, `xml`, [`json`], `repair`, `microdata`: how that is read
 //! - `apply`: rules on a page; `places`: what stands where they look; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
 //! - [`explain`]: why a rule finds what it finds
 //! - `budget`: when to stop
@@ -20,6 +20,7 @@ pub mod dom;
 mod error;
 pub mod explain;
 pub mod json;
+mod lists;
 pub(in crate::extract) mod locale;
 mod microdata;
 mod money;

@@ -12,6 +12,7 @@ use super::microdata::{self, PropertyValue};
 use super::path::Path;
 use super::values::Raw;
 use super::{Budget, MAX_FIELD_VALUES, MAX_VALUE_BYTES};
+use crate::extract::tags::Tag;
 use seine_core::record::items::FieldType;
 
 /// A page to look on.
@@ -53,7 +54,7 @@ impl<'a> Places<'a, '_> {
                 let mut visit = |index| self.element(dom, index, what, look, take);
                 match selector {
                     Some(selector) => dom.select_while(selector, scope.element(), self.budget, &mut visit),
-                    None => visit(scope.element().unwrap_or(0)).map(|_| ()),
+                    None => visit(scope.element().unwrap_or(dom.first())).map(|_| ()),
                 }
             }
             Place::Json(path) => emit(&self.json_nodes(path, scope, MAX_FIELD_VALUES + 1)?, look.kind, take),
@@ -72,11 +73,9 @@ impl<'a> Places<'a, '_> {
             Place::Meta(name) => {
                 let Some(dom) = self.document.tree() else { return Some(()) };
                 let is_named = |value: Option<&str>| value.is_some_and(|value| value.trim().eq_ignore_ascii_case(name));
-                for index in 0..dom.len() {
+                for index in dom.of_tag(Tag::Meta, self.budget)? {
                     self.budget.spend(1)?;
-                    let Some(element) = dom.element(index).filter(|element| element.value().name() == "meta") else {
-                        continue;
-                    };
+                    let Some(element) = dom.element(*index as Index) else { continue };
                     if ["property", "name", "itemprop", "http-equiv"].iter().any(|key| is_named(element.attr(key)))
                         && let Some(content) = element.attr("content")
                         && !take(Raw::Data(content))?
@@ -92,13 +91,13 @@ impl<'a> Places<'a, '_> {
     /// The value of a microdata property.
     fn property(
         &self,
-        dom: &Dom,
+        dom: &Dom<'_>,
         index: Index,
         look: &Look<'_>,
         take: &mut dyn FnMut(Raw<'_>) -> Option<bool>,
     ) -> Option<bool> {
         let Some(element) = dom.element(index) else { return Some(true) };
-        match microdata::value(element.value()) {
+        match microdata::value(element) {
             PropertyValue::Data(text) => take(Raw::Data(text)),
             PropertyValue::Url(href) => {
                 let url = self.document.base(self.budget)?.join(href.trim());
@@ -116,7 +115,7 @@ impl<'a> Places<'a, '_> {
     /// Takes the text, HTML, attribute or JSON of one element, as the source says.
     fn element(
         &self,
-        dom: &Dom,
+        dom: &Dom<'_>,
         index: Index,
         what: &Take,
         look: &Look<'_>,

@@ -6,7 +6,6 @@
 use std::fmt;
 
 use html5ever::{Namespace, ns};
-use scraper::ElementRef;
 use scraper::selector::{CssLocalName, CssString, NonTSPseudoClass, Parser, PseudoElement, Simple};
 use selectors::attr::{AttrSelectorOperation, CaseSensitivity, NamespaceConstraint};
 use selectors::bloom::BloomFilter;
@@ -14,16 +13,21 @@ use selectors::context::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, SelectorCaches,
 };
 use selectors::matching::{ElementSelectorFlags, matches_selector_list};
-use selectors::parser::{ParseRelative, SelectorList};
+use selectors::parser::{Component, ParseRelative, SelectorList};
 use selectors::{Element, OpaqueElement};
 
 use super::Budget;
+use super::lists::Key;
+use crate::extract::arena::{self, NodeRef};
+use crate::extract::tags::{Name, Tag};
 
 /// A compiled selector, or several with commas between them.
 #[derive(Clone, Debug)]
 pub struct Selector {
     text: String,
     list: SelectorList<Simple>,
+    /// Of each alternative, what all elements have that it means.
+    keys: Vec<Key>,
     /// It names the element that is searched, which then is itself a candidate.
     pub(super) names_scope: bool,
 }
@@ -44,14 +48,21 @@ impl Selector {
     /// [`SelectorError`]: it is not CSS, or only a browser could answer it (`:hover`, `::before`).
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         match SelectorList::parse(&Parser, &mut cssparser::Parser::new(text), ParseRelative::No) {
-            Ok(list) => Ok(Self { text: text.to_owned(), names_scope: text.contains(":scope"), list }),
+            Ok(list) => {
+                let keys = list.slice().iter().map(|selector| key(selector.iter())).collect();
+                Ok(Self { text: text.to_owned(), names_scope: text.contains(":scope"), keys, list })
+            }
             Err(_) => Err(explained(text)),
         }
     }
 
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     /// For [`Selector::matches`]; `:scope` stands for `scope`, or else for the root.
     pub(super) fn context<'c>(
-        scope: Option<ElementRef<'_>>,
+        scope: Option<arena::Element<'_>>,
         caches: &'c mut SelectorCaches,
     ) -> MatchingContext<'c, Simple> {
         let mut context = MatchingContext::new(
@@ -62,14 +73,14 @@ impl Selector {
             NeedsSelectorFlags::No,
             MatchingForInvalidation::No,
         );
-        context.scope_element = scope.map(|element| element.opaque());
+        context.scope_element = scope.map(|element| OpaqueElement::new(element.identity()));
         context
     }
 
     /// Whether `element` is one of those meant; `None`: told to stop.
     pub(super) fn matches(
         &self,
-        element: ElementRef<'_>,
+        element: arena::Element<'_>,
         context: &mut MatchingContext<'_, Simple>,
         budget: &Budget<'_>,
     ) -> Option<bool> {
@@ -82,35 +93,64 @@ impl Selector {
 /// An element from which each step to another is paid for.
 #[derive(Clone)]
 struct Watched<'d, 'b> {
-    element: ElementRef<'d>,
+    element: arena::Element<'d>,
     budget: &'b Budget<'b>,
 }
 
 impl fmt::Debug for Watched<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.element.value().name())
+        f.write_str(self.element.name())
     }
 }
 
 impl<'d> Watched<'d, '_> {
-    /// The first element among `nodes`.
-    fn first(&self, nodes: impl Iterator<Item = ego_tree::NodeRef<'d, scraper::Node>>) -> Option<Self> {
-        for node in nodes {
+    /// The first element among `node` and those that `next` leads to.
+    fn first(&self, node: Option<NodeRef<'d>>, next: fn(NodeRef<'d>) -> Option<NodeRef<'d>>) -> Option<Self> {
+        let mut at = node;
+        while let Some(node) = at {
             self.budget.spend(1)?;
-            if let Some(element) = ElementRef::wrap(node) {
+            if let Some(element) = node.as_element() {
                 return Some(Self { element, ..*self });
             }
+            at = next(node);
         }
         None
     }
 }
 
-/// As `scraper` has it for [`ElementRef`], but for the budget.
+/// What every element has that a selector means whose last steps, up to the next combinator, are `steps`.
+fn key<'s>(steps: impl Iterator<Item = &'s Component<Simple>>) -> Key {
+    let mut key = Key::Any;
+    for step in steps {
+        let found = match step {
+            Component::ID(_) => return Key::Id,
+            Component::LocalName(name) => {
+                let (known, _) = Name::read(name.lower_name.0.as_bytes());
+                let tag = if known.tag().name() == &*name.lower_name.0 { known.tag() } else { Tag::Unknown };
+                if name.name == name.lower_name { Key::Tag(tag) } else { Key::TagOrUnknown(tag) }
+            }
+            Component::Class(_) => Key::Class,
+            Component::AttributeInNoNamespaceExists { .. }
+            | Component::AttributeInNoNamespace { .. }
+            | Component::AttributeOther(_) => Key::Attribute,
+            _ => Key::Any,
+        };
+        key = match (key, found) {
+            (key @ (Key::Tag(_) | Key::TagOrUnknown(_)), _) => key,
+            (_, found @ (Key::Tag(_) | Key::TagOrUnknown(_) | Key::Class)) => found,
+            (Key::Any, found) => found,
+            (key, _) => key,
+        };
+    }
+    key
+}
+
+/// As `scraper` has it for its own elements, but for the budget.
 impl Element for Watched<'_, '_> {
     type Impl = Simple;
 
     fn opaque(&self) -> OpaqueElement {
-        self.element.opaque()
+        OpaqueElement::new(self.element.identity())
     }
 
     fn parent_element(&self) -> Option<Self> {
@@ -119,31 +159,38 @@ impl Element for Watched<'_, '_> {
     }
 
     fn prev_sibling_element(&self) -> Option<Self> {
-        self.first(self.element.prev_siblings())
+        self.first(self.element.previous_sibling(), NodeRef::previous_sibling)
     }
 
     fn next_sibling_element(&self) -> Option<Self> {
-        self.first(self.element.next_siblings())
+        self.first(self.element.next_sibling(), NodeRef::next_sibling)
     }
 
     fn first_element_child(&self) -> Option<Self> {
-        self.first(self.element.children())
+        self.first(self.element.first_child(), NodeRef::next_sibling)
     }
 
     fn is_same_type(&self, other: &Self) -> bool {
-        self.element.is_same_type(&other.element)
+        self.element.name() == other.element.name() && self.element.namespace() == other.element.namespace()
     }
 
     fn is_html_element_in_html_document(&self) -> bool {
-        self.element.value().name.ns == ns!(html)
+        self.element.is_html()
     }
 
+    #[inline]
     fn has_local_name(&self, name: &CssLocalName) -> bool {
-        self.element.has_local_name(name)
+        self.element.name() == &*name.0
     }
 
     fn has_namespace(&self, namespace: &Namespace) -> bool {
-        self.element.has_namespace(namespace)
+        *namespace
+            == match self.element.namespace() {
+                arena::Namespace::Html => ns!(html),
+                arena::Namespace::Svg => ns!(svg),
+                arena::Namespace::MathMl => ns!(mathml),
+                arena::Namespace::None => ns!(),
+            }
     }
 
     fn attr_matches(
@@ -152,30 +199,28 @@ impl Element for Watched<'_, '_> {
         name: &CssLocalName,
         operation: &AttrSelectorOperation<&CssString>,
     ) -> bool {
-        let attributes = &self.element.value().attrs;
-        let bytes: usize = attributes.iter().filter(|(key, _)| key.local == name.0).map(|(_, value)| value.len()).sum();
-        self.budget.spend((attributes.len() + bytes) / 16);
-        self.element.attr_matches(namespace, name, operation)
+        let value = self.element.attr(&name.0);
+        self.budget.spend((self.element.attributes().len() + value.map_or(0, str::len)) / 16);
+        !matches!(namespace, NamespaceConstraint::Specific(url) if **url != ns!())
+            && value.is_some_and(|value| operation.eval_str(value))
     }
 
     fn has_id(&self, id: &CssLocalName, case_sensitivity: CaseSensitivity) -> bool {
-        self.element.has_id(id, case_sensitivity)
+        self.element.id_attr().is_some_and(|own| case_sensitivity.eq(own.as_bytes(), id.0.as_bytes()))
     }
 
     fn has_class(&self, name: &CssLocalName, case_sensitivity: CaseSensitivity) -> bool {
-        let mut classes = 0;
-        let has = self.element.value().classes().any(|class| {
-            classes += 1;
-            case_sensitivity.eq(class.as_bytes(), name.0.as_bytes())
-        });
-        self.budget.spend(classes / 8);
-        has
+        let Some(classes) = self.element.attr("class") else { return false };
+        self.budget.spend(classes.len() / 32);
+        // What is shorter cannot hold it.
+        classes.len() >= name.0.len()
+            && classes.split_ascii_whitespace().any(|class| case_sensitivity.eq(class.as_bytes(), name.0.as_bytes()))
     }
 
     fn is_empty(&self) -> bool {
         // Only comments may stand in it, of which there may be many.
         for child in self.element.children() {
-            if self.budget.spend(1).is_none() || child.value().is_element() || child.value().is_text() {
+            if self.budget.spend(1).is_none() || child.is_element() || child.is_text() {
                 return false;
             }
         }
@@ -183,15 +228,15 @@ impl Element for Watched<'_, '_> {
     }
 
     fn is_root(&self) -> bool {
-        self.element.is_root()
+        self.element.parent().is_some_and(|parent| parent.id() == arena::NodeId::DOCUMENT)
     }
 
     fn is_link(&self) -> bool {
-        self.element.is_link()
+        self.element.name() == "link"
     }
 
     fn is_html_slot_element(&self) -> bool {
-        self.element.is_html_slot_element()
+        true
     }
 
     // Nothing of the following is there in a tree that is only read.

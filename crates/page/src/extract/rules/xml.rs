@@ -3,30 +3,30 @@
 //! Document types are passed over: no entity is known but XML's own five, HTML's, and numbers, so that none can grow.
 //! Nesting ends at [`MAX_DEPTH`]: what would be deeper becomes a sibling.
 
-use html5ever::tendril::StrTendril;
-use html5ever::{Attribute, LocalName, Namespace, QualName};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use scraper::node::{Element, Text};
-use scraper::{Html, Node};
 
 use super::Budget;
 use super::dom::{Dom, MAX_NODES};
+use crate::extract::arena::{Growing, Namespace, NodeId};
 use crate::extract::dom::{MAX_ATTRIBUTES, MAX_DEPTH};
+use crate::extract::tags::{Name, Tag};
 
 /// The tree of an XML document, and where it is broken, if it is: what stands before is there.
-pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom, Option<String>)> {
-    let mut html = Html::new_document();
-    let mut nodes = 1;
+pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom<'static>, Option<String>)> {
+    let mut tree = Growing::new(text.len());
     let mut problem = None;
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
-    let mut open = vec![html.tree.root().id()];
+    let mut open = vec![NodeId::DOCUMENT];
     let mut names: Vec<String> = Vec::new();
-    while nodes < MAX_NODES {
+    while tree.size() < MAX_NODES && !tree.is_cut {
         let before = reader.buffer_position();
         let event = match reader.read_event() {
             Ok(Event::Eof) => break,
@@ -43,18 +43,20 @@ pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom, Option<Stri
         } else {
             open.last()
         };
-        let Some(mut parent) = parent.and_then(|id| html.tree.get_mut(*id)) else { break };
+        let Some(parent) = parent.copied() else { break };
+        if open.len() > MAX_DEPTH {
+            tree.shuffle();
+        }
         match event {
             Event::Start(tag) => {
-                let element = element(&tag);
-                nodes += 1 + element.attrs.len();
-                open.push(parent.append(Node::Element(element)).id());
+                let Some(element) = element(&mut tree, &tag) else { break };
+                tree.append(parent, element);
+                open.push(element);
                 names.push(tag.name().as_ref().to_owned());
             }
             Event::Empty(tag) => {
-                let element = element(&tag);
-                nodes += 1 + element.attrs.len();
-                parent.append(Node::Element(element));
+                let Some(element) = element(&mut tree, &tag) else { break };
+                tree.append(parent, element);
             }
             Event::End(tag) => {
                 // Tags that were never closed end with those around them; what was never opened ends nothing. Only so
@@ -65,40 +67,48 @@ pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom, Option<Stri
                     open.truncate(names.len() + 1);
                 }
             }
-            Event::Text(found) => nodes += append(&mut parent, &found.xml10_content()),
-            Event::CData(found) => nodes += append(&mut parent, &found.xml10_content()),
+            Event::Text(found) => append(&mut tree, parent, &found.xml10_content()),
+            Event::CData(found) => append(&mut tree, parent, &found.xml10_content()),
             Event::GeneralRef(reference) => {
                 let reference = format!("&{};", &*reference.xml10_content());
-                nodes += append(&mut parent, &htmlize::unescape(reference.as_str()));
+                append(&mut tree, parent, &htmlize::unescape(reference.as_str()));
             }
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Eof => {}
         }
     }
-    let is_cut = nodes >= MAX_NODES;
-    let dom = Dom::of(html, is_cut, budget)?;
+    tree.is_cut |= tree.size() >= MAX_NODES;
+    let dom = Dom::of(tree.finish(Cow::Borrowed("")));
     let problem = problem.or_else(|| dom.is_empty().then(|| "it has no element".to_owned()));
     Some((dom, problem))
 }
 
-/// Appends text to what is there; how many nodes that took.
-fn append(parent: &mut ego_tree::NodeMut<'_, Node>, text: &str) -> usize {
-    if let Some(mut last) = parent.last_child()
-        && let Node::Text(there) = last.value()
-    {
-        there.text.push_slice(text);
-        return 0;
+/// Appends text to what is there.
+fn append(tree: &mut Growing, parent: NodeId, text: &str) {
+    let Some(text) = tree.aside(text) else { return };
+    if !tree.last_child(parent).is_some_and(|last| tree.lengthen(last, text)) {
+        let text = tree.text(text);
+        tree.append(parent, text);
     }
-    parent.append(Node::Text(Text { text: StrTendril::from_slice(text) }));
-    1
 }
 
-fn element(tag: &BytesStart<'_>) -> Element {
-    let name = |name: &str| QualName::new(None, Namespace::default(), LocalName::from(name));
-    let mut attributes: Vec<Attribute> = Vec::new();
-    // Doubles are not checked for in quadratic time, but by their order afterwards.
+/// An element that is nowhere yet. `None`: there is no more room.
+fn element(tree: &mut Growing, tag: &BytesStart<'_>) -> Option<NodeId> {
+    let mut count = 0;
+    let mut seen = HashSet::new();
     for attribute in tag.html_attributes().with_checks(false).flatten().take(MAX_ATTRIBUTES) {
-        let value = htmlize::unescape_attribute(&*attribute.value);
-        attributes.push(Attribute { name: name(attribute.key.as_ref()), value: StrTendril::from_slice(&value) });
+        // Doubles are not checked for in quadratic time.
+        if seen.insert(attribute.key.as_ref().to_owned()) {
+            let name = tree.aside(attribute.key.as_ref())?;
+            let value = tree.aside(&htmlize::unescape_attribute(&*attribute.value))?;
+            tree.attribute(name, value);
+            count += 1;
+        }
     }
-    Element::new(name(tag.name().as_ref()), attributes)
+    let name = tag.name();
+    let written: &str = name.as_ref();
+    let (known, _) = Name::read(written.as_bytes());
+    // A name in another case is another name.
+    let tag = if known.tag().name() == written { known.tag() } else { Tag::Unknown };
+    let number = if tag == Tag::Unknown { tree.intern(written) } else { 0 };
+    Some(tree.element(tag, number, Namespace::None, count))
 }
