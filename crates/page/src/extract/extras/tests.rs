@@ -63,6 +63,20 @@ fn metadata_is_what_the_page_says_and_no_more() {
 }
 
 #[test]
+fn what_readers_see_counts_where_machines_are_told_nothing() {
+    let found = metadata_of(
+        "<title>The harbour | Town</title><nav><p class=author>Nobody</p></nav><h1>The harbour</h1>\
+         <div class=byline>By <a rel=author href=/ada>Ada Lovelace</a> and <a rel=author href=/grace>Grace Hopper</a></div>\
+         <p class=date>May 3, 2026 (updated 4 May 2026)</p><p class=changed>Last updated: 5 May 2026</p>\
+         <div class=comments><p class=author>Guest Speaker</p><p class=date>6 May 2026</p></div>",
+    );
+    let expected = json!({
+        "title": "The harbour", "author": "Ada Lovelace, Grace Hopper", "published": "2026-05-03", "modified": "2026-05-05",
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn metadata_reads_json_ld_as_sites_write_it() {
     for block in [
         r#"{"author": {"name": "Ada"}, "datePublished": "2024-05-01"}"#,

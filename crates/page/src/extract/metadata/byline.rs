@@ -76,3 +76,27 @@ fn says_nothing(text: &str) -> bool {
         || ["follow ", "visit ", "this ", "get ", "see ", "all "].iter().any(|word| text.starts_with(word))
         || text.starts_with("view ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byline_is_its_names_and_nothing_else() {
+        for (text, told, names) in [
+            ("By Ada Lovelace", false, Some("Ada Lovelace")),
+            ("Written by: Ada Lovelace | May 3, 2026", false, Some("Ada Lovelace")),
+            ("Von Ada Lovelace, 3.5.2026", false, Some("Ada Lovelace")),
+            ("Ada Lovelace and Grace Hopper, Staff Writer", false, Some("Ada Lovelace and Grace Hopper")),
+            ("By Ada Lovelace Updated May 3", false, Some("Ada Lovelace")),
+            ("ada99", true, Some("ada99")),
+            ("https://example.com/ada", true, None),
+            ("Author", false, None),
+            ("this is a sentence about somebody", false, None),
+            ("", true, None),
+        ] {
+            assert_eq!(super::names(text, told).as_deref(), names, "{text}");
+        }
+        assert!(begins_as_one("By Ada") && !begins_as_one("Bystanders") && !begins_as_one("Ada"));
+    }
+}

@@ -2,10 +2,11 @@
 //!
 //! | key | what | from |
 //! | --- | --- | --- |
+//! | `title` | the title, without the site's name | headings that share words with what follows; `og:title`, JSON-LD, `<title>` |
 //! | `og`, `twitter` | objects; a property that is there more than once is an array | `<meta property="og:…">`, `<meta name="twitter:…">` |
 //! | `jsonld_types` | the types of what JSON-LD describes | `@type`, at the top or in `@graph` |
-//! | `author` | names, joined by ", " | JSON-LD, meta, `rel=author` |
-//! | `published`, `modified` | ISO 8601 dates, as written | JSON-LD, `article:*_time`, meta, microdata, `<time>` |
+//! | `author` | names, joined by ", " | JSON-LD, meta, `rel=author`, bylines that are seen |
+//! | `published`, `modified` | ISO 8601 dates, as written | JSON-LD, `article:*_time`, meta, microdata, `<time>`; dates that are seen, the URL's path (`YYYY-MM-DD`) |
 //! | `site_name` | the name | `og:site_name`, JSON-LD publisher, `application-name` |
 //! | `keywords` | array | meta, `article:tag`, JSON-LD |
 //! | `generator`, `license` | text; URL or text | meta; `rel=license`, meta, JSON-LD |

@@ -105,3 +105,29 @@ fn is_host(letters: &str, host: &str) -> bool {
     squashed(host) == letters
         || host.split('.').rev().skip(1).any(|label| label.len() > 2 && squashed(label) == letters)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_is_the_heading_that_the_page_is_called_by_or_its_name_without_the_site() {
+        let of = |title: &str, social: &str, headings: &[&str], site: &str| {
+            let headings = headings.iter().map(|&heading| heading.to_owned()).collect();
+            let (title, social, site) = (title.to_owned(), social.to_owned(), site.to_owned());
+            let host = "www.town-news.example".to_owned();
+            Sources { title, social, headings, site, host, ..Sources::default() }.title()
+        };
+        assert_eq!(of("The harbour | Town News", "", &["Town News", "The harbour"], ""), "The harbour");
+        assert_eq!(of("Harbour guide", "", &["The harbour: a guide"], ""), "The harbour: a guide");
+        assert_eq!(of("The old harbour - Town News", "", &["Menu"], ""), "The old harbour");
+        assert_eq!(of("Town News: x", "The harbour", &[], ""), "The harbour");
+        assert_eq!(
+            of("A guide - with maps - of the harbour of the town", "", &[], ""),
+            "A guide - with maps - of the harbour of the town"
+        );
+        assert_eq!(of("The Paper | The harbour of the town", "", &[], "The Paper"), "The harbour of the town");
+        assert_eq!(of("", "", &["Only this"], ""), "Only this");
+        assert_eq!(of("", "", &[], ""), "");
+    }
+}

@@ -12,6 +12,8 @@ use super::{Found, byline, when};
 const MAX_TEXTS: usize = 60;
 /// Most nodes of such a text.
 const MAX_NODES: usize = 40;
+/// Rank of authors that are named together: below what machines are told, above single links.
+const TOGETHER: u8 = 2;
 /// Ranks of authors and dates that are seen: lower ones are told to machines.
 const SEEN: u8 = 6;
 const GUESSED: u8 = 8;
@@ -126,7 +128,8 @@ impl Visible {
         let found =
             if people.is_empty() { byline::names(&own, is_property || is_user) } else { Some(people.join(", ")) };
         if let Some(names) = found {
-            self.bylines.push((rank, names));
+            // Several who are named together are more than the first of them that a link names.
+            self.bylines.push((if people.len() > 1 { TOGETHER } else { rank }, names));
         }
     }
 

@@ -56,3 +56,29 @@ pub(super) fn of_path(path: &str) -> Option<String> {
     let date = dates::moment(&format!("{}-{}-{}", &found[1], &found[2], &found[3]), None, None, None)?.date()?;
     (&*date >= FIRST_YEAR).then_some(date)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_found_among_words_with_what_they_are_the_dates_of() {
+        for (text, found) in [
+            ("Published on May 3rd, 2026 by Ada", Some(("2026-05-03", Kind::Published))),
+            ("Last updated: 3 May 2026", Some(("2026-05-03", Kind::Modified))),
+            ("Ada · 2026-05-03 · 5 min", Some(("2026-05-03", Kind::Published))),
+            ("3. Mai 2026, 10:00 Uhr", Some(("2026-05-03", Kind::Published))),
+            ("2026年5月3日", Some(("2026-05-03", Kind::Published))),
+            ("born 3 May 1815", None),
+            ("tomorrow", None),
+            ("5 of 2026", None),
+        ] {
+            let found = found.map(|(date, kind)| (date.to_owned(), kind));
+            assert_eq!(date(text, None), found, "{text}");
+        }
+        let american = Locale::named("en-US");
+        assert_eq!(date("03/05/2026", american.as_ref()).map(|(date, _)| date).as_deref(), Some("2026-03-05"));
+        assert_eq!(of_path("/blog/2026/05/03/title").as_deref(), Some("2026-05-03"));
+        assert_eq!(of_path("/blog/2026/55/03/title"), None);
+    }
+}
