@@ -77,10 +77,7 @@ fn told(element: Element<'_>) -> Option<String> {
         // "sourceCode python", "hljs rust".
         let beside = || {
             let is_sign = |class: &&str| matches!(*class, "sourceCode" | "hljs" | "prettyprint");
-            classes
-                .iter()
-                .any(|class| is_sign(&class))
-                .then(|| classes.iter().find(|class| !is_sign(class)).copied())?
+            classes.iter().any(|class| is_sign(class)).then(|| classes.iter().find(|class| !is_sign(class)).copied())?
         };
         prefixed.or_else(brush).or_else(beside).and_then(name)
     })
@@ -127,7 +124,7 @@ pub(super) fn formula(math: Element<'_>, selection: &Selection) -> Option<String
         && !tex.is_empty()
     {
         // Backticks keep what means something in Markdown.
-        let is_plain = !tex.contains(|c: char| matches!(c, '\\' | '_' | '*' | '[' | '<' | '&' | '~' | '|'));
+        let is_plain = !tex.contains(['\\', '_', '*', '[', '<', '&', '~', '|']);
         return match (tex.contains('`'), is_plain) {
             (true, _) => Some(tex),
             (false, true) => Some(format!("${tex}$")),

@@ -265,16 +265,14 @@ impl Inline {
         if touches && end_badly(&self.text, &self.closed) {
             self.close_as_html();
         }
+        // Stars in a row are one run, to which what is around all of them counts.
+        let pending = &self.marks[self.begun..];
+        let is_run = pending.iter().all(|mark| matches!(mark.kind, Kind::Strong | Kind::Emphasis | Kind::Nothing));
+        let is_clear = before.is_none_or(|before| before.is_whitespace() || is_ascii_apart(before));
+        let as_html = touches || !is_clear && !(is_run && next.is_alphanumeric());
         for n in self.begun..self.marks.len() {
-            let follows = self.marks[n + 1..].iter().find(|mark| mark.kind != Kind::Nothing).map_or(next, |mark| {
-                if mark.kind.is_html_alone() { '<' } else { mark.kind.start(false).chars().next().unwrap_or(next) }
-            });
-            // Marks in a row are one run, to which what is behind them counts.
-            let follows = if matches!(follows, '*' | '~') { next } else { follows };
-            let is_clear = before.is_none_or(|before| before.is_whitespace() || is_ascii_apart(before));
             let mark = &mut self.marks[n];
-            mark.as_html = mark.kind.is_html_alone()
-                || !matches!(mark.kind, Kind::Link(_)) && (touches || !follows.is_alphanumeric() && !is_clear);
+            mark.as_html = mark.kind.is_html_alone() || as_html && !matches!(mark.kind, Kind::Link(_));
             mark.at = self.text.len();
             if matches!(mark.kind, Kind::Link(_)) && self.text.ends_with('!') {
                 // Otherwise it would be an image.
@@ -303,10 +301,12 @@ impl Inline {
 
 /// Whether one of the marks that end here stands behind a punctuation mark, so that CommonMark may not see its end.
 fn end_badly(text: &str, closed: &[Closed]) -> bool {
+    let is_mixed = closed.len() > 1 && closed.iter().any(|mark| mark.kind == Kind::Struck);
     // Those around others stand behind these, and do as they do.
-    closed
-        .first()
-        .is_some_and(|inner| text[..inner.end].chars().next_back().is_some_and(|last| !last.is_alphanumeric()))
+    is_mixed
+        || closed
+            .first()
+            .is_some_and(|inner| text[..inner.end].chars().next_back().is_some_and(|last| !last.is_alphanumeric()))
 }
 
 /// Punctuation and white space: what stands apart from words.

@@ -196,9 +196,9 @@ impl Visible {
 
 /// The text of an element that is seen, white space folded; of its first nodes.
 fn text(element: Element<'_>, max_nodes: usize) -> String {
-    let mut inside = element.descendants().take(max_nodes);
+    let inside = element.descendants().take(max_nodes);
     let mut text = String::new();
-    while let Some(node) = inside.next() {
+    for node in inside {
         if let Some(own) = node.as_text()
             && !node
                 .parent()
