@@ -14,6 +14,8 @@ pub(super) struct Around {
     pub ends: bool,
     /// Whether it is in a cell of a table, where `|` is the end.
     pub in_cell: bool,
+    /// Whether marks are open, which may end right behind it.
+    pub in_marks: bool,
     /// Whether it is the text of a link, where `]` is the end.
     pub in_link: bool,
 }
@@ -33,7 +35,7 @@ pub(super) fn push_word(out: &mut String, word: &str, around: Around) {
 }
 
 fn has_meaning(char: char, before: Option<char>, next: Option<char>, rest: &str, around: Around) -> bool {
-    let is_alone = before.is_none_or(char::is_whitespace) && next.is_none() && around.ends;
+    let is_alone = before.is_none_or(char::is_whitespace) && next.is_none() && around.ends && !around.in_marks;
     match char {
         '`' | '[' => true,
         ']' => around.in_link,

@@ -139,6 +139,7 @@ impl Inline {
                 before: self.text.chars().next_back(),
                 ends,
                 in_cell: self.in_cell,
+                in_marks: self.begun > 0,
                 in_link: self.marks[..self.begun].iter().any(|mark| matches!(mark.kind, Kind::Link(_))),
             };
             escape::push_word(&mut self.text, word, around);
