@@ -118,10 +118,11 @@ impl Visible {
             let is_person = inner.attr("itemprop") == Some("name")
                 || inner.attr("rel").is_some_and(|rel| rel.contains("author"))
                 || inner.is(Tag::A) && inner.attr("href").is_some_and(|href| href.contains("/author"));
-            if is_person && let Some(name) = byline::names(&text(inner, MAX_NODES), true) {
-                if !people.contains(&name) {
-                    people.push(name);
-                }
+            if is_person
+                && let Some(name) = byline::names(&text(inner, MAX_NODES), true)
+                && !people.contains(&name)
+            {
+                people.push(name);
             }
         }
         let own = text(element, MAX_NODES);
