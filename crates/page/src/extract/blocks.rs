@@ -1,8 +1,5 @@
 //! Which elements stand on lines of their own, and which hold nothing that readers see.
 
-use html5ever::ns;
-use scraper::node::Element;
-
 use super::arena::{self, Namespace};
 use super::tags::Tag;
 
@@ -65,15 +62,6 @@ pub(super) fn is_block(name: &str) -> bool {
 
 /// Whether the inside of an element is no text of those around it: scripts, styles, templates, what stands in for
 /// scripts and frames (markup, to a browser that has those), and the source of a formula.
-pub(super) fn is_hidden(element: &Element) -> bool {
-    match element.name() {
-        "script" | "style" | "template" | "noscript" | "noembed" | "noframes" | "iframe" => true,
-        "annotation" | "annotation-xml" => element.name.ns == ns!(mathml),
-        _ => false,
-    }
-}
-
-/// The same of an element of an [`arena::Arena`].
 pub(super) fn hides(element: arena::Element<'_>) -> bool {
     match element.tag() {
         Tag::Script | Tag::Style | Tag::Template | Tag::Noscript | Tag::Noembed | Tag::Noframes | Tag::Iframe => true,

@@ -1,6 +1,6 @@
 //! Which columns of a table its cells fill, by their `colspan` and `rowspan`.
 
-use scraper::node::Element;
+use super::arena::Element;
 
 /// Most columns that one cell spans (HTML standard section 4.9.11).
 const MAX_COLSPAN: usize = 1000;
@@ -8,12 +8,12 @@ const MAX_COLSPAN: usize = 1000;
 const MAX_ROWSPAN: usize = 65_534;
 
 /// How many columns a cell spans, from 1.
-pub(super) fn columns(cell: &Element) -> usize {
+pub(super) fn columns(cell: Element<'_>) -> usize {
     span(cell, "colspan").map_or(1, |columns| columns.clamp(1, MAX_COLSPAN))
 }
 
 /// How many rows a cell spans, from 1; with 0 it says: to the end of their group, which ends all spans.
-pub(super) fn rows(cell: &Element) -> usize {
+pub(super) fn rows(cell: Element<'_>) -> usize {
     match span(cell, "rowspan") {
         Some(0) => MAX_ROWSPAN,
         Some(rows) => rows.min(MAX_ROWSPAN),
@@ -22,7 +22,7 @@ pub(super) fn rows(cell: &Element) -> usize {
 }
 
 /// A number by the HTML standard's "rules for parsing non-negative integers": what follows it is passed over (`2;`).
-fn span(cell: &Element, name: &str) -> Option<usize> {
+fn span(cell: Element<'_>, name: &str) -> Option<usize> {
     let text = cell.attr(name)?.trim_ascii_start();
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = &text[..text.bytes().take_while(u8::is_ascii_digit).count()];

@@ -1,10 +1,8 @@
 //! Finds the picture of an image. Lazy images have a placeholder, which a script replaces once the image is seen.
 
-use ego_tree::NodeRef;
-use scraper::Node;
-use scraper::node::Element;
-
+use super::arena::{Element, NodeRef};
 use super::extras::Page;
+use super::tags::Tag;
 
 /// Attributes with the picture of a lazy image.
 pub(super) const LAZY: [&str; 6] =
@@ -16,8 +14,7 @@ const PLACEHOLDERS: [&str; 9] =
     ["placeholder", "blank", "spacer", "transparent", "lazy", "loading", "loader", "1x1", "pixel"];
 
 /// The absolute URL of the picture of an `<img>`.
-pub(super) fn picture(image: NodeRef<'_, Node>, page: &Page) -> Option<String> {
-    let element = image.value().as_element()?;
+pub(super) fn picture(element: Element<'_>, page: &Page) -> Option<String> {
     let url = |name: &str| element.attr(name).and_then(|value| page.absolute(value));
     let src = url("src");
     if src.as_deref().is_none_or(|src| is_placeholder(element, src))
@@ -25,22 +22,34 @@ pub(super) fn picture(image: NodeRef<'_, Node>, page: &Page) -> Option<String> {
     {
         return Some(lazy);
     }
-    src.or_else(|| of_sets(element, page)).or_else(|| {
-        let picture =
-            image.parent().filter(|parent| parent.value().as_element().is_some_and(|p| p.name() == "picture"))?;
-        let mut sources = picture.children().filter_map(|child| child.value().as_element());
-        sources.find_map(|source| if source.name() == "source" { of_sets(source, page) } else { None })
-    })
+    src.or_else(|| of_sets(element, page))
+        .or_else(|| {
+            let picture = element.parent_element().filter(|parent| parent.is(Tag::Picture))?;
+            let mut sources = picture.children().filter_map(NodeRef::as_element);
+            sources.find_map(|source| if source.is(Tag::Source) { of_sets(source, page) } else { None })
+        })
+        .or_else(|| without_scripts(element, page))
 }
 
-fn is_placeholder(image: &Element, src: &str) -> bool {
+/// The picture that stands behind an image for readers without scripts.
+fn without_scripts(image: Element<'_>, page: &Page) -> Option<String> {
+    let mut next = image.next_sibling();
+    while let Some(blank) = next.filter(|node| node.as_text().is_some_and(|text| text.trim().is_empty())) {
+        next = blank.next_sibling();
+    }
+    let noscript = next?.as_element().filter(|element| element.is(Tag::Noscript))?;
+    let mut inside = noscript.descendants().take(5).filter_map(NodeRef::as_element);
+    inside.find(|inner| inner.is(Tag::Img))?.attr("src").and_then(|src| page.absolute(src))
+}
+
+fn is_placeholder(image: Element<'_>, src: &str) -> bool {
     let name = src.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     image.classes().any(|class| class.to_ascii_lowercase().contains("lazy"))
         || PLACEHOLDERS.iter().any(|word| name.contains(word))
 }
 
 /// The largest picture of an element's sets.
-fn of_sets(element: &Element, page: &Page) -> Option<String> {
+fn of_sets(element: Element<'_>, page: &Page) -> Option<String> {
     SETS.iter().filter_map(|name| element.attr(name)).find_map(|set| largest(set).and_then(|url| page.absolute(url)))
 }
 

@@ -4,7 +4,6 @@ use seine_core::record::MAX_URL_BYTES;
 use seine_core::record::items::Excess;
 
 use super::article::MAX_ARTICLE_BYTES;
-use super::copy::MAX_ELEMENTS;
 use super::metadata::{MAX_ENTRIES, MAX_VALUE_BYTES};
 use super::rules::json::MAX_BLOCKS;
 use super::tables::{MAX_CELL_BYTES, MAX_CELLS, MAX_TABLES_BYTES};
@@ -23,6 +22,13 @@ pub(super) struct Limit {
     of: &'static str,
     /// The fate of the rest.
     then: &'static str,
+}
+
+impl Limit {
+    /// How many there are at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
 }
 
 const fn limit(field: &'static str, most: usize, of: &'static str, then: &'static str) -> Limit {
@@ -52,7 +58,6 @@ pub(super) static TREE: Limit = limit(
 );
 pub(super) static TEXT: Limit = limit("text", MAX_ARTICLE_BYTES, "bytes", CUT);
 pub(super) static MARKDOWN: Limit = limit("markdown", MAX_ARTICLE_BYTES, "bytes", CUT);
-pub(super) static MARKDOWN_ELEMENTS: Limit = limit("markdown", MAX_ELEMENTS, "elements", LEFT_OUT);
 pub(super) static METADATA_VALUE: Limit = limit("metadata", MAX_VALUE_BYTES, "bytes of a value", CUT);
 pub(super) static METADATA_ENTRIES: Limit = limit("metadata", MAX_ENTRIES, "entries of a list or object", LEFT_OUT);
 pub(super) static JSONLD_BLOCKS: Limit = limit("metadata", MAX_BLOCKS, "JSON-LD blocks", LEFT_OUT);

@@ -24,6 +24,7 @@
 //! - [`arena`]: a tree, for what cannot do without
 //! - [`parsed`]: a page that is asked for several things, with one tree for all
 //! - [`anchors`]: places within a page, for whoever checks links
+//! - `scripts`: superscripts and subscripts in plain text
 //! - `selection`: which nodes text and Markdown are written from
 //! - [`extras`]: what was asked for beyond the fields: `metadata`, `article` (main text, Markdown), `tables`
 
@@ -34,7 +35,6 @@ mod assets;
 mod blocks;
 pub mod captures;
 pub mod charset;
-mod copy;
 pub mod doctype;
 pub mod dom;
 pub mod extras;
@@ -51,6 +51,7 @@ mod prose;
 pub mod resolve;
 pub mod robots;
 pub mod rules;
+mod scripts;
 pub mod seen;
 pub mod select;
 mod selection;

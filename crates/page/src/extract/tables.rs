@@ -5,12 +5,8 @@
 
 use std::rc::Rc;
 
-use ego_tree::NodeId;
-use ego_tree::iter::Edge;
-use scraper::Node;
-use scraper::node::Element;
-
-use super::blocks::{is_block, is_hidden};
+use super::arena::{Edge, Element, NodeId};
+use super::blocks::{hides, is_block};
 use super::extras::Page;
 use super::grid::{self, Spans};
 use super::limits::{self, Limit, Met};
@@ -27,20 +23,20 @@ pub const MAX_CELL_BYTES: usize = 64 * 1024;
 pub(super) fn tables(page: &Page, met: &mut Met) -> Option<String> {
     let mut reader = Reader { done: Vec::new(), open: Vec::new(), room: Room::default(), met };
     let mut hidden: Option<NodeId> = None;
-    for (n, edge) in page.html.tree.root().traverse().enumerate() {
+    for (n, edge) in page.tree.root().edges().enumerate() {
         if !page.goes_on(n) {
             return None;
         }
         match edge {
-            Edge::Open(node) if hidden.is_none() => match node.value() {
-                Node::Element(element) if is_hidden(element) => hidden = Some(node.id()),
-                Node::Element(element) => reader.start(element),
-                Node::Text(text) => reader.text(text),
-                _ => {}
+            Edge::Open(node) if hidden.is_none() => match (node.as_element(), node.as_text()) {
+                (Some(element), _) if hides(element) => hidden = Some(node.id()),
+                (Some(element), _) => reader.start(element),
+                (None, Some(text)) => reader.text(text),
+                (None, None) => {}
             },
             Edge::Close(node) if hidden == Some(node.id()) => hidden = None,
             Edge::Close(node) if hidden.is_none() => {
-                if let Node::Element(element) = node.value() {
+                if let Some(element) = node.as_element() {
                     reader.end(element.name());
                 }
             }
@@ -67,7 +63,7 @@ struct Reader<'m> {
 }
 
 impl Reader<'_> {
-    fn start(&mut self, element: &Element) {
+    fn start(&mut self, element: Element<'_>) {
         let name = element.name();
         if name == "table" {
             // Its texts are none of the cell around it, but they keep the words around it apart.
@@ -159,7 +155,7 @@ impl Table {
         self.row = Some(Vec::new());
     }
 
-    fn start_cell(&mut self, element: &Element, room: &mut Room, met: &mut Met) {
+    fn start_cell(&mut self, element: Element<'_>, room: &mut Room, met: &mut Met) {
         self.end_cell(room, met);
         self.cell = Some(Cell { text: String::new(), columns: grid::columns(element), rows: grid::rows(element) });
     }

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Store};
 use crate::order::Budget;
+use crate::past;
 use seine_core::protocol::{HostId, UrlKind};
 use seine_core::record::{ErrorClass, Failure, Outcome, UrlId};
 
@@ -102,8 +103,9 @@ impl Store {
         self.ended.revoke(&self.db, url_id)?;
         if skipped_in == self.run_id {
             self.change.revoked += 1;
+            past::keep_but_last(&self.db, url_id)?;
         } else {
-            self.keep_past(url_id)?;
+            past::keep(&self.db, url_id)?;
         }
         self.statement("DELETE FROM page WHERE url_id = ?1")?.execute([url_id])?;
         self.change.count_again(Some(Outcome::Skipped as usize));

@@ -38,6 +38,7 @@ fn session() -> Session {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
         pid: 1,
         config: "{}".into(),
         lists: vec![ListFile { name: "urls.txt".into(), fingerprint: Some("1".into()) }],

@@ -115,6 +115,7 @@ fn session(run: u64) -> Session {
         finishes_untold: false,
         is_demo: false,
         follow: None,
+        order: None,
     }
 }
 

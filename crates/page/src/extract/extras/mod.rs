@@ -1,16 +1,14 @@
 //! The optional parts of a page, each read on request: metadata, main text, Markdown, tables.
 
-use std::borrow::Cow;
-
 use encoding_rs::Encoding;
-use scraper::{ElementRef, Html};
 use url::Url;
 
-use super::arena::{self, Arena};
-use super::dom::Reading;
+use super::arena::Arena;
 use super::limits::{self, Met};
+use super::metadata::Told;
+use super::parsed::Parsed;
 use super::selection::Kind;
-use super::{article, charset, dom, is_html, metadata, resolve, tables};
+use super::{article, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
 
@@ -40,8 +38,7 @@ impl Wanted {
 /// The wanted parts of the page `body`, which was decompressed already; none if it is not HTML. `content_type` is the
 /// header's value, if there was one; `url` is where the page came from, after redirects.
 ///
-/// `None`: told to stop by `keep_going`, which is asked often enough to bound what a hostile page costs; only
-/// `article` has a stretch without, of about a second at worst.
+/// `None`: told to stop by `keep_going`, which is asked often enough to bound what a hostile page costs.
 pub fn extras(
     body: &[u8],
     content_type: Option<&[u8]>,
@@ -57,24 +54,29 @@ pub fn extras_of(parsed: &Parsed<'_>, url: &Url, wanted: Wanted, keep_going: &dy
     if !wanted.is_any() || !is_html(parsed.content_type(), parsed.body()) {
         return Some(PageExtras::default());
     }
-    let (document, charset) = parsed.text();
-    let reading = Reading { scripting: true, max_nodes: dom::MAX_NODES };
-    let (html, is_cut) = dom::parse_as(&document, reading, keep_going)?;
-    let tree = arena::parse(Cow::Borrowed(&*document), dom::MAX_NODES, keep_going)?;
-    let page = Page { base: base(&html, url, charset), html, tree, charset, keep_going };
+    let (_, charset) = parsed.text();
+    let dom = parsed.dom(keep_going)?;
+    let tree = dom.tree();
+    let page = Page { base: resolve::document_base(url, tree.base_href(), charset), tree, charset, keep_going };
     let mut extras = PageExtras::default();
     let mut met = Met::default();
-    if is_cut {
+    if tree.is_cut {
         met.note(&limits::TREE);
     }
-    if wanted.metadata {
-        extras.metadata = Some(metadata::metadata(&page, &mut met)?);
-    }
+    let told = if wanted.metadata || wanted.markdown { metadata::metadata(&page, &mut met)? } else { Told::default() };
+    let mut kind = None;
     if wanted.text || wanted.markdown {
-        let article = article::article(&page, wanted.text, wanted.markdown, &mut met)?;
+        let article = article::article(&page, wanted.text, wanted.markdown, told.title(), &mut met)?;
         extras.text = article.text;
         extras.markdown = article.markdown;
-        extras.metadata = extras.metadata.map(|metadata| with_kind(metadata, article.kind));
+        kind = Some(article.kind);
+    }
+    if wanted.metadata {
+        let metadata = told.json();
+        extras.metadata = Some(match kind {
+            Some(kind) => with_kind(metadata, kind),
+            None => metadata,
+        });
     }
     if wanted.tables {
         extras.tables = Some(tables::tables(&page, &mut met)?);
@@ -95,12 +97,11 @@ fn with_kind(mut metadata: String, kind: Kind) -> String {
 /// A page to ask.
 pub(super) struct Page<'p> {
     /// Its tree.
-    pub html: Html,
-    /// The same, of which text is read.
-    pub tree: Arena<'p>,
+    pub tree: &'p Arena<'p>,
     /// The URL that its links are relative to.
-    base: Url,
+    pub base: Url,
     charset: &'static Encoding,
+    /// Whether to go on.
     pub keep_going: &'p dyn Fn() -> bool,
 }
 
@@ -120,13 +121,6 @@ impl Page<'_> {
         record::check(&url).ok()?;
         (url.as_str().len() <= MAX_URL_BYTES).then(|| url.into())
     }
-}
-
-/// The URL that the links of a page are relative to.
-fn base(html: &Html, url: &Url, charset: &'static Encoding) -> Url {
-    let mut elements = html.tree.root().descendants().filter_map(ElementRef::wrap);
-    let href = elements.find_map(|element| dom::base_href(&element));
-    resolve::document_base(url, href, charset)
 }
 
 #[cfg(test)]

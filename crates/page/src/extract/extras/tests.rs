@@ -46,6 +46,7 @@ fn metadata_is_what_the_page_says_and_no_more() {
     assert_eq!(
         metadata_of(page),
         json!({
+            "title": "A title",
             "og": {"title": "A title", "image": ["/1.png", "/2.png"], "site_name": "Example News"},
             "twitter": {"card": "summary"},
             "jsonld_types": ["NewsArticle", "Article", "WebSite"],
@@ -62,6 +63,20 @@ fn metadata_is_what_the_page_says_and_no_more() {
             "amp": "https://example.com/a/b.html?amp",
         })
     );
+}
+
+#[test]
+fn what_readers_see_counts_where_machines_are_told_nothing() {
+    let found = metadata_of(
+        "<title>The harbour | Town</title><nav><p class=author>Nobody</p></nav><h1>The harbour</h1>\
+         <div class=byline>By <a rel=author href=/ada>Ada Lovelace</a> and <a rel=author href=/grace>Grace Hopper</a></div>\
+         <p class=date>May 3, 2026 (updated 4 May 2026)</p><p class=changed>Last updated: 5 May 2026</p>\
+         <div class=comments><p class=author>Guest Speaker</p><p class=date>6 May 2026</p></div>",
+    );
+    let expected = json!({
+        "title": "The harbour", "author": "Ada Lovelace, Grace Hopper", "published": "2026-05-03", "modified": "2026-05-05",
+    });
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -232,12 +247,12 @@ fn tables_of_any_shape_are_grids_in_markdown_and_words_in_text() {
         ),
         (
             "<table><caption>C</caption><tr><td>1<td>2<tr><td>3</table>",
-            "C\n\n\n|   |   |\n| - | - |\n| 1 | 2 |\n| 3 |  |",
+            "C\n\n|   |   |\n| - | - |\n| 1 | 2 |\n| 3 |  |",
             "C\n1 2\n3",
         ),
         (
             "<table><tr><td>1<table><tr><td>2<td>3</table><td>4</table>",
-            "1\n\n\n|   |   |\n| - | - |\n| 2 | 3 |\n\n4",
+            "1\n\n|   |   |\n| - | - |\n| 2 | 3 |\n\n4",
             "1\n\n2 3\n\n4",
         ),
         (
@@ -253,7 +268,7 @@ fn tables_of_any_shape_are_grids_in_markdown_and_words_in_text() {
 #[test]
 fn words_of_blocks_stay_apart_and_headings_have_one_line() {
     for (page, markdown, text) in [
-        ("<dl><dt>Term<dd>Def<dt>Two<dd>Three</dl>", "Term\n\nDef\n\nTwo\n\nThree", "Term\nDef\nTwo\nThree"),
+        ("<dl><dt>Term<dd>Def<dt>Two<dd>Three</dl>", "**Term**\n\nDef\n\n**Two**\n\nThree", "Term\nDef\nTwo\nThree"),
         (
             "<pre>line1<br>line2<div>three</div>four</pre>",
             "```\nline1\nline2\nthree\nfour\n```",
@@ -262,7 +277,7 @@ fn words_of_blocks_stay_apart_and_headings_have_one_line() {
         ("<pre>\n\n a\n</pre>", "```\n\n a\n```", "\n a"),
         ("<h2><div>A</div><div>title</div></h2><p>x", "## A title\n\nx", "A\ntitle\n\nx"),
         ("<h2>A<br>title</h2>", "## A title", "A\ntitle"),
-        ("<figure>a<figcaption>b</figcaption></figure><summary>c</summary>d", "a\n\nb\n\nc\n\nd", "a\nb\n\nc\nd"),
+        ("<figure>a<figcaption>b</figcaption></figure><summary>c</summary>d", "a\n\nb\n\n**c**\n\nd", "a\nb\n\nc\nd"),
         ("<p><math><mi>x</mi><annotation encoding=t>\\x</annotation></math> y", "x y", "x y"),
         ("<p>a<noscript><b>b</b></noscript>c", "ac", "ac"),
     ] {

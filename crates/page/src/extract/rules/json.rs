@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::fmt;
 
-use scraper::ElementRef;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -31,12 +30,6 @@ pub(super) enum Read {
 pub(in crate::extract) const MAX_BLOCKS: usize = 100;
 
 /// Whether an element is a block of JSON-LD.
-pub(in crate::extract) fn is_jsonld(element: &ElementRef<'_>) -> bool {
-    let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    element.value().name() == "script" && essence.trim().eq_ignore_ascii_case("application/ld+json")
-}
-
-/// The same of an element of an [`Arena`](crate::extract::arena::Arena).
 pub(in crate::extract) fn holds_jsonld(element: Element<'_>) -> bool {
     let essence = element.attr("type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
     element.tag() == Tag::Script && essence.trim().eq_ignore_ascii_case("application/ld+json")

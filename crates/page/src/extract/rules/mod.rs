@@ -14,14 +14,14 @@
 mod apply;
 mod budget;
 mod compiled;
-mod dates;
+pub(in crate::extract) mod dates;
 mod document;
 pub mod dom;
 mod error;
 pub mod explain;
 pub mod json;
 mod lists;
-mod locale;
+pub(in crate::extract) mod locale;
 mod microdata;
 mod money;
 mod numbers;

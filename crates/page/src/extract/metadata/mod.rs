@@ -2,10 +2,11 @@
 //!
 //! | key | what | from |
 //! | --- | --- | --- |
+//! | `title` | the title, without the site's name | headings that share words with what follows; `og:title`, JSON-LD, `<title>` |
 //! | `og`, `twitter` | objects; a property that is there more than once is an array | `<meta property="og:…">`, `<meta name="twitter:…">` |
 //! | `jsonld_types` | the types of what JSON-LD describes | `@type`, at the top or in `@graph` |
-//! | `author` | names, joined by ", " | JSON-LD, meta, `rel=author` |
-//! | `published`, `modified` | ISO 8601 dates, as written | JSON-LD, `article:*_time`, meta, microdata, `<time>` |
+//! | `author` | names, joined by ", " | JSON-LD, meta, `rel=author`, bylines that are seen |
+//! | `published`, `modified` | ISO 8601 dates, as written | JSON-LD, `article:*_time`, meta, microdata, `<time>`; dates that are seen, the URL's path (`YYYY-MM-DD`) |
 //! | `site_name` | the name | `og:site_name`, JSON-LD publisher, `application-name` |
 //! | `keywords` | array | meta, `article:tag`, JSON-LD |
 //! | `generator`, `license` | text; URL or text | meta; `rel=license`, meta, JSON-LD |
@@ -14,52 +15,77 @@
 //! | `icons` | array of {url, rel, sizes?, type?} | `<link rel=icon>` and its like |
 //! | `amp` | URL | `<link rel=amphtml>` |
 
-use scraper::ElementRef;
+mod byline;
+mod title;
+mod visible;
+mod when;
+
 use serde_json::{Map, Value, json};
 
+use self::visible::Visible;
+use super::arena::{Element, NodeRef};
 use super::extras::Page;
 use super::limits::{self, Met};
 use super::rules::Budget;
-use super::rules::json::{MAX_BLOCKS, is_jsonld, read_block};
+use super::rules::json::{MAX_BLOCKS, holds_jsonld, read_block};
+use super::tags::Tag;
 
 /// Longest value, in bytes of UTF-8; the rest is cut off.
 pub const MAX_VALUE_BYTES: usize = 2048;
 /// Most entries of an array or object.
 pub const MAX_ENTRIES: usize = 200;
 
+/// What a page tells of itself.
+#[derive(Debug, Default)]
+pub(super) struct Told(Map<String, Value>);
+
+impl Told {
+    /// Its title.
+    pub fn title(&self) -> Option<&str> {
+        self.0.get("title").and_then(Value::as_str)
+    }
+
+    /// All of it as JSON.
+    pub fn json(self) -> String {
+        Value::Object(self.0).to_string()
+    }
+}
+
 /// The metadata of `page`; `None`: told to stop.
-pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<String> {
+pub(super) fn metadata(page: &Page, met: &mut Met) -> Option<Told> {
     let mut found = Found { met: std::mem::take(met), ..Found::default() };
+    let mut seen = Visible::new(page);
     let mut scripts = 0;
-    for (n, node) in page.html.tree.root().descendants().enumerate() {
+    for (n, element) in page.tree.elements().enumerate() {
         if !page.goes_on(n) {
             return None;
         }
-        let Some(element) = ElementRef::wrap(node) else { continue };
-        match element.value().name() {
-            "meta" => found.meta(&element),
-            "link" => found.link(&element, page),
-            "script" if is_jsonld(&element) => {
+        match element.tag() {
+            Tag::Meta => found.meta(element),
+            Tag::Link => found.link(element, page),
+            Tag::Script if holds_jsonld(element) => {
                 if scripts == MAX_BLOCKS {
                     found.met.note(&limits::JSONLD_BLOCKS);
                     continue;
                 }
                 scripts += 1;
-                found.script(&element, page)?;
+                found.script(element, page)?;
             }
-            "time" => found.time(&element),
-            "a" => found.anchor(&element, page),
+            Tag::Time => found.time(element),
+            Tag::A => found.anchor(element, page),
             _ => {}
         }
         if let Some(property) = element.attr("itemprop")
-            && element.value().name() != "meta"
+            && element.tag() != Tag::Meta
             && let Some(value) = element.attr("content").or_else(|| element.attr("datetime"))
         {
             found.dated(&property.to_ascii_lowercase(), value);
         }
+        seen.element(element);
     }
+    seen.offer(&mut found, page);
     *met = std::mem::take(&mut found.met);
-    Some(Value::Object(found.object()).to_string())
+    Some(Told(found.object()))
 }
 
 /// The values found so far. If several places have a value, the lowest rank counts, and of equal ranks the first.
@@ -69,6 +95,8 @@ struct Found {
     og: Map<String, Value>,
     twitter: Map<String, Value>,
     jsonld_types: Vec<Value>,
+    sources: title::Sources,
+    title: String,
     author: Ranked,
     published: Ranked,
     modified: Ranked,
@@ -97,6 +125,21 @@ impl Ranked {
         }
     }
 
+    /// Names of authors, as a byline has them.
+    fn offer_names(&mut self, met: &mut Met, rank: u8, raw: &str) {
+        // What is too long for a byline is cut like other values.
+        if raw.len() > limits::METADATA_VALUE.most() {
+            self.offer(met, rank, raw);
+        } else if let Some(names) = byline::names(raw, true) {
+            self.offer(met, rank, &names);
+        }
+    }
+
+    /// Whether nothing of this rank or a lower one is there.
+    fn lacks(&self, rank: u8) -> bool {
+        self.0.as_ref().is_none_or(|(best, _)| *best > rank)
+    }
+
     fn offer_date(&mut self, met: &mut Met, rank: u8, raw: &str) {
         if is_iso_date(raw.trim()) {
             self.offer(met, rank, raw);
@@ -105,13 +148,16 @@ impl Ranked {
 }
 
 impl Found {
-    fn meta(&mut self, element: &ElementRef) {
+    fn meta(&mut self, element: Element<'_>) {
         let Some(content) = element.attr("content") else { return };
         for attribute in ["property", "name", "itemprop"] {
             let Some(name) = element.attr(attribute).filter(|name| name.len() <= 100) else { continue };
             let name = name.trim().to_ascii_lowercase();
             if let Some(key) = name.strip_prefix("og:") {
                 put(&mut self.met, &mut self.og, key, content);
+                if key == "title" && self.sources.social.is_empty() {
+                    self.sources.social = self.met.folded(&limits::METADATA_VALUE, content);
+                }
                 if key == "site_name" {
                     self.site_name.offer(&mut self.met, 0, content);
                 }
@@ -126,11 +172,11 @@ impl Found {
     fn named(&mut self, name: &str, content: &str) {
         match name {
             "author" | "dc.creator" | "dcterms.creator" | "citation_author" | "parsely-author" | "sailthru.author" => {
-                self.author.offer(&mut self.met, 1, content);
+                self.author.offer_names(&mut self.met, 1, content);
             }
             // Facebook's own wants a profile's URL here; a name is as common.
             "article:author" if !content.trim_start().starts_with("http") => {
-                self.author.offer(&mut self.met, 2, content)
+                self.author.offer_names(&mut self.met, 2, content)
             }
             "article:tag" => keep(&mut self.met, &mut self.tags, [content]),
             "keywords" | "news_keywords" => keep(&mut self.met, &mut self.keywords, content.split([',', ';'])),
@@ -170,7 +216,7 @@ impl Found {
         }
     }
 
-    fn time(&mut self, element: &ElementRef) {
+    fn time(&mut self, element: Element<'_>) {
         let Some(datetime) = element.attr("datetime") else { return };
         if element.attr("pubdate").is_some() {
             self.published.offer_date(&mut self.met, 4, datetime);
@@ -178,7 +224,7 @@ impl Found {
         self.published.offer_date(&mut self.met, 5, datetime);
     }
 
-    fn anchor(&mut self, element: &ElementRef, page: &Page) {
+    fn anchor(&mut self, element: Element<'_>, page: &Page) {
         let Some(rel) = element.attr("rel") else { return };
         if has_word(rel, "license") {
             self.license.offer(
@@ -188,12 +234,12 @@ impl Found {
             );
         }
         if has_word(rel, "author") {
-            let text: String = element.text().take(20).collect();
-            self.author.offer(&mut self.met, 3, &text);
+            let text: String = element.descendants().take(40).filter_map(NodeRef::as_text).collect();
+            self.author.offer_names(&mut self.met, 3, &text);
         }
     }
 
-    fn link(&mut self, element: &ElementRef, page: &Page) {
+    fn link(&mut self, element: Element<'_>, page: &Page) {
         let (Some(rel), Some(href)) = (element.attr("rel"), element.attr("href")) else { return };
         let Some(url) = page.absolute(href) else { return };
         let mut attribute = |name| {
@@ -226,8 +272,8 @@ impl Found {
         }
     }
 
-    fn script(&mut self, element: &ElementRef, page: &Page) -> Option<()> {
-        let text: String = element.text().collect();
+    fn script(&mut self, element: Element<'_>, page: &Page) -> Option<()> {
+        let text = element.text();
         let (values, _) = read_block(&text, &Budget::new(page.keep_going))?;
         for node in values.iter().flat_map(as_array) {
             self.described(node);
@@ -246,7 +292,11 @@ impl Found {
                 push(&mut self.met, &mut self.jsonld_types, kind);
             }
         }
-        self.author.offer(&mut self.met, 0, &names(&node["author"]));
+        self.author.offer_names(&mut self.met, 0, &names(&node["author"]));
+        if self.sources.headline.is_empty() {
+            let headline = node["headline"].as_str().unwrap_or_default();
+            self.sources.headline = self.met.folded(&limits::METADATA_VALUE, headline);
+        }
         self.published.offer_date(&mut self.met, 0, node["datePublished"].as_str().unwrap_or_default());
         self.modified.offer_date(&mut self.met, 0, node["dateModified"].as_str().unwrap_or_default());
         self.site_name.offer(&mut self.met, 1, &names(&node["publisher"]));
@@ -265,6 +315,7 @@ impl Found {
         let text = |ranked: Ranked| ranked.0.map_or(Value::Null, |(_, value)| value.into());
         let keywords = [self.keywords, self.tags, self.jsonld_keywords].into_iter().find(|words| !words.is_empty());
         for (key, value) in [
+            ("title", if self.title.is_empty() { Value::Null } else { self.title.into() }),
             ("og", Value::Object(self.og)),
             ("twitter", Value::Object(self.twitter)),
             ("jsonld_types", Value::Array(self.jsonld_types)),
