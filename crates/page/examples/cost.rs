@@ -34,7 +34,7 @@ fn main() {
     cost("fields", &pages, |body| drop(black_box(extractor.html(body, HTML, &url))));
     cost("tree", &pages, |body| {
         let document = charset::decode(body, HTML).0;
-        drop(black_box(arena::parse(document, rules::dom::MAX_NODES, &|| true)));
+        drop(black_box(arena::parse(document, arena::MAX_NODES, &|| true)));
     });
     let apply = |body: &[u8]| {
         let page = rules::Page { url: &url, listed_url: url.as_str(), content_type: HTML, body };

@@ -8,8 +8,8 @@ use super::metadata::{MAX_ENTRIES, MAX_VALUE_BYTES};
 use super::rules::json::MAX_BLOCKS;
 use super::tables::{MAX_CELL_BYTES, MAX_CELLS, MAX_TABLES_BYTES};
 use super::{
-    MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES, dom,
-    robots, text,
+    MAX_ANCHOR_BYTES, MAX_ANCHORS_TOTAL_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, MAX_TOKEN_BYTES,
+    arena, robots, text,
 };
 
 /// A limit.
@@ -52,7 +52,7 @@ pub(super) static LINK_TEXTS: Limit =
 pub(super) static LINK_REL: Limit = limit("links", MAX_TOKEN_BYTES, "bytes of a link's rel", CUT);
 pub(super) static TREE: Limit = limit(
     "",
-    dom::MAX_NODES,
+    arena::MAX_NODES,
     "nodes and attributes",
     "the rest of the page is not in text, markdown, metadata, tables",
 );

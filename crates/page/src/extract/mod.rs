@@ -1,6 +1,6 @@
 //! HTML bytes in, the built-in fields of a page out: pure functions, no HTTP, no clock.
 //!
-//! One pass over the bytes and no tree, but for what needs one ([`dom`]). The answers are those that a DOM built by the HTML standard gives;
+//! One pass over the bytes and no tree, but for what needs one ([`arena`]). The answers are those that a DOM built by the HTML standard gives;
 //! time is linear and memory bounded for any bytes whatever.
 //!
 //! - [`charset`]: which charset the bytes are in
@@ -20,7 +20,6 @@
 //! - [`fields`]: the fields put together
 //! - [`inside`]: the links inside chosen elements
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
-//! - [`dom`]: a tree, for what cannot do without
 //! - [`arena`]: a tree, for what cannot do without
 //! - [`parsed`]: a page that is asked for several things, with one tree for all
 //! - [`anchors`]: places within a page, for whoever checks links
@@ -36,7 +35,6 @@ mod blocks;
 pub mod captures;
 pub mod charset;
 pub mod doctype;
-pub mod dom;
 pub mod extras;
 pub mod fields;
 mod grid;

@@ -7,7 +7,7 @@ use encoding_rs::Encoding;
 
 use super::arena;
 use super::charset;
-use super::rules::dom::{Dom, MAX_NODES};
+use super::rules::dom::Dom;
 
 /// The body of a page, decompressed, and what was made of it: nothing until somebody asks.
 pub struct Parsed<'b> {
@@ -48,7 +48,7 @@ impl<'b> Parsed<'b> {
                 // Such a page is held twice as long as it has a tree: few are not UTF-8.
                 Cow::Owned(text) => Cow::Owned(text.clone()),
             };
-            let _ = self.dom.set(Dom::of(arena::parse(text, MAX_NODES, keep_going)?));
+            let _ = self.dom.set(Dom::of(arena::parse(text, arena::MAX_NODES, keep_going)?));
         }
         self.dom.get()
     }

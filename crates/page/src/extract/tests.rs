@@ -1,5 +1,6 @@
 //! The fields compared with those of a DOM, and what no page may do to the extractor.
 
+use html5ever::ns;
 use scraper::{ElementRef, Html, Selector};
 use seine_testkit::Dice;
 use url::Url;
@@ -18,6 +19,12 @@ fn folded(text: &str, max_bytes: usize) -> String {
     text::cut(&text, max_bytes).trim_end().to_owned()
 }
 
+/// Whether an element is of the document itself: not in a template, whose contents are apart, and not of SVG or MathML.
+fn is_of_document(element: &ElementRef<'_>) -> bool {
+    let is_foreign = matches!(element.value().name.ns, ns!(svg) | ns!(mathml));
+    !is_foreign && !element.ancestors().any(|node| node.value().is_fragment())
+}
+
 /// The same fields, asked of a DOM.
 fn from_dom(page: &str) -> HtmlFields {
     let url = Url::parse(PAGE).expect("a URL");
@@ -28,7 +35,7 @@ fn from_dom(page: &str) -> HtmlFields {
     };
     let of_document = |selector: &str| {
         let mut found = select(selector);
-        found.retain(dom::is_of_document);
+        found.retain(is_of_document);
         found
     };
     let text = |element: &ElementRef, max| {

@@ -32,6 +32,9 @@ pub use walk::{Ancestors, Children, Descendants, Edge, Edges};
 use super::tags::Tag;
 use super::text::boundary;
 
+/// Most nodes and attributes of a tree, which take at most some 50 bytes each; the rest of the page is passed over.
+pub const MAX_NODES: usize = 1_000_000;
+
 /// Number of a node, in the order of the document. The document itself is [`NodeId::DOCUMENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);

@@ -45,10 +45,12 @@ pub(super) fn push(text: &mut String, edge: Edge<'_>, of: Element<'_>, selection
                 }
             }
         }
-        Edge::Close(node) if node.id() != of.id() && selection.keeps(node.id()) => {
-            if node.as_element().is_some_and(|element| is_block_tag(element.tag())) {
-                end_line(text);
-            }
+        Edge::Close(node)
+            if node.id() != of.id()
+                && selection.keeps(node.id())
+                && node.as_element().is_some_and(|element| is_block_tag(element.tag())) =>
+        {
+            end_line(text);
         }
         _ => {}
     }
@@ -77,7 +79,7 @@ fn told(element: Element<'_>) -> Option<String> {
         // "sourceCode python", "hljs rust".
         let beside = || {
             let is_sign = |class: &&str| matches!(*class, "sourceCode" | "hljs" | "prettyprint");
-            classes.iter().any(|class| is_sign(class)).then(|| classes.iter().find(|class| !is_sign(class)).copied())?
+            classes.iter().any(is_sign).then(|| classes.iter().find(|class| !is_sign(class)).copied())?
         };
         prefixed.or_else(brush).or_else(beside).and_then(name)
     })

@@ -270,7 +270,7 @@ impl Inline {
         let pending = &self.marks[self.begun..];
         let is_run = pending.iter().all(|mark| matches!(mark.kind, Kind::Strong | Kind::Emphasis | Kind::Nothing));
         let is_clear = before.is_none_or(|before| before.is_whitespace() || is_ascii_apart(before));
-        let as_html = touches || !is_clear && !(is_run && next.is_alphanumeric());
+        let as_html = touches || !(is_clear || is_run && next.is_alphanumeric());
         for n in self.begun..self.marks.len() {
             let mark = &mut self.marks[n];
             mark.as_html = mark.kind.is_html_alone() || as_html && !matches!(mark.kind, Kind::Link(_));

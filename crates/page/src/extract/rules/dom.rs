@@ -16,22 +16,16 @@ use super::lists::Lists;
 use super::selector::Selector;
 use crate::extract::arena::{Arena, Data, Edge, Element, NodeId, NodeRef, write_inner_html};
 use crate::extract::blocks::{hides, is_block_tag};
-#[cfg(doc)]
-use crate::extract::dom::MAX_DEPTH;
 use crate::extract::resolve::document_base;
+#[cfg(doc)]
+use crate::extract::stack::MAX_DEPTH;
 use crate::extract::tags::Tag;
 use crate::extract::text::{Nul, cut, fold_into};
-
-/// Most nodes and attributes of a tree, which take at most some 50 bytes each; the rest of the page is passed over.
-pub const MAX_NODES: usize = 1_000_000;
-
-// One tree serves rules and all the rest.
-const _: () = assert!(MAX_NODES == crate::extract::dom::MAX_NODES);
 
 /// A tree whose elements are found by what a selector says of them.
 pub struct Dom<'d> {
     tree: Arena<'d>,
-    /// Whether nodes were left out: see [`MAX_NODES`].
+    /// Whether nodes were left out: see [`MAX_NODES`](crate::extract::arena::MAX_NODES).
     pub(super) is_cut: bool,
     lists: OnceCell<Lists>,
     /// The first element of each `id`, once one was asked for.

@@ -10,10 +10,11 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::Budget;
-use super::dom::{Dom, MAX_NODES};
-use crate::extract::arena::{Growing, Namespace, NodeId};
-use crate::extract::dom::{MAX_ATTRIBUTES, MAX_DEPTH};
+use super::dom::Dom;
+use crate::extract::arena::{Growing, MAX_NODES, Namespace, NodeId};
+use crate::extract::stack::MAX_DEPTH;
 use crate::extract::tags::{Name, Tag};
+use crate::extract::tokenize::MAX_ATTRIBUTES;
 
 /// The tree of an XML document, and where it is broken, if it is: what stands before is there.
 pub(super) fn parse(text: &str, budget: &Budget<'_>) -> Option<(Dom<'static>, Option<String>)> {

@@ -1,6 +1,6 @@
 //! What whoever trains the forests reads: the runs of a page and their numbers, counted by the code that asks the forests.
 
-use super::super::{arena, dom};
+use super::super::arena;
 use super::features::{Row, View};
 use super::runs::runs;
 
@@ -18,7 +18,7 @@ pub struct Rows {
 /// The runs of the page `document`; `likely`: what the first look says of each, for the numbers of the second. `None` if
 /// there are not as many.
 pub fn rows(document: &str, likely: Option<&[f32]>) -> Option<Rows> {
-    let tree = arena::parse(document.into(), dom::MAX_NODES, &|| true)?;
+    let tree = arena::parse(document.into(), arena::MAX_NODES, &|| true)?;
     let found = runs(&tree, &|_| true)?;
     if likely.is_some_and(|likely| likely.len() != found.runs.len()) {
         return None;

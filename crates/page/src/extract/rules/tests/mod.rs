@@ -665,7 +665,7 @@ fn nesting_of_xml_ends_too_and_deeper_elements_follow() {
     let page = format!("<r>{}<y>1</y>{}<z>2</z></r>", "<x>".repeat(3000), "</x>".repeat(3000));
     let document = xml::parse(&page, &Budget::new(&|| true)).expect("nobody stopped it").0;
     let depth = |index| document.element(index).map_or(0, |element| element.ancestors().count());
-    assert_eq!((0..document.len()).map(depth).max(), Some(crate::extract::dom::MAX_DEPTH));
+    assert_eq!((0..document.len()).map(depth).max(), Some(crate::extract::stack::MAX_DEPTH));
     assert_eq!(document.tree().elements().count(), 3003, "no element is lost");
     let url = Url::parse("https://example.com/").expect("a URL");
     let page = Page { url: &url, listed_url: url.as_str(), content_type: Some(b"text/xml"), body: page.as_bytes() };
