@@ -198,8 +198,9 @@ fn sources() -> Vec<Source> {
     files.sort();
     let sources = files.iter().filter_map(|file| {
         let path = file.strip_prefix(root).expect("it was found there").to_string_lossy().into_owned();
-        // Unit tests may use whatever they need.
-        if path.ends_with("tests.rs") || path.contains("/tests/") || path.contains("/simulation/") {
+        // Unit tests and tools for whoever works on a crate may use whatever they need.
+        let is_apart = ["/tests/", "/simulation/", "/examples/"].iter().any(|folder| path.contains(folder));
+        if path.ends_with("tests.rs") || is_apart {
             return None;
         }
         let text = fs::read_to_string(file).expect("sources are readable text");

@@ -12,7 +12,7 @@ use crate::support::{Dice, Place, Reply, Site, Store, eventually};
 /// Far more than fits the small disk, the batch of the writer and the outboxes of the fetchers together.
 const PAGES: usize = 240;
 const PAGE_BYTES: usize = 100 * 1024;
-const SMALL: &str = "4m";
+const SMALL: &str = "8m";
 const LARGE: &str = "size=96m";
 /// A pace at which a batch of pages is small beside the small disk.
 const PACE: [&str; 2] = ["--delay", "10ms"];

@@ -16,10 +16,11 @@ use super::StoreError;
 const MOST_TIME: Duration = Duration::from_secs(45);
 
 /// A run that adds fewer rows keeps the indexes up, however small the store was.
-const FEW_ROWS: u64 = 20_000;
+const FEW_ROWS: u64 = 100;
 
-/// One that adds a larger part of what was there drops them: one of so many.
-const LARGE_PART: u64 = 8;
+/// One that adds a larger part of what was there drops them: one of so many. Rows of a page each go to another leaf of the
+/// index, which has some hundred of them: so this is about where all of it would be written, and again with each commit.
+const LARGE_PART: u64 = 64;
 
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 100_000;

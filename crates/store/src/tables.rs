@@ -224,7 +224,10 @@ mod tests {
         let mut of_view = None;
         let mut compared = 0;
         for line in page.lines() {
-            if let Some(heading) = line.strip_prefix("## ") {
+            if line.starts_with("### ") {
+                // What a column holds in turn.
+                of_view = None;
+            } else if let Some(heading) = line.strip_prefix("## ") {
                 of_view = Some(Table::find(&db, heading.trim_matches('`')).expect("a view"));
             }
             let (Some(view), [_, name, kind, ..]) = (&of_view, &*line.split('|').map(str::trim).collect::<Vec<_>>())

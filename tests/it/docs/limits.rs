@@ -76,7 +76,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("link texts of a page, together", "", "MAX_ANCHORS_TOTAL_BYTES", Bytes),
     ("directives in `meta_robots`", "extract/robots.rs", "MAX_BYTES", Bytes),
     ("main text, Markdown", "", "MAX_ARTICLE_BYTES", Bytes),
-    ("a value of `metadata`", "metadata.rs", "MAX_VALUE_BYTES", Bytes),
+    ("a value of `metadata`", "metadata/mod.rs", "MAX_VALUE_BYTES", Bytes),
     ("entries of a list in `metadata`", "", "MAX_ENTRIES", Count),
     ("JSON-LD blocks of a page", "", "MAX_BLOCKS", Count),
     ("table cells of a page", "", "MAX_CELLS", Count),

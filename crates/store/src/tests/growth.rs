@@ -166,13 +166,12 @@ fn what_users_look_up_is_indexed_when_a_run_is_complete_and_not_before() {
     // A run that adds much does without them until its end.
     let mut store = Store::open(&place.path, &session(2)).expect("a store").0;
     let grown = crawl(22_000);
-    let mut import = |from: u64| {
-        let lines = grown.lines(from);
-        store.transaction(|store| store.import(0, &lines[..lines.len().min(11_000)])).expect("an import");
+    let mut import = |from: u64, lines: usize| {
+        store.transaction(|store| store.import(0, &grown.lines(from)[..lines])).expect("an import");
     };
-    import(0);
+    import(0, 1_050);
     assert_eq!(place.rows(indexes), ["lookup.request", "lookup.url"]);
-    import(11_000);
+    import(1_050, 10_000);
     assert_eq!(place.rows(indexes), ["lookup.request"]);
     store.end(EndedBy::Interrupted).expect("the end");
     assert_eq!(place.rows(indexes), ["lookup.request"]);
