@@ -10,7 +10,7 @@ use super::{MAX_LINKS, MAX_LINKS_TOTAL_BYTES};
 use seine_core::record::links::{Element, Link, Links};
 
 /// Blocks within blocks; what lies deeper is passed over.
-const MAX_NESTING: usize = 32;
+const MAX_BLOCK_DEPTH: usize = 32;
 /// Tokens between two questions whether to go on.
 const TOKENS_PER_QUESTION: usize = 4096;
 
@@ -84,7 +84,7 @@ impl Reader<'_> {
                 Token::QuotedString(url) if of_urls || next == Next::Import => self.url(url, next),
                 Token::Semicolon => next = Next::Shown,
                 Token::Function(_) | Token::ParenthesisBlock | Token::CurlyBracketBlock | Token::SquareBracketBlock
-                    if depth < MAX_NESTING =>
+                    if depth < MAX_BLOCK_DEPTH =>
                 {
                     let is_url = matches!(&token, Token::Function(name) if is_named(&["url", "src"], name));
                     let takes_urls = is_url
