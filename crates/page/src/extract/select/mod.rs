@@ -27,6 +27,8 @@ use runs::{FAR, Run, Runs, SURROUNDING};
 const LIKELY_HEADING: f32 = 0.2;
 /// Pages of fewer words are their own main text: what is likely of so little is chance.
 const FEW_WORDS: f32 = 40.0;
+/// Parts of a text that are written in pieces.
+const PARTS: [Tag; 8] = [Tag::Pre, Tag::Table, Tag::Ul, Tag::Ol, Tag::Dl, Tag::Figure, Tag::Blockquote, Tag::Details];
 /// Most elements around a picture that are asked for texts.
 const MAX_CLIMB: usize = 16;
 
@@ -44,6 +46,7 @@ pub(super) fn select(tree: &Arena<'_>, goes_on: &dyn Fn(usize) -> bool) -> Optio
         for n in (1..kept.len()).rev() {
             kept[n - 1] |= kept[n] && is_heading(runs.runs[n - 1].tag) && likely[n - 1] >= LIKELY_HEADING;
         }
+        keep_amid(tree, &runs, &mut kept, goes_on)?;
         kept
     };
     let kind = if is_short { Kind::Whole } else { kind::kind(&view, &runs.runs, &kept) };
@@ -105,6 +108,39 @@ fn best(words: &[f32], likely: &[f32]) -> Vec<bool> {
     let mut chosen = vec![false; words.len()];
     order[..count].iter().for_each(|run| chosen[*run] = true);
     chosen
+}
+
+/// Keeps code, tables, lists and the like as a whole that stand between two texts of their parent which are kept: each of
+/// their short texts says little of itself. Lists that are mostly links are left to the model.
+fn keep_amid(tree: &Arena<'_>, runs: &Runs, kept: &mut [bool], goes_on: &dyn Fn(usize) -> bool) -> Option<()> {
+    let by_model = kept.to_vec();
+    let range = |node: NodeRef<'_>| {
+        let at = node.id().index();
+        (runs.starts[at] as usize, runs.ends[at] as usize)
+    };
+    let mut inside = tree.descendants();
+    let mut n = 0;
+    while let Some(node) = inside.next() {
+        n += 1;
+        if !goes_on(n) {
+            return None;
+        }
+        let (Some(element), Some(parent)) = (node.as_element(), node.parent()) else { continue };
+        if !PARTS.contains(&element.tag()) {
+            continue;
+        }
+        let ((start, end), around) = (range(node), range(parent));
+        let stands_amid = start > around.0 && end < around.1 && by_model[start - 1] && by_model[end];
+        if start == end || !stands_amid || !runs.runs[start..end].iter().all(is_seen) {
+            continue;
+        }
+        let sum = |of: fn(&Run) -> f32| runs.runs[start..end].iter().map(of).sum::<f32>();
+        if 2.0 * sum(|run| run.counts.link_words) < sum(|run| run.counts.words) {
+            kept[start..end].fill(true);
+            inside.skip_inside();
+        }
+    }
+    Some(())
 }
 
 /// Keeps what has no text of its own where the texts around it are kept: pictures, rules, line breaks.

@@ -141,3 +141,30 @@ fn the_same_page_gives_the_same_text() {
     let page = format!("{}<p>{}</p>{FOOTER}", menu("Section"), sentences(3, 8));
     assert_eq!(selected(&page).0, selected(&page).0);
 }
+
+#[test]
+fn what_is_written_in_pieces_amid_kept_texts_is_kept_whole() {
+    let between = |part: &str| {
+        let page = format!(
+            "<main><article><h1>The mill</h1><p>{}</p><p>{}</p>{part}<p>{}</p><p>{}</p></article></main>",
+            sentences(1, 4),
+            sentences(2, 4),
+            sentences(3, 4),
+            sentences(4, 4)
+        );
+        selected(&page).0
+    };
+    for (part, texts) in [
+        ("<pre>make all</pre>", &["make all"][..]),
+        ("<table><tr><th>a<th>b<tr><td>1<td>2</table>", &["a", "b", "1", "2"]),
+        ("<ul><li>salt<li>flour<ul><li>rye</ul></ul>", &["salt", "flour", "rye"]),
+        ("<dl><dt>weir<dd>a low dam</dl>", &["weir", "a low dam"]),
+        ("<figure><img src=a.png alt=x><figcaption>Fig. 1</figcaption></figure>", &["Fig. 1"]),
+        ("<details><summary>More</summary><p>Less.</details>", &["More", "Less."]),
+    ] {
+        let text = between(part);
+        assert!(texts.iter().all(|piece| text.contains(piece)), "{part}: {text}");
+    }
+    let links = between("<ul><li><a href=1>Qx one</a><li><a href=2>Qx two</a><li><a href=3>Qx three</a></ul>");
+    assert!(!links.contains("Qx"), "{links}");
+}
