@@ -1,8 +1,8 @@
 //! Which part of a page is its main text.
 //!
-//! A page is cut into [`runs`], stretches of text without a block boundary inside. For each the [`features`] are counted:
-//! what it is like, which elements and class names ([`vocabulary`]) it is in, how much text and how many links the
-//! blocks around it hold, how many others have its form, what stands beside it, what the page is like. A [`forest`] says
+//! A page is cut into `runs`, stretches of text without a block boundary inside. For each the `features` are counted:
+//! what it is like, which elements and class names (`vocabulary`) it is in, how much text and how many links the
+//! blocks around it hold, how many others have its form, what stands beside it, what the page is like. A `forest` says
 //! how likely each is main text; a second one looks again, knowing what the first says of those around. Kept are then
 //! those runs that make the expected F1 of all their words the largest, so that every page keeps something: of one that is
 //! nothing but a menu, the menu.
