@@ -16,16 +16,17 @@ pub(super) struct Difference {
     pub is_loss: bool,
 }
 
-/// How a crawl that keeps `now` of pages and has these `processors` differs from the last run; `None` if it does not. If it
+/// How a crawl that keeps `now` of pages, by the hash of all that it reads of them, and has these `processors` differs from the last run; `None` if it does not. If it
 /// `fetches_again`, pages that have not changed come whole once, since what the store has of them cannot stand.
 pub(super) fn since(
     last: &LastReading,
     now: &Extraction,
+    reading: &[u8; 16],
     processors: &[&str],
     fetches_again: bool,
 ) -> Option<Difference> {
     let before = Extraction::of_run(&last.config)?;
-    let is_read_alike = last.reading == Some(now.reading());
+    let is_read_alike = last.reading == Some(*reading);
     let (mut losses, mut news) = if is_read_alike { (Vec::new(), Vec::new()) } else { parts(&before, now) };
     let idle: Vec<_> =
         processors_of(&last.config).into_iter().filter(|name| !processors.contains(&name.as_str())).collect();
@@ -101,7 +102,8 @@ mod tests {
         let config = serde_json::json!({ "collection": before.collection, "text": before.text, "tables": before.tables,
             "store_bodies": before.store_bodies, "delay": "1s" });
         let last = LastReading { config: config.to_string(), reading: Some(before.reading()) };
-        since(&last, &extraction(now), &[], false).map(|difference| (difference.text, difference.is_loss))
+        since(&last, &extraction(now), &extraction(now).reading(), &[], false)
+            .map(|difference| (difference.text, difference.is_loss))
     }
 
     #[test]
@@ -129,7 +131,9 @@ mod tests {
         let now = extraction("");
         let config = r#"{"processor": [{"name": "lang"}, {"name": "faces"}, 3]}"#.to_owned();
         let last = LastReading { config, reading: Some(now.reading()) };
-        let text = |processors: &[&str]| since(&last, &now, processors, true).map(|difference| difference.text);
+        let text = |processors: &[&str]| {
+            since(&last, &now, &now.reading(), processors, true).map(|difference| difference.text)
+        };
         assert_eq!(text(&["faces", "lang", "new"]), None);
         let expected = "unlike the last run, this one has no processor lang: seine process does its work later";
         assert_eq!(text(&["faces"]).as_deref(), Some(expected));
@@ -139,14 +143,14 @@ mod tests {
     fn settings_of_a_store_that_mean_nothing_say_nothing() {
         for config in ["", "[]", "{\"collection\": 3}", "{\"text\": \"yes\"}", &"[".repeat(100_000)] {
             let last = LastReading { config: config.to_owned(), reading: None };
-            assert_eq!(since(&last, &extraction(""), &[], true), None, "{config:.20}");
+            assert_eq!(since(&last, &extraction(""), &extraction("").reading(), &[], true), None, "{config:.20}");
         }
     }
 
     #[test]
     fn pages_read_with_several_settings_are_fetched_whole_and_that_is_said() {
         let last = LastReading { config: "{}".into(), reading: Some([7; 16]) };
-        let text = since(&last, &extraction(""), &[], true).expect("a difference").text;
+        let text = since(&last, &extraction(""), &extraction("").reading(), &[], true).expect("a difference").text;
         assert_eq!(
             text,
             "the stored pages were last read with other settings than these; what has not changed is fetched whole this once"

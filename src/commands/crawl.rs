@@ -190,7 +190,7 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.extraction.rules_text)?.collections().to_vec(),
-        reading: settings.extraction.reading(),
+        reading: settings.extraction.reading_with(settings.follow.assets),
         again: Again {
             only: match settings.recrawl.only {
                 config::Only::New => Only::New,
@@ -316,7 +316,8 @@ fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
     let fetches_again = settings.recrawl.only != config::Only::New;
     let last = beginning::last_reading(&db)?;
     let processors: Vec<_> = settings.programs.processor.iter().map(|processor| processor.name.as_str()).collect();
-    Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &processors, fetches_again)))
+    let reading = settings.extraction.reading_with(settings.follow.assets);
+    Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &reading, &processors, fetches_again)))
 }
 
 /// Leaves no empty file behind if nothing was ever stored, not even the schema.

@@ -48,6 +48,15 @@ group! {
     }
 }
 
+/// The readers of main text, Markdown and metadata. Another one finds other texts in the same page, so it has another name.
+const READERS: &str = "2";
+
+fn hash(text: &[u8]) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(text).as_bytes()[..16]);
+    hash
+}
+
 impl Extraction {
     pub(super) fn resolve(&mut self) {
         self.store_bodies &= !self.no_store_bodies;
@@ -72,7 +81,8 @@ impl Extraction {
         whole.text |= text;
         whole.markdown |= markdown;
         whole.tables |= tables;
-        Some(whole.reading())
+        let settings: serde_json::Value = serde_json::from_str(config).ok()?;
+        Some(whole.reading_with(settings["assets"] == true))
     }
 
     /// All of it as a hash: a page that was read with another one cannot stand for what is wanted now, though the site
@@ -81,8 +91,16 @@ impl Extraction {
         let group = serde_json::to_value(self).expect("plain values always serialise");
         let values: serde_json::Value =
             group.as_object().into_iter().flat_map(|options| options.values()).cloned().collect();
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&blake3::hash(values.to_string().as_bytes()).as_bytes()[..16]);
-        hash
+        let mut text = values.to_string();
+        if self.metadata || self.text || self.markdown {
+            text.push_str(READERS);
+        }
+        hash(text.as_bytes())
+    }
+
+    /// The same of a run that fetches `assets` too: the stored links of a page that was read without name none.
+    pub fn reading_with(&self, assets: bool) -> [u8; 16] {
+        let reading = self.reading();
+        if assets { hash(&[&reading[..], b"assets"].concat()) } else { reading }
     }
 }

@@ -540,6 +540,30 @@ fn assets_are_fetched_with_their_pages_once_each_and_kept() {
 }
 
 #[test]
+fn assets_that_are_wanted_later_come_though_their_page_has_not_changed() {
+    let site = Site::new(|request: &Request| match (request.path.as_str(), request.headers.get("if-none-match")) {
+        ("/", Some(_)) => Reply::status(304),
+        ("/", None) => Reply::html("<title>start</title><img src=/logo.png>").header("ETag", "\"1\""),
+        ("/logo.png", _) => Reply::bytes("image/png", b"bytes".to_vec()),
+        _ => Reply::status(404),
+    });
+    let place = Place::new();
+    place.list("urls.txt", [site.url("/")]);
+    let crawl = |more: &[&str]| place.crawl(&["urls.txt", "--delay", "0"]).args(more).run().expect(0);
+    crawl(&[]);
+    crawl(&["--assets"]).says("what has not changed is fetched whole this once");
+    assert_eq!(paths(&place), set(&["/", "/logo.png"]));
+    // From now on the page leads on by its stored links.
+    let hits = site.hits_of("/logo.png");
+    crawl(&["--assets"]);
+    assert_eq!(
+        (place.store().rows("SELECT not_modified FROM history WHERE url LIKE '%/' ORDER BY run_id"), hits),
+        (vec!["0".to_owned(), "0".to_owned(), "1".to_owned()], 1)
+    );
+    assert_eq!(site.hits_of("/logo.png"), 2);
+}
+
+#[test]
 fn assets_of_listed_pages_alone() {
     let (site, place) = (illustrated_site(), Place::new());
     place.list("urls.txt", [site.url("/more")]);
