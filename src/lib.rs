@@ -90,6 +90,7 @@
 //! src/supervisor   loop · plan · frontier · ledger · lanes · breaker · feed
 //! src/fetcher      control · hosts · visit                    src/writer    batches into the store
 //! src/processors   programs of the user's                     src/reextract rules applied again
+//! src/following · src/ordering  settings of links, order and budgets, as fetchers and the writer apply them
 //! src/schedule · src/notify · src/commands (a file for each verb)
 //! ```
 //!

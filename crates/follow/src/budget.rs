@@ -35,7 +35,7 @@ impl PathBudget {
     }
 }
 
-/// What stands behind the host: path, query.
+/// The part of a URL behind its host: path and query.
 fn path_of(url: &str) -> &str {
     let behind_scheme = url.find("//").map_or(0, |at| at + 2);
     let path = url[behind_scheme..].find('/').map_or(url.len(), |at| behind_scheme + at);

@@ -13,7 +13,7 @@ pub struct Following {
     pub rules: Rules,
     /// Links of pages are; otherwise only what sitemaps and feeds name.
     pub links: bool,
-    /// What pages show, play and run is fetched too, wherever it is.
+    /// Images, scripts, style sheets and media of pages are fetched too, wherever they are.
     pub assets: bool,
     /// Links that say `nofollow` are, too.
     pub ignore_nofollow: bool,
@@ -22,7 +22,7 @@ pub struct Following {
 }
 
 impl Following {
-    /// What of all that a page at this place names may be asked for: `robots` is what it asks of robots, directives
+    /// The URLs that may be asked for, of those that a page at this place names: `robots` is what it asks of robots, directives
     /// separated by commas.
     pub fn leads_on(&self, place: Place, robots: Option<&str>) -> LeadsOn {
         let links = match place.kind {
@@ -92,12 +92,12 @@ impl Following {
     }
 }
 
-/// What of all that a page names may be asked for.
+/// The URLs that may be asked for, of those that a page names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeadsOn {
     /// Its links.
     pub links: bool,
-    /// What it shows, plays and runs.
+    /// Its images, scripts, style sheets and media.
     pub assets: bool,
 }
 
