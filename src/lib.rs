@@ -86,6 +86,7 @@
 //! crates/export    rows of a store as files, a file for each format                              → store
 //! crates/site      the demo site                                                                 → core
 //! crates/testkit   for tests alone                                                               → nobody
+//! src/walls        what each process needs; the rest is kept from it
 //! src/config       options, declared once → settings          src/console   progress, text, logs
 //! src/supervisor   loop · plan · frontier · ledger · lanes · breaker · feed
 //! src/fetcher      control · hosts · visit                    src/writer    batches into the store
@@ -116,4 +117,5 @@ pub mod processors;
 pub mod reextract;
 pub mod schedule;
 pub mod supervisor;
+pub mod walls;
 pub mod writer;

@@ -22,7 +22,7 @@ use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
-use crate::{config, fetcher, following, notify, ordering};
+use crate::{config, fetcher, following, notify, ordering, walls};
 use seine_core::protocol::{EndedBy, UrlKind};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
@@ -263,8 +263,14 @@ pub fn crawl_locked(
         drop(open_for_writing(&settings.store.db)?);
     }
     title::set(title::Role::Supervisor);
-    let start =
-        supervisor::CrawlStart { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
+    let walls = walls::check(settings.walls.sandbox).map_err(|walls| {
+        anyhow::anyhow!("sandbox = \"require\", but the walls that can be had here are: {walls}; nothing was started")
+    })?;
+    tracing::info!(walls = walls.map_or_else(|| "off".to_owned(), |walls| walls.to_string()), "sandbox");
+    let mut settings = settings.crawling();
+    // A run that goes on may have answers to read from archives of its first call.
+    settings.archives.extend(archives_of(&lock)?);
+    let start = supervisor::CrawlStart { settings, walls, lists, session, lock, signals, inherited, progress };
     Ok(without_trace(supervisor::run(start)?))
 }
 
@@ -307,6 +313,13 @@ fn beginning(settings: &Settings, session: &Session) -> Result<Option<String>> {
             Some(format!("seine: all done: run {run_id} asks {those} for changes{is_due}"))
         }
     })
+}
+
+/// Files that pages of an earlier call may have to be read from. What has to be made first has none.
+fn archives_of(lock: &StoreLock) -> Result<Vec<PathBuf>> {
+    // As in `beginning`.
+    let Ok(db) = open_for_reading(lock.path()) else { return Ok(Vec::new()) };
+    Ok(read::files(&db)?.into_iter().map(PathBuf::from).filter(|file| file.is_file()).collect())
 }
 
 /// Says how this crawl reads pages otherwise than the last run, if there was one.

@@ -142,6 +142,7 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         if !report.processors.is_empty() {
             value["processors"] = super::process::as_json(&report.processors);
         }
+        value["sandbox"] = json!(report.walls.map(|walls| json!({"calls": walls.calls, "files": walls.files})));
         value["list_failures"] = json!(report.list_failures);
     }
     Ok(value)

@@ -34,6 +34,7 @@ mod processors;
 mod recrawl;
 mod report;
 mod robots;
+mod sandbox;
 mod schedule;
 mod signals;
 mod sitemaps;

@@ -86,6 +86,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use seine_core::protocol::HostId;
 
+/// Has SQLite keep its temporary files in `folder`, whatever the connection, for the rest of this process. Best effort: a
+/// folder that cannot be named in SQL or written to is passed over.
+pub fn sort_in(folder: &Path) {
+    if let (Some(folder), Ok(any)) = (folder.to_str(), Connection::open_in_memory()) {
+        let _ = any.pragma_update(None, "temp_store_directory", folder);
+    }
+}
+
 /// Marks a SQLite file as a crawl store (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x5e1e_0001;
 

@@ -96,6 +96,14 @@ pub fn last_complete_start(db: &Connection) -> Result<Option<u64>, StoreError> {
     Ok(db.query_row(sql, [], |row| row.get(0)).optional()?)
 }
 
+/// The files that lines of the store come from, lists and archives, as they were named.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn files(db: &Connection) -> Result<Vec<String>, StoreError> {
+    Ok(db.prepare("SELECT name FROM file")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Whether nothing but the demo has ever worked on the store.
 ///
 /// # Errors

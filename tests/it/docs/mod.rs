@@ -216,6 +216,7 @@ fn every_field_of_the_json_summary_is_described() {
         list_failures: Vec::new(),
         processors: Default::default(),
         processor_failure: None,
+        walls: None,
         elapsed: Duration::from_secs(1),
     };
     let json = summary::json(&Summary::default(), Path::new("crawl.db"), None, Some(&report)).unwrap();

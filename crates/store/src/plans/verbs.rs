@@ -287,6 +287,7 @@ fn looked_at(path: &Path) {
     FoundCounts::of(&db).expect("what was found");
     read::is_demo(&db).expect("whose it is");
     read::last_complete_start(&db).expect("when a run began");
+    read::files(&db).expect("where its lines come from");
     told::untold(&db).expect("whether the end was seen");
     beginning::last_reading(&db).expect("how a run read pages");
     for finishes_untold in [true, false] {
