@@ -70,7 +70,7 @@ pub const WANTED: &[Wanted] = &[
         "SELECT collection_id, count(*) FROM item INDEXED BY item_key",
     ),
     sorts("URLs that were found, by kinds, once at the end of a run that follows", "SELECT f.kind, u.kind, count(*)"),
-    sorts("traps, of which there are six, likewise", "SELECT error_message, count(*) FROM page WHERE error = 'trap'"),
+    sorts("traps, of which there are seven, likewise", "SELECT error_message, count(*) FROM page WHERE error = 'trap'"),
     reads("problems of the run, counted", "SELECT count(*) FROM extract_problem WHERE run_id = ?1"),
     sorts(
         "the slowest hosts",
@@ -86,6 +86,19 @@ pub const WANTED: &[Wanted] = &[
     ),
     reads("the latest run", "SELECT r.run_id, v.started_at, v.ended_at"),
     reads("the collections", "WITH earlier AS MATERIALIZED"),
+    reads("the one row of alike", "SELECT near_duplicates, soft_404 FROM alike"),
+    sorts("mirrors, the few that are named", "SELECT (SELECT h.name FROM host h WHERE h.host_id = m.host_id)"),
+    sorts("hosts that repeat themselves, likewise", "SELECT (SELECT h.name FROM host h WHERE h.host_id = q.host_id)"),
+    // Pages held against each other, at the end of a run in which some have changed.
+    reads("the one row of alike", "SELECT is_stale FROM alike"),
+    reads("the one row of alike", "UPDATE alike SET is_stale"),
+    reads("what was found before", "DELETE FROM near_duplicate"),
+    reads("what was found before", "DELETE FROM mirror"),
+    reads("what was found before", "DELETE FROM quiet_host"),
+    sorts("pages by host", "SELECT u.host_id, p.url_id, p.outcome, p.likeness"),
+    sorts("bodies with the hosts that have them", "SELECT p.body_id, u.host_id, count(*) FROM page p"),
+    reads("once a run: what an earlier one knew", "DELETE FROM known_text"),
+    reads("hosts, once a run", "UPDATE host SET nothing_new = 0 WHERE nothing_new <> 0"),
     // Why: a request costs a crawl no index.
     sorts(
         "requests, of which those of one URL are sorted",
