@@ -16,9 +16,9 @@ CREATE TABLE mirror(
 );
 -- So many pages, the last ones of the host, say what earlier ones said.
 CREATE TABLE quiet_host(host_id INTEGER PRIMARY KEY, pages INTEGER NOT NULL);
--- Whether pages have changed since; and how many are counted.
-CREATE TABLE alike(is_stale INTEGER NOT NULL, near_duplicates INTEGER NOT NULL, soft_404 INTEGER NOT NULL);
-INSERT INTO alike VALUES (1, 0, 0);
+-- Whether pages have changed since; how the run read pages; how many were counted.
+CREATE TABLE alike(is_stale INTEGER NOT NULL, reading BLOB, near_duplicates INTEGER NOT NULL, soft_404 INTEGER NOT NULL);
+INSERT INTO alike VALUES (1, NULL, 0, 0);
 
 -- Texts of a run that ends where nothing new comes (`nothing_new`), by parts of which two that are alike have one in common;
 -- part -1: pages without likeness, by their bodies.

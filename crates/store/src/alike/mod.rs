@@ -117,19 +117,19 @@ pub(crate) fn note_change(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Finds all of it anew, if pages have changed.
-pub(crate) fn find(db: &mut Connection) -> Result<()> {
-    if !db.query_row("SELECT is_stale FROM alike", [], |row| row.get::<_, bool>(0))? {
+/// Finds all of it anew, if pages have changed, or were read in another way than by this `reading`.
+pub(crate) fn find(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
+    if !db.query_row("SELECT is_stale OR reading IS NOT ?1 FROM alike", [reading], |row| row.get::<_, bool>(0))? {
         return Ok(());
     }
     // Pages are sorted by their hosts, and that shall not be in memory however many there are.
     db.pragma_update(None, "temp_store", "file")?;
-    let found = find_in(db);
+    let found = find_in(db, reading);
     db.pragma_update(None, "temp_store", "memory")?;
     found
 }
 
-fn find_in(db: &mut Connection) -> Result<()> {
+fn find_in(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
     let transaction = db.transaction()?;
     transaction.execute_batch("DELETE FROM near_duplicate; DELETE FROM mirror; DELETE FROM quiet_host")?;
     let mut found = Found::default();
@@ -167,8 +167,8 @@ fn find_in(db: &mut Connection) -> Result<()> {
         find_mirrors(&transaction, &found.pages_of)?;
     }
     transaction.execute(
-        "UPDATE alike SET is_stale = 0, near_duplicates = ?1, soft_404 = ?2",
-        [found.near_duplicates, found.soft_404],
+        "UPDATE alike SET is_stale = 0, reading = ?1, near_duplicates = ?2, soft_404 = ?3",
+        params![reading, found.near_duplicates, found.soft_404],
     )?;
     transaction.commit()?;
     Ok(())

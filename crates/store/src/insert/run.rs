@@ -201,7 +201,7 @@ impl Store {
             }
         }
         if !idle && self.has_time_to_compare(ended_by)? {
-            match alike::find(&mut self.db) {
+            match alike::find(&mut self.db, &self.reading) {
                 Err(StoreError::Full(_)) => {}
                 found => found?,
             }

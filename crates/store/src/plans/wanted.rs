@@ -90,7 +90,7 @@ pub const WANTED: &[Wanted] = &[
     sorts("mirrors, the few that are named", "SELECT (SELECT h.name FROM host h WHERE h.host_id = m.host_id)"),
     sorts("hosts that repeat themselves, likewise", "SELECT (SELECT h.name FROM host h WHERE h.host_id = q.host_id)"),
     // Pages held against each other, at the end of a run in which some have changed.
-    reads("the one row of alike", "SELECT is_stale FROM alike"),
+    reads("the one row of alike", "SELECT is_stale OR reading"),
     reads("the one row of alike", "UPDATE alike SET is_stale"),
     reads("what was found before", "DELETE FROM near_duplicate"),
     reads("what was found before", "DELETE FROM mirror"),
@@ -122,6 +122,7 @@ pub const WANTED: &[Wanted] = &[
     // Report: a whole site, once.
     reads("every page, for all that is said of them", "SELECT p.outcome, p.status, p.error, p.elapsed_ms, p.redirects"),
     sorts("titles, so that equal ones come together", "SELECT p.title, p.url_id FROM page p"),
+    sorts("near-duplicates by the page that came first", "SELECT (SELECT o.url FROM url o WHERE o.url_id = d.of_id)"),
     sorts("descriptions, so that equal ones come together", "SELECT p.description, p.url_id FROM page p"),
     sorts("targets of broken links, of which the first few are kept", "SELECT u.url, b.url_id, b.pages, p.outcome"),
     // Diff: pages in the order of their ids.
