@@ -181,5 +181,6 @@ pub const WANTED: &[Wanted] = &[
     sorts("hosts they are of", "SELECT host_id, count(*) FILTER"),
     reads("outcomes they had", "WITH of_run AS MATERIALIZED"),
     reads("outcomes they had", "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again WHERE outcome = ?1)"),
+    reads("each of them, up to the first that is beyond a budget", "DELETE FROM order_rule WHERE kind = 'budgets'"),
     reads("each of them", "SELECT url_id, is_history FROM temp.again"),
 ];

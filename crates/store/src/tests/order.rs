@@ -154,3 +154,36 @@ fn a_later_run_keeps_to_a_budget_too() {
     let store = open(&place, budget());
     assert_eq!((rows(&place), store.pending()), (Vec::new(), 1));
 }
+
+#[test]
+fn a_budget_holds_for_what_is_to_be_tried_again_unless_a_list_names_it() {
+    for ended_by in [EndedBy::Completed, EndedBy::Limit] {
+        let place = Place::new();
+        let budget = || rules("", &[("", 2)], &[]);
+        let mut store = open(&place, budget());
+        list(&mut store, &[START]);
+        let named = ["http://a.example/1", "http://a.example/2", "http://a.example/3"];
+        put(&mut store, &naming(1, START, 0, &named));
+        put(&mut store, &naming(2, named[0], 1, &[]));
+        store.end(ended_by).expect("the end");
+        let beyond = ["2|skipped|budget: = 2", "3|skipped|budget: = 2"].map(str::to_owned).to_vec();
+        assert_eq!(rows(&place), beyond);
+        let mut db = open_for_writing(&place.path).expect("a store");
+        assert_eq!(retry::make_pending(&mut db, "error = 'budget'").expect("URLs"), 2);
+        drop(db);
+        let mut store = open(&place, budget());
+        assert_eq!((rows(&place), store.pending()), (beyond, 0), "{ended_by:?}");
+        if ended_by == EndedBy::Completed {
+            continue;
+        }
+        list(&mut store, &[START, named[2]]);
+        follow_all(&mut store);
+        assert_eq!(store.pending(), 1);
+        // Without a budget they come.
+        let mut db = open_for_writing(&place.path).expect("a store");
+        assert_eq!(retry::make_pending(&mut db, "error = 'budget'").expect("URLs"), 1);
+        drop(db);
+        store.close();
+        assert_eq!(open(&place, Rules::default()).pending(), 2);
+    }
+}
