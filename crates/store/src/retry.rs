@@ -97,7 +97,7 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
     )?;
     // What is beyond a budget stays there if the next crawl has one: it counts anew.
     transaction.execute(
-        "DELETE FROM order_rule WHERE kind = 'budgets' AND EXISTS \
+        "DELETE FROM order_rule WHERE kind IN ('budgets', 'laying budgets') AND EXISTS \
            (SELECT 1 FROM temp.again a CROSS JOIN page p ON p.url_id = a.url_id WHERE p.error = 'budget')",
         [],
     )?;

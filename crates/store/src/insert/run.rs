@@ -165,9 +165,9 @@ impl Store {
             if !begun.resumed || !store.ends_where_nothing_is_new() {
                 alike::forget(&store.db)?;
             }
-            store.lay_scope()?;
-            store.lay_order(!begun.resumed)
+            store.lay_scope()
         })?;
+        store.lay_order(!begun.resumed)?;
         let ready = Ready {
             pending: store.pending(),
             done: store.counts.outcomes,

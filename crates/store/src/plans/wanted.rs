@@ -45,7 +45,6 @@ pub const WANTED: &[Wanted] = &[
     reads("pages that count as another, once at the end of a run", "SELECT count(*) FROM same_page s"),
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
-    reads("once for other priorities", "SELECT url_id, url, rank FROM url WHERE host_id <> 0"),
     reads("once for other budgets, or for a run with some", "DELETE FROM spent"),
     reads("once for another scope", "SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0"),
     sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page INDEXED BY past_url"),
@@ -181,6 +180,6 @@ pub const WANTED: &[Wanted] = &[
     sorts("hosts they are of", "SELECT host_id, count(*) FILTER"),
     reads("outcomes they had", "WITH of_run AS MATERIALIZED"),
     reads("outcomes they had", "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again WHERE outcome = ?1)"),
-    reads("each of them, up to the first that is beyond a budget", "DELETE FROM order_rule WHERE kind = 'budgets'"),
+    reads("each of them, up to the first that is beyond a budget", "DELETE FROM order_rule WHERE kind IN"),
     reads("each of them", "SELECT url_id, is_history FROM temp.again"),
 ];
