@@ -268,11 +268,11 @@ fn found_in_words(found: &FoundCounts) -> String {
 fn alike(text: &mut String, alike: &Alike) {
     let Alike { near_duplicates, soft_404, mirrors, nothing_new } = alike;
     let counts = [
-        (near_duplicates, "say nearly what another of their host says (see the view near_duplicates)"),
-        (soft_404, "came with status 200 and are not there (soft_404 in the view pages; links --broken --soft)"),
+        ("near-duplicates", near_duplicates, "the view near_duplicates"),
+        ("soft 404s", soft_404, "soft_404 in the view pages; links --broken --soft"),
     ];
-    for (count, what) in counts.iter().filter(|(count, _)| **count > 0) {
-        let _ = writeln!(text, "  alike: {} page{} {what}", grouped(**count), if **count == 1 { "" } else { "s" });
+    for (what, count, place) in counts.iter().filter(|(_, count, _)| **count > 0) {
+        let _ = writeln!(text, "  {what}: {} ({place})", grouped(**count));
     }
     for Mirror { host, of_host, same, pages } in mirrors {
         let (same, pages) = (grouped(*same), grouped(*pages));

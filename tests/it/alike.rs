@@ -57,8 +57,8 @@ fn pages_that_bring_nothing_new_are_counted_and_named() {
     let ended = place.crawl(&["urls.txt", "--delay", "0", "--follow", "--near-duplicates"]).run().expect(0);
     let both = 2 * ARTICLES as i64;
     for said in [
-        format!("alike: {} pages say nearly what another of their host says", 2 * both - 2),
-        format!("alike: {} pages came with status 200 and are not there", both + 2),
+        format!("near-duplicates: {} (the view near_duplicates)", 2 * both - 2),
+        format!("soft 404s: {} (soft_404 in the view pages", both + 2),
         "mirror: 92 of 92 pages of".to_owned(),
     ] {
         assert!(ended.stderr.contains(&said), "{said} is not in\n{}", ended.stderr);

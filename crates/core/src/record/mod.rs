@@ -29,7 +29,7 @@ pub const MAX_URL_BYTES: usize = 16 * 1024;
 pub const MAX_ROBOTS_BYTES: usize = 500 * 1024;
 
 /// Two pages say nearly the same if of the hashes of their words (128 bits, see `seine_page`) so many bits differ, or fewer.
-pub const NEAR: u32 = 6;
+pub const NEAR_BITS: u32 = 6;
 
 /// Longest pause of a host or between two attempts at a URL, in milliseconds, whatever a config or a site asks for.
 /// Later times are those of a clock that was wrong.

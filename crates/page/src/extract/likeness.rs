@@ -174,7 +174,7 @@ const FOLDED: [u8; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seine_core::record::NEAR;
+    use seine_core::record::NEAR_BITS;
     use seine_testkit::Dice;
 
     fn likeness(text: &str) -> Option<u128> {
@@ -210,11 +210,11 @@ mod tests {
         for _ in 0..200 {
             let text = prose(&mut dice, 400);
             let one_word_more = format!("{text} visited1{}", dice.below(1 << 30));
-            far += u32::from(distance(&text, &one_word_more) > NEAR);
+            far += u32::from(distance(&text, &one_word_more) > NEAR_BITS);
             nearest = nearest.min(distance(&text, &prose(&mut dice, 400)));
         }
         assert!(far <= 5, "{far} of 200");
-        assert!(nearest > 4 * NEAR, "{nearest}");
+        assert!(nearest > 4 * NEAR_BITS, "{nearest}");
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
             distance(&a, &b)
         });
         let nearest = nearest.min().expect("some");
-        assert!(nearest > NEAR, "{nearest}");
+        assert!(nearest > NEAR_BITS, "{nearest}");
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let a = "ある日の暮方の事である。一人の下人が、羅生門の下で雨やみを待っていた。広い門の下には、この男のほかに誰もいない。";
         let b = "国境の長いトンネルを抜けると雪国であった。夜の底が白くなった。信号所に汽車が止まった。向側の座席から娘が立って来て。";
         assert_eq!(distance(a, &a.replace(['、', '。'], "！ ")), 0);
-        assert!(distance(a, b) > 2 * NEAR);
+        assert!(distance(a, b) > 2 * NEAR_BITS);
         assert_eq!(likeness("、。！… — “” «» \u{a0} . , ; "), None);
         let mut words = Words::default();
         words.add("für наш ไทย 한국어 x");

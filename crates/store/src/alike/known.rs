@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::near::{Likeness, PARTS, part};
 use crate::StoreError;
 use seine_core::protocol::HostId;
-use seine_core::record::NEAR;
+use seine_core::record::NEAR_BITS;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -61,7 +61,7 @@ fn is_text_known(db: &Connection, host_id: HostId, likeness: Likeness) -> Result
         let mut rows = select.query(params![host_id, at, part(likeness, at), COMPARED])?;
         while let Some(row) = rows.next()? {
             let text = Likeness::from_be_bytes(row.get(0)?);
-            if (text ^ likeness).count_ones() <= NEAR {
+            if (text ^ likeness).count_ones() <= NEAR_BITS {
                 return Ok(true);
             }
         }

@@ -19,7 +19,7 @@ use super::StoreError;
 pub(crate) use known::{forget, note, quiet_pages};
 use near::Likeness;
 use seine_core::protocol::HostId;
-use seine_core::record::{NEAR, Outcome, UrlId};
+use seine_core::record::{NEAR_BITS, Outcome, UrlId};
 
 /// Pages of a host that are compared with each other. There are few sites of more.
 pub const AT_A_TIME: usize = 500_000;
@@ -255,8 +255,9 @@ impl Found {
 fn soft_404s(pages: &[Page]) -> Vec<Option<i64>> {
     let mut missing: Vec<Likeness> = Vec::new();
     let mut bodies = HashSet::new();
-    let is_like =
-        |likeness: Likeness, missing: &[Likeness]| missing.iter().any(|other| (other ^ likeness).count_ones() <= NEAR);
+    let is_like = |likeness: Likeness, missing: &[Likeness]| {
+        missing.iter().any(|other| (other ^ likeness).count_ones() <= NEAR_BITS)
+    };
     for page in pages.iter().filter(|page| !page.is_ok) {
         match (page.likeness, page.body_id) {
             (Some(likeness), _) if missing.len() < MISSING_KEPT && !is_like(likeness, &missing) => {

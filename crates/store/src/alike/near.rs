@@ -1,15 +1,15 @@
 //! Which texts say nearly the same, by their hashes: of each the earliest that is alike.
 //!
-//! Of two hashes that differ in [`NEAR`] bits at most, one of the parts into which both are cut is the same. So for each
+//! Of two hashes that differ in [`NEAR_BITS`] bits at most, one of the parts into which both are cut is the same. So for each
 //! part those that have it in common are compared, and no others.
 
-use seine_core::record::NEAR;
+use seine_core::record::NEAR_BITS;
 
 /// A hash of the words of a page, as the store keeps it.
 pub(crate) type Likeness = u128;
 
 /// Parts of a hash: one more than bits may differ.
-pub(crate) const PARTS: u32 = NEAR + 1;
+pub(crate) const PARTS: u32 = NEAR_BITS + 1;
 
 /// Texts with a part in common with which one is compared at most. More of them are not alike, and have the part by chance or
 /// by malice.
@@ -39,7 +39,7 @@ pub(crate) fn nearest(texts: &[Likeness]) -> Vec<Option<(usize, u32)>> {
             && let Some((first, _)) = near[of]
         {
             let distance = (texts[first] ^ texts[number]).count_ones();
-            if distance <= NEAR {
+            if distance <= NEAR_BITS {
                 near[number] = Some((first, distance));
             }
         }
@@ -52,7 +52,7 @@ fn compare(texts: &[Likeness], group: &[u32], near: &mut [Option<(usize, u32)>])
     for (at, number) in group.iter().enumerate() {
         let text = texts[*number as usize];
         let distance = |other: &u32| (texts[*other as usize] ^ text).count_ones();
-        let found = group[..at.min(COMPARED)].iter().find(|other| distance(other) <= NEAR);
+        let found = group[..at.min(COMPARED)].iter().find(|other| distance(other) <= NEAR_BITS);
         let near = &mut near[*number as usize];
         if let Some(other) = found.filter(|other| near.is_none_or(|(known, _)| (**other as usize) < known)) {
             *near = Some((*other as usize, distance(other)));
@@ -81,7 +81,7 @@ mod tests {
         for _ in 0..rounds(200) {
             let mut dice = Dice::new();
             let mut texts: Vec<_> = (0..50).map(|_| any(&mut dice)).collect();
-            let (of, bits) = (dice.below(50), dice.between(0, NEAR.into()) as u32);
+            let (of, bits) = (dice.below(50), dice.between(0, NEAR_BITS.into()) as u32);
             let mut copy = texts[of];
             while (copy ^ texts[of]).count_ones() < bits {
                 copy ^= 1 << dice.below(128);
@@ -89,7 +89,7 @@ mod tests {
             texts.push(copy);
             texts.push(texts[of] ^ 0x7f << dice.below(120));
             let near = nearest(&texts);
-            let has_near = |at: usize| texts[..at].iter().any(|other| (other ^ texts[at]).count_ones() <= NEAR);
+            let has_near = |at: usize| texts[..at].iter().any(|other| (other ^ texts[at]).count_ones() <= NEAR_BITS);
             assert_eq!(near[50], Some((of, bits)));
             assert_eq!(
                 (0..52).map(|at| near[at].is_some()).collect::<Vec<_>>(),
@@ -107,7 +107,7 @@ mod tests {
         let alike = near.iter().filter(|near| near.is_some()).count();
         assert!(near[0].is_none() && alike > 19_900, "{alike}");
         // Those that differ in four bits from the first of them.
-        assert!(near.iter().flatten().all(|(of, distance)| *of < 200 && *distance <= NEAR));
+        assert!(near.iter().flatten().all(|(of, distance)| *of < 200 && *distance <= NEAR_BITS));
     }
 
     #[test]

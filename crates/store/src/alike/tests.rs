@@ -66,7 +66,7 @@ fn pages_of_a_host_that_say_nearly_the_same_are_named_with_the_first_of_them() {
         ("a", text(2, 2, "2")),
         ("a", nearly(text(3, 1, "3"), 2)),
         ("b", text(4, 1, "4")),
-        ("a", nearly(text(5, 1, "5"), NEAR + 1)),
+        ("a", nearly(text(5, 1, "5"), NEAR_BITS + 1)),
         ("a", text(6, 2, "6")),
         ("a", tiny(7, "same")),
         ("a", tiny(8, "same")),
