@@ -25,11 +25,13 @@ pub(crate) const fn part(likeness: Likeness, part: u32) -> u32 {
 /// earliest; and in how many bits they differ.
 pub(crate) fn nearest(texts: &[Likeness]) -> Vec<Option<(usize, u32)>> {
     let mut near: Vec<Option<(usize, u32)>> = vec![None; texts.len()];
-    let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+    // Each with its part before it, so that sorting looks nothing up.
+    let mut order: Vec<(u32, u32)> = Vec::with_capacity(texts.len());
     for at in 0..PARTS {
-        let bits = |number: u32| part(texts[number as usize], at);
-        order.sort_unstable_by_key(|number| (bits(*number), *number));
-        for group in order.chunk_by(|a, b| bits(*a) == bits(*b)) {
+        order.clear();
+        order.extend((0..).zip(texts).map(|(number, text)| (part(*text, at), number)));
+        order.sort_unstable();
+        for group in order.chunk_by(|(a, _), (b, _)| a == b) {
             compare(texts, group, &mut near);
         }
     }
@@ -48,14 +50,15 @@ pub(crate) fn nearest(texts: &[Likeness]) -> Vec<Option<(usize, u32)>> {
 }
 
 /// Texts that have a part in common, the earliest first.
-fn compare(texts: &[Likeness], group: &[u32], near: &mut [Option<(usize, u32)>]) {
-    for (at, number) in group.iter().enumerate() {
+fn compare(texts: &[Likeness], group: &[(u32, u32)], near: &mut [Option<(usize, u32)>]) {
+    for (at, (_, number)) in group.iter().enumerate() {
         let text = texts[*number as usize];
-        let distance = |other: &u32| (texts[*other as usize] ^ text).count_ones();
-        let found = group[..at.min(COMPARED)].iter().find(|other| distance(other) <= NEAR_BITS);
+        let distance = |other: u32| (texts[other as usize] ^ text).count_ones();
+        let earlier = group[..at.min(COMPARED)].iter().map(|(_, other)| *other);
+        let found = earlier.into_iter().find(|other| distance(*other) <= NEAR_BITS);
         let near = &mut near[*number as usize];
-        if let Some(other) = found.filter(|other| near.is_none_or(|(known, _)| (**other as usize) < known)) {
-            *near = Some((*other as usize, distance(other)));
+        if let Some(other) = found.filter(|other| near.is_none_or(|(known, _)| (*other as usize) < known)) {
+            *near = Some((other as usize, distance(other)));
         }
     }
 }
