@@ -190,7 +190,7 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.extraction.rules_text)?.collections().to_vec(),
-        reading: settings.extraction.reading_with(settings.follow.assets),
+        reading: settings.extraction.reading_with(settings.follow.reads()),
         again: Again {
             only: match settings.recrawl.only {
                 config::Only::New => Only::New,
@@ -329,7 +329,7 @@ fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
     let fetches_again = settings.recrawl.only != config::Only::New;
     let last = beginning::last_reading(&db)?;
     let processors: Vec<_> = settings.programs.processor.iter().map(|processor| processor.name.as_str()).collect();
-    let reading = settings.extraction.reading_with(settings.follow.assets);
+    let reading = settings.extraction.reading_with(settings.follow.reads());
     Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &reading, &processors, fetches_again)))
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod alike;
 mod answers;
 mod architecture;
 mod archive;

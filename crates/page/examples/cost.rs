@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::path::PathBuf;
 
-use seine_page::extract::{Extractor, arena, charset, rules};
+use seine_page::extract::{Extractor, More, arena, charset, rules};
 use seine_unix::clock::thread_cpu;
 use url::Url;
 
@@ -32,6 +32,8 @@ fn main() {
 
     let mut extractor = Extractor::new();
     cost("fields", &pages, |body| drop(black_box(extractor.html(body, HTML, &url))));
+    let mut with_words = Extractor::with(More { likeness: true, ..More::default() });
+    cost("fields and likeness", &pages, |body| drop(black_box(with_words.html(body, HTML, &url))));
     cost("tree", &pages, |body| {
         let document = charset::decode(body, HTML).0;
         drop(black_box(arena::parse(document, arena::MAX_NODES, &|| true)));

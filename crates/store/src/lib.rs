@@ -1,5 +1,6 @@
 //! The crawl store: one SQLite file that is the whole crawl.
 //!
+//! - [`alike`]: pages that bring nothing new: near-duplicates, soft 404s, mirrors.
 //! - `schema.sql`, `views.sql`: the tables, and the views that users are promised.
 //! - [`migrations`]: brings a file of any earlier version to the present one.
 //! - [`insert`]: everything that writes; for the writer process only.
@@ -33,6 +34,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alike;
 pub mod archive;
 pub mod audit;
 pub mod beginning;

@@ -149,6 +149,7 @@ fn every_column_of_every_view_is_described_in_order() {
             "inputs",
             "items",
             "links",
+            "near_duplicates",
             "pages",
             "requests",
             "robots_files",

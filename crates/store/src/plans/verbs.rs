@@ -39,6 +39,7 @@ pub fn run_all(path: &Path) {
     edited_lists(path);
     followed(path);
     ordered(path);
+    repeating(path);
     fetched_again(path);
     taken_back(path);
     looked_at(path);
@@ -88,6 +89,44 @@ fn first_crawl(path: &Path) {
     store.transaction(|store| store.end_host(3, Outcome::Failed, &failure, 100)).expect("the end of a host");
     let answer = Processed { processor: 0, record: 1, is_item: false, version: 100, url_id: 1, answer: Ok(Vec::new()) };
     store.transaction(|store| store.processed(&answer)).expect("an answer");
+    finish(path, store);
+}
+
+/// Two hosts with the same pages, and one that goes on saying what it said.
+fn repeating(path: &Path) {
+    let session = Session { follow: Some(Arc::new(Everywhere { depth: 9 })), ..session(Only::New, "9") };
+    let mut store = Store::open(path, &session).expect("a store").0;
+    let urls: Vec<_> =
+        (0..24).map(|at| format!("https://{}.example/{at}", if at < 12 { "same" } else { "other" })).collect();
+    let quiet = (0..1001).map(|at| format!("https://quiet.example/{at}"));
+    let lines: Vec<_> = (100..).zip(urls.into_iter().chain(quiet)).map(|(number, url)| line(number, &url)).collect();
+    import(&mut store, &lines);
+    let db = open_for_reading(path).expect("a store");
+    let id_of = |line: &ImportEntry| match &line.url {
+        ImportUrl::Accepted { url, host, key } => {
+            let host = &url[host.0 as usize..host.1 as usize];
+            read::find_url(&db, host, key).expect("a look-up").expect("a URL")
+        }
+        ImportUrl::Rejected { .. } => unreachable!("they are URLs"),
+    };
+    let ids: Vec<_> = lines.iter().map(id_of).collect();
+    store
+        .transaction(|store| {
+            for (at, url_id) in ids.into_iter().enumerate() {
+                let (mut head, zstd) = page(url_id, 100, &[if at < 24 { b'a' + (at as u8 % 12).max(1) } else { b'z' }]);
+                if let Some(fields) = head.page.as_mut().filter(|_| at >= 24) {
+                    fields.likeness = Some([7; 16]);
+                }
+                // The next one has the same body.
+                if at == 0 {
+                    head.status = Some(404);
+                    head.ending = Ending::Final { outcome: Outcome::HttpError, failure: None };
+                }
+                store.page(&head, &zstd)?;
+            }
+            Ok(())
+        })
+        .expect("pages");
     finish(path, store);
 }
 
@@ -235,6 +274,10 @@ impl Follow for Everywhere {
 
     fn canonical(&self, _: &str, named: &str) -> Option<Found> {
         Some(found_url(named))
+    }
+
+    fn nothing_new(&self) -> Option<u64> {
+        Some(1)
     }
 
     fn max_depth(&self) -> Option<u32> {

@@ -66,7 +66,8 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 54] = [
+pub const RESERVED_NAMES: [&str; 60] = [
+    "alike",
     "attempts",
     "body",
     "body_key",
@@ -90,8 +91,12 @@ pub const RESERVED_NAMES: [&str; 54] = [
     "item_place",
     "item_url",
     "items",
+    "known_text",
     "links",
     "loose_body",
+    "mirror",
+    "near_duplicate",
+    "near_duplicates",
     "new_body",
     "order_rule",
     "page",
@@ -104,6 +109,7 @@ pub const RESERVED_NAMES: [&str; 54] = [
     "past_page",
     "past_url",
     "processed",
+    "quiet_host",
     "request",
     "requests",
     "robots",
