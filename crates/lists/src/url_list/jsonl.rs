@@ -4,6 +4,7 @@ use super::entry::{Entry, not_utf8};
 use super::json::{Split, field_names, split, string};
 use super::lines::{Advance, Lines};
 use super::{ListError, Step};
+use seine_core::record::origin::{self, ShardLine};
 
 /// Field names a reason lists at most.
 const MAX_NAMES: usize = 8;
@@ -15,11 +16,18 @@ const USUAL: &str = "url";
 pub(super) struct Objects {
     /// Name of the URL's field, or path to it.
     field: String,
+    /// It is a shard of `seine split`, and may have no URL.
+    is_shard: bool,
 }
 
 impl Objects {
     pub(super) fn new(field: Option<String>) -> Self {
-        Self { field: field.unwrap_or_else(|| USUAL.to_owned()) }
+        Self { field: field.unwrap_or_else(|| USUAL.to_owned()), is_shard: false }
+    }
+
+    /// Whether the first line has said that it is a shard of `seine split`.
+    pub(super) fn is_shard(&self) -> bool {
+        self.is_shard
     }
 
     /// The field that was asked for, if it is not the usual one.
@@ -41,7 +49,13 @@ impl Objects {
             }
             let record = lines.line().trim_ascii_end();
             if !record.trim_ascii_start().is_empty() {
-                return Ok(Step::Entry(self.entry(lines.number(), record)));
+                match std::str::from_utf8(record).ok().and_then(origin::read_shard_line) {
+                    Some(ShardLine::Head) => self.is_shard = true,
+                    Some(ShardLine::Record { raw_url, rejected, columns, .. }) => {
+                        return Ok(Step::Entry(Entry::of_shard(lines.number(), &raw_url, rejected, columns)));
+                    }
+                    None => return Ok(Step::Entry(self.entry(lines.number(), record))),
+                }
             }
         }
     }
