@@ -74,7 +74,7 @@ pub mod told;
 pub mod versions;
 
 #[cfg(test)]
-mod plans;
+pub(crate) mod plans;
 #[cfg(test)]
 mod tests;
 

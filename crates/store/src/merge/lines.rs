@@ -43,12 +43,12 @@ impl Merge<'_> {
             .optional()?;
         let Some(known) = known else { return Ok(false) };
         let mut ours = self.db.prepare_cached(
-            "SELECT h.name, u.key FROM input i CROSS JOIN url u ON u.url_id = i.url_id LEFT JOIN host h ON h.host_id = u.host_id \
+            "SELECT (SELECT h.name FROM host h WHERE h.host_id = u.host_id), u.key FROM input i CROSS JOIN url u USING(url_id) \
              WHERE i.file_id = ?1 AND i.line = ?2",
         )?;
         let mut is_other = false;
-        let theirs = "SELECT i.line, i.columns, h.name, u.key FROM input i CROSS JOIN url u ON u.url_id = i.url_id \
-                      LEFT JOIN host h ON h.host_id = u.host_id WHERE i.file_id = ?1";
+        let theirs = "SELECT i.line, i.columns, (SELECT h.name FROM host h WHERE h.host_id = u.host_id), u.key \
+                      FROM input i CROSS JOIN url u USING(url_id) WHERE i.file_id = ?1";
         source.each(theirs, [file_id], |row| {
             let columns: Option<String> = source.get(row, 1)?;
             if is_other || columns.as_deref().and_then(split_columns).is_some() {

@@ -1,0 +1,200 @@
+//! Merges of stores that are made by hand, with times of the test's own.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::MergeError;
+use crate::insert::{Only, Store};
+use crate::plans::merging::{answered, id_of, into_known, into_new};
+use crate::plans::verbs::{finish, found, import, line, open, page, put};
+use crate::{audit, open_for_reading, open_for_writing, retry};
+use seine_core::protocol::EndedBy;
+use seine_core::record::items::item_key;
+
+const URL: &str = "https://a.example/1";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A run in which `url` says `text` at `at`.
+fn fetched(path: &Path, url: &str, at: u64, text: &str) {
+    let store = begun(path, url, at, text);
+    finish(path, store);
+}
+
+fn begun(path: &Path, url: &str, at: u64, text: &str) -> Store {
+    let mut store = open(path, Only::All, &at.to_string());
+    import(&mut store, &[line(1, url)]);
+    let (mut head, body) = page(id_of(path, url), at, text.as_bytes());
+    head.requests[0].started_us = at * 1000;
+    // The same item, whatever page it is on.
+    let mut items = found(1, text);
+    items.items[0].key = Some(item_key("[\"k\"]"));
+    head.items = Some(Box::new(items));
+    put(&mut store, &(head, body));
+    store
+}
+
+fn rows(path: &Path, sql: &str) -> Vec<String> {
+    let db = open_for_reading(path).expect("a store");
+    let mut select = db.prepare(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    let columns = select.column_count();
+    let rows = select.query_map([], |row| {
+        let values = (0..columns).map(|column| {
+            Ok(match row.get(column)? {
+                Value::Null => "-".to_owned(),
+                Value::Integer(number) => number.to_string(),
+                Value::Text(text) => text,
+                other => format!("{other:?}"),
+            })
+        });
+        Ok(values.collect::<rusqlite::Result<Vec<_>>>()?.join(" "))
+    });
+    rows.and_then(Iterator::collect).unwrap_or_else(|error| panic!("{error}: {sql}"))
+}
+
+/// Whether counts and pages agree; times of these stores are no pace.
+fn assert_complete(path: &Path) {
+    let db: Connection = open_for_reading(path).expect("a store");
+    let audit = audit::audit(&db, 1).expect("an audit");
+    assert!(audit.completeness.is_fine(), "{:?}", audit.completeness);
+    let counted = rows(path, "SELECT (SELECT count(*) FROM history) - (SELECT sum(ok + http_error + failed + rejected + \
+                              quarantined + robots_denied + skipped) FROM run)");
+    assert_eq!(counted, ["0"]);
+}
+
+#[test]
+fn of_an_item_on_pages_of_two_stores_the_page_fetched_last_counts_in_whatever_order_they_come() {
+    let folder = Folder::new();
+    let (a, b) = (folder.path("a.db"), folder.path("b.db"));
+    fetched(&a, URL, 100, "early");
+    fetched(&b, "https://b.example/1", 200, "late");
+    for (name, order) in [("1.db", [&a, &b]), ("2.db", [&b, &a])] {
+        let out = folder.path(name);
+        into_new(&out, &order.map(Clone::clone)).expect("a merge");
+        into_known(&out, &order.map(Clone::clone)).expect("a merge");
+        assert_eq!(rows(&out, "SELECT sku, _url FROM products"), ["late https://b.example/1"]);
+        assert_eq!(rows(&out, "SELECT run_id, data FROM past_item"), [""; 0], "it was never something else after a run");
+        assert_eq!(rows(&out, "SELECT first_seen, last_seen, first_run FROM item WHERE key IS NOT NULL"), ["100 200 1"]);
+        assert_complete(&out);
+    }
+    // A later run of the first finds something else.
+    fetched(&a, URL, 300, "last");
+    let out = folder.path("1.db");
+    into_known(&out, &[a]).expect("a merge");
+    assert_eq!(rows(&out, "SELECT sku, _url FROM products"), [format!("last {URL}")]);
+    let past = "SELECT p.run_id, p.data ->> 'sku', replaced_by FROM past_item p JOIN item i USING(item_id) WHERE i.key IS NOT NULL";
+    assert_eq!(rows(&out, past), ["1 late 2"]);
+}
+
+#[test]
+fn a_url_that_went_from_one_store_to_another_between_runs_has_the_history_of_both() {
+    let folder = Folder::new();
+    let (a, b) = (folder.path("a.db"), folder.path("b.db"));
+    fetched(&a, URL, 100, "first");
+    // Another store has its first run without it, and then it is there.
+    fetched(&b, "https://b.example/1", 110, "b");
+    fetched(&b, URL, 200, "second");
+    for (name, order) in [("1.db", [&a, &b]), ("2.db", [&b, &a])] {
+        let out = folder.path(name);
+        into_new(&out, &order.map(Clone::clone)).expect("a merge");
+        let again = into_known(&out, &order.map(Clone::clone)).expect("a merge");
+        assert!(again.iter().all(|one| one.fetches == 0 && one.requests == 0), "{again:?}");
+        let history = format!("SELECT run_id, changed FROM history WHERE url = '{URL}' ORDER BY run_id");
+        assert_eq!(rows(&out, &history), ["1 -", "2 1"], "{name}");
+        assert_eq!(rows(&out, "SELECT run_id, changed FROM page p JOIN url u USING(url_id) WHERE url LIKE '%a.example%'"), ["2 1"]);
+        assert_eq!(rows(&out, &format!("SELECT count(*) FROM requests WHERE url = '{URL}'")), ["2"]);
+        assert_complete(&out);
+    }
+}
+
+#[test]
+fn a_fetch_that_was_taken_back_is_taken_back_in_the_merge_too() {
+    let folder = Folder::new();
+    let (a, out) = (folder.path("a.db"), folder.path("out.db"));
+    let store = begun(&a, URL, 100, "first");
+    store.end(EndedBy::Interrupted).expect("the end");
+    into_new(&out, std::slice::from_ref(&a)).expect("a merge");
+    assert_eq!(rows(&out, "SELECT ended_by, ok FROM run"), ["interrupted 1"]);
+    retry::make_pending(&mut open_for_writing(&a).expect("a store"), "TRUE").expect("URLs");
+    fetched(&a, URL, 5000, "second");
+    into_known(&out, std::slice::from_ref(&a)).expect("a merge");
+    assert_eq!(rows(&out, "SELECT ended_by, urls, ok FROM run"), ["completed 1 1"]);
+    assert_eq!(rows(&out, "SELECT fetched_at FROM page"), ["5000"]);
+    assert_eq!(rows(&out, "SELECT fetched, failed FROM host WHERE name = 'a.example'"), ["1 0"]);
+    assert_complete(&out);
+    // Another store that has the URL in the same run is another matter.
+    let b = folder.path("b.db");
+    fetched(&b, URL, 7000, "third");
+    let refused = into_known(&out, &[a.clone(), b.clone()]).expect_err("a conflict");
+    match refused {
+        MergeError::Twice { url, run_id: 1, first, second } => assert_eq!((url.as_str(), first, second), (URL, a, b)),
+        other => panic!("{other}"),
+    }
+    assert_eq!(rows(&out, "SELECT fetched_at FROM page"), ["5000"]);
+}
+
+#[test]
+fn answers_of_processors_stay_with_their_records_though_all_have_other_ids() {
+    let folder = Folder::new();
+    let stores = ["a", "b"].map(|name| folder.path(&format!("{name}.db")));
+    for (at, path) in stores.iter().enumerate() {
+        fetched(path, &format!("https://{at}.example/1"), 100 + at as u64, &format!("text {at}"));
+        answered(path, &format!("of {at}"));
+    }
+    let out = folder.path("out.db");
+    let reversed = [stores[1].clone(), stores[0].clone()];
+    into_new(&folder.path("reversed.db"), &reversed).expect("a merge");
+    into_new(&out, &stores).expect("a merge");
+    let said = "SELECT u.url, c.name, i.data ->> 'sku' FROM item i JOIN url u USING(url_id) JOIN collection c USING(collection_id) \
+                WHERE c.name IN ('echoes', 'prices') ORDER BY 1, 2, 3";
+    let both = stores.iter().flat_map(|path| rows(path, said)).collect::<Vec<_>>();
+    // The one product is what the second store says, and so is what was answered to it.
+    let both = both.into_iter().filter(|row| !row.contains("prices of 0")).collect::<Vec<_>>();
+    assert_eq!(both.len(), 6, "{both:?}");
+    assert_eq!(rows(&out, said), both);
+    assert_eq!(rows(&folder.path("reversed.db"), said), both);
+    // The marks are those of the records: nothing is to be done once more.
+    let marks = "SELECT count(*) FROM processed m JOIN page p ON p.url_id = m.record AND m.version = p.fetched_at";
+    assert_eq!(rows(&out, marks)[0].parse::<usize>(), Ok(2));
+    let again = into_known(&out, &stores).expect("a merge");
+    assert_eq!(rows(&out, said), both, "{again:?}");
+}
+
+#[test]
+fn requests_of_urls_that_are_gone_are_kept_once() {
+    let folder = Folder::new();
+    let (a, out) = (folder.path("a.db"), folder.path("out.db"));
+    fetched(&a, URL, 100, "first");
+    open_for_writing(&a).expect("a store").execute("UPDATE request SET url_id = 77", []).expect("a change");
+    into_new(&out, std::slice::from_ref(&a)).expect("a merge");
+    into_known(&out, std::slice::from_ref(&a)).expect("a merge");
+    assert_eq!(rows(&out, "SELECT count(*), count(url), max(url_id) < 0 FROM requests"), ["1 0 1"]);
+}
+
+#[test]
+fn a_merge_that_is_stopped_has_changed_nothing() {
+    let folder = Folder::new();
+    let (a, b, out) = (folder.path("a.db"), folder.path("b.db"), folder.path("out.db"));
+    fetched(&a, URL, 100, "first");
+    fetched(&b, "https://b.example/1", 200, "late");
+    into_new(&out, &[a]).expect("a merge");
+    let before = std::fs::read(&out).expect("a store");
+    let mut db = open_for_writing(&out).expect("a store");
+    let stopped = super::merge(&mut db, &out, &[b], &mut |progress| progress.stores == 0);
+    assert!(matches!(stopped, Err(MergeError::Stopped)));
+    drop(db);
+    assert_eq!(rows(&out, "SELECT url FROM url"), [URL]);
+    assert_eq!(before.len(), std::fs::read(&out).expect("a store").len());
+}

@@ -251,12 +251,18 @@ impl Merge<'_> {
             let since = fetches::write_past(self.db, url_id, &united.all)?;
             match united.all.last() {
                 Some(last) if last.is_of_source => self.copy_page(source, url.url_id, url_id, Some(last), since)?,
-                _ => {
+                last => {
                     self.db
                         .prepare_cached(
-                            "UPDATE page SET since_run = ?2, since_changed = ?3, same_id = ?4 WHERE url_id = ?1",
+                            "UPDATE page SET since_run = ?2, since_changed = ?3, same_id = ?4, changed = ?5 WHERE url_id = ?1",
                         )?
-                        .execute(params![url_id, since.run_id, since.changed, since.same_id])?;
+                        .execute(params![
+                            url_id,
+                            since.run_id,
+                            since.changed,
+                            since.same_id,
+                            last.and_then(|last| last.changed)
+                        ])?;
                 }
             }
         }
