@@ -91,10 +91,10 @@ Exit codes:
   130/143  stopped by SIGINT/SIGTERM; nothing was written
 
 Examples:
-  seine split urls.txt --shards 16 -o shards        shards/shard-000.jsonl to shard-015.jsonl
-  seine split crawl.db --shards 4 -o stores         what is pending: stores/shard-000.db to shard-003.db
-  seine crawl shards/shard-003.jsonl --db 003.db    on any machine
-  seine merge crawl.db *.db                         all of it together";
+  seine split urls.txt --shards 16 -o shards        shards/shard-0.jsonl to shard-15.jsonl
+  seine split crawl.db --shards 4 -o stores         what is pending: stores/shard-0.db to shard-3.db
+  seine crawl shards/shard-3.jsonl --db stores/3.db on any machine
+  seine merge crawl.db stores/*.db                  all of it together";
 
 const MERGE_EXIT_CODES: &str = "\
 Exit codes:
@@ -805,6 +805,9 @@ pub enum DiffFormat {
     Html,
 }
 
+/// Shards of a list: each is an open file while it is split.
+const MAX_SHARDS: i64 = 4096;
+
 /// `seine split`
 #[derive(Args, Debug)]
 pub struct SplitArgs {
@@ -812,7 +815,7 @@ pub struct SplitArgs {
     #[arg(value_name = "FILE", required = true)]
     pub inputs: Vec<PathBuf>,
     /// So many shards
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS))]
     pub shards: u32,
     /// What is never in two of them
     #[arg(long, value_name = "WHAT", value_enum, default_value = "domain")]

@@ -130,7 +130,7 @@ fn assert_same(one: &[String], other: &[String]) {
 }
 
 fn shard(number: usize) -> (String, String) {
-    (format!("shards/shard-{number:03}.jsonl"), format!("{number}.db"))
+    (format!("shards/shard-{number}.jsonl"), format!("{number}.db"))
 }
 
 fn merge(place: &Place, out: &str) -> Ended {
@@ -282,7 +282,7 @@ fn what_is_pending_in_a_store_is_split_crawled_apart_and_merged_into_it() {
     let before = site.hits_of("/0");
     let mut arguments = vec!["merge".to_owned(), "many.db".to_owned()];
     for number in 0..3 {
-        let db = format!("stores/shard-{number:03}.db");
+        let db = format!("stores/shard-{number}.db");
         let ended = place.obedient_crawl(&[&["--db", &db], &FLAGS[..]].concat()).run();
         assert!(matches!(ended.code, Some(0 | 1)), "{}", ended.stderr);
         arguments.push(db);
@@ -292,7 +292,7 @@ fn what_is_pending_in_a_store_is_split_crawled_apart_and_merged_into_it() {
     place.seine(&arguments).run().expect(0);
     assert_same(&said(&place.path("one.db")), &said(&place.path("many.db")));
     // A folder with stores in it is somebody's.
-    place.seine(&["split", "many.db", "--shards", "3", "-o", "stores"]).run().expect(2).says("shard-00");
+    place.seine(&["split", "many.db", "--shards", "3", "-o", "stores"]).run().expect(2).says("shard-");
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn a_split_is_stable_keeps_hosts_together_and_leaves_what_is_not_its_own_alone()
         let mut lines = Vec::new();
         let mut hosts: Vec<BTreeSet<String>> = Vec::new();
         for number in 0..16 {
-            let text = fs::read_to_string(place.path(&format!("{folder}/shard-{number:03}.jsonl"))).expect("a shard");
+            let text = fs::read_to_string(place.path(&format!("{folder}/shard-{number}.jsonl"))).expect("a shard");
             let of_shard = text.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON"));
             let of_shard = of_shard.collect::<Vec<Value>>();
             let host = |line: &Value| line["_seine"][2].as_str().unwrap_or_default()[8..].split('/').next().map(str::to_owned);
@@ -493,20 +493,20 @@ fn a_split_is_stable_keeps_hosts_together_and_leaves_what_is_not_its_own_alone()
     assert!(split("host", "b").iter().all(|hosts| hosts.len() < 150));
     // Again, in the place of the first: the same bytes.
     let read = |name: &str| fs::read(place.path(name)).expect("a shard");
-    let before = read("a/shard-007.jsonl");
+    let before = read("a/shard-7.jsonl");
     split("domain", "a");
-    assert_eq!(read("a/shard-007.jsonl"), before);
+    assert_eq!(read("a/shard-7.jsonl"), before);
     // What else is there stays, and nothing is left over.
     place.write("a/mine.txt", "mine");
     place.seine(&["split", "urls.txt", "--shards", "2", "-o", "a"]).run().expect(2).says("mine.txt");
-    assert_eq!(read("a/shard-007.jsonl"), before);
+    assert_eq!(read("a/shard-7.jsonl"), before);
     let hidden = fs::read_dir(place.path("")).expect("a folder").flatten().filter(|entry| {
         entry.file_name().to_string_lossy().starts_with('.')
     });
     assert_eq!(hidden.count(), 0);
     // A shard is a list like any other: split again it is of the lists of the first time.
-    place.seine(&["split", "b/shard-003.jsonl", "--shards", "1", "-o", "c"]).run().expect(0);
-    assert_eq!(read("c/shard-000.jsonl").split(|b| *b == b'\n').nth(1), read("b/shard-003.jsonl").split(|b| *b == b'\n').nth(1));
+    place.seine(&["split", "b/shard-3.jsonl", "--shards", "1", "-o", "c"]).run().expect(0);
+    assert_eq!(read("c/shard-0.jsonl").split(|b| *b == b'\n').nth(1), read("b/shard-3.jsonl").split(|b| *b == b'\n').nth(1));
     for (arguments, says) in [
         (&["https://a.example/"][..], "no list"),
         (&["missing.txt"], "missing.txt"),
@@ -557,4 +557,56 @@ fn a_killed_split_leaves_no_folder() {
     }
     place.seine(&split).run().expect(0);
     assert_eq!(fs::read_dir(place.path("shards")).expect("a folder").count(), 65);
+}
+
+#[test]
+fn the_recipe_for_ssh_crawls_on_all_machines_and_goes_on_when_one_was_lost() {
+    let ((site, _), place) = (site(), Place::new());
+    place.list("urls.txt", site.urls(48));
+    // Machines are folders here: what ssh and scp do over the network is done beside it.
+    let bin = place.path("bin");
+    fs::create_dir(&bin).expect("a folder");
+    let stub = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\nset -eu\n{text}\n")).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    };
+    stub("ssh", "[ ! -e lost-$1 ] || exit 255; cd \"$1\"; exec sh -c \"$2\"");
+    stub(
+        "scp",
+        "shift; machine=${1%%:*}; [ \"$machine\" != \"$1\" ] || machine=${2%%:*}; [ ! -e lost-$machine ] || exit 255\n\
+         case $1 in *:*) cp \"$machine/${1#*:}\" \"$2\";; *) cp \"$1\" \"$machine/\";; esac",
+    );
+    let seine = env!("CARGO_BIN_EXE_seine");
+    stub(
+        "seine",
+        &format!(
+            "verb=$1; shift\n[ \"$verb\" = crawl ] || exec {seine} \"$verb\" \"$@\"\n\
+             exec {seine} crawl \"$@\" --delay 0 --ignore-robots --fail-threshold 100% --fetchers 1 --min-free-disk 0"
+        ),
+    );
+    for machine in ["one", "two", "three"] {
+        fs::create_dir(place.path(machine)).expect("a folder");
+    }
+    let run = || {
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ssh/crawl.sh");
+        let output = std::process::Command::new("sh")
+            .arg(script)
+            .args(["urls.txt", "crawl.db", "one", "two", "three"])
+            .current_dir(place.path(""))
+            .env("PATH", path)
+            .output()
+            .expect("it can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let ended = || place.store().number("SELECT count(*) FROM pages");
+    place.write("lost-two", "");
+    run();
+    assert!((1..48).contains(&ended()), "{}", ended());
+    fs::remove_file(place.path("lost-two")).expect("it comes back");
+    run();
+    assert_eq!(ended(), 48);
+    place.store().assert_sound();
 }

@@ -39,6 +39,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("--max-redirects", "", "MAX_MAX_REDIRECTS", Count),
     ("`--delay`, `--jitter`, `--max-retry-after`, `--max-crawl-delay`", "record/mod.rs", "LONGEST_PAUSE_MS", Days),
     ("`workers` of a `[[processor]]`", "", "MAX_WORKERS", Count),
+    ("`--shards` of `seine split`", "", "MAX_SHARDS", Count),
     ("a URL", "", "MAX_URL_BYTES", Bytes),
     ("a line, or a record of CSV or JSONL", "", "MAX_RECORD_BYTES", Bytes),
     ("a line that is passed over", "lines.rs", "MAX_LINE_BYTES", Bytes),
