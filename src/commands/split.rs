@@ -75,10 +75,8 @@ fn check_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("cannot read the folder {}", path.display())),
     };
-    let manifest: Value = fs::read(path.join(MANIFEST))
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
+    let manifest: Value =
+        fs::read(path.join(MANIFEST)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let own: Vec<&str> =
         manifest["files"].as_array().into_iter().flatten().filter_map(|file| file["file"].as_str()).collect();
     for entry in entries {
@@ -136,8 +134,7 @@ impl Split<'_> {
             source => Ok(source),
         });
         let sources = sources.collect::<Result<Vec<_>>>()?;
-        let options =
-            ListOptions { url_column: self.args.url_column.clone(), url_field: self.args.url_field.clone() };
+        let options = ListOptions { url_column: self.args.url_column.clone(), url_field: self.args.url_field.clone() };
         let lists = url_list::open(&sources, &options)?;
         let mut shards = self.shards(folder)?;
         let mut inputs = Vec::new();

@@ -218,13 +218,17 @@ fn shards_crawled_apart_and_merged_are_what_one_crawl_comes_to() {
     assert_eq!(code, code_of_one);
     assert_same(&many, &one);
     // And a crawl of the lists goes on from it: nothing is new.
-    let more = [&["urls.csv", "more.csv", "--url-column", "link", "--db", "many.db", "--only", "new", "--json"], &FLAGS[..]];
+    let more =
+        [&["urls.csv", "more.csv", "--url-column", "link", "--db", "many.db", "--only", "new", "--json"], &FLAGS[..]];
     let before = site.count();
     place.obedient_crawl(&more.concat()).run().expect(0);
     assert_eq!(site.count(), before);
     // The third run asks for what has changed since.
     place.obedient_crawl(&whole).run().expect(0);
-    place.obedient_crawl(&[&["urls.csv", "more.csv", "--url-column", "link", "--db", "many.db"], &FLAGS[..]].concat()).run().expect(0);
+    place
+        .obedient_crawl(&[&["urls.csv", "more.csv", "--url-column", "link", "--db", "many.db"], &FLAGS[..]].concat())
+        .run()
+        .expect(0);
     assert_same(&said(&place.path("one.db")), &said(&place.path("many.db")));
 }
 
@@ -293,6 +297,56 @@ fn what_is_pending_in_a_store_is_split_crawled_apart_and_merged_into_it() {
     assert_same(&said(&place.path("one.db")), &said(&place.path("many.db")));
     // A folder with stores in it is somebody's.
     place.seine(&["split", "many.db", "--shards", "3", "-o", "stores"]).run().expect(2).says("shard-");
+}
+
+#[test]
+fn crawls_that_follow_links_find_the_same_apart() {
+    let version = Arc::new(AtomicUsize::new(1));
+    let of_site = Arc::clone(&version);
+    let site = Site::with_hosts(6, move |request| {
+        let (version, number) = (of_site.load(Ordering::SeqCst), request.number());
+        let next =
+            if number < 8 { format!("<a href=/{}>next</a><a href=/1>first</a>", number + 1) } else { String::new() };
+        // In the second version the last pages are named no more, and there are others.
+        let next = if version == 2 && number == 5 { "<a href=/20>new</a>".to_owned() } else { next };
+        Reply::html(format!(
+            "<title>{number} of {version}</title>{next}<a href={}>elsewhere</a>",
+            request.url_at(0, "/3")
+        ))
+    });
+    let place = Place::new();
+    place.list("urls.txt", (0..6).map(|host| site.url_at(host, "/0")));
+    place.seine(&["split", "urls.txt", "--shards", "5", "-o", "shards"]).run().expect(0);
+    for run in 1..=2 {
+        version.store(run, Ordering::SeqCst);
+        place.crawl(&["urls.txt", "--db", "one.db", "--follow"]).run().expect(0);
+        for number in 0..SHARDS {
+            let (list, db) = shard(number);
+            place.crawl(&[&list, "--db", &db, "--follow"]).run().expect(0);
+        }
+        merge(&place, "many.db").expect(0);
+        // By which of several pages a URL was found first is a matter of chance.
+        let told = |db: &str| {
+            let store = Store::open(&place.path(db));
+            store.assert_sound();
+            let mut told = store.rows("SELECT url, outcome, title, depth, run_id, changed FROM pages ORDER BY url");
+            told.extend(store.rows("SELECT url, unlisted_by, relisted_by FROM url ORDER BY url"));
+            told.extend(store.rows("SELECT from_url, to_url FROM links ORDER BY 1, 2"));
+            told.extend(store.rows("SELECT run_id, ended_by, urls, ok FROM runs"));
+            told.extend(store.rows("SELECT root FROM scope_root ORDER BY 1"));
+            assert_eq!(store.number("SELECT count(*) FROM pages WHERE depth > 0 AND found_on IS NULL"), 0);
+            told
+        };
+        let one = told("one.db");
+        assert!(one.len() > 150, "{}", one.len());
+        assert_same(&one, &told("many.db"));
+    }
+    // The merge goes on as the one does.
+    for db in ["one.db", "many.db"] {
+        place.crawl(&["urls.txt", "--db", db, "--follow"]).run().expect(0);
+    }
+    let pages = "SELECT url, title, depth, run_id FROM pages ORDER BY url";
+    assert_eq!(Store::open(&place.path("one.db")).rows(pages), Store::open(&place.path("many.db")).rows(pages));
 }
 
 #[test]
@@ -401,6 +455,11 @@ fn a_store_that_is_no_store_or_is_damaged_or_is_the_target_is_refused() {
     refused(&["a.db", "./a.db"], "leave it out");
     for (sql, says) in [
         ("UPDATE url SET outcome = 77", "outcome"),
+        (
+            "PRAGMA writable_schema = on; UPDATE sqlite_schema SET sql = replace(sql, 'is_last    INTEGER NOT NULL', 'is_last INTEGER') \
+             WHERE name = 'request'; PRAGMA writable_schema = reset; UPDATE request SET is_last = NULL",
+            "is_last",
+        ),
         ("UPDATE page SET title = x'00'", "title"),
         ("UPDATE url SET host_id = 999", "host"),
         ("UPDATE run SET run_id = 9000000000000000000", "run"),
@@ -410,7 +469,10 @@ fn a_store_that_is_no_store_or_is_damaged_or_is_the_target_is_refused() {
         ("PRAGMA user_version = 99", "newer"),
         ("PRAGMA user_version = 13", "store version 13"),
         ("INSERT INTO collection(name, declared) VALUES ('a', '{}')", "collection"),
-        ("INSERT INTO collection(name, declared) VALUES ('run', '{\"name\":\"run\",\"key\":[],\"fields\":[]}')", "taken"),
+        (
+            "INSERT INTO collection(name, declared) VALUES ('run', '{\"name\":\"run\",\"key\":[],\"fields\":[]}')",
+            "taken",
+        ),
     ] {
         fs::copy(place.path("a.db"), place.path("bad.db")).expect("a copy");
         let db = rusqlite::Connection::open(place.path("bad.db")).expect("a store");
@@ -425,7 +487,8 @@ fn a_store_that_is_no_store_or_is_damaged_or_is_the_target_is_refused() {
     // A body that is not what its hash says is nobody's.
     fs::copy(place.path("a.db"), place.path("bad.db")).expect("a copy");
     let db = rusqlite::Connection::open(place.path("bad.db")).expect("a store");
-    db.execute_batch("UPDATE body SET zstd = (SELECT zstd FROM body WHERE body_id = 2) WHERE body_id = 1").expect("a change");
+    db.execute_batch("UPDATE body SET zstd = (SELECT zstd FROM body WHERE body_id = 2) WHERE body_id = 1")
+        .expect("a change");
     drop(db);
     let merged = place.seine(&["merge", "out.db", "bad.db", "--json"]).run().expect(0).json();
     assert_eq!(merged["damaged_bodies"], 1);
@@ -473,7 +536,8 @@ fn a_split_is_stable_keeps_hosts_together_and_leaves_what_is_not_its_own_alone()
             let text = fs::read_to_string(place.path(&format!("{folder}/shard-{number}.jsonl"))).expect("a shard");
             let of_shard = text.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON"));
             let of_shard = of_shard.collect::<Vec<Value>>();
-            let host = |line: &Value| line["_seine"][2].as_str().unwrap_or_default()[8..].split('/').next().map(str::to_owned);
+            let host =
+                |line: &Value| line["_seine"][2].as_str().unwrap_or_default()[8..].split('/').next().map(str::to_owned);
             hosts.push(of_shard.iter().filter_map(host).collect());
             let numbers = of_shard.iter().map(|line| line["_seine"][1].as_u64().unwrap_or(0)).collect::<Vec<_>>();
             assert!(numbers.is_sorted(), "the order of the list is kept");
@@ -488,7 +552,9 @@ fn a_split_is_stable_keeps_hosts_together_and_leaves_what_is_not_its_own_alone()
     };
     let by_domain = split("domain", "a");
     assert!(by_domain.iter().any(|hosts| hosts.len() > 600), "all of example.com is in one");
-    let with_both = |host: &String| by_domain.iter().any(|hosts| hosts.contains(host) && hosts.contains(&host.replacen('a', "b", 1)));
+    let with_both = |host: &String| {
+        by_domain.iter().any(|hosts| hosts.contains(host) && hosts.contains(&host.replacen('a', "b", 1)))
+    };
     assert!((0..300).all(|n| with_both(&format!("a.site{n}.co.uk"))));
     assert!(split("host", "b").iter().all(|hosts| hosts.len() < 150));
     // Again, in the place of the first: the same bytes.
@@ -500,18 +566,20 @@ fn a_split_is_stable_keeps_hosts_together_and_leaves_what_is_not_its_own_alone()
     place.write("a/mine.txt", "mine");
     place.seine(&["split", "urls.txt", "--shards", "2", "-o", "a"]).run().expect(2).says("mine.txt");
     assert_eq!(read("a/shard-7.jsonl"), before);
-    let hidden = fs::read_dir(place.path("")).expect("a folder").flatten().filter(|entry| {
-        entry.file_name().to_string_lossy().starts_with('.')
-    });
+    let hidden = fs::read_dir(place.path(""))
+        .expect("a folder")
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
     assert_eq!(hidden.count(), 0);
     // A shard is a list like any other: split again it is of the lists of the first time.
     place.seine(&["split", "b/shard-3.jsonl", "--shards", "1", "-o", "c"]).run().expect(0);
-    assert_eq!(read("c/shard-0.jsonl").split(|b| *b == b'\n').nth(1), read("b/shard-3.jsonl").split(|b| *b == b'\n').nth(1));
-    for (arguments, says) in [
-        (&["https://a.example/"][..], "no list"),
-        (&["missing.txt"], "missing.txt"),
-        (&["x.warc.gz"], "archive"),
-    ] {
+    assert_eq!(
+        read("c/shard-0.jsonl").split(|b| *b == b'\n').nth(1),
+        read("b/shard-3.jsonl").split(|b| *b == b'\n').nth(1)
+    );
+    for (arguments, says) in
+        [(&["https://a.example/"][..], "no list"), (&["missing.txt"], "missing.txt"), (&["x.warc.gz"], "archive")]
+    {
         let all = [&["split"], arguments, &["--shards", "2", "-o", "d"]].concat();
         place.seine(&all).run().expect(2).says(says);
         assert!(!place.path("d").exists());

@@ -42,6 +42,7 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("`--shards` of `seine split`", "", "MAX_SHARDS", Count),
     ("a URL", "", "MAX_URL_BYTES", Bytes),
     ("a line, or a record of CSV or JSONL", "", "MAX_RECORD_BYTES", Bytes),
+    ("a line of a shard", "", "MAX_SHARD_LINE_BYTES", Bytes),
     ("a line that is passed over", "lines.rs", "MAX_LINE_BYTES", Bytes),
     ("a rejected line's text that is kept", "", "MAX_REJECTED_BYTES", Bytes),
     ("nesting of JSON", "json.rs", "MAX_DEPTH", Count),

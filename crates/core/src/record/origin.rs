@@ -109,11 +109,15 @@ mod tests {
         for columns in [None, Some("{\"url\":\"other\",\"n\":1e400}"), Some("{}")] {
             for rejected in [None, Some("not a \"URL\"")] {
                 let line = shard_line(&origin(), "https://a.example/\u{1}", rejected, columns);
-                let Some(ShardLine::Record { origin: read, raw_url, rejected: reason, columns: kept }) = read_shard_line(&line)
+                let Some(ShardLine::Record { origin: read, raw_url, rejected: reason, columns: kept }) =
+                    read_shard_line(&line)
                 else {
                     panic!("{line}")
                 };
-                assert_eq!((read, raw_url.as_str(), reason.as_deref()), (origin(), "https://a.example/\u{1}", rejected));
+                assert_eq!(
+                    (read, raw_url.as_str(), reason.as_deref()),
+                    (origin(), "https://a.example/\u{1}", rejected)
+                );
                 let (again, own) = split_columns(&kept).expect("an origin");
                 assert_eq!((again, own.as_deref()), (origin(), columns.filter(|columns| *columns != "{}")));
             }

@@ -50,7 +50,10 @@ impl Objects {
             let record = lines.line().trim_ascii_end();
             if !record.trim_ascii_start().is_empty() {
                 match std::str::from_utf8(record).ok().and_then(origin::read_shard_line) {
-                    Some(ShardLine::Head) => self.is_shard = true,
+                    Some(ShardLine::Head) => {
+                        self.is_shard = true;
+                        lines.are_of_shard();
+                    }
                     Some(ShardLine::Record { raw_url, rejected, columns, .. }) => {
                         return Ok(Step::Entry(Entry::of_shard(lines.number(), &raw_url, rejected, columns)));
                     }

@@ -15,6 +15,9 @@ use super::input::Input;
 /// memory it takes.
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
 
+/// The same of a shard, whose lines have all that a record had and what JSON writes around it.
+pub(super) const MAX_SHARD_LINE_BYTES: usize = 16 * MAX_RECORD_BYTES;
+
 /// Longest line that is passed over. A list without line ends (`/dev/zero`) is refused by it.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -38,8 +41,10 @@ pub(super) enum Advance {
 pub(super) struct Lines {
     name: Arc<str>,
     bytes: Decoded,
-    /// Beginning of a line whose end is in a later buffer, cut at [`MAX_RECORD_BYTES`].
+    /// Beginning of a line whose end is in a later buffer, cut at `most`.
     carry: Vec<u8>,
+    /// Bytes of a line that are looked at.
+    most: usize,
     /// Bytes of that line so far, if it has begun.
     carried_bytes: Option<usize>,
     current: Current,
@@ -65,6 +70,7 @@ impl Lines {
             name,
             bytes: Decoded::new(input, announced, json),
             carry: Vec::new(),
+            most: MAX_RECORD_BYTES,
             carried_bytes: None,
             current: Current::Carry(0),
             number: 0,
@@ -91,13 +97,18 @@ impl Lines {
         self.carry.capacity()
     }
 
+    /// Looks at lines of a shard from the next one on.
+    pub(super) fn are_of_shard(&mut self) {
+        self.most = MAX_SHARD_LINE_BYTES;
+    }
+
     /// Starts a turn: [`Self::advance`] may again work for a while.
     pub(super) fn start_turn(&mut self) {
         self.fills_left = FILLS_PER_TURN;
     }
 
     /// The line [`Self::advance`] found, without its end (a `\r` before a `\n` is kept), without a
-    /// byte order mark, cut at [`MAX_RECORD_BYTES`].
+    /// byte order mark, cut at so many bytes as are looked at.
     #[inline]
     pub(super) fn line(&self) -> &[u8] {
         match &self.current {
@@ -167,7 +178,7 @@ impl Lines {
             self.carry.clear();
             0
         });
-        let room = MAX_RECORD_BYTES - self.carry.len();
+        let room = self.most - self.carry.len();
         self.carry.extend_from_slice(&self.bytes.chunk()[..n.min(room)]);
         let bytes = before.saturating_add(n);
         self.carried_bytes = Some(bytes);
@@ -179,7 +190,7 @@ impl Lines {
 
     fn end_carried_line(&mut self) -> Advance {
         self.number += 1;
-        self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > MAX_RECORD_BYTES);
+        self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > self.most);
         self.current = Current::Carry(if self.number == 1 { after_bom(&self.carry) } else { 0 });
         Advance::Line
     }

@@ -55,12 +55,7 @@ impl From<rusqlite::Error> for HistoryError {
 }
 
 /// Reads them; with `has_past` those before the page too.
-pub(super) fn read(
-    db: &Connection,
-    url_id: i64,
-    has_past: bool,
-    is_of_source: bool,
-) -> Result<Fetches, HistoryError> {
+pub(super) fn read(db: &Connection, url_id: i64, has_past: bool, is_of_source: bool) -> Result<Fetches, HistoryError> {
     let mut fetches = Fetches::default();
     if has_past {
         let mut past = db.prepare_cached(
@@ -147,8 +142,10 @@ pub(super) fn remove_past(db: &Connection, url_id: i64, same_ids: &[i64]) -> rus
          WHERE url_id = ?1 AND body_id IS NOT NULL",
     )?
     .execute([url_id])?;
-    db.prepare_cached("DELETE FROM past_page WHERE past_id IN (SELECT past_id FROM past_page INDEXED BY past_url WHERE url_id = ?1)")?
-        .execute([url_id])?;
+    db.prepare_cached(
+        "DELETE FROM past_page WHERE past_id IN (SELECT past_id FROM past_page INDEXED BY past_url WHERE url_id = ?1)",
+    )?
+    .execute([url_id])?;
     Ok(())
 }
 

@@ -122,10 +122,8 @@ impl Merge<'_> {
             return Ok(file_id);
         }
         self.db.prepare_cached("INSERT INTO file(name) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([name])?;
-        let file_id: i64 = self
-            .db
-            .prepare_cached("SELECT file_id FROM file WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))?;
+        let file_id: i64 =
+            self.db.prepare_cached("SELECT file_id FROM file WHERE name = ?1")?.query_row([name], |row| row.get(0))?;
         if self.files.len() >= AT_HAND {
             self.files.clear();
         }

@@ -211,7 +211,7 @@ fn taken(
     )?;
     let mut brought = Vec::with_capacity(sources.len());
     for source in sources {
-        brought.push(merge.take(source)?);
+        brought.push(merge.take(source).map_err(|error| of_source(error, source))?);
         merge.progress = Progress { stores: merge.progress.stores + 1, urls: 0 };
         merge.say()?;
     }
@@ -220,6 +220,18 @@ fn taken(
     transaction.commit()?;
     db.pragma_update(None, "temp_store", "memory")?;
     Ok(brought)
+}
+
+/// What the tables do not take is nothing that a crawl writes.
+fn of_source(error: MergeError, source: &Path) -> MergeError {
+    match error {
+        MergeError::Store(StoreError::Sqlite(error))
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
+        {
+            MergeError::Damaged { path: source.to_owned(), what: error.to_string() }
+        }
+        other => other,
+    }
 }
 
 /// Makes a new store at `path`, an empty file, for a merge that nobody sees before it is renamed: it has no log, and a kill

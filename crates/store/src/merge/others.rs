@@ -298,14 +298,13 @@ impl Merge<'_> {
 
     /// Items without a key go that their page has no more in the source.
     fn drop_items(&mut self, source: &Source) -> Result<()> {
-        let mut all =
-            self.db.prepare("SELECT source_id, url_id FROM temp.moved_url WHERE is_taken AND NOT is_new")?;
+        let mut all = self.db.prepare("SELECT source_id, url_id FROM temp.moved_url WHERE is_taken AND NOT is_new")?;
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let (from, url_id): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let mut ours = self.db.prepare_cached(
-                "SELECT item_id, collection_id, number FROM item WHERE url_id = ?1 AND key IS NULL",
-            )?;
+            let mut ours = self
+                .db
+                .prepare_cached("SELECT item_id, collection_id, number FROM item WHERE url_id = ?1 AND key IS NULL")?;
             let ours = ours
                 .query_map([url_id], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
                 .collect::<rusqlite::Result<Vec<(i64, (i64, i64))>>>()?;
@@ -522,7 +521,8 @@ impl Merge<'_> {
         for number in 0..mark.items {
             let sql = "SELECT item_id FROM item WHERE collection_id = ?1 AND key = ?2";
             let theirs: Option<i64> =
-                source.one(sql, params![mark.of, item_key(&format!("[{},{number}]", mark.record))], |row| row.get(0))?;
+                source
+                    .one(sql, params![mark.of, item_key(&format!("[{},{number}]", mark.record))], |row| row.get(0))?;
             let ours = item_key(&format!("[{record},{number}]"));
             let ours: Option<i64> =
                 self.db.prepare_cached(sql)?.query_row(params![collection_id, ours], |row| row.get(0)).optional()?;
@@ -533,14 +533,7 @@ impl Merge<'_> {
     }
 
     /// Takes why a processor failed on a record.
-    fn take_failure(
-        &self,
-        source: &Source,
-        mark: &Mark,
-        collection_id: i64,
-        record: i64,
-        is_item: bool,
-    ) -> Result<()> {
+    fn take_failure(&self, source: &Source, mark: &Mark, collection_id: i64, record: i64, is_item: bool) -> Result<()> {
         let url = "SELECT url_id FROM item WHERE item_id = ?1";
         let (theirs, ours): (Option<i64>, Option<i64>) = if is_item {
             let ours = self.db.prepare_cached(url)?.query_row([record], |row| row.get(0)).optional()?;
@@ -555,11 +548,10 @@ impl Merge<'_> {
             .execute(params![url_id, collection_id, number(record)])?;
         let sql = "SELECT run_id, field, found FROM extract_problem \
                    WHERE url_id = ?1 AND collection_id = ?2 AND number IS ?3 AND kind = ?4";
-        let failure: Option<(i64, String, String)> = source.one(
-            sql,
-            params![theirs, mark.of, number(mark.record), ProblemKind::Processor as i64],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
+        let failure: Option<(i64, String, String)> =
+            source.one(sql, params![theirs, mark.of, number(mark.record), ProblemKind::Processor as i64], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
         if let Some((run_id, field, found)) = failure {
             insert!(
                 self.db,
@@ -618,9 +610,8 @@ impl Merge<'_> {
         let names = REQUEST_COLUMNS.map(|(name, _)| name).join(", ");
         let kinds = REQUEST_COLUMNS.map(|(_, kind)| kind);
         let places = vec!["?"; REQUEST_COLUMNS.len() + 3].join(", ");
-        let mut insert = self
-            .db
-            .prepare(&format!("INSERT INTO request(url_id, run_id, host_id, {names}) VALUES ({places})"))?;
+        let mut insert =
+            self.db.prepare(&format!("INSERT INTO request(url_id, run_id, host_id, {names}) VALUES ({places})"))?;
         let mut has_index = false;
         source.each(&format!("SELECT url_id, run_id, host_id, {names} FROM request ORDER BY request_id"), [], |row| {
             let moved = self.moved(source.get(row, 0)?)?;
@@ -692,7 +683,9 @@ impl Merge<'_> {
                     if self.wanted.is_some_and(|wanted| !wanted(host_of(&root))) {
                         return Ok(());
                     }
-                    self.db.prepare_cached("INSERT INTO scope_root(root) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([root])?;
+                    self.db
+                        .prepare_cached("INSERT INTO scope_root(root) VALUES (?1) ON CONFLICT DO NOTHING")?
+                        .execute([root])?;
                     Ok(())
                 })?;
             }

@@ -162,9 +162,7 @@ impl Merge<'_> {
         // One that a store has ended is not over while another has URLs of it that are pending.
         if pending > 0 {
             self.db
-                .prepare_cached(
-                    "UPDATE run SET ended_by = 'interrupted' WHERE run_id = ?1 AND ended_by = 'completed'",
-                )?
+                .prepare_cached("UPDATE run SET ended_by = 'interrupted' WHERE run_id = ?1 AND ended_by = 'completed'")?
                 .execute([last])?;
         }
         Ok(())

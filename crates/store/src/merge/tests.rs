@@ -69,8 +69,11 @@ fn assert_complete(path: &Path) {
     let db: Connection = open_for_reading(path).expect("a store");
     let audit = audit::audit(&db, 1).expect("an audit");
     assert!(audit.completeness.is_fine(), "{:?}", audit.completeness);
-    let counted = rows(path, "SELECT (SELECT count(*) FROM history) - (SELECT sum(ok + http_error + failed + rejected + \
-                              quarantined + robots_denied + skipped) FROM run)");
+    let counted = rows(
+        path,
+        "SELECT (SELECT count(*) FROM history) - (SELECT sum(ok + http_error + failed + rejected + \
+                              quarantined + robots_denied + skipped) FROM run)",
+    );
     assert_eq!(counted, ["0"]);
 }
 
@@ -85,8 +88,15 @@ fn of_an_item_on_pages_of_two_stores_the_page_fetched_last_counts_in_whatever_or
         into_new(&out, &order.map(Clone::clone)).expect("a merge");
         into_known(&out, &order.map(Clone::clone)).expect("a merge");
         assert_eq!(rows(&out, "SELECT sku, _url FROM products"), ["late https://b.example/1"]);
-        assert_eq!(rows(&out, "SELECT run_id, data FROM past_item"), [""; 0], "it was never something else after a run");
-        assert_eq!(rows(&out, "SELECT first_seen, last_seen, first_run FROM item WHERE key IS NOT NULL"), ["100 200 1"]);
+        assert_eq!(
+            rows(&out, "SELECT run_id, data FROM past_item"),
+            [""; 0],
+            "it was never something else after a run"
+        );
+        assert_eq!(
+            rows(&out, "SELECT first_seen, last_seen, first_run FROM item WHERE key IS NOT NULL"),
+            ["100 200 1"]
+        );
         assert_complete(&out);
     }
     // A later run of the first finds something else.
@@ -113,7 +123,10 @@ fn a_url_that_went_from_one_store_to_another_between_runs_has_the_history_of_bot
         assert!(again.iter().all(|one| one.fetches == 0 && one.requests == 0), "{again:?}");
         let history = format!("SELECT run_id, changed FROM history WHERE url = '{URL}' ORDER BY run_id");
         assert_eq!(rows(&out, &history), ["1 -", "2 1"], "{name}");
-        assert_eq!(rows(&out, "SELECT run_id, changed FROM page p JOIN url u USING(url_id) WHERE url LIKE '%a.example%'"), ["2 1"]);
+        assert_eq!(
+            rows(&out, "SELECT run_id, changed FROM page p JOIN url u USING(url_id) WHERE url LIKE '%a.example%'"),
+            ["2 1"]
+        );
         assert_eq!(rows(&out, &format!("SELECT count(*) FROM requests WHERE url = '{URL}'")), ["2"]);
         assert_complete(&out);
     }
@@ -197,4 +210,78 @@ fn a_merge_that_is_stopped_has_changed_nothing() {
     drop(db);
     assert_eq!(rows(&out, "SELECT url FROM url"), [URL]);
     assert_eq!(before.len(), std::fs::read(&out).expect("a store").len());
+}
+
+#[test]
+#[ignore = "takes minutes and some 10 GB: prints what a merge of twenty stores of 50,000 pages costs"]
+fn what_a_merge_of_twenty_stores_costs() {
+    const STORES: usize = 20;
+    let pages: u64 = std::env::var("SEINE_TEST_PAGES").ok().and_then(|pages| pages.parse().ok()).unwrap_or(50_000);
+    let folder = Folder::new();
+    let mut dice = seine_testkit::Dice::of(1);
+    let stores = (0..STORES).map(|number| folder.path(&format!("{number}.db"))).collect::<Vec<_>>();
+    for (number, path) in stores.iter().enumerate() {
+        let mut store = open(path, Only::All, "1");
+        let mut made = 0;
+        while made < pages {
+            let some = made..(made + 500).min(pages);
+            let lines = some.clone().map(|n| {
+                line(number as u64 * pages + n + 1, &format!("https://host{}.shard{number}.example/{n}", n % 100))
+            });
+            import(&mut store, &lines.collect::<Vec<_>>());
+            store
+                .transaction(|store| {
+                    for n in some.clone() {
+                        // Some 12 KiB that pack to some 3.
+                        let noise = dice
+                            .noise(2048)
+                            .iter()
+                            .fold(String::new(), |text, byte| text + &format!("{byte:02x} w{} ", n % 7));
+                        let (mut head, body) = page(n as i64 + 1, 1000 + n, noise.as_bytes());
+                        head.requests[0].started_us = (1000 + n) * 1000;
+                        head.items = None;
+                        let links = (0..50).map(|link| format!("[\"/page/{link}\",\"link {link}\",\"\"]"));
+                        let page = head.page.as_mut().expect("a page");
+                        page.links = Some(format!("[{}]", links.collect::<Vec<_>>().join(",")));
+                        page.canonical = None;
+                        store.page(&head, &body)?;
+                    }
+                    Ok(())
+                })
+                .expect("pages");
+            made = some.end;
+        }
+        finish(path, store);
+    }
+    let size = |path: &Path| std::fs::metadata(path).expect("a file").len() >> 20;
+    println!("{STORES} stores of {pages} pages, {} MiB each", size(&stores[0]));
+    let status = |key: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").expect("it is there");
+        status.lines().find_map(|line| line.strip_prefix(key).map(|rest| rest.trim().to_owned())).unwrap_or_default()
+    };
+    let cpu = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").expect("it is there");
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>();
+        (fields[11].parse::<u64>().unwrap_or(0) + fields[12].parse::<u64>().unwrap_or(0)) * 10
+    };
+    let out = folder.path("out.db");
+    let measure = |what: &str, work: &dyn Fn() -> u64| {
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        let (began, cpu_before) = (std::time::Instant::now(), cpu());
+        let fetches = work();
+        println!(
+            "{what}: {fetches} fetches in {:.1?}, {} ms of CPU, peak {}, {} MiB",
+            began.elapsed(),
+            cpu() - cpu_before,
+            status("VmHWM:"),
+            size(&out)
+        );
+    };
+    let fetches = |brought: Vec<super::Brought>| brought.iter().map(|one| one.fetches).sum::<u64>();
+    measure("all into a new store", &|| fetches(into_new(&out, &stores).expect("a merge")));
+    measure("again", &|| fetches(into_known(&out, &stores).expect("a merge")));
+    std::fs::remove_file(&out).expect("it can be removed");
+    into_new(&out, &stores[..10]).expect("a merge");
+    measure("ten more into one that is there", &|| fetches(into_known(&out, &stores[10..]).expect("a merge")));
+    assert_complete(&out);
 }

@@ -145,7 +145,8 @@ impl Merge<'_> {
             HistoryError::Endless => source.damaged(&format!("the history of {} has no end", url.url)),
         })?;
         for fetch in &read.all {
-            if !(0..Outcome::ALL.len() as i64).contains(&fetch.state.outcome) || !(1..=source.last_run).contains(&fetch.run_id)
+            if !(0..Outcome::ALL.len() as i64).contains(&fetch.state.outcome)
+                || !(1..=source.last_run).contains(&fetch.run_id)
             {
                 return Err(source.damaged(&format!(
                     "a fetch of {} in run {} has the outcome {}",
@@ -233,7 +234,13 @@ impl Merge<'_> {
         let mut united = self.unite(source, url, ours.all, theirs.all)?;
         let content_is_theirs = united.is_theirs
             || !united.is_ours
-                && united.all.iter().rev().find(|fetch| has_content(fetch)).or(united.all.last()).is_some_and(|f| f.is_of_source);
+                && united
+                    .all
+                    .iter()
+                    .rev()
+                    .find(|fetch| has_content(fetch))
+                    .or(united.all.last())
+                    .is_some_and(|f| f.is_of_source);
         for fetch in &united.dropped {
             self.counts.fetch(host_id, fetch, -1);
         }
@@ -268,7 +275,9 @@ impl Merge<'_> {
         }
         // Where both know the same, the one that has gone on to a later run knows what is to be done.
         let state_is_theirs = match (united.is_ours, united.is_theirs) {
-            (true, true) => self.first_last_run <= source.last_run && (known.outcome.is_some() || url.attempts >= known.attempts),
+            (true, true) => {
+                self.first_last_run <= source.last_run && (known.outcome.is_some() || url.attempts >= known.attempts)
+            }
             (_, is_theirs) => is_theirs || united.all.last().is_some_and(|last| last.is_of_source),
         };
         if state_is_theirs {
@@ -454,14 +463,7 @@ impl Merge<'_> {
     }
 
     /// Writes the page's row as the source has it; `last` is its fetch.
-    fn copy_page(
-        &self,
-        source: &Source,
-        from: i64,
-        url_id: i64,
-        last: Option<&Fetch>,
-        since: Since,
-    ) -> Result<()> {
+    fn copy_page(&self, source: &Source, from: i64, url_id: i64, last: Option<&Fetch>, since: Since) -> Result<()> {
         let names = PAGE_COLUMNS.map(|(name, _)| name).join(", ");
         let kinds = PAGE_COLUMNS.map(|(_, kind)| kind);
         let mut values = None;
@@ -647,7 +649,9 @@ fn has_content(fetch: &Fetch) -> bool {
 fn tell_changes(all: &mut [Fetch]) {
     for at in 1..all.len() {
         let (before, rest) = all.split_at_mut(at);
-        let Some(fetch) = rest.first_mut().filter(|fetch| fetch.changed.is_none() && has_content(fetch)) else { continue };
+        let Some(fetch) = rest.first_mut().filter(|fetch| fetch.changed.is_none() && has_content(fetch)) else {
+            continue;
+        };
         let last = before.iter().rev().find(|before| before.state.outcome == fetch.state.outcome);
         fetch.changed = last.map(|last| last.state.hash != fetch.state.hash);
     }

@@ -24,7 +24,10 @@ pub fn merged(path: &Path) {
     let out = beside("out.db");
     into_new(&out, &[early]).expect("a merge");
     answered(&grown, "of it");
-    changed(&grown, "INSERT INTO gone_item VALUES (900, 2, 1, 8, 1, '{}', 1, 2); INSERT INTO past_item VALUES (900, 1, '{}', 1, 2)");
+    changed(
+        &grown,
+        "INSERT INTO gone_item VALUES (900, 2, 1, 8, 1, '{}', 1, 2); INSERT INTO past_item VALUES (900, 1, '{}', 1, 2)",
+    );
     changed(&grown, "INSERT INTO to_follow VALUES (1), (2)");
     for _ in 0..2 {
         into_known(&out, std::slice::from_ref(&grown)).expect("a merge");
@@ -51,7 +54,9 @@ pub fn merged(path: &Path) {
 
     // A URL that went from one store to another between two runs.
     let (first, second) = (beside("first.db"), beside("second.db"));
-    for (path, urls) in [(&first, ["https://x.example/"; 1].as_slice()), (&second, &["https://y.example/", "https://x.example/"])] {
+    for (path, urls) in
+        [(&first, ["https://x.example/"; 1].as_slice()), (&second, &["https://y.example/", "https://x.example/"])]
+    {
         unseen(|| drop(open_for_writing(path).expect("a store")));
         for (at, url) in urls.iter().enumerate() {
             let mut store = open(path, Only::All, &at.to_string());
@@ -94,7 +99,9 @@ pub(crate) fn answered(path: &Path, text: &str) {
         rows.and_then(Iterator::collect::<Result<Vec<(i64, i64, String)>, _>>).expect("rows")
     };
     let pages = all("SELECT url_id, url_id, coalesce(content_at, fetched_at) || '' FROM page WHERE outcome = 0");
-    let items = all("SELECT i.item_id, i.url_id, i.data FROM item i JOIN collection c USING(collection_id) WHERE c.name = 'products'");
+    let items = all(
+        "SELECT i.item_id, i.url_id, i.data FROM item i JOIN collection c USING(collection_id) WHERE c.name = 'products'",
+    );
     let version = |data: &str| {
         let mut hash = [0; 8];
         hash.copy_from_slice(&blake3::hash(data.as_bytes()).as_bytes()[..8]);
