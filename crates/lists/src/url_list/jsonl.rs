@@ -16,18 +16,11 @@ const USUAL: &str = "url";
 pub(super) struct Objects {
     /// Name of the URL's field, or path to it.
     field: String,
-    /// It is a shard of `seine split`, and may have no URL.
-    is_shard: bool,
 }
 
 impl Objects {
     pub(super) fn new(field: Option<String>) -> Self {
-        Self { field: field.unwrap_or_else(|| USUAL.to_owned()), is_shard: false }
-    }
-
-    /// Whether the first line has said that it is a shard of `seine split`.
-    pub(super) fn is_shard(&self) -> bool {
-        self.is_shard
+        Self { field: field.unwrap_or_else(|| USUAL.to_owned()) }
     }
 
     /// The field that was asked for, if it is not the usual one.
@@ -50,10 +43,7 @@ impl Objects {
             let record = lines.line().trim_ascii_end();
             if !record.trim_ascii_start().is_empty() {
                 match std::str::from_utf8(record).ok().and_then(origin::read_shard_line) {
-                    Some(ShardLine::Head) => {
-                        self.is_shard = true;
-                        lines.are_of_shard();
-                    }
+                    Some(ShardLine::Head) => lines.are_of_shard(),
                     Some(ShardLine::Record { raw_url, rejected, columns, .. }) => {
                         return Ok(Step::Entry(Entry::of_shard(lines.number(), &raw_url, rejected, columns)));
                     }

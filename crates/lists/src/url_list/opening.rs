@@ -130,7 +130,7 @@ pub(super) fn checked(name: &str, input: Input, options: &ListOptions) -> Result
                 continue;
             }
             // A shard has what has come to it.
-            Step::End if matches!(format, Format::Jsonl(objects) if objects.is_shard()) => {
+            Step::End if lines.is_of_shard() => {
                 list.first.append(&mut rejected.held);
             }
             Step::End => return Err(rejected.refusal(name, format)),

@@ -232,15 +232,11 @@ impl Merge<'_> {
         })?;
         let same_ids = ours.same_ids.clone();
         let mut united = self.unite(source, url, ours.all, theirs.all)?;
-        let content_is_theirs = united.is_theirs
-            || !united.is_ours
-                && united
-                    .all
-                    .iter()
-                    .rev()
-                    .find(|fetch| has_content(fetch))
-                    .or(united.all.last())
-                    .is_some_and(|f| f.is_of_source);
+        // A fetch that found nothing else, or failed, says nothing of what is on the page.
+        let says = |fetch: &&Fetch| has_content(fetch) && !fetch.not_modified;
+        let last_said = united.all.iter().rev().find(says).or(united.all.last());
+        let content_is_theirs =
+            united.is_theirs || !united.is_ours && last_said.is_some_and(|fetch| fetch.is_of_source);
         for fetch in &united.dropped {
             self.counts.fetch(host_id, fetch, -1);
         }
