@@ -483,7 +483,11 @@ fn a_store_that_is_no_store_or_is_damaged_or_is_the_target_is_refused() {
         fs::copy(place.path("a.db"), place.path("known.db")).expect("a copy");
         let ended = place.seine(&["merge", "known.db", "bad.db"]).run();
         // A request that is known is not looked at twice.
-        assert!(ended.code == Some(2) && ended.stderr.contains("bad.db") || says == "is_last", "{sql}: {}", ended.stderr);
+        assert!(
+            ended.code == Some(2) && ended.stderr.contains("bad.db") || says == "is_last",
+            "{sql}: {}",
+            ended.stderr
+        );
         assert_eq!(said_of(&place, "known.db"), said_of(&place, "a.db"));
     }
     // A body that is not what its hash says is nobody's.

@@ -10,8 +10,10 @@ use crate::insert::{Only, Store};
 use crate::plans::merging::{answered, id_of, into_known, into_new};
 use crate::plans::verbs::{finish, found, import, line, open, page, put};
 use crate::{audit, open_for_reading, open_for_writing, retry};
-use seine_core::protocol::EndedBy;
+use seine_core::protocol::{EndedBy, Ending};
 use seine_core::record::items::item_key;
+use seine_core::record::{ErrorClass, Failure, Outcome};
+use seine_testkit::Dice;
 
 const URL: &str = "https://a.example/1";
 
@@ -212,13 +214,190 @@ fn a_merge_that_is_stopped_has_changed_nothing() {
     assert_eq!(before.len(), std::fs::read(&out).expect("a store").len());
 }
 
+/// All that is said of a store, but for its ids.
+fn said(path: &Path) -> Vec<String> {
+    assert_complete(path);
+    let mut said = Vec::new();
+    for sql in [
+        "SELECT 'url', u.url, u.outcome, u.attempts, u.file_id IS NULL, u.line, u.in_frontier FROM url u",
+        "SELECT 'page', u.url, p.run_id, p.outcome, p.status, p.error, p.title, p.fetched_at, p.changed, p.not_modified, p.content_at, \
+           p.content_run, p.since_run, p.since_changed, b.hash IS NULL, p.etag FROM page p JOIN url u USING(url_id) LEFT JOIN body b USING(body_id)",
+        "SELECT 'history', url, run_id, outcome, status, error, changed, not_modified, body_hash, body_bytes, fetched_at FROM history",
+        "SELECT 'link', from_url, to_url, text FROM links",
+        "SELECT 'table', url, cells FROM tables",
+        "SELECT 'problem', url, run_id, field, problem FROM extract_problems",
+        "SELECT 'item', u.url, i.number, hex(i.key), i.run_id, i.data, i.first_seen, i.last_seen, i.first_run FROM item i JOIN url u USING(url_id)",
+        "SELECT 'past item', u.url, i.number, hex(i.key), p.run_id, p.data, p.seen_at, p.replaced_by FROM past_item p JOIN item i USING(item_id) \
+           JOIN url u USING(url_id)",
+        "SELECT 'gone item', u.url, g.number, g.run_id, g.data, g.first_run, g.gone_by FROM gone_item g JOIN url u USING(url_id)",
+        "SELECT 'request', url, run_id, attempt, started_at, status FROM requests",
+        "SELECT 'run', run_id, ended_by, urls, ok, http_error, failed, bytes FROM run",
+        "SELECT 'host', name, fetched, failed, elapsed_ms FROM host WHERE host_id > 0",
+        "SELECT 'total', outcome, urls FROM total WHERE urls > 0",
+        "SELECT 'line', file, line, raw_url, columns FROM inputs",
+        "SELECT 'body', hex(hash), bytes FROM body b WHERE body_id IN (SELECT body_id FROM page UNION SELECT body_id FROM past_page)",
+        "SELECT 'rate', run_id, collection, host, field, of_items, found FROM field_rates",
+    ] {
+        said.extend(rows(path, sql));
+    }
+    said.sort();
+    said
+}
+
+/// What becomes of a URL in a round.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Says(u64),
+    NotModified,
+    NotFound,
+    Fails,
+    /// An attempt in vain: it stays pending.
+    Again,
+    Waits,
+}
+
+/// The URLs of one store in one round, each with its fate and time.
+fn round(path: &Path, lines: &[(u64, String)], fates: &[(Fate, u64)], number: u64, stops: bool) {
+    let mut store = open(path, Only::All, &number.to_string());
+    import(&mut store, &lines.iter().map(|(number, url)| line(*number, url)).collect::<Vec<_>>());
+    for ((number, url), (fate, at)) in lines.iter().zip(fates) {
+        let text = if let Fate::Says(version) = fate { format!("{} of {url}", version % 3) } else { String::new() };
+        let (mut head, mut body) = page(id_of(path, url), *at, text.as_bytes());
+        head.requests[0].started_us = at * 1000;
+        head.requests[0].host = url::Url::parse(url).expect("a URL").host_str().expect("a host").to_owned();
+        let mut items = found(1, &text);
+        items.items[0].key = Some(item_key(url));
+        if let Fate::Says(version) = fate {
+            // Sometimes there is none of the second kind.
+            items.items.truncate(if version % 2 == 0 { 1 } else { 2 });
+            items.problems.truncate(*version as usize % 2);
+        }
+        head.items = Some(Box::new(items));
+        let page = head.page.as_mut().expect("a page");
+        (page.title, page.canonical) = (Some(text), None);
+        let failure = |class| Some(Failure::new(class, "why"));
+        match fate {
+            Fate::Waits => continue,
+            Fate::Says(_) => {}
+            Fate::NotModified => head.not_modified = true,
+            Fate::NotFound => {
+                head.ending = Ending::Final { outcome: Outcome::HttpError, failure: None };
+                head.status = Some(404);
+            }
+            Fate::Fails => {
+                head.ending = Ending::Final { outcome: Outcome::Failed, failure: failure(ErrorClass::Timeout) };
+                head.status = None;
+            }
+            Fate::Again => head.ending = Ending::Retry { due_at: *number, failure: failure(ErrorClass::Timeout) },
+        }
+        if !matches!(fate, Fate::Says(_)) {
+            (head.body, head.page, head.items, head.extras) = (None, None, None, None);
+            body = Vec::new();
+        }
+        put(&mut store, &(head, body));
+    }
+    if stops {
+        store.end(EndedBy::Interrupted).expect("the end");
+    } else {
+        finish(path, store);
+    }
+}
+
+#[test]
+fn whatever_happens_to_shards_and_however_they_are_merged_it_is_what_one_store_has() {
+    const SHARDS: usize = 4;
+    for _ in 0..seine_testkit::rounds(2) {
+        let mut dice = Dice::new();
+        let folder = Folder::new();
+        let stores = (0..SHARDS).map(|number| folder.path(&format!("{number}.db"))).collect::<Vec<_>>();
+        let (one, many) = (folder.path("one.db"), folder.path("many.db"));
+        let urls = (1..=24).map(|n| (n, format!("https://h{}.example/{n}", n % 9))).collect::<Vec<_>>();
+        let shard = |number: u64| (number % 9) as usize % SHARDS;
+        let (mut at, mut pending, mut was_ok) = (1000, vec![true; urls.len()], vec![false; urls.len()]);
+        let mut is_new = true;
+        for number in 0..6 {
+            let stops = number < 5 && dice.chance(40);
+            if pending.iter().all(|pending| !pending) {
+                pending.fill(true);
+            }
+            let mut fates = Vec::new();
+            for url in 0..urls.len() {
+                at += dice.between(100, 200);
+                let fate = match dice.below(10) {
+                    _ if !pending[url] => Fate::Waits,
+                    0 | 1 if stops => Fate::Waits,
+                    2 if stops => Fate::Again,
+                    3 | 4 if was_ok[url] => Fate::NotModified,
+                    5 => Fate::NotFound,
+                    6 => Fate::Fails,
+                    _ => Fate::Says(dice.between(0, 5)),
+                };
+                pending[url] = matches!(fate, Fate::Waits | Fate::Again) && pending[url];
+                was_ok[url] = match fate {
+                    Fate::Says(_) | Fate::NotModified => true,
+                    Fate::NotFound | Fate::Fails => false,
+                    Fate::Waits | Fate::Again => was_ok[url],
+                };
+                fates.push((fate, at));
+            }
+            // One that is over in one store and not in another would have the next run begin there too early.
+            let stops =
+                stops && (0..SHARDS).all(|of| (0..urls.len()).any(|url| pending[url] && shard(url as u64 + 1) == of));
+            if !stops {
+                for (url, (fate, at)) in fates.iter_mut().enumerate() {
+                    if std::mem::take(&mut pending[url]) {
+                        (*fate, was_ok[url]) = (Fate::Says(*at), true);
+                    }
+                }
+            }
+            round(&one, &urls, &fates, number, stops);
+            for (of, store) in stores.iter().enumerate() {
+                let own = (0..urls.len()).filter(|url| shard(*url as u64 + 1) == of);
+                let (lines, fates): (Vec<_>, Vec<_>) = own.map(|url| (urls[url].clone(), fates[url])).unzip();
+                round(store, &lines, &fates, number, stops);
+            }
+            let mut order = stores.clone();
+            for last in (1..order.len()).rev() {
+                order.swap(last, dice.below(last + 1));
+            }
+            if dice.chance(50) {
+                // In two goes.
+                let (first, rest) = order.split_at(dice.below(SHARDS - 1) + 1);
+                for some in [first, rest] {
+                    if std::mem::take(&mut is_new) { into_new(&many, some) } else { into_known(&many, some) }
+                        .expect("a merge");
+                }
+            } else {
+                if std::mem::take(&mut is_new) { into_new(&many, &order) } else { into_known(&many, &order) }
+                    .expect("a merge");
+            }
+            for path in [&many, &folder.path("at-once.db")] {
+                if path != &many {
+                    into_new(path, &order).expect("a merge");
+                }
+                let (one, many) = (said(&one), said(path));
+                let only = |a: &[String], b: &[String]| {
+                    a.iter().filter(|row| !b.contains(row)).take(8).map(|row| format!("  {row}\n")).collect::<String>()
+                };
+                assert!(
+                    one == many,
+                    "round {number}: only in the one:\n{}only in {}:\n{}",
+                    only(&one, &many),
+                    path.display(),
+                    only(&many, &one)
+                );
+            }
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes minutes and some 10 GB: prints what a merge of twenty stores of 50,000 pages costs"]
 fn what_a_merge_of_twenty_stores_costs() {
     const STORES: usize = 20;
     let pages: u64 = std::env::var("SEINE_TEST_PAGES").ok().and_then(|pages| pages.parse().ok()).unwrap_or(50_000);
     let folder = Folder::new();
-    let mut dice = seine_testkit::Dice::of(1);
+    let mut dice = Dice::of(1);
     let stores = (0..STORES).map(|number| folder.path(&format!("{number}.db"))).collect::<Vec<_>>();
     for (number, path) in stores.iter().enumerate() {
         let mut store = open(path, Only::All, "1");
