@@ -52,6 +52,8 @@
 //! process:  S ─► P (read-only) ── JSON line ──► the user's programs ── JSON line ──► P ── queue ──► W: items + mark, one COMMIT
 //! export:   rows of one snapshot ──► a temporary file ──► its name
 //! diff:     two runs of one snapshot, counted, then told page by page ──► text, JSON, CSV, HTML
+//! split:    lines of lists ── hash of the domain ──► shards in a folder ──► its name
+//! merge:    stores, one after the other, each one snapshot ──► all in one transaction, or a new file ──► its name
 //! links:    links of one snapshot ── each target looked up ──► text, JSON, CSV, JUnit, annotations
 //! report:   one snapshot, walked over once for each question ──► one HTML page
 //! ```

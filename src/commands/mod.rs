@@ -15,6 +15,7 @@ mod html;
 pub mod import;
 mod interrupt;
 pub mod links;
+pub mod merge;
 pub mod notify;
 pub mod plan;
 pub mod process;
@@ -24,6 +25,7 @@ pub mod retry;
 pub mod robots;
 pub mod schedule;
 pub mod session;
+pub mod split;
 pub mod sql;
 pub mod status;
 pub mod summary;
@@ -50,6 +52,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Why(args) => why::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Prune(args) => prune::run(&args),
+        Command::Split(args) => split::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Links(args) => links::run(&args),

@@ -25,6 +25,7 @@ mod lanes;
 mod links_verb;
 mod lists;
 mod lock;
+mod many;
 mod notify;
 mod operators;
 mod order;

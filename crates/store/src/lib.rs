@@ -16,6 +16,7 @@
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - `lookups`: indexes for those who ask.
+//! - [`merge`]: stores put together, those of shards for instance.
 //! - [`follow`]: by which rules URLs come in that pages name.
 //! - [`health`]: the latest runs, for health checks.
 //! - [`body`]: stored bodies, given back within bounds; `bodies`: which there are, by their hashes.
@@ -55,6 +56,7 @@ pub mod items;
 pub mod life;
 pub mod links;
 mod lookups;
+pub mod merge;
 pub mod migrations;
 pub mod order;
 mod outcomes;
@@ -74,7 +76,7 @@ pub mod told;
 pub mod versions;
 
 #[cfg(test)]
-mod plans;
+pub(crate) mod plans;
 #[cfg(test)]
 mod tests;
 

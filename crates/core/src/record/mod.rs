@@ -5,12 +5,14 @@
 //! - [`items`]: what rules find.
 //! - [`links`] of a page.
 //! - [`nearest`]: which name was meant.
+//! - [`origin`]: of which list and line a line of a shard was.
 
 pub mod dedup;
 pub mod headers;
 pub mod items;
 pub mod links;
 pub mod nearest;
+pub mod origin;
 
 use std::fmt;
 

@@ -47,9 +47,10 @@ pub fn run_all(path: &Path) {
     extract(path, Some(CONDITION), true);
     process(path);
     retry_and_prune(path);
+    super::merging::merged(path);
 }
 
-fn first_crawl(path: &Path) {
+pub(crate) fn first_crawl(path: &Path) {
     let mut store = open(path, Only::New, "1");
     store.tidy_at_once();
     import(
@@ -285,14 +286,14 @@ impl Follow for Everywhere {
     }
 }
 
-fn found_url(url: &str) -> Found {
+pub(crate) fn found_url(url: &str) -> Found {
     let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
     let start = url.find("//").map_or(0, |at| at as u32 + 2);
     let host = (start, start + host.len() as u32);
     Found { url, host, key, kind: UrlKind::Page, changed_at: Some(1), stands: false, trap: None }
 }
 
-fn fetched_again(path: &Path) {
+pub(crate) fn fetched_again(path: &Path) {
     let lines = [line(2, "https://a.example/1"), line(3, "https://b.example/3"), line(4, "https://a.example/2")];
     for (only, fingerprint) in [(Only::All, "4"), (Only::Changed, "5"), (Only::Failed, "6"), (Only::All, "7")] {
         let mut store = open(path, only, fingerprint);
@@ -416,7 +417,7 @@ fn extract(path: &Path, condition: Option<&str>, writes: bool) {
     }
 }
 
-fn process(path: &Path) {
+pub(crate) fn process(path: &Path) {
     let wanted = [
         wanted("echoes", Input::Pages, None),
         wanted("bodies", Input::Bodies, None),
@@ -466,7 +467,7 @@ fn retry_and_prune(path: &Path) {
     versions::prune(&mut db, Keep { versions: 1, since: 0 }, Some(5)).expect("pruned");
 }
 
-fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
+pub(crate) fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
     Store::open(path, &session(only, fingerprint)).expect("a store").0
 }
 
@@ -493,7 +494,7 @@ fn session(only: Only, fingerprint: &str) -> Session {
 }
 
 /// Ends what is left, and the run; somebody sees that it has ended.
-fn finish(path: &Path, mut store: Store) {
+pub(crate) fn finish(path: &Path, mut store: Store) {
     let failure = Failure::new(ErrorClass::Timeout, "no answer");
     for host_id in 0..9 {
         store.transaction(|store| store.end_host(host_id, Outcome::Failed, &failure, 100)).expect("the end of a host");
@@ -503,7 +504,7 @@ fn finish(path: &Path, mut store: Store) {
     told::note(path, run_id, true).expect("told");
 }
 
-fn import(store: &mut Store, lines: &[ImportEntry]) {
+pub(crate) fn import(store: &mut Store, lines: &[ImportEntry]) {
     let work = |store: &mut Store| {
         store.find_hosts([(0, lines)].into_iter())?;
         store.import(0, lines)
@@ -516,11 +517,11 @@ fn pull(store: &mut Store) {
     store.pull(&Pull { refills: vec![(1, Position::START, 9)], sweep: Some(sweep), per_host: 9 }).expect("a pull");
 }
 
-fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {
+pub(crate) fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {
     store.transaction(|store| store.page(head, zstd)).expect("a page");
 }
 
-fn line(line: u64, raw_url: &str) -> ImportEntry {
+pub(crate) fn line(line: u64, raw_url: &str) -> ImportEntry {
     let url = match CrawlUrl::parse(raw_url) {
         Ok(url) => {
             let start = url.url.find("//").expect("a scheme") as u32 + 2;
@@ -558,7 +559,7 @@ fn request() -> RequestHead {
     }
 }
 
-fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
+pub(crate) fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
     let head = PageHead {
         url_id,
         generation: 1,
@@ -614,7 +615,7 @@ fn robots() -> RobotsHead {
     }
 }
 
-fn collection(name: &str, key: &[&str]) -> Collection {
+pub(crate) fn collection(name: &str, key: &[&str]) -> Collection {
     let field = Field { name: "sku".into(), kind: FieldType::Text, many: false, fields: Vec::new() };
     Collection { name: name.into(), key: key.iter().map(|&key| key.into()).collect(), fields: vec![field] }
 }
@@ -628,7 +629,7 @@ fn notes() -> Collection {
 }
 
 /// What rules find on a page: an item with a key, one without, and what is wrong.
-fn found(url_id: UrlId, text: &str) -> PageItems {
+pub(crate) fn found(url_id: UrlId, text: &str) -> PageItems {
     let data = serde_json::json!({ "sku": text }).to_string();
     PageItems {
         items: vec![
@@ -648,7 +649,7 @@ fn found(url_id: UrlId, text: &str) -> PageItems {
     }
 }
 
-fn wanted(name: &str, input: Input, source: Option<&str>) -> Wanted {
+pub(crate) fn wanted(name: &str, input: Input, source: Option<&str>) -> Wanted {
     Wanted {
         name: name.into(),
         input,

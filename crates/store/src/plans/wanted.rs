@@ -173,6 +173,23 @@ pub const WANTED: &[Wanted] = &[
     // Process: how much there is to do, at the start.
     reads("pages without a mark", "SELECT count(*) FROM url u WHERE u.outcome = 0"),
     reads("items without a mark", "SELECT count(*) FROM item t"),
+    // Merge: all of a store, once, from table to table.
+    reads("stops at the first", "SELECT EXISTS (SELECT 1 FROM past_page) OR EXISTS (SELECT 1 FROM same_fetch)"),
+    reads("every URL", "SELECT url_id, key, url, host_id, outcome, attempts, due_at"),
+    reads("every host, if a store is split", "SELECT host_id, name FROM host ORDER BY host_id"),
+    reads("every line", "SELECT i.file_id, i.line, i.raw_url, i.columns, i.url_id, u.url"),
+    reads("every item", "SELECT item_id, collection_id, key, url_id, number, run_id, data, first_seen"),
+    reads("every item that said something else", "SELECT item_id, run_id, data, seen_at, replaced_by FROM past_item"),
+    reads("every item that is gone", "SELECT item_id, collection_id, url_id, number, run_id, data, first_run, gone_by"),
+    reads("every item that is gone, before", "INSERT OR IGNORE INTO temp.known_gone SELECT"),
+    reads("every mark", "SELECT DISTINCT collection_id FROM processed"),
+    reads("every mark", "SELECT collection_id, record, version, items, failed FROM processed"),
+    reads("every request", "SELECT url_id, run_id, host_id, url, kind, attempt, is_last, started_us"),
+    reads("every robots.txt", "SELECT origin, run_id, fetched_at, final_url, status, error, error_message"),
+    reads("every root of the scope", "SELECT root FROM scope_root"),
+    reads("every rate", "SELECT run_id, collection_id, host_id, counts FROM field_rate"),
+    reads("pages that count as another", "SELECT url_id, same_as FROM same_page"),
+    reads("URLs that were there before", "SELECT source_id, url_id FROM temp.moved_url"),
     // Retry: over the URLs that are pending again.
     reads("pages a condition names", "SELECT count(*) FROM pages WHERE outcome <> 'rejected'"),
     reads("pages a condition names", "INSERT INTO temp.again"),
