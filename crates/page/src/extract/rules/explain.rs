@@ -6,8 +6,10 @@ use super::apply::{Applying, Scope};
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::document::{Body, Document, Kind};
 use super::dom::{Dom, Index};
+use super::finder::{Finder, From};
 use super::path::Path;
 use super::selector::{Selector, parts};
+use super::xpath::{Hit, XPath};
 use super::{Budget, Page, Rules};
 use crate::extract::parsed::Parsed;
 use crate::extract::tags::Tag;
@@ -211,7 +213,8 @@ impl Explaining<'_, '_> {
     fn each(&self, each: &Each, scope: Scope<'_>) -> Option<String> {
         match (each, self.document.tree()) {
             (Each::Css(selector), Some(dom)) => self.nearest(dom, selector, scope.element()),
-            (Each::Css(_), None) => Some("the body has no elements".to_owned()),
+            (Each::Found(finder), Some(dom)) => self.finder(dom, finder, scope.element()),
+            (Each::Css(_) | Each::Found(_), None) => Some("the body has no elements".to_owned()),
             (Each::Json(path), _) => self.json(path, scope),
             (Each::Jsonld(path), _) => self.jsonld(path),
         }
@@ -249,6 +252,13 @@ impl Explaining<'_, '_> {
                     }
                     None => vec![element.unwrap_or(dom.first())],
                 };
+                self.element(dom, source, take, &found)
+            }
+            (Place::Found { finder, take }, Some(dom)) => {
+                let found = finder.elements(dom, scope.element(), MAX_COUNTED, self.budget)?;
+                if found.is_empty() {
+                    return self.finder(dom, finder, scope.element());
+                }
                 self.element(dom, source, take, &found)
             }
             (Place::Microdata(path), Some(dom)) => {
@@ -329,6 +339,56 @@ impl Explaining<'_, '_> {
             }
         }
         Some("matches nothing, nor does any part of it".to_owned())
+    }
+
+    /// Why nothing is found by more than a selector.
+    fn finder(&self, dom: &Dom<'_>, finder: &Finder, scope: Option<Index>) -> Option<String> {
+        let first = finder.first(dom, scope, self.budget)?;
+        if first.is_empty() {
+            return match &finder.from {
+                From::Css(selector) => self.nearest(dom, selector, scope),
+                From::XPath(xpath) => self.nearest_xpath(dom, xpath, scope),
+            };
+        }
+        let mut texts = Vec::new();
+        for index in first.iter().take(5) {
+            texts.push(format!("{:?}", cut(&dom.text(*index, false, true, 60, self.budget)?, 60)));
+        }
+        let elements = format!("matches {} element{}", first.len(), if first.len() == 1 { "" } else { "s" });
+        let with_text = finder.with_text(dom, first, self.budget)?;
+        Some(if with_text.is_empty() {
+            format!("{elements}, none with this text; the first are {}", texts.join(", "))
+        } else {
+            format!("{} of them fit, but the steps lead nowhere from there", with_text.len())
+        })
+    }
+
+    /// The longest beginning of an XPath that finds something.
+    fn nearest_xpath(&self, dom: &Dom<'_>, xpath: &XPath, scope: Option<Index>) -> Option<String> {
+        let (mut count, mut first) = (0, String::new());
+        xpath.find(dom, scope, self.budget, &mut |hit| {
+            if let (0, Hit::Text(text)) = (count, &hit) {
+                first = cut(text, 100).to_owned();
+            } else if let (0, Hit::Data(text)) = (count, &hit) {
+                first.clone_from(text);
+            }
+            count += 1;
+            Some(count < MAX_COUNTED)
+        })?;
+        if count > 0 {
+            return Some(format!("finds {count}; the first is {first:?}"));
+        }
+        for shorter in xpath.beginnings() {
+            let mut count = 0;
+            shorter.find(dom, scope, self.budget, &mut |_| {
+                count += 1;
+                Some(count < MAX_COUNTED)
+            })?;
+            if count > 0 {
+                return Some(format!("finds nothing; `{shorter}` finds {count}"));
+            }
+        }
+        Some("finds nothing".to_owned())
     }
 
     fn json(&self, path: &Path, scope: Scope<'_>) -> Option<String> {
