@@ -66,14 +66,25 @@ pub struct FieldLook {
     pub why: Vec<String>,
 }
 
-/// The matches of a selector.
+/// How elements are looked for.
+#[derive(Clone, Debug)]
+pub enum Tool {
+    /// A selector.
+    Css(Selector),
+    /// An XPath.
+    XPath(XPath),
+}
+
+/// The matches of a selector, or what an XPath finds.
 #[derive(Clone, Debug)]
 pub struct SelectorLook {
     /// As it was given.
     pub selector: String,
+    /// Whether it is an XPath.
+    pub is_xpath: bool,
     /// Elements, up to [`MAX_COUNTED`].
     pub count: usize,
-    /// The first of them: path and text.
+    /// The first of them: path and text; no path of what is no element.
     pub hits: Vec<(String, String)>,
     /// The nearest selector that matches something, if this one does not.
     pub why: Option<String>,
@@ -120,7 +131,7 @@ impl Rules {
 /// The matches of selectors on a page; the first `shown` hits of each. `None`: told to stop.
 pub fn select(
     page: &Page<'_>,
-    selectors: &[(String, Selector)],
+    selectors: &[(String, Tool)],
     shown: usize,
     keep_going: &dyn Fn() -> bool,
 ) -> Option<Vec<SelectorLook>> {
@@ -129,17 +140,41 @@ pub fn select(
     let parsed = Parsed::new(page.body, page.content_type);
     let document = Document::parse(&parsed, page, kind, &budget)?;
     let mut looks = Vec::new();
-    for (text, selector) in selectors {
-        let mut look = SelectorLook { selector: text.clone(), count: 0, hits: Vec::new(), why: None };
-        if let Some(dom) = document.tree() {
-            let found = dom.select(selector, None, MAX_COUNTED, &budget)?;
-            look.count = found.len();
-            for index in found.into_iter().take(shown) {
-                look.hits.push((dom.path(index), dom.text(index, false, true, 1000, &budget)?));
+    let explaining = Explaining { document: &document, budget: &budget };
+    for (text, tool) in selectors {
+        let is_xpath = matches!(tool, Tool::XPath(_));
+        let mut look = SelectorLook { selector: text.clone(), is_xpath, count: 0, hits: Vec::new(), why: None };
+        let Some(dom) = document.tree() else {
+            looks.push(look);
+            continue;
+        };
+        let element = |index| Some((dom.path(index), dom.text(index, false, true, 1000, &budget)?));
+        match tool {
+            Tool::XPath(xpath) => {
+                xpath.find(dom, None, &budget, &mut |hit| {
+                    if look.hits.len() < shown {
+                        look.hits.push(match hit {
+                            Hit::Element(index) => element(index)?,
+                            Hit::Text(text) => (String::new(), cut(&text, 1000).to_owned()),
+                            Hit::Data(text) => (String::new(), text),
+                        });
+                    }
+                    look.count += 1;
+                    Some(look.count < MAX_COUNTED)
+                })?;
+                if look.count == 0 {
+                    look.why = Some(explaining.nearest_xpath(dom, xpath, None)?);
+                }
             }
-            if look.count == 0 {
-                let explaining = Explaining { document: &document, budget: &budget };
-                look.why = Some(explaining.nearest(dom, selector, None)?);
+            Tool::Css(selector) => {
+                let found = dom.select(selector, None, MAX_COUNTED, &budget)?;
+                look.count = found.len();
+                for index in found.into_iter().take(shown) {
+                    look.hits.push(element(index)?);
+                }
+                if look.count == 0 {
+                    look.why = Some(explaining.nearest(dom, selector, None)?);
+                }
             }
         }
         looks.push(look);

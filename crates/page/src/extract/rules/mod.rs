@@ -8,7 +8,7 @@
 //! - `selector`, `xpath`, `path`: CSS, XPath and JSONPath; `finder`: elements by XPath, their text, and steps
 //! - `document`: a page as what it is; [`dom`] with `lists`, `xml`, [`json`], `repair`, `microdata`: how that is read
 //! - `apply`: rules on a page; `places`: what stands where they look; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
-//! - [`explain`]: why a rule finds what it finds
+//! - [`explain`]: why a rule finds what it finds; [`suggest`]: rules that find a value
 //! - `budget`: when to stop
 
 mod apply;
@@ -31,6 +31,7 @@ mod places;
 mod read;
 mod repair;
 mod selector;
+pub mod suggest;
 mod values;
 mod xml;
 mod xpath;
