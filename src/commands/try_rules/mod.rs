@@ -236,7 +236,11 @@ impl Found {
             .selectors
             .iter()
             .map(|look| {
-                let hits: Vec<_> = look.hits.iter().map(|(path, text)| json!({"path": path, "text": text})).collect();
+                let hits: Vec<_> = look
+                    .hits
+                    .iter()
+                    .map(|(path, text)| json!({"path": Some(path).filter(|path| !path.is_empty()), "text": text}))
+                    .collect();
                 json!({"selector": look.selector, "count": look.count, "hits": hits, "why": look.why})
             })
             .collect();

@@ -24,7 +24,7 @@ use seine_core::record::items::{Collection, Field, FieldType};
 const MAX_NAME_BYTES: usize = 64;
 
 /// Most bytes a compiled pattern may take.
-const MAX_REGEX_BYTES: usize = 4 << 20;
+pub(super) const MAX_REGEX_BYTES: usize = 4 << 20;
 
 const COLLECTION_KEYS: [&str; 7] = ["name", "match", "each", "key", "fields", "drift", "timezone"];
 const EACH_KEYS: [&str; 6] = ["css", "xpath", "text", "step", "json", "jsonld"];

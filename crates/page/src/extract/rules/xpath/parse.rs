@@ -7,9 +7,7 @@ use super::functions::Function;
 use super::token::{Token, tokens};
 use super::{MAX_XPATH_DEPTH, XPathError};
 use crate::extract::rules::error::allowed;
-
-/// Most bytes a compiled pattern may take.
-const MAX_REGEX_BYTES: usize = 4 << 20;
+use crate::extract::rules::read::MAX_REGEX_BYTES;
 
 /// Parses an expression.
 ///
