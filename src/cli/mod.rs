@@ -588,15 +588,22 @@ pub struct RobotsArgs {
 /// `seine try`
 #[derive(Args, Debug)]
 pub struct TryArgs {
-    /// The page: a URL, which is fetched; a file; or - for standard input
-    #[arg(value_name = "URL|FILE")]
-    pub target: String,
+    /// The page: a URL, which is fetched; a file; or - for standard input. With --suggest there may be several
+    #[arg(value_name = "URL|FILE", required = true)]
+    pub targets: Vec<String>,
     /// Rules, and settings of a crawl, from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Show what this selector matches; may be repeated
     #[arg(long, value_name = "SELECTOR")]
     pub css: Vec<String>,
+    /// Show what this XPath finds; may be repeated
+    #[arg(long, value_name = "EXPRESSION")]
+    pub xpath: Vec<String>,
+    /// Propose rules that find this value, which you see on one of the pages, on all of them: price=19.90; may be
+    /// repeated
+    #[arg(long, value_name = "FIELD=VALUE", conflicts_with_all = ["css", "xpath"])]
+    pub suggest: Vec<String>,
     /// Take the body of the URL from this store, and ask nobody
     #[arg(long, value_name = "DB")]
     pub db: Option<PathBuf>,

@@ -116,6 +116,8 @@ const LIMITS: &[(&str, &str, &str, Unit)] = &[
     ("links of an `llms.txt`", "", "MAX_LLMS_LINKS", Count),
     ("collections of a config file", "", "MAX_COLLECTIONS", Count),
     ("fields of a collection, or of a nested field", "rules/mod.rs", "MAX_FIELDS", Count),
+    ("words of an XPath", "", "MAX_XPATH_TOKENS", Count),
+    ("nesting of an XPath", "", "MAX_XPATH_DEPTH", Count),
     ("nesting of fields", "", "MAX_NESTING", Count),
     ("name of a collection or field", "rules/read.rs", "MAX_NAME_BYTES", Bytes),
     ("compiled regular expression", "", "MAX_REGEX_BYTES", Bytes),

@@ -5,10 +5,10 @@
 //! caller, who is asked all along whether to go on.
 //!
 //! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
-//! - `selector`, `path`: CSS and JSONPath
+//! - `selector`, `xpath`, `path`: CSS, XPath and JSONPath; `finder`: elements by XPath, their text, and steps
 //! - `document`: a page as what it is; [`dom`] with `lists`, `xml`, [`json`], `repair`, `microdata`: how that is read
 //! - `apply`: rules on a page; `places`: what stands where they look; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
-//! - [`explain`]: why a rule finds what it finds
+//! - [`explain`]: why a rule finds what it finds; [`suggest`]: rules that find a value
 //! - `budget`: when to stop
 
 mod apply;
@@ -19,6 +19,7 @@ mod document;
 pub mod dom;
 mod error;
 pub mod explain;
+mod finder;
 pub mod json;
 mod lists;
 pub(in crate::extract) mod locale;
@@ -30,8 +31,10 @@ mod places;
 mod read;
 mod repair;
 mod selector;
+pub mod suggest;
 mod values;
 mod xml;
+mod xpath;
 
 use std::sync::Arc;
 
@@ -40,6 +43,7 @@ use url::Url;
 pub use budget::Budget;
 pub use error::RuleError;
 pub use selector::{Selector, SelectorError};
+pub use xpath::{MAX_XPATH_DEPTH, MAX_XPATH_TOKENS, XPath, XPathError};
 
 use crate::extract::parsed::Parsed;
 use compiled::Compiled;
