@@ -49,7 +49,7 @@ group! {
 }
 
 /// The readers of main text, Markdown and metadata. Another one finds other texts in the same page, so it has another name.
-const READERS: &str = "2";
+const READERS: &str = "3";
 
 fn hash(text: &[u8]) -> [u8; 16] {
     let mut hash = [0; 16];
