@@ -1,5 +1,6 @@
 //! Rules on pages.
 
+mod countries;
 mod judged;
 mod round_trip;
 
