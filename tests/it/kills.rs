@@ -341,7 +341,9 @@ fn with_slow_program() -> Place {
 /// Starts a crawl at such a place and waits until the program is at work.
 fn until_it_is_told<'a>(place: &'a Place, arguments: &[&str]) -> Running<'a> {
     let running = place.crawl(arguments).start();
-    eventually("the program hears of the end", || place.path("heard").exists());
+    // The shell makes the file before it writes to it, and is killed with the crawl.
+    let heard = || std::fs::read_to_string(place.path("heard")).is_ok_and(|heard| heard.ends_with('\n'));
+    eventually("the program hears of the end", heard);
     running
 }
 

@@ -1,6 +1,7 @@
 //! Rules on pages.
 
 mod finder;
+mod countries;
 mod judged;
 mod round_trip;
 
