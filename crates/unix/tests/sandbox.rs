@@ -259,8 +259,10 @@ fn a_process_with_threads_is_refused() -> Told {
     })
 }
 
+type Case = fn() -> Told;
+
 fn main() -> ExitCode {
-    let cases: [(&str, fn() -> Told); 4] = [
+    let cases: [(&str, Case); 4] = [
         ("a fetcher asks sites and does nothing else", a_fetcher_asks_sites_and_does_nothing_else),
         ("a writer writes in its folder and asks nobody", a_writer_writes_in_its_folder_and_asks_nobody),
         ("who needs nothing has nothing", who_needs_nothing_has_nothing),
