@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 /// Verbs of other programs, and the verb here.
-const VERBS: [(&[&str], &str); 16] = [
+const VERBS: [(&[&str], &str); 20] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
     (&["estimate", "forecast", "dry-run", "simulate", "count"], "plan"),
     (&["query", "select", "db"], "sql"),
@@ -20,6 +20,10 @@ const VERBS: [(&[&str], &str); 16] = [
     (&["join", "combine", "union", "concat"], "merge"),
     (&["clean", "gc", "vacuum", "compact"], "prune"),
     (&["replay", "refetch", "redo"], "retry"),
+    (&["copy", "snapshot", "clone"], "backup"),
+    (&["find", "grep", "fulltext"], "search"),
+    (&["new", "create", "setup", "startproject", "genspider"], "init"),
+    (&["completion", "autocomplete"], "completions"),
     (&["save", "dump", "write", "convert"], "export"),
     (&["compare", "changes"], "diff"),
     (&["shell", "preview", "test"], "try"),
@@ -68,8 +72,8 @@ const FLAGS: [(&[&str], &str); 22] = [
         "no flag is needed: the same command again goes on where the last one ended",
     ),
     (
-        &["output", "output-document", "output-dir", "out", "directory-prefix", "format", "o"],
-        "pages go into the store that --db names; seine export -o pages.csv writes them elsewhere",
+        &["output-document", "output-dir", "out", "directory-prefix", "format"],
+        "pages go into the store that --db names; -o pages.csv writes them elsewhere, too, and seine export whenever you like",
     ),
     (
         &["input", "input-file", "urls", "url", "url-list", "list", "i", "seed", "seeds", "start-url", "start-urls"],
@@ -207,7 +211,7 @@ mod tests {
             (&["crawl", "urls.txt", "--dry-run"], "seine plan, in the place of"),
             (&["crawl", "urls.txt", "--resume"], "the same command again goes on"),
             (&["crawl", "urls.txt", "--crawl_depth", "3"], "--depth is what you look for"),
-            (&["crawl", "urls.txt", "-o", "x.csv"], "seine export -o pages.csv"),
+            (&["crawl", "urls.txt", "--out", "x.csv"], "-o pages.csv writes them elsewhere"),
             (&["crawl", "-i", "urls.txt"], "URLs and lists are named without a flag"),
             (&["crawl", "--url", "https://a.example/"], "seine crawl https://example.com/"),
             (&["crawl", "urls.txt", "--threads", "4"], "--concurrency is what you look for"),

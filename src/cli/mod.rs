@@ -1,16 +1,23 @@
 //! The command line: every verb and flag, once. Settings of a crawl are declared in [`crate::config`].
 
+mod everyday;
 mod meaning;
+mod shells;
 mod site;
 mod store;
 mod unused;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
+use self::everyday::{BACKUP_EXIT_CODES, COMPLETIONS_HELP, INIT_EXIT_CODES, SEARCH_EXIT_CODES};
+pub use self::everyday::{BackupArgs, CompletionsArgs, InitArgs, ManArgs, SearchArgs};
+pub use self::shells::VARIABLE;
 use self::site::{LINKS_EXIT_CODES, REPORT_EXIT_CODES};
 pub use self::site::{LinksArgs, LinksFormat, ReportArgs, Statuses};
 pub use self::store::{StoreAndQuery, StoreArg};
@@ -200,11 +207,27 @@ What there is none of is null. Of same-url, canonical is what the page at a name
 
 /// Turns files of URLs into one SQLite file of scraped data.
 #[derive(Debug, Parser)]
-#[command(name = "seine", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "seine", version, long_version = long_version(), about, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What `--version` says, and `-V` does not.
+fn long_version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "{}\nbuilt for {} {}, {}\nSQLite {} with FTS5, TLS by rustls with ring, store version {}",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            if cfg!(target_env = "musl") { "static (musl)" } else { "dynamic (glibc)" },
+            rusqlite::version(),
+            seine_store::migrations::VERSION,
+        )
+    });
+    &TEXT
 }
 
 impl Cli {
@@ -213,6 +236,7 @@ impl Cli {
     #[must_use]
     pub fn of_process() -> Self {
         const MAY_HOLD_SECRETS: [&str; 5] = ["--proxy", "--header", "--body", "--notify", "--notify-url"];
+        shells::answer();
         Self::try_parse().unwrap_or_else(|mut error| {
             meaning::explain(&mut error);
             if error.use_stderr() && chooses_json(std::env::args_os()) {
@@ -272,6 +296,9 @@ pub enum Command {
     /// Tell what a crawl of these lists would ask of whom, and how long that takes at least; no site is asked
     #[command(after_help = PLAN_EXIT_CODES)]
     Plan(PlanArgs),
+    /// Write a commented config file for a crawl of a site
+    #[command(after_help = INIT_EXIT_CODES)]
+    Init(InitArgs),
     /// Serve a small sample site on a loopback port and crawl it
     Demo(DemoArgs),
     /// Show what a crawl has come to: finished, running or dead
@@ -294,6 +321,9 @@ pub enum Command {
     /// Put stores together, those of shards for instance; again, it takes what has come to them since
     #[command(after_help = MERGE_EXIT_CODES)]
     Merge(MergeArgs),
+    /// Copy the store as it is at one moment, beside a running crawl too
+    #[command(after_help = BACKUP_EXIT_CODES, allow_missing_positional = true)]
+    Backup(BackupArgs),
     /// Make URLs pending again and crawl them
     #[command(after_help = EXIT_CODES)]
     Retry(RetryArgs),
@@ -318,6 +348,9 @@ pub enum Command {
     /// Tell what differs between two runs: pages that are new, changed, gone or back, items field by field
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff(DiffArgs),
+    /// Look for words in the titles and main texts of stored pages
+    #[command(after_help = SEARCH_EXIT_CODES)]
+    Search(SearchArgs),
     /// Ask the store in SQL; nothing can be changed
     #[command(after_help = SQL_EXIT_CODES)]
     Sql(SqlArgs),
@@ -333,6 +366,11 @@ pub enum Command {
     /// Tell whether a store is kept up to date, as an exit code for health checks
     #[command(after_help = HEALTH_EXIT_CODES)]
     Health(HealthArgs),
+    /// Print what makes a shell complete commands of seine, with the tables and collections of a store
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Write man pages into a folder
+    Man(ManArgs),
 }
 
 /// `seine crawl`
@@ -381,6 +419,9 @@ pub struct PlanArgs {
     /// The store of the crawl; it is not looked at
     #[arg(long, value_name = "FILE", hide = true)]
     pub db: Option<PathBuf>,
+    /// The export at the end of the crawl; there is none
+    #[arg(short, long, value_name = "FILE", hide = true)]
+    pub output: Option<PathBuf>,
     /// Tell whether a link to this URL would be followed, and which rule decides; may be repeated
     #[arg(long, value_name = "URL", help_heading = "Following links")]
     pub check: Vec<String>,
@@ -626,7 +667,7 @@ pub struct ExportArgs {
     pub db: StoreArg,
     /// pages, links, items, inputs, attempts, requests, runs, robots_files, extract_problems, field_rates, tables, a
     /// collection or a view of your own; several for xlsx, sqlite and folders [default: pages; links for graphml]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = ArgValueCandidates::new(shells::tables))]
     pub table: Vec<String>,
     /// [default: by the name of the output, else csv; jsonl for the table items]
     #[arg(long, value_name = "FORMAT", value_enum)]
@@ -665,6 +706,28 @@ pub struct ExportArgs {
     /// No progress and no notes
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl ExportArgs {
+    /// An export of the store `db` to `output`, as if nothing else were said.
+    pub fn of(db: &Path, output: &Path) -> Self {
+        Self {
+            db: StoreArg::named(db),
+            table: Vec::new(),
+            format: None,
+            output: Some(output.to_owned()),
+            condition: None,
+            columns: Vec::new(),
+            run: None,
+            changed_since: None,
+            order_by: None,
+            split_by: None,
+            sql: None,
+            spreadsheet_safe: false,
+            bom: false,
+            quiet: false,
+        }
+    }
 }
 
 /// Which run `--run` names.
@@ -741,7 +804,7 @@ pub struct DiffArgs {
     #[arg(long)]
     pub text: bool,
     /// Only items of this collection; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(shells::collections))]
     pub collection: Vec<String>,
     /// Only these pages and their items: a condition in SQL over the columns of `pages`, "url LIKE '%/p/%'"
     #[arg(long = "where", value_name = "SQL")]

@@ -19,6 +19,11 @@ pub struct StoreArg {
 }
 
 impl StoreArg {
+    /// As if the store at `path` were named.
+    pub fn named(path: &Path) -> Self {
+        Self { first: None, flag: Some(path.to_owned()) }
+    }
+
     /// The store that was named; else `config`, that of a config file.
     pub fn or(&self, config: &Path) -> PathBuf {
         self.flag.as_deref().or(self.first.as_deref()).unwrap_or(config).to_path_buf()
@@ -97,6 +102,7 @@ mod tests {
             ("why", &["https://a.test/"]),
             ("audit", &[]),
             ("prune", &[]),
+            ("backup", &["copy.db"]),
             ("retry", &["--where", "1"]),
             ("extract", &["--config", "c.toml"]),
             ("process", &["--config", "c.toml"]),
@@ -114,6 +120,7 @@ mod tests {
                     Command::Why(args) => args.db.to_path_buf(),
                     Command::Audit(args) => args.db.to_path_buf(),
                     Command::Prune(args) => args.db.to_path_buf(),
+                    Command::Backup(args) => args.db.to_path_buf(),
                     Command::Retry(args) => args.db.to_path_buf(),
                     Command::Extract(args) => args.db.to_path_buf(),
                     Command::Process(args) => args.db.to_path_buf(),

@@ -12,9 +12,10 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use super::changed_settings::{self, Difference};
+use super::export::plan::ExportPlan;
 use super::session::{Coded, DISK_FULL, DRIFTED, FAILED, HELD, INTERRUPTED, STOPPED, TERMINATED, USAGE};
 use super::{process, summary};
-use crate::cli::CrawlArgs;
+use crate::cli::{CrawlArgs, ExportArgs};
 use crate::config::AUTO;
 use crate::config::processors::Processor;
 use crate::config::{ConfigError, CrawlOptions, Given, LogFormat, Revisits, Settings, Share, Size, memory};
@@ -79,9 +80,35 @@ pub fn with(settings: &Settings) -> Result<i32> {
             settings.store.db.display()
         );
     }
+    // Before anybody is asked for anything: a name that cannot be is told of now.
+    let export = settings.store.output.as_deref().map(|output| at_the_end(settings, output)).transpose()?;
     let signals = Signals::new().context("cannot watch for signals")?;
     let outcome = crawl(settings, lists, signals, inherited, Whose::Users)?;
-    finish(settings, outcome, GO_ON)
+    let is_complete = outcome.ended_by == EndedBy::Completed;
+    let code = finish(settings, outcome, GO_ON)?;
+    match export {
+        Some(export) if is_complete && matches!(code, 0 | FAILED | DRIFTED) => match super::export::run(&export)? {
+            0 => Ok(code),
+            failed => Ok(failed),
+        },
+        _ => Ok(code),
+    }
+}
+
+/// The export at the end of a complete run.
+fn at_the_end(settings: &Settings, output: &Path) -> Result<ExportArgs> {
+    let mut export = ExportArgs::of(&settings.store.db, output);
+    export.quiet = settings.console.quiet || settings.console.log_format == LogFormat::Json;
+    let plan = ExportPlan::of(&export)?;
+    if plan.goes_to_stdout() {
+        anyhow::bail!("--output of a crawl names a file or a folder; seine export writes to standard output");
+    }
+    if plan.takes_tables() {
+        export.table = vec!["pages".to_owned()];
+        let rules = Rules::read(&settings.extraction.rules_text)?;
+        export.table.extend(rules.collections().iter().map(|collection| collection.name.clone()));
+    }
+    Ok(export)
 }
 
 /// Opens the lists and archives of a crawl.

@@ -1,8 +1,10 @@
 //! The verbs: one file for each. A verb takes its arguments and returns the exit code.
 
 pub mod audit;
+pub mod backup;
 pub mod cat;
 mod changed_settings;
+pub mod completions;
 pub mod crawl;
 pub mod demo;
 pub mod diff;
@@ -13,8 +15,10 @@ mod fill;
 pub mod health;
 mod html;
 pub mod import;
+pub mod init;
 mod interrupt;
 pub mod links;
+pub mod man;
 pub mod merge;
 pub mod notify;
 pub mod plan;
@@ -24,6 +28,7 @@ pub mod report;
 pub mod retry;
 pub mod robots;
 pub mod schedule;
+pub mod search;
 pub mod session;
 pub mod split;
 pub mod sql;
@@ -46,6 +51,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Crawl(args) => crawl::run(args),
         Command::Import(args) => import::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Init(args) => init::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Cat(args) => cat::run(&args),
@@ -54,12 +60,14 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Prune(args) => prune::run(&args),
         Command::Split(args) => split::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),
         Command::Links(args) => links::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Search(args) => search::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Extract(args) => extract::run(&args),
@@ -67,5 +75,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Try(args) => try_rules::run(&args),
         Command::Schedule(args) => schedule::run(&args),
         Command::Health(args) => health::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

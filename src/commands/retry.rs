@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::crawl;
 use crate::cli::RetryArgs;
-use crate::config::{Sources, Store};
+use crate::config::Sources;
 use crate::console::log;
 use crate::console::text::grouped;
 use seine_store::{open_for_writing, retry};
@@ -23,7 +23,7 @@ pub fn run(args: RetryArgs) -> Result<i32> {
     let mut options = crawl::written(config.as_deref(), &flags)?;
     // A config file may serve `crawl` too, lists and all.
     options.0.sources = Sources::default();
-    options.0.store = Store { db: db.or(&options.0.store.db) };
+    options.0.store.db = db.or(&options.0.store.db);
     let settings = crawl::settings(options, config)?;
     let matching = retry::count(&super::session::open_store(&settings.store.db)?, &condition)?;
     if dry_run || matching == 0 {

@@ -37,6 +37,12 @@ group! {
         #[arg(long, value_name = "FILE")]
         #[serde(serialize_with = "lossy::path")]
         db: PathBuf = DEFAULT_DB.into();
+
+        /// When the run is complete, export its store as `seine export -o` does: the pages; into .xlsx, .sqlite and folders
+        /// (NAME/) the collections of the rules, too
+        #[arg(short, long, value_name = "FILE")]
+        #[serde(skip_serializing)]
+        output: Option<PathBuf>;
     }
 }
 

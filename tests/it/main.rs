@@ -14,6 +14,7 @@ mod diff;
 mod disk;
 mod docs;
 mod down;
+mod everyday;
 mod export;
 mod extract_verb;
 mod follow;

@@ -13,6 +13,7 @@
 //!   [`fill`]: how often each is found.
 //! - [`diff`]: what differs between two runs.
 //! - [`links`] held against what became of their targets; [`report`]: what is to be said of a whole site.
+//! - [`backup`]: copies of a store; [`search`]: words in its pages, by an index beside it.
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - `lookups`: indexes for those who ask.
@@ -38,6 +39,7 @@
 pub mod alike;
 pub mod archive;
 pub mod audit;
+pub mod backup;
 pub mod beginning;
 mod bodies;
 pub mod body;
@@ -70,6 +72,7 @@ pub mod requests;
 pub mod retry;
 pub mod revisit;
 pub mod rows;
+pub mod search;
 mod statement;
 pub mod tables;
 pub mod told;

@@ -152,6 +152,16 @@ impl Table {
         Ok(Self { name: view, columns })
     }
 
+    /// The names of all that [`Table::find`] finds.
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn names(db: &Connection) -> Result<Vec<String>, StoreError> {
+        let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")?;
+        let names = names.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
     /// Whether it has the column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|own| own.name == column)

@@ -13,7 +13,7 @@ use seine_export::{ExportError, Format, Sink, Style, sink};
 use seine_store::rows::Order;
 
 /// Tables, format and destination of an export.
-pub(super) struct ExportPlan {
+pub(in crate::commands) struct ExportPlan {
     pub tables: Vec<String>,
     pub format: Format,
     pub place: Destination,
@@ -21,7 +21,7 @@ pub(super) struct ExportPlan {
     by: By,
 }
 
-pub(super) enum Destination {
+pub(in crate::commands) enum Destination {
     Stdout,
     File(PathBuf, Option<Packing>),
     Folder(PathBuf),
@@ -92,8 +92,7 @@ impl ExportPlan {
             _ => {}
         }
         if self.tables.len() > 1 {
-            let in_folder = matches!(self.place, Destination::Folder(_)) && self.format != Format::Markdown;
-            if !in_folder && !self.format.holds_tables() {
+            if !self.takes_tables() {
                 bail!("a {name} file holds one table; several go into xlsx, sqlite or a folder (-o NAME/)");
             }
             if !args.columns.is_empty() {
@@ -134,6 +133,12 @@ impl ExportPlan {
             bail!("--sql goes with --split-by ROWS only");
         }
         Ok(())
+    }
+
+    /// Whether several tables have room in it.
+    pub fn takes_tables(&self) -> bool {
+        let in_folder = matches!(self.place, Destination::Folder(_)) && self.format != Format::Markdown;
+        in_folder || self.format.holds_tables()
     }
 
     pub fn goes_to_stdout(&self) -> bool {

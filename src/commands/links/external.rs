@@ -94,7 +94,7 @@ fn settings(args: &LinksArgs) -> Result<Settings> {
     let CrawlOptions(written) = args.config.as_deref().map(CrawlOptions::load).transpose()?.unwrap_or_default();
     let mut settings = Settings {
         sources: Sources::default(),
-        store: Store { db: store_of(&args.db) },
+        store: Store { db: store_of(&args.db), output: None },
         follow: Follow::default(),
         recrawl: Recrawl { only: Only::All, max_age: args.max_age, ..Recrawl::default() },
         extraction: Extraction::default(),

@@ -16,8 +16,8 @@ use crate::rows::{Filter, Order, SelectError, Selection, Snapshot};
 use crate::tables::{TABLES, Table};
 use crate::versions::Keep;
 use crate::{
-    StoreError, archive, audit, beginning, body, collections, diff, drift, examples, fill, guard, health, life, links,
-    open_for_reading, open_for_writing, processed, read, report, retry, told, versions,
+    StoreError, archive, audit, backup, beginning, body, collections, diff, drift, examples, fill, guard, health, life,
+    links, open_for_reading, open_for_writing, processed, read, report, retry, search, told, versions,
 };
 use seine_core::protocol::processing::{Failed, Input, Processed};
 use seine_core::protocol::{
@@ -367,6 +367,13 @@ fn looked_at(path: &Path) {
     links::stored_pages(&db, |page| links::stored_page_of(&db, page.url_id).map(drop)).expect("stored pages");
     links::nodes(&db, |_| Ok::<_, StoreError>(())).expect("nodes");
     report::site(&db, 3, &[]).expect("a report");
+    Table::names(&db).expect("tables");
+    let mut index = search::Index::open(&search::path_of(path), true).expect("an index");
+    index.update(&db, || true).expect("words");
+    index.find(&db, &["one".to_owned(), "OR".to_owned(), "title".to_owned()], 3).expect("pages");
+    let copy = path.with_extension("copy");
+    std::fs::File::create(&copy).expect("a file");
+    backup::copy(path, &copy, |_| true).expect("a copy");
     export(path, last.run_id);
 }
 

@@ -1,7 +1,7 @@
 //! Rules on pages.
 
-mod finder;
 mod countries;
+mod finder;
 mod judged;
 mod round_trip;
 
