@@ -13,9 +13,9 @@ import lightgbm as lgb
 import numpy as np
 
 WORD = re.compile(r"\w+")
-TREES, LEAVES, DEPTH = 120, 24, 6
+TREES, LEAVES, DEPTH = 240, 24, 6
 PARAMETERS = dict(
-    objective="cross_entropy", learning_rate=0.1, num_leaves=LEAVES, max_depth=DEPTH, max_bin=63, feature_fraction=0.3,
+    objective="cross_entropy", learning_rate=0.12, num_leaves=LEAVES, max_depth=DEPTH, max_bin=63, feature_fraction=0.3,
     bagging_fraction=0.7, bagging_freq=1, min_data_in_leaf=40, min_sum_hessian_in_leaf=0.05, lambda_l2=3.0,
     seed=1, deterministic=True, force_col_wise=True, num_threads=1, verbose=-1,
 )
