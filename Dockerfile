@@ -24,7 +24,8 @@ COPY crates/testkit/Cargo.toml crates/testkit/
 RUN mkdir src benches \
  && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
  && echo 'fn main() {}' >src/main.rs \
- && touch src/lib.rs benches/parts.rs \
+ && mkdir crates/unix/tests \
+ && touch src/lib.rs benches/parts.rs crates/unix/tests/sandbox.rs \
  && cargo build --profile dist --locked \
  && rm -r src crates
 

@@ -77,7 +77,8 @@ rust_crates() { # image toolchain-image lock
     mkdir -p "$crate/src"
     touch "$crate/src/lib.rs"
   done
-  touch "$home/package/benches/parts.rs"
+  mkdir "$home/package/crates/unix/tests"
+  touch "$home/package/benches/parts.rs" "$home/package/crates/unix/tests/sandbox.rs"
   CARGO_HOME=$home cargo fetch -q --locked --manifest-path "$home/package/Cargo.toml" \
     --target "$(rustc -vV | sed -n 's/^host: //p')"
   rm -rf "$home/package" "$home/registry/src"
