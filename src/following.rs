@@ -77,7 +77,8 @@ pub fn rules(settings: &Follow) -> Result<Rules, FollowError> {
 /// [`FollowError`]
 pub fn for_store(settings: &Follow) -> Result<Option<Arc<dyn seine_store::follow::Follow>>, FollowError> {
     let scope = settings.scope;
-    let books = following(settings)?.map(|following| Books { following, scope });
+    let nothing_new = settings.ends_after().map(u64::from);
+    let books = following(settings)?.map(|following| Books { following, scope, nothing_new });
     Ok(books.map(|books| -> Arc<dyn seine_store::follow::Follow> { Arc::new(books) }))
 }
 
@@ -85,6 +86,7 @@ pub fn for_store(settings: &Follow) -> Result<Option<Arc<dyn seine_store::follow
 struct Books {
     following: Following,
     scope: Scope,
+    nothing_new: Option<u64>,
 }
 
 impl seine_store::follow::Follow for Books {
@@ -122,6 +124,10 @@ impl seine_store::follow::Follow for Books {
 
     fn canonical(&self, host: &str, named: &str) -> Option<Found> {
         self.following.canonical(host, named)
+    }
+
+    fn nothing_new(&self) -> Option<u64> {
+        self.nothing_new
     }
 
     fn max_depth(&self) -> Option<u32> {

@@ -52,6 +52,8 @@
 //! process:  S ─► P (read-only) ── JSON line ──► the user's programs ── JSON line ──► P ── queue ──► W: items + mark, one COMMIT
 //! export:   rows of one snapshot ──► a temporary file ──► its name
 //! diff:     two runs of one snapshot, counted, then told page by page ──► text, JSON, CSV, HTML
+//! split:    lines of lists ── hash of the domain ──► shards in a folder ──► its name
+//! merge:    stores, one after the other, each one snapshot ──► all in one transaction, or a new file ──► its name
 //! links:    links of one snapshot ── each target looked up ──► text, JSON, CSV, JUnit, annotations
 //! report:   one snapshot, walked over once for each question ──► one HTML page
 //! ```
@@ -86,6 +88,7 @@
 //! crates/export    rows of a store as files, a file for each format                              → store
 //! crates/site      the demo site                                                                 → core
 //! crates/testkit   for tests alone                                                               → nobody
+//! src/walls        what each process needs; the rest is kept from it
 //! src/config       options, declared once → settings          src/console   progress, text, logs
 //! src/supervisor   loop · plan · frontier · ledger · lanes · breaker · feed
 //! src/fetcher      control · hosts · visit                    src/writer    batches into the store
@@ -116,4 +119,5 @@ pub mod processors;
 pub mod reextract;
 pub mod schedule;
 pub mod supervisor;
+pub mod walls;
 pub mod writer;

@@ -37,13 +37,13 @@ Exit codes:
   130  interrupted; the next search goes on with the index
 
 All words have to be on a page, in its title or its main text. \"two words\" in quotes stand together, word* is a
-beginning, -word must not be there, and OR between words is enough of either.
+beginning, -word must not be there (in quotes of the shell, or behind --), and OR between words is enough of either.
 The index lies beside the store (crawl.db.search). It is brought up to date by each search, and may be removed at any
 time; the store itself is only read.
 
 Examples:
   seine search brass telescope              in crawl.db
-  seine search shop.db '\"sea chart\"' -paper --limit 5
+  seine search shop.db '\"sea chart\" -paper' --limit 5
   seine search shop.db teles* --json | jq -r .url";
 
 pub(super) const COMPLETIONS_HELP: &str = "\
@@ -92,7 +92,7 @@ pub struct BackupArgs {
 #[derive(Args, Debug)]
 pub struct SearchArgs {
     /// The words; the first may be the store [default: crawl.db]
-    #[arg(value_name = "[DB] WORD", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "[DB] WORD", required = true)]
     words: Vec<String>,
     /// The store, named as `seine crawl` names it; all else are words then
     #[arg(long, value_name = "FILE")]
@@ -168,7 +168,7 @@ mod tests {
         let pair = |store: &str, words: &str| (store.to_owned(), words.to_owned());
         assert_eq!(asked(&["telescope"]), pair("crawl.db", "telescope"));
         assert_eq!(asked(&["brass", "telescope"]), pair("crawl.db", "brass telescope"));
-        assert_eq!(asked(&["shop.db", "brass", "-old"]), pair("shop.db", "brass -old"));
+        assert_eq!(asked(&["shop.db", "brass", "--", "-old"]), pair("shop.db", "brass -old"));
         assert_eq!(asked(&["shop.db"]), pair("crawl.db", "shop.db"));
         assert_eq!(asked(&["--db", "x", "shop.db", "brass"]), pair("x", "shop.db brass"));
     }

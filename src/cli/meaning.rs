@@ -10,12 +10,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 /// Verbs of other programs, and the verb here.
-const VERBS: [(&[&str], &str); 18] = [
+const VERBS: [(&[&str], &str); 20] = [
     (&["run", "start", "fetch", "get", "scrape", "download", "spider", "resume", "continue"], "crawl"),
     (&["estimate", "forecast", "dry-run", "simulate", "count"], "plan"),
     (&["query", "select", "db"], "sql"),
     (&["info", "stats", "summary", "show", "list", "ls"], "status"),
     (&["check", "verify", "validate"], "audit"),
+    (&["shard", "partition", "distribute"], "split"),
+    (&["join", "combine", "union", "concat"], "merge"),
     (&["clean", "gc", "vacuum", "compact"], "prune"),
     (&["replay", "refetch", "redo"], "retry"),
     (&["copy", "snapshot", "clone"], "backup"),

@@ -89,6 +89,31 @@ Exit codes:
   4  the store is held by a crawl
   5  out of disk: making the file smaller takes as much room again as what is left in it";
 
+const SPLIT_EXIT_CODES: &str = "\
+Exit codes:
+  0        the folder has all shards
+  2        usage or input error, or the folder has something else in it; nothing was written
+  4        the store is held by a crawl
+  5        out of disk; nothing was written
+  130/143  stopped by SIGINT/SIGTERM; nothing was written
+
+Examples:
+  seine split urls.txt --shards 16 -o shards        shards/shard-0.jsonl to shard-15.jsonl
+  seine split crawl.db --shards 4 -o stores         what is pending: stores/shard-0.db to shard-3.db
+  seine crawl shards/shard-3.jsonl --db stores/3.db on any machine
+  seine merge crawl.db stores/*.db                  all of it together";
+
+const MERGE_EXIT_CODES: &str = "\
+Exit codes:
+  0        merged; what was there already was passed over
+  2        usage error, no such store, one that is damaged or of another version, or a URL that two
+           stores have fetched in the same run; nothing has changed
+  4        OUT is held by a crawl
+  5        out of disk; nothing has changed
+  130/143  stopped by SIGINT/SIGTERM; nothing has changed
+
+A new store has its name when it is whole; in one that is there all comes in one transaction.";
+
 const EXTRACT_EXIT_CODES: &str = "\
 Exit codes:
   0        done; with --diff: compared
@@ -290,6 +315,12 @@ pub enum Command {
     /// Let old versions of pages go, and give their room on disk back
     #[command(after_help = PRUNE_EXIT_CODES)]
     Prune(PruneArgs),
+    /// Split lists, or what is pending in a store, into shards for several machines; a domain is in one of them
+    #[command(after_help = SPLIT_EXIT_CODES)]
+    Split(SplitArgs),
+    /// Put stores together, those of shards for instance; again, it takes what has come to them since
+    #[command(after_help = MERGE_EXIT_CODES)]
+    Merge(MergeArgs),
     /// Copy the store as it is at one moment, beside a running crawl too
     #[command(after_help = BACKUP_EXIT_CODES, allow_missing_positional = true)]
     Backup(BackupArgs),
@@ -598,15 +629,22 @@ pub struct RobotsArgs {
 /// `seine try`
 #[derive(Args, Debug)]
 pub struct TryArgs {
-    /// The page: a URL, which is fetched; a file; or - for standard input
-    #[arg(value_name = "URL|FILE")]
-    pub target: String,
+    /// The page: a URL, which is fetched; a file; or - for standard input. With --suggest there may be several
+    #[arg(value_name = "URL|FILE", required = true)]
+    pub targets: Vec<String>,
     /// Rules, and settings of a crawl, from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Show what this selector matches; may be repeated
     #[arg(long, value_name = "SELECTOR")]
     pub css: Vec<String>,
+    /// Show what this XPath finds; may be repeated
+    #[arg(long, value_name = "EXPRESSION")]
+    pub xpath: Vec<String>,
+    /// Propose rules that find this value, which you see on one of the pages, on all of them: price=19.90; may be
+    /// repeated
+    #[arg(long, value_name = "FIELD=VALUE", conflicts_with_all = ["css", "xpath"])]
+    pub suggest: Vec<String>,
     /// Take the body of the URL from this store, and ask nobody
     #[arg(long, value_name = "DB")]
     pub db: Option<PathBuf>,
@@ -835,6 +873,64 @@ pub enum DiffFormat {
     Csv,
     /// One HTML page that needs nothing else
     Html,
+}
+
+/// Shards of a list: each is an open file while it is split.
+const MAX_SHARDS: i64 = 4096;
+
+/// `seine split`
+#[derive(Args, Debug)]
+pub struct SplitArgs {
+    /// Lists as in a crawl, - for standard input; or one store
+    #[arg(value_name = "FILE", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// So many shards
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS))]
+    pub shards: u32,
+    /// What is never in two of them
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "domain")]
+    pub by: Together,
+    /// The folder; one that has nothing but an earlier split is replaced
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// CSV/TSV: the column that holds the URL, by name or number [default: url]
+    #[arg(long, value_name = "NAME")]
+    pub url_column: Option<String>,
+    /// JSONL: the field that holds the URL [default: url]
+    #[arg(long, value_name = "FIELD")]
+    pub url_field: Option<String>,
+    /// Counts as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What `seine split` keeps together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Together {
+    /// All hosts of a registrable domain (public suffix list)
+    Domain,
+    /// Each host
+    Host,
+}
+
+/// `seine merge`
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// The store they are put into; made if there is none
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// The stores, in this order; they are only read
+    #[arg(value_name = "DB", required = true)]
+    pub stores: Vec<PathBuf>,
+    /// Counts as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `seine schedule`

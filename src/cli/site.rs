@@ -74,6 +74,9 @@ pub struct LinksArgs {
     /// Only these links: a condition in SQL over the columns of `links`, "rel NOT LIKE '%nofollow%'"
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
+    /// With --broken: also links to pages that came with status 200 and say that they are not there (soft 404s)
+    #[arg(long, requires = "broken")]
+    pub soft: bool,
     /// Statuses that are no errors, "403,429" or "500-599"
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub accept: Vec<Statuses>,

@@ -23,7 +23,7 @@ use crate::console::log;
 use crate::console::progress::Progress;
 use crate::console::text::{grouped, printable};
 use crate::supervisor::{self, Report};
-use crate::{config, fetcher, following, notify, ordering};
+use crate::{config, fetcher, following, notify, ordering, walls};
 use seine_core::protocol::{EndedBy, UrlKind};
 use seine_core::record::Outcome;
 use seine_core::tally::Tally;
@@ -217,7 +217,7 @@ pub fn crawl_locked(
     }
     let session = Session {
         collections: Rules::read(&settings.extraction.rules_text)?.collections().to_vec(),
-        reading: settings.extraction.reading_with(settings.follow.assets),
+        reading: settings.extraction.reading_with(settings.follow.reads()),
         again: Again {
             only: match settings.recrawl.only {
                 config::Only::New => Only::New,
@@ -290,8 +290,14 @@ pub fn crawl_locked(
         drop(open_for_writing(&settings.store.db)?);
     }
     title::set(title::Role::Supervisor);
-    let start =
-        supervisor::CrawlStart { settings: settings.crawling(), lists, session, lock, signals, inherited, progress };
+    let walls = walls::check(settings.walls.sandbox).map_err(|walls| {
+        anyhow::anyhow!("sandbox = \"require\", but the walls that can be had here are: {walls}; nothing was started")
+    })?;
+    tracing::info!(walls = walls.map_or_else(|| "off".to_owned(), |walls| walls.to_string()), "sandbox");
+    let mut settings = settings.crawling();
+    // A run that goes on may have answers to read from archives of its first call.
+    settings.archives.extend(archives_of(&lock)?);
+    let start = supervisor::CrawlStart { settings, walls, lists, session, lock, signals, inherited, progress };
     Ok(without_trace(supervisor::run(start)?))
 }
 
@@ -336,6 +342,13 @@ fn beginning(settings: &Settings, session: &Session) -> Result<Option<String>> {
     })
 }
 
+/// Files that pages of an earlier call may have to be read from. What has to be made first has none.
+fn archives_of(lock: &StoreLock) -> Result<Vec<PathBuf>> {
+    // As in `beginning`.
+    let Ok(db) = open_for_reading(lock.path()) else { return Ok(Vec::new()) };
+    Ok(read::files(&db)?.into_iter().map(PathBuf::from).filter(|file| file.is_file()).collect())
+}
+
 /// Says how this crawl reads pages otherwise than the last run, if there was one.
 fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
     // As in `beginning`.
@@ -343,7 +356,7 @@ fn changed_settings(settings: &Settings) -> Result<Option<Difference>> {
     let fetches_again = settings.recrawl.only != config::Only::New;
     let last = beginning::last_reading(&db)?;
     let processors: Vec<_> = settings.programs.processor.iter().map(|processor| processor.name.as_str()).collect();
-    let reading = settings.extraction.reading_with(settings.follow.assets);
+    let reading = settings.extraction.reading_with(settings.follow.reads());
     Ok(last.and_then(|last| changed_settings::since(&last, &settings.extraction, &reading, &processors, fetches_again)))
 }
 

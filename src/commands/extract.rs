@@ -59,6 +59,7 @@ pub fn run(args: &ExtractArgs) -> Result<i32> {
         condition: args.condition.clone(),
         workers: args.workers.map_or_else(limits::available_cpus, usize::from),
         limits: reextract::Limits { parse_time: settings.http.parse_timeout.0, body_bytes: settings.http.max_body.0 },
+        sandbox: settings.walls.sandbox,
         signals,
         inherited,
         progress: Progress::new(ProgressMode::Auto, args.quiet),

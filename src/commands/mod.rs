@@ -19,6 +19,7 @@ pub mod init;
 mod interrupt;
 pub mod links;
 pub mod man;
+pub mod merge;
 pub mod notify;
 pub mod plan;
 pub mod process;
@@ -29,6 +30,7 @@ pub mod robots;
 pub mod schedule;
 pub mod search;
 pub mod session;
+pub mod split;
 pub mod sql;
 pub mod status;
 pub mod summary;
@@ -56,6 +58,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Why(args) => why::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Prune(args) => prune::run(&args),
+        Command::Split(args) => split::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Retry(args) => retry::run(args),
         Command::Robots(args) => robots::run(&args),

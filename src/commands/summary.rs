@@ -11,6 +11,7 @@ use super::fill;
 use crate::console::text::{grouped, printable, size};
 use crate::supervisor::Report;
 use seine_core::record::Outcome;
+use seine_store::alike::{Alike, Mirror, Quiet};
 use seine_store::diff::Changes;
 use seine_store::examples::Example;
 use seine_store::follow::FoundCounts;
@@ -65,6 +66,7 @@ pub fn text(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
     if let Some(found) = &summary.found {
         let _ = writeln!(text, "  found: {}", found_in_words(found));
     }
+    alike(&mut text, &summary.alike);
     if !summary.errors.is_empty() {
         let mut errors: Vec<_> = summary.errors.iter().collect();
         errors.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
@@ -142,6 +144,7 @@ pub fn json(summary: &Summary, db: &Path, owner: Option<u32>, report: Option<&Re
         if !report.processors.is_empty() {
             value["processors"] = super::process::as_json(&report.processors);
         }
+        value["sandbox"] = json!(report.walls.map(|walls| json!({"calls": walls.calls, "files": walls.files})));
         value["list_failures"] = json!(report.list_failures);
     }
     Ok(value)
@@ -262,6 +265,35 @@ fn found_in_words(found: &FoundCounts) -> String {
     format!("{}{traps}{same_pages}", parts.join(", "))
 }
 
+/// What brings nothing new, a line for each kind, with what can be done about it.
+fn alike(text: &mut String, alike: &Alike) {
+    let Alike { near_duplicates, soft_404, mirrors, nothing_new } = alike;
+    let counts = [
+        ("near-duplicates", near_duplicates, "the view near_duplicates"),
+        ("soft 404s", soft_404, "soft_404 in the view pages; links --broken --soft"),
+    ];
+    for (what, count, place) in counts.iter().filter(|(_, count, _)| **count > 0) {
+        let _ = writeln!(text, "  {what}: {} ({place})", grouped(**count));
+    }
+    for Mirror { host, of_host, same, pages } in mirrors {
+        let (same, pages) = (grouped(*same), grouped(*pages));
+        let _ = writeln!(
+            text,
+            "  mirror: {same} of {pages} pages of {} are those of {}",
+            printable(host),
+            printable(of_host)
+        );
+    }
+    for Quiet { host, pages } in nothing_new {
+        let _ = writeln!(
+            text,
+            "  nothing new: the last {} pages of {} say what others said; to end there: --nothing-new, --budget or --exclude",
+            grouped(*pages),
+            printable(host)
+        );
+    }
+}
+
 fn hosts(text: &mut String, label: &str, hosts: &[HostLine], show: impl Fn(&HostLine) -> String) {
     if !hosts.is_empty() {
         let hosts: Vec<_> = hosts.iter().map(|host| format!("{} {}", printable(&host.host), show(host))).collect();
@@ -303,6 +335,11 @@ mod tests {
             fill: [(escape.to_owned(), Fill::default())].into(),
             slowest_hosts: vec![host()],
             failing_hosts: vec![host()],
+            alike: Alike {
+                mirrors: vec![Mirror { host: escape.into(), of_host: escape.into(), same: 1, pages: 1 }],
+                nothing_new: vec![Quiet { host: escape.into(), pages: 1 }],
+                ..Alike::default()
+            },
             ..Summary::default()
         };
         let text = text(&summary, Path::new("crawl.db"), None, None);

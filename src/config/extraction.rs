@@ -49,12 +49,21 @@ group! {
 }
 
 /// The readers of main text, Markdown and metadata. Another one finds other texts in the same page, so it has another name.
-const READERS: &str = "2";
+const READERS: &str = "3";
 
 fn hash(text: &[u8]) -> [u8; 16] {
     let mut hash = [0; 16];
     hash.copy_from_slice(&blake3::hash(text).as_bytes()[..16]);
     hash
+}
+
+/// What is read of pages for [`Follow`](super::Follow).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadForFollow {
+    /// What they show and run.
+    pub assets: bool,
+    /// Which of them say nearly the same.
+    pub words: bool,
 }
 
 impl Extraction {
@@ -82,7 +91,11 @@ impl Extraction {
         whole.markdown |= markdown;
         whole.tables |= tables;
         let settings: serde_json::Value = serde_json::from_str(config).ok()?;
-        Some(whole.reading_with(settings["assets"] == true))
+        let follow = ReadForFollow {
+            assets: settings["assets"] == true,
+            words: settings["near_duplicates"] == true || settings["nothing_new"].is_number(),
+        };
+        Some(whole.reading_with(follow))
     }
 
     /// All of it as a hash: a page that was read with another one cannot stand for what is wanted now, though the site
@@ -98,9 +111,13 @@ impl Extraction {
         hash(text.as_bytes())
     }
 
-    /// The same of a run that fetches `assets` too: the stored links of a page that was read without name none.
-    pub fn reading_with(&self, assets: bool) -> [u8; 16] {
-        let reading = self.reading();
-        if assets { hash(&[&reading[..], b"assets"].concat()) } else { reading }
+    /// The same of a run that reads more of pages for what it follows: the stored links of a page that was read without name
+    /// no assets, and its words are not known.
+    pub fn reading_with(&self, follow: ReadForFollow) -> [u8; 16] {
+        let mut reading = self.reading();
+        for (_, name) in [(follow.assets, "assets"), (follow.words, "words")].iter().filter(|(is_read, _)| *is_read) {
+            reading = hash(&[&reading[..], name.as_bytes()].concat());
+        }
+        reading
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ConfigError;
 use super::bounds::refused;
+use super::extraction::ReadForFollow;
 use super::group::group;
 use seine_follow::{
     BadPattern, DepthBudget, Filter, FilterRule, PathBudget, Preference, SamePage, Scope, Trap, Verb, budget,
@@ -90,6 +91,16 @@ group! {
         #[arg(long)]
         canonical: bool;
 
+        /// Find pages that say nearly what another of their host says, by their words: counted in the summary, named by the
+        /// view near_duplicates
+        #[arg(long)]
+        near_duplicates: bool;
+
+        /// Do not follow links to a host any more once its last N pages brought nothing new: no text that it had not had before
+        /// [default: never; with 1000 and more it is named in the summary]
+        #[arg(long, value_name = "N")]
+        nothing_new: Option<u32>;
+
         /// Which URLs are the same page; a config key only.
         #[arg(skip)]
         same_page: Vec<SamePage>;
@@ -118,6 +129,16 @@ impl Follow {
             Some(Since::Time(ms)) => ms,
             Some(Since::LastRun) => last_run.unwrap_or(0),
         };
+    }
+
+    /// What is read of pages for it, beyond their fields.
+    pub fn reads(&self) -> ReadForFollow {
+        ReadForFollow { assets: self.assets, words: self.near_duplicates || self.nothing_new.is_some() }
+    }
+
+    /// After so many pages of a host that brought nothing new its links are not followed any more.
+    pub fn ends_after(&self) -> Option<u32> {
+        self.nothing_new.filter(|_| self.traps().contains(&Trap::NothingNew))
     }
 
     /// Whether the sitemaps of the lists' hosts are looked for.
@@ -165,6 +186,9 @@ impl Follow {
                 "chooses links, but only sitemaps and feeds are read; add --follow",
             );
         }
+        if self.nothing_new == Some(0) {
+            return refused("nothing_new", 0, "must be at least 1");
+        }
         if self.is_on() {
             return Ok(());
         }
@@ -177,6 +201,7 @@ impl Follow {
             ("budget", self.budget.first().map(PathBudget::to_string)),
             ("depth_budget", self.depth_budget.first().map(DepthBudget::to_string)),
             ("canonical", self.canonical.then(|| "true".to_owned())),
+            ("nothing_new", self.nothing_new.map(|pages| pages.to_string())),
         ];
         match alone.into_iter().find_map(|(name, value)| Some((name, value?))) {
             Some((name, value)) => {
@@ -249,7 +274,7 @@ fn traps(name: &'static str, names: &[String]) -> Result<(), ConfigError> {
         Some(word) => refused(
             name,
             format_args!("{word:?}"),
-            "must be repeating_segments, calendar, session_id, growing_query, depth_of_path, long_url or all",
+            "must be repeating_segments, calendar, session_id, growing_query, depth_of_path, long_url, nothing_new or all",
         ),
         None => Ok(()),
     }

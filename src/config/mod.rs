@@ -7,7 +7,7 @@
 //! - `group`: how an option is declared; `bounds`: what its value has to be.
 //! - `settings`: all groups together, from file and flags to what is in force.
 //! - The groups: `sources` (lists and the store), `follow`, `recrawl`, `crew`, `politeness`, `http`, `extraction`, `budgets`,
-//!   [`notify`], `console`, `programs`.
+//!   [`notify`], `console`, `walls`, `programs`.
 //! - [`Given`]: what was said on the command line; [`Chosen`]: a value of the user's, or one that follows.
 //! - [`values`](seine_core::values): durations, sizes, headers and their like, as people write them.
 //! - [`hosts`]: what differs from host to host.
@@ -38,6 +38,7 @@ mod programs;
 mod recrawl;
 mod settings;
 mod sources;
+mod walls;
 
 use std::path::PathBuf;
 
@@ -60,6 +61,7 @@ pub use settings::{
     is_of_the_next_run,
 };
 pub use sources::{DEFAULT_DB, Lists, Sources, Store, is_stdin};
+pub use walls::{Sandbox, Walls};
 
 /// A mistake in a config file or a combination of settings.
 #[derive(Debug, thiserror::Error)]

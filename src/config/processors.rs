@@ -56,6 +56,9 @@ pub struct Processor {
     /// Items of one answer; more are a problem of the record.
     #[serde(default = "default_max_items")]
     pub max_items: usize,
+    /// What it is kept from.
+    #[serde(default, skip_serializing_if = "Kept::is_default")]
+    pub sandbox: Kept,
     /// Columns of the view of its answers, with their types.
     #[serde(default, serialize_with = "types")]
     pub fields: BTreeMap<String, Spanned<FieldType>>,
@@ -70,6 +73,25 @@ pub enum BodyForm {
     Inline,
     /// In a file that can be read as long as the record is not answered: `path`.
     File,
+}
+
+/// What a processor is kept from: it reads what strangers have sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    /// Rights that its user does not have: no set-user-ID program gives it more.
+    #[default]
+    Privileges,
+    /// The network too.
+    Offline,
+    /// Nothing.
+    Off,
+}
+
+impl Kept {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn one() -> usize {

@@ -1,6 +1,6 @@
 //! The settings of a crawl: groups, from a config file and from flags, checked one by one and against each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::mistakes::{explained, refuse_all};
 use super::processors::Processor;
 use super::{
     Budgets, ConfigError, Console, Crew, Extraction, Follow, Http, Lists, Notify, Politeness, Programs, Recrawl,
-    Sources, Store, notify, processors,
+    Sandbox, Sources, Store, Walls, notify, processors,
 };
 use seine_core::values::RulesText;
 
@@ -71,6 +71,10 @@ pub struct Settings {
     #[command(flatten, next_help_heading = "Output")]
     #[serde(skip)]
     pub console: Console,
+    /// What processes are kept from: no difference to what is found.
+    #[command(flatten, next_help_heading = "Output")]
+    #[serde(skip)]
+    pub walls: Walls,
     /// Processors and scheduled jobs.
     #[command(flatten)]
     #[serde(flatten)]
@@ -124,6 +128,10 @@ pub struct Crawling {
     pub follow: Follow,
     /// How much a run may take.
     pub budgets: Budgets,
+    /// Whether processes are walled off.
+    pub sandbox: Sandbox,
+    /// Archives that fetchers read answers from.
+    pub archives: Vec<PathBuf>,
     /// Programs that records are put through.
     pub processor: Vec<Processor>,
 }
@@ -239,11 +247,12 @@ impl Settings {
             budgets,
             notify,
             console,
+            walls,
             programs,
         } = self;
-        let groups: [&dyn Group; 13] = [
+        let groups: [&dyn Group; 14] = [
             sources, store, lists, follow, recrawl, crew, politeness, http, extraction, budgets, notify, console,
-            programs,
+            walls, programs,
         ];
         groups.iter().try_for_each(|group| group.check())
     }
@@ -274,6 +283,8 @@ impl Settings {
             extraction: self.extraction.clone(),
             follow: self.follow.clone(),
             budgets: self.budgets.clone(),
+            sandbox: self.walls.sandbox,
+            archives: self.sources.from_warc.clone(),
             processor: self.programs.processor.clone(),
         }
     }
@@ -311,6 +322,7 @@ fn groups(text: &str) -> Result<Settings, toml::de::Error> {
         budgets: keys.take()?,
         notify: keys.take()?,
         console: keys.take()?,
+        walls: keys.take()?,
         programs: keys.take()?,
     };
     refuse_all(keys.table, &keys.known)?;

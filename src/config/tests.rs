@@ -103,6 +103,25 @@ fn stores_of_before_the_groups_need_not_read_every_page_anew() {
 }
 
 #[test]
+fn what_is_read_for_links_belongs_to_how_pages_are_read() {
+    let reading = |text: &str| {
+        let options = resolved(text, &[]);
+        options.extraction.reading_with(options.follow.reads())
+    };
+    let words = reading("near_duplicates = true");
+    assert_eq!(words, reading("follow = true\nnothing_new = 9"));
+    let all = [reading(""), words, reading("assets = true"), reading("assets = true\nnear_duplicates = true")];
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 4);
+    // As `seine extract` finds it in a store.
+    for text in ["", "near_duplicates = true", "follow = true\nnothing_new = 9\nassets = true"] {
+        let options = resolved(text, &[]);
+        assert_eq!(options.extraction.reading_after(&options.to_json()), Some(reading(text)), "{text}");
+    }
+    assert_eq!(resolved("follow = true\nnothing_new = 9", &[]).follow.ends_after(), Some(9));
+    assert_eq!(resolved("follow = true\nnothing_new = 9\nallow_trap = ['all']", &[]).follow.ends_after(), None);
+}
+
+#[test]
 fn no_key_belongs_to_two_groups() {
     let error = CrawlOptions::read("no_such_key_at_all = 1").unwrap_err().to_string();
     let (_, listed) = error.split_once("expected one of ").unwrap();
@@ -220,7 +239,7 @@ fn the_record_of_a_run_is_one_flat_object_without_secrets() {
     assert!(!json.contains("swordfish"), "{json}");
     let record: Map<String, Value> = serde_json::from_str(&json).unwrap();
     // What makes no difference to the result, may be a secret, or is told as part of another key.
-    let left_out = ["body", "insecure", "allow_private", "job", "collection", "processor"];
+    let left_out = ["body", "insecure", "allow_private", "job", "collection", "processor", "output"];
     let keys = [
         Sources::keys(),
         Store::keys(),

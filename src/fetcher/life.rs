@@ -87,7 +87,7 @@ async fn beat(slot: Slot, visitor: Rc<Visitor>, row: &'static Row) {
 
 impl Fetcher {
     fn new(setup: FetcherSetup, row: &'static Row) -> Result<(Self, Rc<Visitor>), SetupError> {
-        let FetcherSetup { slot: _, generation, control, concurrency, rate, known, settings } = setup;
+        let FetcherSetup { slot: _, generation, control, concurrency, rate, known, settings, .. } = setup;
         fit_heap(if concurrency >= MANY_CONNECTIONS { Heap::ManyBuffers } else { Heap::Ordinary });
         let http = Http::new(&http_options(&settings))?;
         let control = Control::new(control, generation)?;

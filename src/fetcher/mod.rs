@@ -31,10 +31,12 @@ pub mod visit;
 pub mod webhook;
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use tokio::runtime::LocalOptions;
 
-use crate::config::Fetching;
+use crate::config::{Fetching, Sandbox};
+use crate::walls;
 use client::http_options;
 use seine_core::protocol::{Generation, Slot};
 use seine_http::{Http, HttpError};
@@ -42,6 +44,7 @@ use seine_unix::known::Known;
 use seine_unix::pace::SharedPace;
 use seine_unix::say::{Level, say};
 use seine_unix::status::Row;
+use seine_unix::title::Role;
 
 /// Threads for name resolution, which blocks: a thousand names that do not answer must not mean a thousand threads.
 const RESOLVERS: usize = 32;
@@ -66,6 +69,10 @@ pub struct FetcherSetup {
     pub known: Option<Known>,
     /// The configuration.
     pub settings: Fetching,
+    /// Whether it is walled off.
+    pub sandbox: Sandbox,
+    /// Archives that it reads answers from.
+    pub archives: Vec<PathBuf>,
 }
 
 /// Whether a fetcher can be made with these settings: so that a file that is missing or not what it should be is found
@@ -80,6 +87,11 @@ pub fn check(settings: &Fetching) -> Result<(), HttpError> {
 
 /// Runs the fetcher to its end; the return value is the exit code.
 pub fn run(setup: FetcherSetup, row: &'static Row) -> i32 {
+    let needs = walls::of_fetcher(&setup.settings, &setup.archives);
+    // Before the runtime, whose threads would stay outside, and before the first byte of a site.
+    if let Err(code) = walls::put_up(setup.sandbox, Role::Fetcher(setup.slot.into()), &needs) {
+        return code;
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(RESOLVERS + WORKERS)

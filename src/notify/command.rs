@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Message;
 use crate::console::text::printable;
 use seine_unix::poll::{Interest, PollSet};
-use seine_unix::program::{Got, Program};
+use seine_unix::program::{Got, Program, Rights};
 use seine_unix::say::{self, Level};
 
 /// How often it is asked whether to go on.
@@ -26,7 +26,8 @@ pub fn run(
     timeout: Duration,
     is_stopped: &mut dyn FnMut() -> bool,
 ) -> Result<(), String> {
-    let mut program = Program::start_with(command, &message.variables).map_err(|error| error.to_string())?;
+    let mut program =
+        Program::start_with(command, &message.variables, Rights::All).map_err(|error| error.to_string())?;
     let deadline = Instant::now() + timeout;
     let mut input = message.body.as_bytes();
     let mut outputs = [Output::default(), Output::default()];

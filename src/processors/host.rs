@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::config::processors::Processor;
+use crate::config::processors::{Kept, Processor};
 use crate::pool::{Death, Pool, Task, Window};
 use seine_core::protocol::processing::{Failed, FromHost, Processed, Tally, ToHost};
 use seine_core::protocol::{Generation, Hello, PROTOCOL_VERSION, RecordHead};
@@ -19,6 +19,7 @@ use seine_store::StoreError;
 use seine_store::processed::{Record, Todo, TodoError, Wanted, What, todos};
 use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::poll::PollSet;
+use seine_unix::program::Rights;
 use seine_unix::status::Row;
 use seine_unix::strays;
 
@@ -164,7 +165,7 @@ impl<'a> Host<'a> {
             (0..processor.workers).for_each(|seat| pool.join(seat));
             let mut seats: Vec<_> = std::iter::repeat_with(Seat::default).take(processor.workers).collect();
             // One at once: that there is no such program is told before anything else happens.
-            seats[0].start(&processor.command).map_err(|error| {
+            seats[0].start(&processor.command, rights(processor.sandbox)).map_err(|error| {
                 refused(format!("processor {}: cannot start {:?}: {error}", processor.name, processor.command[0]))
             })?;
             lanes.push(Lane {
@@ -385,7 +386,7 @@ impl Lane<'_> {
 
     /// Puts a record into a seat. A program that cannot be started shows when its time is up or the next one can.
     fn begin(&mut self, seat: usize, job: &Job) {
-        if let Err(error) = self.seats[seat].start(&self.processor.command) {
+        if let Err(error) = self.seats[seat].start(&self.processor.command, rights(self.processor.sandbox)) {
             tracing::warn!(processor = self.processor.name, %error, "cannot start the program");
         }
         self.seats[seat].begin(job.line.bytes.clone(), self.processor.timeout.0);
@@ -478,6 +479,14 @@ impl Lane<'_> {
 
 fn is_power_of_ten(count: u64) -> bool {
     count >= 10 && 10_u64.checked_pow(count.ilog10()) == Some(count)
+}
+
+fn rights(kept: Kept) -> Rights {
+    match kept {
+        Kept::Off => Rights::All,
+        Kept::Privileges => Rights::NoMore,
+        Kept::Offline => Rights::Offline,
+    }
 }
 
 fn wanted(processor: &Processor) -> Wanted {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use seine_unix::Pid;
 use seine_unix::poll::{Interest, PollSet, Ready};
-use seine_unix::program::{Got, Program};
+use seine_unix::program::{Got, Program, Rights};
 
 use super::answer;
 
@@ -90,11 +90,11 @@ impl Seat {
     ///
     /// # Errors
     /// As [`Program::start`].
-    pub fn start(&mut self, command: &[String]) -> io::Result<()> {
+    pub fn start(&mut self, command: &[String], rights: Rights) -> io::Result<()> {
         if self.program.is_none() {
             self.errors = Errors { is_known: self.starts >= STARTS_LOGGED, ..Errors::default() };
             self.answer.clear();
-            self.program = Some(Program::start(command)?);
+            self.program = Some(Program::start_with(command, &[], rights)?);
             self.starts += 1;
         }
         Ok(())

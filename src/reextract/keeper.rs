@@ -8,8 +8,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::config::Extraction;
+use crate::config::{Extraction, Sandbox};
 use crate::pool::{Death, Pool, Task, Window};
+use crate::walls;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Answer, Cause, FromKeeper, PageJob, ToKeeper, Unread};
 use seine_core::protocol::{Generation, Slot};
@@ -47,10 +48,15 @@ pub struct KeeperStart {
     pub seats: usize,
     /// Channel to the supervisor.
     pub control: OwnedFd,
+    /// Whether it is walled off.
+    pub sandbox: Sandbox,
 }
 
 /// Runs the process to its end; the return value is the exit code.
 pub fn run(start: KeeperStart) -> i32 {
+    if let Err(code) = walls::put_up_around_store(start.sandbox, &start.path, start.writes) {
+        return code;
+    }
     let mut control = Channel::new(start.control, 1 << 20);
     let opened = Rework::open(&start.path, start.collections, start.condition.as_deref(), start.writes);
     let worked = opened

@@ -21,8 +21,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::config::Extraction;
+use crate::config::{Extraction, Sandbox};
 use crate::console::progress::Progress;
+use crate::walls;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::reextract::{Cause, FromKeeper, Report, ToKeeper};
 use seine_core::protocol::{Generation, Slot};
@@ -33,6 +34,7 @@ use seine_unix::channel::{Channel, ChannelError};
 use seine_unix::crew::{self, Crew, CrewError, Ended as Death, News, Post};
 use seine_unix::fork;
 use seine_unix::lock::StoreLock;
+use seine_unix::sandbox::Needs;
 use seine_unix::signals::Signals;
 use seine_unix::title::Role;
 
@@ -62,6 +64,8 @@ pub struct ExtractStart {
     pub workers: usize,
     /// Bounds for one page.
     pub limits: Limits,
+    /// Whether processes are walled off.
+    pub sandbox: Sandbox,
     /// Signals, blocked already.
     pub signals: Signals,
     /// Descriptors that all children keep (the log file).
@@ -119,6 +123,7 @@ struct Supervisor {
     rules: Rules,
     wanted: Wanted,
     limits: Limits,
+    sandbox: Sandbox,
     workers: Slot,
     progress: Progress,
     /// Others can lock the store once this is dropped.
@@ -154,7 +159,7 @@ impl Supervisor {
         let (path, condition, writes) = (start.path, start.condition, start.lock.is_some());
         let collections = start.rules.collections().to_vec();
         let Extraction { metadata, text, markdown, tables, .. } = start.extraction;
-        let extraction = start.extraction;
+        let (extraction, sandbox) = (start.extraction, start.sandbox);
         crew.spawn(Who::Writer, 0, &keep, |control, _| {
             keeper::run(keeper::KeeperStart {
                 path,
@@ -164,6 +169,7 @@ impl Supervisor {
                 writes,
                 seats: workers.into(),
                 control,
+                sandbox,
             })
         })?;
         Ok(Self {
@@ -171,6 +177,7 @@ impl Supervisor {
             rules: start.rules,
             wanted: Wanted { metadata, text, markdown, tables },
             limits: start.limits,
+            sandbox: start.sandbox,
             workers,
             progress: start.progress,
             _lock: start.lock,
@@ -236,10 +243,14 @@ impl Supervisor {
                 continue;
             }
             self.generation += 1;
+            let sandbox = self.sandbox;
             let worker = worker::Worker { rules: &self.rules, wanted: self.wanted, limits: self.limits };
-            let spawned = self
-                .crew
-                .spawn_apart(who, self.generation, &[], |socket, row| worker::run(socket, PAGE_CEILING, worker, row));
+            let spawned = self.crew.spawn_apart(who, self.generation, &[], |socket, row| {
+                match walls::put_up(sandbox, Role::Extractor(slot.into()), &Needs::nothing()) {
+                    Ok(()) => worker::run(socket, PAGE_CEILING, worker, row),
+                    Err(code) => code,
+                }
+            });
             match spawned {
                 Ok(socket) => {
                     let attach = ToKeeper::Attach { slot, generation: self.generation };

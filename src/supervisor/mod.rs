@@ -51,6 +51,7 @@ use seine_unix::known::Known;
 use seine_unix::limits;
 use seine_unix::lock::StoreLock;
 use seine_unix::pace::SharedPace;
+use seine_unix::sandbox::InForce;
 use seine_unix::signals::{Exit, Signals};
 use seine_unix::status::Row;
 use seine_unix::strays;
@@ -69,6 +70,8 @@ const SLOT_AHEAD: usize = 4096;
 pub struct CrawlStart {
     /// The configuration.
     pub settings: Crawling,
+    /// What its processes are kept from; `None`: from nothing.
+    pub walls: Option<InForce>,
     /// The lists, open.
     pub lists: Vec<UrlList>,
     /// The run, for the store.
@@ -96,6 +99,8 @@ pub struct Report {
     pub processors: Vec<processing::Tally>,
     /// Why they could not.
     pub processor_failure: Option<processors::ProcessorFailure>,
+    /// What its processes were kept from; `None`: from nothing.
+    pub walls: Option<InForce>,
     /// Time of this invocation.
     pub elapsed: Duration,
     /// The store is nobody else's until this is dropped.
@@ -111,6 +116,7 @@ impl Report {
             list_failures: Vec::new(),
             processors: Vec::new(),
             processor_failure: None,
+            walls: None,
             elapsed: Duration::ZERO,
             lock,
         }
@@ -140,6 +146,7 @@ struct Supervisor {
     session: Session,
     lock: StoreLock,
     progress: Progress,
+    walls: Option<InForce>,
     crew: Crew<Who>,
     rate: Option<SharedPace>,
     /// URLs that pages name and that the store has, if links are followed.
@@ -188,6 +195,7 @@ impl Supervisor {
             session: start.session,
             lock: start.lock,
             progress: start.progress,
+            walls: start.walls,
             rate,
             known,
             plan,
@@ -236,6 +244,7 @@ impl Supervisor {
             processor_failure,
             tally: self.plan.tally().clone(),
             list_failures: self.feed.failures().to_vec(),
+            walls: self.walls,
             elapsed: self.started.elapsed(),
             lock: self.lock,
         }

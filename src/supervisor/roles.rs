@@ -60,6 +60,7 @@ impl Supervisor {
                 cache_bytes: settings.crew.buffers.cache_bytes,
                 line_batches: settings.crew.buffers.line_batches,
                 known: known.clone(),
+                sandbox: settings.sandbox,
             };
             writer::run(start, row)
         })
@@ -76,6 +77,8 @@ impl Supervisor {
                 rate,
                 known: known.clone(),
                 settings: settings.fetching(),
+                sandbox: settings.sandbox,
+                archives: settings.archives.clone(),
             };
             fetcher::run(setup, row)
         })

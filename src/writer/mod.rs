@@ -20,7 +20,9 @@ use std::time::{Duration, Instant};
 use batch::{Batch, HostEnded, Item};
 use queue::{Queue, QueueState};
 
+use crate::config::Sandbox;
 use crate::console::urls::{self, UrlEnd};
+use crate::walls;
 use seine_core::protocol::{
     Done, EndedBy, FromWriter, Generation, Hello, Imported, PROTOCOL_VERSION, Slot, ToWriter, Verdict,
 };
@@ -74,10 +76,15 @@ pub struct WriterStart {
     pub line_batches: usize,
     /// URLs that pages name and that fetchers need not tell of any more.
     pub known: Option<Known>,
+    /// Whether it is walled off.
+    pub sandbox: Sandbox,
 }
 
 /// Runs the writer to its end; the return value is the exit code.
 pub fn run(start: WriterStart, row: &Row) -> i32 {
+    if let Err(code) = walls::put_up_around_store(start.sandbox, &start.path, true) {
+        return code;
+    }
     let mut control = Channel::new(start.control, start.frame_ceiling);
     let hello = Hello { version: PROTOCOL_VERSION, generation: start.generation };
     let opened = control.send(&FromWriter::Hello(hello), None).map(|()| Store::open(&start.path, &start.session));

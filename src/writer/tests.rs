@@ -1,6 +1,7 @@
 use std::thread;
 
 use super::*;
+use crate::config::Sandbox;
 use seine_core::protocol::frame::MAX_HEAD_BYTES;
 use seine_core::protocol::{ImportEntry, ImportUrl};
 use seine_core::record::CrawlUrl;
@@ -69,6 +70,7 @@ fn a_supervisor_that_does_not_read_keeps_nothing_from_the_store_and_hears_all_of
         cache_bytes: 1 << 20,
         line_batches: 8,
         known: None,
+        sandbox: Sandbox::Off,
     };
     let writer = thread::spawn(move || run(start, StatusBoard::new(1).expect("memory").row(0)));
     let mut control = Channel::new(ours, MAX_HEAD_BYTES);

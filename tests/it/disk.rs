@@ -150,3 +150,27 @@ fn a_finished_store_can_be_read_from_a_disk_that_cannot_be_written() {
     let ended = place.crawl(&["urls.txt"]).db(&disk.db()).run().expect(2);
     assert!(ended.stderr.contains("crawl.db"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_merge_without_room_changes_nothing_and_says_so() {
+    let place = Place::new();
+    let Some(disk) = Disk::new(&place, "5m") else { return };
+    let site = large_pages();
+    for (name, skip, pages) in [("a", 0, 20), ("b", 20, 60)] {
+        place.list(&format!("{name}.txt"), site.urls(80).into_iter().skip(skip).take(pages));
+        let db = format!("{name}.db");
+        place.crawl(&[&format!("{name}.txt"), "--db", &db]).run().expect(0);
+    }
+    let merge = |stores: &[&str]| place.seine(&[&["merge", "disk/crawl.db"], stores].concat()).run();
+    merge(&["a.db", "b.db"]).expect(5).says("nothing has changed");
+    assert_eq!(fs::read_dir(&disk.0).expect("a folder").count(), 0, "what was begun is gone");
+    merge(&["a.db"]).expect(0);
+    let pages = || Store::open(&disk.db()).rows("SELECT url, body_hash FROM pages ORDER BY url");
+    let before = pages();
+    merge(&["b.db"]).expect(5).says("nothing has changed");
+    assert_eq!(pages(), before);
+    disk.remount(LARGE);
+    merge(&["b.db"]).expect(0);
+    assert_eq!(pages().len(), 80);
+    place.seine(&["split", "a.txt", "--shards", "3", "-o", "shards"]).run().expect(0);
+}

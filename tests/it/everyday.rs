@@ -50,7 +50,7 @@ fn a_config_is_written_for_a_site_and_never_over_another() {
 fn a_config_of_init_crawls_its_site() {
     let (place, site) = (Place::new(), shop());
     place.seine(&["init", &site.url("/lamps")]).run().expect(0);
-    place.crawl(&["-c", "seine.toml", "--db", "crawl.db"]).run().expect(0);
+    place.obedient_crawl(&["-c", "seine.toml", "--db", "crawl.db"]).run().expect(0);
     let store = place.store();
     assert_eq!(store.row("SELECT name FROM product_data"), "Fresnel lamp");
     assert!(store.row("SELECT text FROM pages WHERE url LIKE '%/lamps'").contains("brass"));
@@ -115,8 +115,8 @@ fn words_are_found_in_pages_as_they_are_now() {
     assert!(text.starts_with(&site.url("/lamps")) && !text.contains(['\u{2}', '\u{3}']), "{text}");
     // Nothing was read again.
     assert_eq!(again.stderr, "");
-    place.seine(&["search", "crawl.db", "fresnel", "-brass"]).run().expect(1).says("no page of crawl.db has that");
-    place.seine(&["search", "crawl.db", "-brass"]).run().expect(2).says("no word to look for");
+    place.seine(&["search", "crawl.db", "fresnel -brass"]).run().expect(1).says("no page of crawl.db has that");
+    place.seine(&["search", "crawl.db", "--", "-brass"]).run().expect(2).says("no word to look for");
     place.seine(&["search", "none.db", "brass"]).run().expect(2).says("no crawl store");
     place.seine(&["audit", "crawl.db"]).run().expect(0);
 }

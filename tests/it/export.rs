@@ -67,7 +67,7 @@ fn rows_go_back_to_the_lines_they_came_from() {
     let (place, site) = crawled();
     let all = lines(&export(&place, &[]));
     assert!(
-        all[0].ends_with(",metadata,text,markdown,changed,kind,found_on,lastmod,same_as,sku,input_title"),
+        all[0].ends_with(",metadata,text,markdown,changed,kind,found_on,lastmod,same_as,soft_404,sku,input_title"),
         "{}",
         all[0]
     );

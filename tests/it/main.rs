@@ -2,6 +2,7 @@
 
 mod support;
 
+mod alike;
 mod answers;
 mod architecture;
 mod archive;
@@ -25,6 +26,7 @@ mod lanes;
 mod links_verb;
 mod lists;
 mod lock;
+mod many;
 mod notify;
 mod operators;
 mod order;
@@ -35,6 +37,7 @@ mod processors;
 mod recrawl;
 mod report;
 mod robots;
+mod sandbox;
 mod schedule;
 mod signals;
 mod sitemaps;

@@ -138,3 +138,48 @@ fn nothing_starts_with_a_broken_rule() {
     assert_eq!(site.count(), 0);
     assert!(!place.db().exists());
 }
+
+#[test]
+fn an_xpath_shows_what_it_finds_or_where_it_is_broken() {
+    let place = Place::new();
+    place.write("page.html", PAGE);
+    let arguments =
+        ["try", "page.html", "--xpath", "//p/@class", "--xpath", "count(//p)", "--xpath", "//div/h2", "--json"];
+    let found = object(&place, &arguments, 0);
+    assert_eq!(found["selectors"][0]["hits"], json!([{"path": null, "text": "price"}]));
+    assert_eq!((&found["selectors"][1]["count"], &found["selectors"][1]["hits"][0]["text"]), (&json!(1), &json!("1")));
+    assert_eq!(found["selectors"][2]["why"], "finds nothing; `//div` finds 1");
+    let text = says(&place, &["try", "page.html", "--xpath", "//h1"], 0);
+    assert!(text.contains("xpath //h1: 1 hit\n  html > body > div.product > h1\n    \"Kettle\"\n"), "{text}");
+    let broken = place.seine(&["try", "page.html", "--xpath", "//p[contain(., 'x')]"]).run().expect(2);
+    broken.says("--xpath, column 5").says("did you mean `contains`");
+}
+
+#[test]
+fn rules_are_proposed_that_find_a_value_on_several_pages() {
+    let (place, site) = (Place::new(), site());
+    place.write("other.html", PAGE.replace("$1,299.00", "$7.50").replace("Kettle", "Pot"));
+    let url = site.url("/p/1");
+    let arguments = ["try", &url, "other.html", "--suggest", "price=7.50", "--suggest", "name = Kettle"];
+    let text = says(&place, &arguments, 0);
+    for part in [
+        "price = 7.50\n  { css = \".price\", type = \"number\" }\n    on 2 of 2 pages, 1 a page: 1299.0 | 7.5\n",
+        "name = Kettle\n  \"h1\"\n    on 2 of 2 pages, 1 a page: Kettle | Pot\n",
+        "[collection.fields]\nprice = { css = \".price\", type = \"number\" }\nname = \"h1\"\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    let found = object(&place, &[&arguments[..], &["--json"]].concat(), 0);
+    let best = &found["suggested"][0]["rules"][0];
+    assert_eq!((&best["pages"], &best["found"][0]), (&json!(2), &json!({"count": 1, "first": "1299.0"})));
+    // What is proposed is a config file.
+    place.write("proposed.toml", found["config"].as_str().expect("text"));
+    let tried = object(&place, &["try", "other.html", "--config", "proposed.toml", "--json"], 0);
+    let fields = &tried["collections"][0]["shown"][0]["fields"];
+    assert_eq!((&fields["price"]["value"], &fields["name"]["value"]), (&json!(7.5), &json!("Pot")));
+
+    let none = says(&place, &["try", "other.html", "--suggest", "price=8.50"], 1);
+    assert!(none.contains("no rule finds just this"), "{none}");
+    place.seine(&["try", "other.html", "--suggest", "8.50"]).run().expect(2).says("expected FIELD=VALUE");
+    place.seine(&["try", "other.html", "other.html"]).run().expect(2).says("but with --suggest");
+}

@@ -4,34 +4,46 @@
 const MONTHS: [&str; 12] = [
     "january januar jänner janvier enero gennaio januari janeiro januára január ianuarie janúar gener xaneiro stycznia \
      styczeń ledna leden siječnja siječanj sausio janvāris jaanuar tammikuuta tammikuu ocak января январь січня січень \
-     януари јануар ιανουαρίου ιανουάριος",
+     януари јануар ιανουαρίου ιανουάριος \
+     januarie يناير जनवरी জানুয়ারি জানুয়ারী ינואר",
     "february februar feber février fevrier fév febrero febbraio februari fevereiro februára február februarie febrúar \
      febrer febreiro lutego luty února únor veljače veljača vasario februāris veebruar helmikuuta helmikuu şubat \
-     февраля февраль лютого лютий февруари фебруар φεβρουαρίου φεβρουάριος",
+     февраля февраль лютого лютий февруари фебруар φεβρουαρίου φεβρουάριος \
+     februarie فبراير फ़रवरी फरवरी ফেব্রুয়ারি ফেব্রুয়ারী פברואר",
     "march mar märz maerz mrz mars marzo maart mrt março marts marec marca marzec március martie març března březen \
-     ožujka ožujak kovo märts maaliskuuta maaliskuu mart maret марта март березня березень μαρτίου μάρτιος",
+     ožujka ožujak kovo märts maaliskuuta maaliskuu mart maret марта март березня березень μαρτίου μάρτιος \
+     machi مارس मार्च মার্চ מרץ mac",
     "april avril avr abril aprile apríla április aprilie apríl kwietnia kwiecień dubna duben travnja travanj balandžio \
-     aprīlis aprill huhtikuuta huhtikuu nisan апреля апрель квітня квітень април απριλίου απρίλιος",
+     aprīlis aprill huhtikuuta huhtikuu nisan апреля апрель квітня квітень април απριλίου απρίλιος \
+     aprili أبريل ابريل अप्रैल এপ্রিল אפריל",
     "may mai mayo maggio mei maio maj mája máj május maja maí maig května květen svibnja svibanj gegužės maijs \
-     toukokuuta toukokuu mayıs мая май травня травень мај μαΐου μάιος",
+     toukokuuta toukokuu mayıs мая май травня травень мај μαΐου μάιος \
+     mei مايو मई মে מאי",
     "june juni juin junio giugno junho június júna jún iunie júní juny xuño czerwca czerwiec června červen lipnja lipanj \
-     birželio jūnijs juuni junij kesäkuuta kesäkuu haziran июня июнь червня червень юни јун ιουνίου ιούνιος",
+     birželio jūnijs juuni junij kesäkuuta kesäkuu haziran июня июнь червня червень юни јун ιουνίου ιούνιος \
+     junie يونيو जून জুন יוני",
     "july juli juillet julio luglio julho július júla júl iulie júlí juliol xullo lipca lipiec července červenec srpnja \
-     srpanj liepos jūlijs juuli julij heinäkuuta heinäkuu temmuz июля июль липня липень юли јул ιουλίου ιούλιος",
+     srpanj liepos jūlijs juuli julij heinäkuuta heinäkuu temmuz июля июль липня липень юли јул ιουλίου ιούλιος \
+     julie julai يوليو जुलाई জুলাই יולי",
     "august août aout agosto augustus augusti augusta augusztus ágúst agost avgust avgusta sierpnia sierpień srpna \
      srpen kolovoza kolovoz rugpjūčio augusts elokuuta elokuu ağustos agustus августа август серпня серпень \
-     αυγούστου αύγουστος",
+     αυγούστου αύγουστος \
+     agosti ogos أغسطس अगस्त আগস্ট אוגוסט",
     "september septembre septiembre settembre setembro sept septembra szeptember septembrie setembre września wrzesień \
      září rujna rujan rugsėjo septembris syyskuuta syyskuu eylül сентября сентябрь вересня вересень септември септембар \
-     σεπτεμβρίου σεπτέμβριος",
+     σεπτεμβρίου σεπτέμβριος \
+     septembar septemba سبتمبر सितंबर सितम्बर সেপ্টেম্বর ספטמבר",
     "october oktober octobre octubre ottobre outubro októbra október octombrie outubro października październik října \
      říjen spalio oktobris oktoober lokakuuta lokakuu ekim октября октябрь жовтня жовтень октомври октобар οκτωβρίου \
-     οκτώβριος",
+     οκτώβριος \
+     oktobar oktoba أكتوبر अक्तूबर अक्टूबर অক্টোবর אוקטובר",
     "november novembre noviembre novembro novembra noiembrie nóvember novembris listopadu studenoga studenog studeni \
-     lapkričio marraskuuta marraskuu kasım ноября ноябрь листопада листопад ноември новембар νοεμβρίου νοέμβριος",
+     lapkričio marraskuuta marraskuu kasım ноября ноябрь листопада листопад ноември новембар νοεμβρίου νοέμβριος \
+     novembar novemba نوفمبر नवंबर नवम्बर নভেম্বর נובמבר",
     "december dezember décembre decembre diciembre dicembre dezembro desember decembra decembrie desembre desembro \
      disember grudnia grudzień prosince prosinec prosinca prosinac gruodžio decembris detsember joulukuuta joulukuu \
-     aralık декабря декабрь грудня грудень декември децембар δεκεμβρίου δεκέμβριος",
+     aralık декабря декабрь грудня грудень декември децембар δεκεμβρίου δεκέμβριος \
+     decembar desemba decembro ديسمبر दिसंबर दिसम्बर ডিসেম্বর דצמבר",
 ];
 
 /// Names of offsets that mean one thing, in minutes east of UTC.
@@ -104,7 +116,8 @@ const ZONES: [(&str, i32); 61] = [
 ///
 /// October in Croatia is November in Poland and Bohemia: what has a name that means both is for callers to know.
 pub fn month(word: &str) -> Option<i8> {
-    if word.chars().count() < 3 {
+    // In some scripts two letters are a whole name.
+    if word.chars().count() < if word.is_ascii() { 3 } else { 2 } {
         return None;
     }
     let of = |is_month: &dyn Fn(&str) -> bool| {
@@ -116,6 +129,7 @@ pub fn month(word: &str) -> Option<i8> {
     };
     match of(&|name| name == word) {
         (Some(_), month) => month,
+        (None, _) if word.chars().count() < 3 => None,
         (None, _) => of(&|name| name.starts_with(word)).1,
     }
 }

@@ -191,6 +191,8 @@ impl Write for Raw {
 /// A folder in the making: it takes its name when all its files are there.
 pub struct Folder {
     partial: Partial,
+    /// One that is there goes.
+    replaces: bool,
 }
 
 impl Folder {
@@ -206,8 +208,16 @@ impl Folder {
             }
             _ => {}
         }
+        Self::in_place_of(path).map(|folder| Self { replaces: false, ..folder })
+    }
+
+    /// A folder that is to be called `path`, in the place of one that is there: its owner has looked at what is in it.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn in_place_of(path: &Path) -> Result<Self> {
         let ((), partial) = Partial::beside(path, |path| fs::create_dir(path))?;
-        Ok(Self { partial })
+        Ok(Self { partial, replaces: true })
     }
 
     /// The folder in which its files are to be made.
@@ -223,7 +233,17 @@ impl Folder {
         // Once for all: syncing a million small files one by one would take hours.
         let synced = File::open(&self.partial.path).and_then(|folder| Ok(nix::unistd::syncfs(folder)?));
         synced.map_err(|source| self.partial.error(source))?;
-        self.partial.take_name()
+        // A folder takes the name of an empty one only. The earlier one is gone when this value is.
+        let earlier = if self.replaces && fs::symlink_metadata(&self.partial.wanted).is_ok() {
+            let ((), earlier) = Partial::beside(&self.partial.wanted, |path| fs::create_dir(path))?;
+            fs::rename(&self.partial.wanted, &earlier.path).map_err(|source| self.partial.error(source))?;
+            Some(earlier)
+        } else {
+            None
+        };
+        let named = self.partial.take_name();
+        drop(earlier);
+        named
     }
 }
 

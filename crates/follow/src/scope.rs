@@ -142,7 +142,7 @@ impl Roots<'_> {
 }
 
 /// The registrable domain of `host`; the host itself if it is an address, or has none (`localhost`, `github.io`).
-fn domain(host: &str) -> &str {
+pub fn domain(host: &str) -> &str {
     let is_address = host.ends_with(']') || host.parse::<Ipv4Addr>().is_ok();
     if is_address { host } else { psl::domain_str(host).unwrap_or(host) }
 }

@@ -1,6 +1,5 @@
-//! Writes the runs of the pages of a WARC file, for `model/train.py`: `runs PAGES.warc OUT [LIKELY]` makes `OUT.jsonl`
-//! (a line a page: names of the numbers, texts of the runs) and `OUT.f32` (the numbers of all runs). With `LIKELY` (an f32
-//! a run: what the first forest says), the numbers are those that the second forest asks for.
+//! Writes the runs of the pages of a WARC file, for `model/train.py`: `runs PAGES.warc OUT` makes `OUT.jsonl` (a line a
+//! page: names of the numbers, texts of the runs) and `OUT.f32` (the numbers of all runs).
 //! `runs PAGES.warc --text` writes the main text of each page instead, a line each, and what a page has cost.
 
 use std::fs::{self, File};
@@ -12,25 +11,16 @@ use seine_page::extract::{charset, select::training};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [warc, out, likely @ ..] = &args[..] else { return Err("usage: runs PAGES.warc OUT|--text [LIKELY]".into()) };
+    let [warc, out] = &args[..] else { return Err("usage: runs PAGES.warc OUT|--text".into()) };
     let warc = fs::read(warc)?;
     if out == "--text" {
         return texts(&warc);
     }
-    let likely = likely.first().map(fs::read).transpose()?;
-    let likely: Option<Vec<f32>> =
-        likely.map(|bytes| bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
-    let mut likely = likely.as_deref();
     let mut lines = BufWriter::new(File::create(format!("{out}.jsonl"))?);
     let mut numbers = BufWriter::new(File::create(format!("{out}.f32"))?);
     for answer in answers(&warc) {
         let (document, _) = charset::decode(body(answer), None);
-        let mut rows = training::rows(&document, None).ok_or("a page that cannot be read")?;
-        if let Some(rest) = &mut likely {
-            let (own, others) = rest.split_at(rows.numbers.len().min(rest.len()));
-            *rest = others;
-            rows = training::rows(&document, Some(own)).ok_or("LIKELY is of other pages")?;
-        }
+        let rows = training::rows(&document).ok_or("a page that cannot be read")?;
         for number in rows.numbers.iter().flatten() {
             numbers.write_all(&number.to_le_bytes())?;
         }

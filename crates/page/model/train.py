@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Learns the two forests of ../src/extract/select/model.bin from pages with annotated main text. See README.md.
+"""Learns the forest of ../src/extract/select/model.bin from pages with annotated main text. See README.md.
 
   train.py --runs PROGRAM --work FOLDER [--folds 3] [--write MODEL.bin] SET...
 
@@ -13,9 +13,9 @@ import lightgbm as lgb
 import numpy as np
 
 WORD = re.compile(r"\w+")
-TREES, LEAVES = 90, 24
+TREES, LEAVES, DEPTH = 120, 24, 6
 PARAMETERS = dict(
-    objective="cross_entropy", learning_rate=0.12, num_leaves=LEAVES, max_bin=63, feature_fraction=0.3,
+    objective="cross_entropy", learning_rate=0.1, num_leaves=LEAVES, max_depth=DEPTH, max_bin=63, feature_fraction=0.3,
     bagging_fraction=0.7, bagging_freq=1, min_data_in_leaf=40, min_sum_hessian_in_leaf=0.05, lambda_l2=3.0,
     seed=1, deterministic=True, force_col_wise=True, num_threads=1, verbose=-1,
 )
@@ -154,28 +154,20 @@ def main():
     a.add_argument("--runs", required=True); a.add_argument("--work", required=True)
     a.add_argument("--folds", type=int, default=3); a.add_argument("--write"); a.add_argument("sets", nargs="+")
     o = a.parse_args()
-    start, pages, spans = time.time(), [], []
+    start, pages = time.time(), []
     tell = lambda *what: print(f"{time.time() - start:6.0f} s", *what, flush=True)
 
-    def dump(likely=None):
-        rows = []
-        for n, folder in enumerate(o.sets):
-            out = os.path.join(o.work, str(n)); more = []
-            if likely is not None:
-                likely[slice(*spans[n])].astype("<f4").tofile(f"{out}.likely"); more = [f"{out}.likely"]
-            subprocess.run([o.runs, f"{folder}/pages.warc", out, *more], check=True)
-            lines = [json.loads(line) for line in open(f"{out}.jsonl")]
-            names = max((line["names"] for line in lines), key=len)
-            rows.append(np.fromfile(f"{out}.f32", "<f4").reshape(-1, len(names)))
-            if likely is None:
-                golds = [json.loads(line) for line in open(f"{folder}/gold.jsonl")]
-                assert len(golds) == len(lines)
-                pages.extend(Page(gold, line["texts"]) for gold, line in zip(golds, lines))
-                first = spans[-1][1] if spans else 0
-                spans.append((first, first + len(rows[-1])))
-        return np.concatenate(rows), names
-
-    X, names = dump()
+    rows = []
+    for n, folder in enumerate(o.sets):
+        out = os.path.join(o.work, str(n))
+        subprocess.run([o.runs, f"{folder}/pages.warc", out], check=True)
+        lines = [json.loads(line) for line in open(f"{out}.jsonl")]
+        names = max((line["names"] for line in lines), key=len)
+        rows.append(np.fromfile(f"{out}.f32", "<f4").reshape(-1, len(names)))
+        golds = [json.loads(line) for line in open(f"{folder}/gold.jsonl")]
+        assert len(golds) == len(lines)
+        pages.extend(Page(gold, line["texts"]) for gold, line in zip(golds, lines))
+    X = np.concatenate(rows)
     y, weight = (np.concatenate([getattr(p, k) for p in pages]) for k in ("y", "weight"))
     fold = np.concatenate([np.full(len(p.y), fold_of(p.gold["url"], o.folds)) for p in pages])
     told = ~np.isnan(y) & (weight > 0)
@@ -198,17 +190,15 @@ def main():
         f1["typed"] = [x for kind, v in f1.items() if kind not in ("all", "untyped") for x in v]
         tell(name, {kind: (len(v), round(float(np.mean(v)), 4)) for kind, v in f1.items() if v})
 
-    first = unseen(X); report("first look, unseen hosts:", first)
-    X2, names = dump(first)
-    second = unseen(X2); report("second look, unseen hosts:", second)
-    np.save(os.path.join(o.work, "second.npy"), second)
+    likely = unseen(X); report("unseen hosts:", likely)
+    np.save(os.path.join(o.work, "unseen.npy"), likely)
     if o.write:
-        a, b = fit(X[told], y[told], weight[told]), fit(X2[told], y[told], weight[told])
-        report("all seen:", b.predict(X2, num_threads=1))
-        data = struct.pack("<Q", hash_of(names)) + table(a) + table(b)
+        forest = fit(X[told], y[told], weight[told])
+        report("all seen:", forest.predict(X, num_threads=1))
+        data = struct.pack("<Q", hash_of(names)) + table(forest)
         open(o.write, "wb").write(data)
         tell(o.write, len(data), "bytes")
-        gain = sorted(zip(b.feature_importance("gain"), names), reverse=True)[:30]
+        gain = sorted(zip(forest.feature_importance("gain"), names), reverse=True)[:30]
         tell("most telling:", ", ".join(name for _, name in gain))
 
 

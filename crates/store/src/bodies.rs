@@ -68,6 +68,18 @@ impl Bodies {
         Ok(body_id)
     }
 
+    /// The number of the body with this hash, and whether its bytes are kept; `None`: it is not there.
+    pub fn kept(&mut self, db: &Connection, hash: &[u8; 32]) -> Result<Option<(i64, bool)>> {
+        let key = key_of(hash);
+        let latest = match &mut self.latest {
+            Some(latest) => latest,
+            none => none.insert(load(db)?),
+        };
+        let Some(body_id) = find(db, latest.get(&key).copied(), &key, hash)? else { return Ok(None) };
+        let sql = "SELECT zstd IS NOT NULL FROM body WHERE body_id = ?1";
+        Ok(Some((body_id, db.prepare_cached(sql)?.query_row([body_id], |row| row.get(0))?)))
+    }
+
     /// The transaction is undone: what it has added is not there.
     pub fn forget(&mut self) {
         self.latest = None;

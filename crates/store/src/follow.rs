@@ -34,6 +34,10 @@ pub trait Follow: Debug + Send + Sync {
     /// believed.
     fn canonical(&self, host: &str, named: &str) -> Option<Found>;
 
+    /// After so many pages of a host that brought nothing new, its links to that host are not followed any more; `None`: they are
+    /// all the same.
+    fn nothing_new(&self) -> Option<u64>;
+
     /// Links from a listed URL to the farthest page that is fetched; `None`: any number.
     fn max_depth(&self) -> Option<u32>;
 }

@@ -1,5 +1,6 @@
 //! The crawl store: one SQLite file that is the whole crawl.
 //!
+//! - [`alike`]: pages that bring nothing new: near-duplicates, soft 404s, mirrors.
 //! - `schema.sql`, `views.sql`: the tables, and the views that users are promised.
 //! - [`migrations`]: brings a file of any earlier version to the present one.
 //! - [`insert`]: everything that writes; for the writer process only.
@@ -16,6 +17,7 @@
 //! - [`tables`] that users are promised, with the types of their columns; [`rows`] of them, for exports; the [`guard`]
 //!   of what users ask.
 //! - `lookups`: indexes for those who ask.
+//! - [`merge`]: stores put together, those of shards for instance.
 //! - [`follow`]: by which rules URLs come in that pages name.
 //! - [`health`]: the latest runs, for health checks.
 //! - [`body`]: stored bodies, given back within bounds; `bodies`: which there are, by their hashes.
@@ -34,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alike;
 pub mod archive;
 pub mod audit;
 pub mod backup;
@@ -55,6 +58,7 @@ pub mod items;
 pub mod life;
 pub mod links;
 mod lookups;
+pub mod merge;
 pub mod migrations;
 pub mod order;
 mod outcomes;
@@ -75,7 +79,7 @@ pub mod told;
 pub mod versions;
 
 #[cfg(test)]
-mod plans;
+pub(crate) mod plans;
 #[cfg(test)]
 mod tests;
 
@@ -88,6 +92,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use seine_core::protocol::HostId;
+
+/// Has SQLite keep its temporary files in `folder`, whatever the connection, for the rest of this process. Best effort: a
+/// folder that cannot be named in SQL or written to is passed over.
+pub fn sort_in(folder: &Path) {
+    if let (Some(folder), Ok(any)) = (folder.to_str(), Connection::open_in_memory()) {
+        let _ = any.pragma_update(None, "temp_store_directory", folder);
+    }
+}
 
 /// Marks a SQLite file as a crawl store (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x5e1e_0001;

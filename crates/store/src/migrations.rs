@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("12.sql"), then: history::compact },
     Step { sql: include_str!("13.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("14.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("15.sql"), then: |_| Ok(()) },
 ];
 
 /// The version that brought collections.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use super::alike::Alike;
 use super::diff::Changes;
 use super::drift::Drift;
 use super::examples::{self, Example};
@@ -46,6 +47,8 @@ pub struct Summary {
     /// URLs that no list names; only of a run that has just ended and followed links, sitemaps or feeds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<FoundCounts>,
+    /// What brings nothing new: near-duplicates, soft 404s, mirrors, hosts that repeat themselves.
+    pub alike: Alike,
     /// Hosts with the longest mean time per URL.
     pub slowest_hosts: Vec<HostLine>,
     /// Hosts with the most failures.
@@ -96,6 +99,14 @@ pub fn last_complete_start(db: &Connection) -> Result<Option<u64>, StoreError> {
     Ok(db.query_row(sql, [], |row| row.get(0)).optional()?)
 }
 
+/// The files that lines of the store come from, lists and archives, as they were named.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn files(db: &Connection) -> Result<Vec<String>, StoreError> {
+    Ok(db.prepare("SELECT name FROM file")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Whether nothing but the demo has ever worked on the store.
 ///
 /// # Errors
@@ -133,6 +144,7 @@ pub fn summary(db: &Connection) -> Result<Summary, StoreError> {
         summary.problems =
             db.query_row("SELECT count(*) FROM extract_problem WHERE run_id = ?1", [run.run_id], |row| row.get(0))?;
     }
+    summary.alike = Alike::of(&db)?;
     summary.slowest_hosts =
         hosts(&db, "fetched + failed > 0 ORDER BY elapsed_ms * 1.0 / (fetched + failed) DESC, name")?;
     summary.failing_hosts = hosts(&db, "failed > 0 ORDER BY failed DESC, name")?;

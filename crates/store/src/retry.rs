@@ -95,6 +95,12 @@ pub fn make_pending(db: &mut Connection, condition: &str) -> Result<u64, StoreEr
         ),
         [Outcome::Rejected as i64],
     )?;
+    // What is beyond a budget stays there if the next crawl has one: it counts anew.
+    transaction.execute(
+        "DELETE FROM order_rule WHERE kind IN ('budgets', 'laying budgets') AND EXISTS \
+           (SELECT 1 FROM temp.again a CROSS JOIN page p ON p.url_id = a.url_id WHERE p.error = 'budget')",
+        [],
+    )?;
     let columns = Outcome::ALL.map(|outcome| {
         let (name, number) = (outcome.name(), outcome as i64);
         format!("{name} = max(0, {name} - (SELECT count(*) FILTER (WHERE outcome = {number}) FROM of_run))")

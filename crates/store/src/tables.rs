@@ -7,7 +7,7 @@ use seine_core::record::items::{Field, FieldType};
 use seine_core::record::nearest::nearest;
 
 /// Views of `views.sql`, in the order they are offered.
-pub const TABLES: [&str; 12] = [
+pub const TABLES: [&str; 13] = [
     "pages",
     "links",
     "items",
@@ -20,6 +20,7 @@ pub const TABLES: [&str; 12] = [
     "field_rates",
     "tables",
     "history",
+    "near_duplicates",
 ];
 
 /// The type of a column's values.
@@ -212,7 +213,7 @@ fn of_column(view: &str, column: &str) -> ColumnType {
             "internal" | "nofollow" | "attempts" | "attempt" | "depth" | "item" | "of_items" | "found" | "table_number"
             | "row_number",
         )
-        | (_, "changed" | "not_modified")
+        | (_, "changed" | "not_modified" | "distance")
         | (
             "runs",
             "urls" | "ok" | "http_error" | "failed" | "rejected" | "quarantined" | "robots_denied" | "skipped",

@@ -14,6 +14,7 @@ DROP VIEW IF EXISTS extract_problems;
 DROP VIEW IF EXISTS field_rates;
 DROP VIEW IF EXISTS tables;
 DROP VIEW IF EXISTS history;
+DROP VIEW IF EXISTS near_duplicates;
 
 CREATE VIEW pages AS
 SELECT u.url_id, u.url,
@@ -34,7 +35,8 @@ SELECT u.url_id, u.url,
        -- Only what is there itself, and counts as no other: so no canonical URL makes a page disappear behind nothing.
        (SELECT w.url FROM same_page s CROSS JOIN page o ON o.url_id = s.same_as CROSS JOIN url w ON w.url_id = s.same_as
         WHERE s.url_id = u.url_id AND o.outcome = 0
-          AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as
+          AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as,
+       CASE p.soft_404 WHEN 1 THEN 'says_so' WHEN 2 THEN 'like_404' END AS soft_404
 FROM url u
 CROSS JOIN page p ON p.url_id = u.url_id
 LEFT JOIN input i ON i.file_id = u.file_id AND i.line = u.line
@@ -182,3 +184,10 @@ FROM (
           SELECT s.before_id FROM before CROSS JOIN same_fetch s ON s.fetch_id = before.fetch_id WHERE s.before_id IS NOT NULL)
         SELECT fetch_id FROM before)
       WHERE u.depth >= 0) f;
+
+-- Found at the end of a run, see store/alike.
+CREATE VIEW near_duplicates AS
+SELECT u.url, o.url AS of_url, d.distance, u.url_id
+FROM near_duplicate d
+CROSS JOIN url u ON u.url_id = d.url_id
+CROSS JOIN url o ON o.url_id = d.of_id;

@@ -13,6 +13,7 @@
 //! - [`pace`]: one pace kept by all processes together, in shared memory.
 //! - [`lock`]: the one-writer lock on the store's file, and who holds it.
 //! - [`program`]: programs of the user's, with pipes to talk through.
+//! - [`sandbox`]: walls around a process.
 //! - [`strays`]: what such programs leave behind.
 //! - [`invocation`]: this program once more, as a child, with other arguments.
 //! - [`limits`]: descriptors, core files, CPUs, memory.
@@ -51,6 +52,7 @@ pub mod pair;
 pub mod poll;
 mod procfs;
 pub mod program;
+pub mod sandbox;
 pub mod say;
 pub mod signals;
 pub mod status;

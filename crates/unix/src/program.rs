@@ -19,6 +19,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::Signal;
 use super::poll::{Interest, PollSet};
+use super::sandbox::Offline;
 use super::strays;
 
 /// Programs started so far.
@@ -36,6 +37,17 @@ pub struct Program {
     ended: Option<ExitStatus>,
     /// The variable [`strays::MARK`] of its processes.
     mark: String,
+}
+
+/// What a program may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// What its user may.
+    All,
+    /// That, and no set-user-ID program gives it more.
+    NoMore,
+    /// That, without the network.
+    Offline,
 }
 
 /// What a read from a pipe has come to.
@@ -57,14 +69,14 @@ impl Program {
     /// # Errors
     /// There is no such program, or it cannot be started.
     pub fn start(command: &[String]) -> io::Result<Self> {
-        Self::start_with(command, &[])
+        Self::start_with(command, &[], Rights::All)
     }
 
-    /// The same with these variables in its environment, beside ours.
+    /// The same with these variables in its environment, beside ours, and with these rights.
     ///
     /// # Errors
-    /// As [`Program::start`].
-    pub fn start_with(command: &[String], variables: &[(&str, String)]) -> io::Result<Self> {
+    /// As [`Program::start`], or the kernel does not let rights be taken away.
+    pub fn start_with(command: &[String], variables: &[(&str, String)], rights: Rights) -> io::Result<Self> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
         let parent = getpid();
@@ -73,8 +85,10 @@ impl Program {
         command.envs(variables.iter().map(|(name, value)| (name, value))).env(strays::MARK, &mark);
         strays::adopt();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let offline = (rights == Rights::Offline).then(Offline::new).transpose().map_err(io::Error::other)?;
         // SAFETY: runs in the forked child before exec, where only async-signal-safe functions may be called: signal,
-        // prctl, getppid and _exit are, and nothing is allocated. `parent` is a plain number.
+        // prctl, seccomp, getppid and _exit are, and nothing is allocated. `parent` is a plain number, the filter was made
+        // before.
         unsafe {
             command.pre_exec(move || {
                 // Ours are ignored, and ignored signals stay so over exec.
@@ -85,7 +99,10 @@ impl Program {
                 if libc::getppid() != parent.as_raw() {
                     libc::_exit(1);
                 }
-                Ok(())
+                if rights != Rights::All {
+                    libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                }
+                offline.as_ref().map_or(Ok(()), Offline::put_on)
             });
         }
         let mut child = command.spawn()?;
@@ -274,6 +291,27 @@ mod tests {
                 Got::End => return all,
             }
         }
+    }
+
+    fn told_with(rights: Rights, script: &str) -> String {
+        let mut program = Program::start_with(&words(&["bash", "-c", script]), &[], rights).unwrap();
+        let told = read_all(&mut program);
+        program.end(Duration::from_secs(60)).unwrap();
+        String::from_utf8(told).unwrap()
+    }
+
+    #[test]
+    fn a_program_has_the_rights_it_is_given() {
+        let site = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = site.local_addr().unwrap().port();
+        let connect = format!("(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>&1 && echo connected");
+        let privileges = "grep NoNewPrivs /proc/self/status";
+        assert_eq!(told_with(Rights::NoMore, privileges), "NoNewPrivs:\t1\n");
+        assert_eq!(told_with(Rights::NoMore, &connect), "connected\n");
+        let refused = told_with(Rights::Offline, &connect);
+        assert!(refused.contains("not permitted"), "{refused}");
+        assert_eq!(told_with(Rights::Offline, privileges), "NoNewPrivs:\t1\n");
+        assert_eq!(told_with(Rights::All, &connect), "connected\n");
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Places {
 
     /// Reads every page for its links to places; how many lead to places of the page itself that are there.
     fn collect(&self, desk: &Desk<'_>) -> Result<u64> {
-        let (mut targets, mut there) = (Targets::new(desk.db)?, 0);
+        let (mut targets, mut there) = (Targets::new(desk.db, false)?, 0);
         stored_pages(desk.db, |page| {
             desk.look()?;
             there += self.page(desk.db, page, &mut targets)?;

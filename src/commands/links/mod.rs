@@ -49,6 +49,7 @@ pub fn run(args: &LinksArgs) -> Result<i32> {
         to: args.to.as_deref().map(url).transpose()?,
         accepted: args.accept.iter().map(|statuses| statuses.0.clone()).collect(),
         once: true,
+        soft: args.soft,
     };
     if args.external {
         let db = external::store_of(&args.db);

@@ -3,8 +3,10 @@
 //! - `overview`: the numbers that matter most, and how URLs ended.
 //! - `links`: broken links with their sources, redirects.
 //! - `pages`: slow and large pages, titles and descriptions.
+//! - `alike`: pages that bring nothing new.
 //! - `pace`, `growth`: the pace kept with each host, run after run.
 
+mod alike;
 mod growth;
 mod links;
 mod overview;
@@ -58,7 +60,7 @@ fn tell(args: &ReportArgs, desk: &Desk<'_>) -> Result<()> {
 }
 
 /// Sections, in their order, with what they say.
-fn sections(db: &Path, site: &Site) -> [(&'static str, &'static str, Markup); 8] {
+fn sections(db: &Path, site: &Site) -> [(&'static str, &'static str, Markup); 9] {
     [
         ("outcomes", "Outcomes", overview::outcomes(site)),
         ("broken", "Broken links", links::broken(db, site)),
@@ -66,6 +68,7 @@ fn sections(db: &Path, site: &Site) -> [(&'static str, &'static str, Markup); 8]
         ("speed", "Speed", pages::speed(site)),
         ("size", "Size", pages::size(site)),
         ("titles", "Titles and descriptions", pages::titles(site)),
+        ("alike", "Nothing new", alike::alike(site)),
         ("pace", "Pace", pace::pace(site)),
         ("runs", "Runs", growth::runs(site)),
     ]

@@ -93,7 +93,7 @@ pub(super) fn titles(site: &Site) -> Markup {
     section
 }
 
-fn heading(title: &'static str, count: u64) -> Markup {
+pub(super) fn heading(title: &'static str, count: u64) -> Markup {
     let count = Markup::text(&counted(count, "page", "pages")).within("span", "count");
     Markup::text(title).with(&Markup::raw(" ")).with(&count).within("h3", "")
 }
@@ -108,7 +108,7 @@ fn missing(title: &'static str, top: &Top<String>) -> Markup {
     heading(title, top.offered()).with(&list).within("div", "")
 }
 
-fn repeated(title: &'static str, repeated: &Repeated) -> Markup {
+pub(super) fn repeated(title: &'static str, repeated: &Repeated) -> Markup {
     if repeated.pages == 0 {
         return Markup::default();
     }

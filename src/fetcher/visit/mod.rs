@@ -44,6 +44,7 @@ use seine_core::protocol::{Generation, Job};
 use seine_core::record::headers::Packer;
 use seine_core::record::{BadUrl, ErrorClass, Failure, UrlId};
 use seine_http::Http;
+use seine_page::extract::More;
 use seine_page::extract::rules::{Rules, Selector};
 use seine_page::robots::Robots;
 use seine_unix::clock::monotonic_ms;
@@ -144,7 +145,8 @@ impl Visitor {
     /// A visitor with all that it needs.
     pub fn new(setup: VisitorSetup) -> Self {
         let VisitorSetup { http, outbox, speaker, generation, settings, rules, follow_css, finder, row } = setup;
-        let workers = Workers::new(&settings, Chosen { rules, follow_css, assets: settings.follow.assets }, row);
+        let more = More { assets: settings.follow.assets, likeness: settings.follow.reads().words };
+        let workers = Workers::new(&settings, Chosen { rules, follow_css, more }, row);
         Self { http, outbox, speaker, row, generation, settings, packer: RefCell::default(), workers, finder }
     }
 

@@ -16,7 +16,7 @@ use seine_http::{Body, SMALL};
 use seine_page::extract::extras::{Wanted, extras_of};
 use seine_page::extract::parsed::Parsed;
 use seine_page::extract::rules::{self, Rules, Selector};
-use seine_page::extract::{Extractor, inside, is_html, link_header, style};
+use seine_page::extract::{Extractor, More, inside, is_html, link_header, style};
 use seine_unix::clock::CpuBudget;
 
 /// Level of compression. Pages shrink four- to fivefold at a fifth of what parsing costs; higher levels cost much
@@ -94,8 +94,8 @@ pub(super) struct Chosen {
     pub rules: Rules,
     /// The elements whose links are followed; `None`: all are.
     pub follow_css: Option<Selector>,
-    /// What pages show, play and run is fetched too.
-    pub assets: bool,
+    /// What is read beyond the fields.
+    pub more: More,
 }
 
 /// Reads one page after the other; what it has allocated is used again.
@@ -144,7 +144,7 @@ impl Limits {
 impl PageProcessor {
     pub fn new(chosen: Chosen) -> Self {
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).expect("a fixed, valid compression level");
-        let extractor = if chosen.assets { Extractor::with_assets() } else { Extractor::new() };
+        let extractor = Extractor::with(chosen.more);
         Self { extractor, chosen, zstd, packed: Vec::new() }
     }
 
@@ -195,7 +195,11 @@ impl PageProcessor {
             let in_head = page.add_header_links(&mut links);
             extracted.fields.canonical = extracted.fields.canonical.or(in_head);
             self.note_outside(page, &parsed, &mut links, in_time)?;
-            into.fields = Some(page_fields(extracted.fields, &links, &page.listed_url));
+            into.fields = Some(PageFields {
+                likeness: extracted.likeness.map(u128::to_be_bytes),
+                says_missing: extracted.says_missing,
+                ..page_fields(extracted.fields, &links, &page.listed_url)
+            });
             into.named = NamedUrls::Links(links);
             let mut found = PageExtras { beyond: extracted.beyond, ..PageExtras::default() };
             if page.is_ok && wanted.is_any() {
@@ -218,7 +222,7 @@ impl PageProcessor {
     fn read_others(&self, page: &Fetched, into: &mut Processed, in_time: &dyn Fn() -> bool) -> Option<()> {
         let mut links = Links::default();
         let canonical = page.add_header_links(&mut links);
-        if self.chosen.assets && style::is_style(page.content_type()) {
+        if self.chosen.more.assets && style::is_style(page.content_type()) {
             style::add_links(&page.body, page.content_type(), &page.url, &mut links, in_time)?;
         }
         if !links.is_empty() {
@@ -289,5 +293,6 @@ fn page_fields(fields: HtmlFields, links: &Links, listed_url: &str) -> PageField
         canonical: fields.canonical,
         lang: fields.lang,
         links,
+        ..PageFields::default()
     }
 }

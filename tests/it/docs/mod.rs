@@ -149,6 +149,7 @@ fn every_column_of_every_view_is_described_in_order() {
             "inputs",
             "items",
             "links",
+            "near_duplicates",
             "pages",
             "requests",
             "robots_files",
@@ -216,6 +217,7 @@ fn every_field_of_the_json_summary_is_described() {
         list_failures: Vec::new(),
         processors: Default::default(),
         processor_failure: None,
+        walls: None,
         elapsed: Duration::from_secs(1),
     };
     let json = summary::json(&Summary::default(), Path::new("crawl.db"), None, Some(&report)).unwrap();
@@ -535,9 +537,31 @@ fn commands_of_service_files_are_understood() {
     let unit = fs::read_to_string(project_file("config/systemd/seine.service")).unwrap();
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/seine ")).expect("a command");
     understood(start.split(' ').map(str::to_owned).collect());
-    let job = fs::read_to_string(project_file("config/kubernetes/cronjob.yaml")).unwrap();
-    let arguments = job.lines().find_map(|line| line.trim().strip_prefix("args: ")).expect("arguments");
-    understood(serde_json::from_str(arguments).unwrap());
+    for job in ["config/kubernetes/cronjob.yaml", "config/kubernetes/indexed-job.yaml"] {
+        let job = fs::read_to_string(project_file(job)).unwrap();
+        let arguments = job.lines().find_map(|line| line.trim().strip_prefix("args: [\"crawl\"")).expect("arguments");
+        understood(serde_json::from_str(&format!("[\"crawl\"{arguments}")).unwrap());
+    }
+    let workflow = fs::read_to_string(project_file("config/ci/crawl.yml")).unwrap();
+    let commands = workflow.lines().filter_map(|line| line.trim().strip_prefix("- run: seine "));
+    let commands = commands.map(|command| command.replace("${{ matrix.shard }}", "3")).collect::<Vec<_>>();
+    assert_eq!(commands.len(), 4);
+    for command in &commands {
+        let command = command.split(" || ").next().unwrap_or_default();
+        understood(command.split(' ').map(str::to_owned).collect());
+    }
+}
+
+#[test]
+fn recipes_for_many_machines_have_as_many_as_there_are_shards() {
+    let job = fs::read_to_string(project_file("config/kubernetes/indexed-job.yaml")).unwrap();
+    let number = |key: &str| job.lines().find_map(|line| line.trim().strip_prefix(key)).expect("a number").to_owned();
+    assert!(job.contains(&format!("--shards {} ", number("completions: "))));
+    assert_eq!(number("completions: "), number("parallelism: "));
+    assert!(job.contains("completionMode: Indexed"));
+    let workflow = fs::read_to_string(project_file("config/ci/crawl.yml")).unwrap();
+    assert!(workflow.contains("--shards 5 ") && workflow.contains("shard: [0, 1, 2, 3, 4]"));
+    assert!(workflow.contains("merge crawl.db 0.db 1.db 2.db 3.db 4.db"));
 }
 
 #[test]

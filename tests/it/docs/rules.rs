@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use seine_core::record::items::{PageItems, ProblemKind};
-use seine_page::extract::rules::{Page, Rules, Selector};
+use seine_page::extract::rules::{Page, Rules, Selector, XPath};
 use serde_json::Value;
 use url::Url;
 
@@ -55,6 +55,7 @@ fn every_key_of_collections_and_fields_is_described() {
     let described = |heading: &str| first_cells(section(&page, heading)).into_iter().collect::<BTreeSet<_>>();
     assert_eq!(described("## A collection"), allowed_instead("[[collection]]\nqqqqqqqq = 1"));
     let mut of_fields = described("### Sources");
+    of_fields.extend(described("### Texts and steps"));
     of_fields.extend(described("### What becomes of the text"));
     // Of `css`, and of fields made of fields.
     of_fields.extend(["attr", "html", "own", "each", "fields", "sources"].map(str::to_owned));
@@ -122,6 +123,11 @@ fn selectors_and_paths_work_or_do_not_as_their_tables_say() {
     assert!(selectors.len() > 20 && paths.len() > 5);
     for row in selectors {
         assert_eq!(Selector::parse(&row[0]).is_ok(), works(&row), "{}", row[0]);
+    }
+    let expressions = table(section(&page, "### XPath"));
+    assert!(expressions.len() > 10);
+    for row in expressions {
+        assert_eq!(XPath::parse(&row[0]).is_ok(), works(&row), "{}", row[0]);
     }
     for row in paths {
         let rules = with_field(&format!("{{ json = {:?} }}", row[0]));

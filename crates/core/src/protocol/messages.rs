@@ -830,4 +830,8 @@ pub struct PageFields {
     pub lang: Option<String>,
     /// JSON, see [`Links::to_json`](crate::record::links::Links::to_json); `None` without links.
     pub links: Option<String>,
+    /// A hash of its words, see [`NEAR_BITS`](crate::record::NEAR_BITS); `None`: there are too few.
+    pub likeness: Option<[u8; 16]>,
+    /// It says that it is not there.
+    pub says_missing: bool,
 }

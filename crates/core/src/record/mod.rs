@@ -5,12 +5,14 @@
 //! - [`items`]: what rules find.
 //! - [`links`] of a page.
 //! - [`nearest`]: which name was meant.
+//! - [`origin`]: of which list and line a line of a shard was.
 
 pub mod dedup;
 pub mod headers;
 pub mod items;
 pub mod links;
 pub mod nearest;
+pub mod origin;
 
 use std::fmt;
 
@@ -27,6 +29,9 @@ pub const MAX_URL_BYTES: usize = 16 * 1024;
 
 /// Bytes of a robots.txt that are read, RFC 9309 section 2.5; the rest is ignored.
 pub const MAX_ROBOTS_BYTES: usize = 500 * 1024;
+
+/// Two pages say nearly the same if of the hashes of their words (128 bits, see `seine_page`) so many bits differ, or fewer.
+pub const NEAR_BITS: u32 = 6;
 
 /// Longest pause of a host or between two attempts at a URL, in milliseconds, whatever a config or a site asks for.
 /// Later times are those of a clock that was wrong.

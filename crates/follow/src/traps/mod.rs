@@ -40,24 +40,27 @@ pub enum Trap {
     DepthOfPath,
     /// A URL that is too long.
     LongUrl,
+    /// Another page of a host of which the last pages brought nothing new. No URL looks like one: the store counts pages.
+    NothingNew,
 }
 
 /// A word that names no trap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no trap is called {0:?}; there are repeating_segments, calendar, session_id, growing_query, depth_of_path and long_url"
+    "no trap is called {0:?}; there are repeating_segments, calendar, session_id, growing_query, depth_of_path, long_url and nothing_new"
 )]
 pub struct UnknownTrap(pub String);
 
 impl Trap {
     /// Every trap.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RepeatingSegments,
         Self::Calendar,
         Self::SessionId,
         Self::GrowingQuery,
         Self::DepthOfPath,
         Self::LongUrl,
+        Self::NothingNew,
     ];
 
     /// The name in config files and, behind `trap:`, in reasons.
@@ -69,6 +72,7 @@ impl Trap {
             Self::GrowingQuery => "growing_query",
             Self::DepthOfPath => "depth_of_path",
             Self::LongUrl => "long_url",
+            Self::NothingNew => "nothing_new",
         }
     }
 }
@@ -148,7 +152,7 @@ impl Traps {
                     Trap::Calendar => calendar::is_far(&parts, self.now),
                     Trap::GrowingQuery => query::grows(&parts),
                     Trap::LongUrl => url.len() > MAX_LONG_URL,
-                    Trap::SessionId => false,
+                    Trap::SessionId | Trap::NothingNew => false,
                 }
         };
         Trap::ALL.into_iter().find(is_in)

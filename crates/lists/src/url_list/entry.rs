@@ -58,6 +58,14 @@ impl Entry {
         }
     }
 
+    /// The entry for a line of a shard, which was found to be none when it was `rejected`.
+    pub(super) fn of_shard(line: u64, raw_url: &str, rejected: Option<String>, columns: String) -> Self {
+        match rejected {
+            Some(reason) => Self { columns: Some(columns), ..Self::rejected(line, raw_url, reason) },
+            None => Self::new(line, raw_url, Some(columns)),
+        }
+    }
+
     /// The entry for a `record` in which no URL can be told.
     pub(super) fn unusable(line: u64, record: &[u8], reason: String) -> Self {
         let text = String::from_utf8_lossy(record);

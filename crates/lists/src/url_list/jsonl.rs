@@ -4,6 +4,7 @@ use super::entry::{Entry, not_utf8};
 use super::json::{Split, field_names, split, string};
 use super::lines::{Advance, Lines};
 use super::{ListError, Step};
+use seine_core::record::origin::{self, ShardLine};
 
 /// Field names a reason lists at most.
 const MAX_NAMES: usize = 8;
@@ -41,7 +42,13 @@ impl Objects {
             }
             let record = lines.line().trim_ascii_end();
             if !record.trim_ascii_start().is_empty() {
-                return Ok(Step::Entry(self.entry(lines.number(), record)));
+                match std::str::from_utf8(record).ok().and_then(origin::read_shard_line) {
+                    Some(ShardLine::Head) => lines.are_of_shard(),
+                    Some(ShardLine::Record { raw_url, rejected, columns, .. }) => {
+                        return Ok(Step::Entry(Entry::of_shard(lines.number(), &raw_url, rejected, columns)));
+                    }
+                    None => return Ok(Step::Entry(self.entry(lines.number(), record))),
+                }
             }
         }
     }

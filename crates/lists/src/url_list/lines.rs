@@ -15,6 +15,9 @@ use super::input::Input;
 /// memory it takes.
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
 
+/// The same of a shard, whose lines have all that a record had and what JSON writes around it.
+pub(super) const MAX_SHARD_LINE_BYTES: usize = 1024 * 1024;
+
 /// Longest line that is passed over. A list without line ends (`/dev/zero`) is refused by it.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -38,13 +41,15 @@ pub(super) enum Advance {
 pub(super) struct Lines {
     name: Arc<str>,
     bytes: Decoded,
-    /// Beginning of a line whose end is in a later buffer, cut at [`MAX_RECORD_BYTES`].
+    /// Beginning of a line whose end is in a later buffer, cut at [`Self::most`].
     carry: Vec<u8>,
     /// Bytes of that line so far, if it has begun.
     carried_bytes: Option<usize>,
     current: Current,
     number: u64,
     is_overlong: bool,
+    /// The first line has said so.
+    is_of_shard: bool,
     fills_left: u32,
 }
 
@@ -69,6 +74,7 @@ impl Lines {
             current: Current::Carry(0),
             number: 0,
             is_overlong: false,
+            is_of_shard: false,
             fills_left: FILLS_PER_TURN,
         }
     }
@@ -91,13 +97,28 @@ impl Lines {
         self.carry.capacity()
     }
 
+    /// The lines from the next one on are those of a shard.
+    pub(super) fn are_of_shard(&mut self) {
+        self.is_of_shard = true;
+    }
+
+    /// Whether they are.
+    pub(super) fn is_of_shard(&self) -> bool {
+        self.is_of_shard
+    }
+
+    /// Bytes of a line that are looked at.
+    fn most(&self) -> usize {
+        if self.is_of_shard { MAX_SHARD_LINE_BYTES } else { MAX_RECORD_BYTES }
+    }
+
     /// Starts a turn: [`Self::advance`] may again work for a while.
     pub(super) fn start_turn(&mut self) {
         self.fills_left = FILLS_PER_TURN;
     }
 
     /// The line [`Self::advance`] found, without its end (a `\r` before a `\n` is kept), without a
-    /// byte order mark, cut at [`MAX_RECORD_BYTES`].
+    /// byte order mark, cut at so many bytes as are looked at.
     #[inline]
     pub(super) fn line(&self) -> &[u8] {
         match &self.current {
@@ -167,7 +188,7 @@ impl Lines {
             self.carry.clear();
             0
         });
-        let room = MAX_RECORD_BYTES - self.carry.len();
+        let room = self.most() - self.carry.len();
         self.carry.extend_from_slice(&self.bytes.chunk()[..n.min(room)]);
         let bytes = before.saturating_add(n);
         self.carried_bytes = Some(bytes);
@@ -179,7 +200,8 @@ impl Lines {
 
     fn end_carried_line(&mut self) -> Advance {
         self.number += 1;
-        self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > MAX_RECORD_BYTES);
+        let most = self.most();
+        self.is_overlong = self.carried_bytes.take().is_some_and(|bytes| bytes > most);
         self.current = Current::Carry(if self.number == 1 { after_bom(&self.carry) } else { 0 });
         Advance::Line
     }

@@ -129,6 +129,10 @@ pub(super) fn checked(name: &str, input: Input, options: &ListOptions) -> Result
                 lines.input().wait().map_err(|source| open_error(name, source))?;
                 continue;
             }
+            // A shard has what has come to it.
+            Step::End if lines.is_of_shard() => {
+                list.first.append(&mut rejected.held);
+            }
             Step::End => return Err(rejected.refusal(name, format)),
         }
         if !is_file {

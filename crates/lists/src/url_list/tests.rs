@@ -356,6 +356,38 @@ fn a_jsonl_field_holds_the_url_and_the_others_travel_along() {
 }
 
 #[test]
+fn lines_of_a_shard_have_their_urls_and_columns_whatever_the_options_are_and_may_be_none() {
+    use seine_core::record::origin::{Origin, head, shard_line, split_columns};
+    let origin = |line| Origin { list: "urls.csv".to_owned(), line };
+    let long = format!("{{\"url\":\"other\",\"text\":\"{}\"}}", "x".repeat(200 * 1024));
+    let content = [
+        head(0, 2),
+        shard_line(&origin(7), "https://a.example/", None, Some(&long)),
+        shard_line(&origin(9), "nonsense", Some("no URL in column \"link\""), None),
+        shard_line(&origin(11), "https://b.example/#x", None, None),
+    ]
+    .join("\n");
+    for options in [ListOptions::default(), field("page.href"), column("link")] {
+        let entries = read_file("shard-0.jsonl", content.as_bytes(), &options);
+        let rows = rows(&entries);
+        let origins: Vec<_> = entries
+            .iter()
+            .map(|entry| split_columns(entry.columns.as_deref().expect("columns")).expect("an origin"))
+            .collect();
+        assert_eq!(origins, [(origin(7), Some(long.clone())), (origin(9), None), (origin(11), None)]);
+        let told: Vec<_> = rows.iter().map(|row| (row.0, row.1.as_str(), row.3.as_str())).collect();
+        let reason = "no URL in column \"link\"";
+        assert_eq!(told, [(2, "https://a.example/", "ok"), (3, "nonsense", reason), (4, "https://b.example/#x", "ok")]);
+    }
+    // One to which no domain has come is a list all the same, and one with nothing but rejected lines.
+    for content in [head(1, 2), content.lines().step_by(2).collect::<Vec<_>>().join("\n")] {
+        let entries = read_file("shard-1.jsonl", content.as_bytes(), &ListOptions::default());
+        assert_eq!(entries.len(), content.lines().count() - 1);
+    }
+    assert!(open_file("a.jsonl", b"{\"_seine\":1}\n", &ListOptions::default()).is_err());
+}
+
+#[test]
 fn a_jsonl_field_may_be_a_path() {
     let content = br#"{"page":{"url":"https://a.example/","n":1},"id":2}"#;
     let entries = read_file("list.ndjson", content, &field("page.url"));

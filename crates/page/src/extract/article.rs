@@ -3,7 +3,7 @@
 use super::extras::Page;
 use super::limits::{self, Met};
 use super::select::select;
-use super::selection::Kind;
+use super::selection::{Kind, Selection};
 use super::text::MAX_CHAR_BYTES;
 use super::{markdown, prose};
 
@@ -19,6 +19,8 @@ pub(super) struct Article {
     pub markdown: Option<String>,
     /// In which way it was found.
     pub kind: Kind,
+    /// What was kept of the page.
+    pub selection: Option<Selection>,
 }
 
 /// The article of `page`, as text and Markdown if they are wanted, that under `title`; `None`: told to stop.
@@ -40,5 +42,6 @@ pub(super) fn article(
     if wants_markdown {
         article.markdown = Some(markdown::markdown(page, &selection, title, met)?);
     }
+    article.selection = Some(selection);
     page.goes_on(0).then_some(article)
 }

@@ -44,8 +44,14 @@ const RELATIONS: [(&str, Element); 9] = [
     ("manifest", Element::Media),
 ];
 
-/// Hands what the start tag just read names to `take`: as written, without white space around it.
-pub(super) fn of_tag<'d>(tag: Tag, tokens: &Tokenizer<'d>, take: &mut dyn FnMut(Cow<'d, str>, Element)) {
+/// Hands what the start tag just read names to `take`: as written, without white space around it. `None`: told to stop by
+/// `keep_going`.
+pub(super) fn of_tag<'d>(
+    tag: Tag,
+    tokens: &Tokenizer<'d>,
+    keep_going: &dyn Fn() -> bool,
+    take: &mut dyn FnMut(Cow<'d, str>, Element),
+) -> Option<()> {
     for (_, name, element) in SOURCES.iter().filter(|(of, ..)| *of == tag) {
         if let Some(value) = tokens.attribute(name) {
             take(attribute_value(value), *element);
@@ -64,8 +70,9 @@ pub(super) fn of_tag<'d>(tag: Tag, tokens: &Tokenizer<'d>, take: &mut dyn FnMut(
         _ => {}
     }
     if let Some(css) = tokens.attribute("style") {
-        style::urls(&attribute_value(css), &|| true, &mut |url, element| take(Cow::Owned(url.to_owned()), element));
+        style::urls(&attribute_value(css), keep_going, &mut |url, element| take(Cow::Owned(url.to_owned()), element))?;
     }
+    Some(())
 }
 
 fn of_link<'d>(tokens: &Tokenizer<'d>, take: &mut dyn FnMut(Cow<'d, str>, Element)) {
@@ -92,13 +99,13 @@ fn of_link<'d>(tokens: &Tokenizer<'d>, take: &mut dyn FnMut(Cow<'d, str>, Elemen
 mod tests {
     use url::Url;
 
-    use crate::extract::Extractor;
+    use crate::extract::{Extractor, More};
     use seine_core::record::links::Element::{self, A, Image, Media, Script, Style};
 
     /// What a page names, without its site.
     fn all(html: &str) -> Vec<(String, Element)> {
         let url = Url::parse("https://a.test/d/").expect("a URL");
-        let fields = Extractor::with_assets().html(html.as_bytes(), Some(b"text/html; charset=utf-8"), &url).fields;
+        let fields = with_assets().html(html.as_bytes(), Some(b"text/html; charset=utf-8"), &url).fields;
         fields.links.iter().map(|link| (link.url.replace("https://a.test", ""), link.element)).collect()
     }
 
@@ -167,5 +174,21 @@ mod tests {
         assert_eq!(all(&html).len(), 3);
         let html: String = (0..crate::extract::MAX_LINKS + 5).map(|n| format!("<img src={n}>")).collect();
         assert_eq!(all(&html).len(), crate::extract::MAX_LINKS);
+    }
+
+    fn with_assets() -> Extractor {
+        Extractor::with(More { assets: true, ..More::default() })
+    }
+
+    #[test]
+    fn style_sheets_within_a_page_are_read_within_its_time() {
+        let url = Url::parse("https://a.example/").expect("a URL");
+        let css = "a { b: c } ".repeat(2000);
+        for html in [format!("<style>{css}</style>"), format!("<p style='{css}'>x")] {
+            assert!(with_assets().html_while(html.as_bytes(), None, &url, &|| false).is_none());
+            assert!(with_assets().html_while(html.as_bytes(), None, &url, &|| true).is_some());
+            // Nobody wants to know: then nobody reads them.
+            assert!(Extractor::new().html_while(html.as_bytes(), None, &url, &|| false).is_some());
+        }
     }
 }

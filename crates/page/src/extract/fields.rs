@@ -7,6 +7,7 @@ use url::Url;
 
 use super::assets;
 use super::captures::Owner;
+use super::likeness::Words;
 use super::limits;
 use super::resolve::{self, Resolver};
 use super::robots::Directives;
@@ -16,7 +17,7 @@ use super::tags::{DECODED_TEXT, Tag};
 use super::text::{MAX_CHAR_BYTES, Nul, attribute_value, decode_into, fold_into};
 use super::tokenize::{Token, Tokenizer};
 use super::tree::{Insertion, Tree, without_line_end};
-use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES};
+use super::{AGENT, MAX_ANCHOR_BYTES, MAX_LINKS, MAX_LINKS_TOTAL_BYTES, MAX_TEXT_BYTES, More};
 use seine_core::record::items::Excess;
 use seine_core::record::links::{Element, Link, Links};
 use seine_core::record::{self, BadUrl, HtmlFields, MAX_URL_BYTES};
@@ -26,6 +27,14 @@ use seine_core::record::{self, BadUrl, HtmlFields, MAX_URL_BYTES};
 pub struct Scratch {
     tree: Tree,
     seen: Seen,
+    words: Words,
+}
+
+impl Scratch {
+    /// The words of the page that was read last, but for those of links and of what frames it.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
 }
 
 /// A link as the page writes it; the base may come later.
@@ -42,6 +51,8 @@ struct Page<'d, 's> {
     tokens: Tokenizer<'d>,
     tree: &'s mut Tree,
     seen: &'s mut Seen,
+    /// `None`: nobody wants to know.
+    words: Option<&'s mut Words>,
     title: Option<String>,
     has_h1: bool,
     lang: Option<String>,
@@ -64,7 +75,7 @@ const TURN: usize = 4096;
 /// those are wanted.
 pub fn extract(
     scratch: &mut Scratch,
-    wants_assets: bool,
+    more: More,
     document: &str,
     charset: &'static Encoding,
     url: &Url,
@@ -72,10 +83,12 @@ pub fn extract(
 ) -> Option<(HtmlFields, Vec<Excess>)> {
     scratch.tree.clear();
     scratch.seen.clear();
+    scratch.words.clear();
     let mut page = Page {
-        tokens: if wants_assets { Tokenizer::with_all_attributes(document) } else { Tokenizer::new(document) },
+        tokens: if more.assets { Tokenizer::with_all_attributes(document) } else { Tokenizer::new(document) },
         tree: &mut scratch.tree,
         seen: &mut scratch.seen,
+        words: more.likeness.then_some(&mut scratch.words),
         title: None,
         has_h1: false,
         lang: None,
@@ -85,7 +98,7 @@ pub fn extract(
         canonical: None,
         anchors: Vec::new(),
         others: Vec::new(),
-        assets: wants_assets.then(Vec::new),
+        assets: more.assets.then(Vec::new),
     };
     page.read(keep_going)?;
     page.finish(url, charset, keep_going)
@@ -97,8 +110,14 @@ impl<'d> Page<'d, '_> {
             if token.is_multiple_of(TURN) && !keep_going() {
                 return None;
             }
-            match self.tokens.next(self.tree.wants_text(), self.tree.stack.in_foreign()) {
-                Token::Text(text) => self.tree.text(text, true),
+            let wants_text = self.tree.wants_text();
+            match self.tokens.next(wants_text || self.words.is_some(), self.tree.stack.in_foreign()) {
+                Token::Text(text) => {
+                    self.note_words(text);
+                    if wants_text {
+                        self.tree.text(text, true);
+                    }
+                }
                 Token::Cdata(text) => self.tree.text(text, false),
                 Token::Start { name, self_closing } => {
                     let tag = name.tag();
@@ -114,12 +133,14 @@ impl<'d> Page<'d, '_> {
                     let insertion = self.tree.start(name, self_closing, |name| tokens.attribute(name));
                     match insertion {
                         Insertion::Ignored => {}
-                        Insertion::Text => self.text_element(tag),
+                        Insertion::Text => self.text_element(tag, keep_going)?,
                         Insertion::Plaintext => {
                             let text = self.tokens.rest();
                             self.tree.text(text, false);
                         }
-                        Insertion::Opened | Insertion::Empty => self.element(tag, insertion == Insertion::Opened),
+                        Insertion::Opened | Insertion::Empty => {
+                            self.element(tag, insertion == Insertion::Opened, keep_going)?;
+                        }
                     }
                 }
                 Token::End(name) => self.tree.end(name),
@@ -132,10 +153,21 @@ impl<'d> Page<'d, '_> {
         Some(())
     }
 
+    /// Takes the words of a text if they are what the page itself says: not a link, and not what frames it.
     #[inline]
-    fn element(&mut self, tag: Tag, is_open: bool) {
+    fn note_words(&mut self, text: &str) {
+        const OTHERS: [Tag; 6] = [Tag::A, Tag::Nav, Tag::Footer, Tag::Aside, Tag::Select, Tag::Template];
+        let Some(words) = &mut self.words else { return };
+        let counts = &self.tree.stack.counts;
+        if OTHERS.iter().all(|tag| counts[*tag as usize] == 0) && !self.tree.stack.in_foreign() {
+            words.add(text);
+        }
+    }
+
+    #[inline]
+    fn element(&mut self, tag: Tag, is_open: bool, keep_going: &dyn Fn() -> bool) -> Option<()> {
         if self.assets.is_some() {
-            self.note_assets(tag);
+            self.note_assets(tag, keep_going)?;
         }
         match tag {
             Tag::A => self.anchor(is_open, None),
@@ -151,18 +183,19 @@ impl<'d> Page<'d, '_> {
             Tag::Meta if self.tree.is_of_document() => self.meta(),
             _ => {}
         }
+        Some(())
     }
 
-    fn text_element(&mut self, tag: Tag) {
+    fn text_element(&mut self, tag: Tag, keep_going: &dyn Fn() -> bool) -> Option<()> {
         if tag == Tag::Iframe {
             self.frame();
         }
         if self.assets.is_some() {
-            self.note_assets(tag);
+            self.note_assets(tag, keep_going)?;
         }
         let text = self.tokens.raw_text(tag);
         if tag == Tag::Style && self.assets.is_some() {
-            self.note_style(text);
+            self.note_style(text, keep_going)?;
         }
         let text = if tag == Tag::Textarea { without_line_end(text) } else { text };
         let is_encoded = tag.is(DECODED_TEXT);
@@ -181,6 +214,7 @@ impl<'d> Page<'d, '_> {
                 self.tree.stack.captures.push_plain(text, Nul::Replaced);
             }
         }
+        Some(())
     }
 
     fn anchor(&mut self, is_open: bool, alt: Option<&'d str>) {
@@ -250,27 +284,31 @@ impl<'d> Page<'d, '_> {
         }
     }
 
-    /// Notes what the start tag just read names of the page's assets.
-    fn note_assets(&mut self, tag: Tag) {
-        let Some(found) = &mut self.assets else { return };
+    /// Notes what the start tag just read names of the page's assets. `None`: told to stop.
+    fn note_assets(&mut self, tag: Tag, keep_going: &dyn Fn() -> bool) -> Option<()> {
+        let Some(found) = &mut self.assets else { return Some(()) };
         let alt = if tag == Tag::Img { self.tokens.attribute("alt") } else { None };
         let mut has_room = true;
-        assets::of_tag(tag, &self.tokens, &mut |href, element| has_room &= push_asset(found, href, alt, element));
+        assets::of_tag(tag, &self.tokens, keep_going, &mut |href, element| {
+            has_room &= push_asset(found, href, alt, element);
+        })?;
         if !has_room {
             self.tree.stack.captures.met.note(&limits::LINKS);
         }
+        Some(())
     }
 
-    /// Notes what a `<style>` names.
-    fn note_style(&mut self, css: &str) {
-        let Some(found) = &mut self.assets else { return };
+    /// Notes what a `<style>` names. `None`: told to stop.
+    fn note_style(&mut self, css: &str, keep_going: &dyn Fn() -> bool) -> Option<()> {
+        let Some(found) = &mut self.assets else { return Some(()) };
         let mut has_room = true;
-        style::urls(css, &|| true, &mut |url, element| {
+        style::urls(css, keep_going, &mut |url, element| {
             has_room &= push_asset(found, Cow::Owned(url.to_owned()), None, element);
-        });
+        })?;
         if !has_room {
             self.tree.stack.captures.met.note(&limits::LINKS);
         }
+        Some(())
     }
 
     fn meta(&mut self) {

@@ -18,6 +18,8 @@
 //! - [`seen`]: which strings of a page were there before
 //! - `blocks`: which elements are lines of their own, and which are not for readers
 //! - [`fields`]: the fields put together
+//! - [`likeness`]: which pages say nearly the same
+//! - `missing`: which pages say that they are not there
 //! - [`inside`]: the links inside chosen elements
 //! - [`rules`]: what the collections of a config file find; for these there is a tree
 //! - [`arena`]: a tree, for what cannot do without
@@ -40,10 +42,12 @@ pub mod fields;
 mod grid;
 mod images;
 pub mod inside;
+pub mod likeness;
 mod limits;
 pub mod link_header;
 mod markdown;
 mod metadata;
+mod missing;
 pub mod parsed;
 mod prose;
 pub mod resolve;
@@ -89,7 +93,16 @@ pub const MAX_LINKS_TOTAL_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Default)]
 pub struct Extractor {
     scratch: fields::Scratch,
-    wants_assets: bool,
+    more: More,
+}
+
+/// What is read of a page beyond its fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct More {
+    /// What it shows, plays and runs, told among its links.
+    pub assets: bool,
+    /// The hash of its words.
+    pub likeness: bool,
 }
 
 /// The built-in fields of a page.
@@ -101,6 +114,10 @@ pub struct Extracted {
     pub charset: &'static str,
     /// The limits that it met.
     pub beyond: Vec<Excess>,
+    /// A hash of its words, see [`likeness`]; `None`: there are too few, or nobody asked.
+    pub likeness: Option<u128>,
+    /// It has little text, and that says that the page is not there.
+    pub says_missing: bool,
 }
 
 impl Extractor {
@@ -109,9 +126,9 @@ impl Extractor {
         Self::default()
     }
 
-    /// An extractor that tells what a page shows, plays and runs among its links, too.
-    pub fn with_assets() -> Self {
-        Self { wants_assets: true, ..Self::default() }
+    /// An extractor that reads this, too.
+    pub fn with(more: More) -> Self {
+        Self { more, ..Self::default() }
     }
 
     /// The fields of the page `body`, which was decompressed already. `content_type` is the header's value,
@@ -130,9 +147,17 @@ impl Extractor {
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Extracted> {
         let (document, charset) = charset::decode(body, content_type);
-        let (fields, beyond) =
-            fields::extract(&mut self.scratch, self.wants_assets, &document, charset, url, keep_going)?;
-        Some(Extracted { fields, charset: charset.name(), beyond })
+        let mut read = |more: More| fields::extract(&mut self.scratch, more, &document, charset, url, keep_going);
+        let (fields, beyond) = read(self.more)?;
+        // Few pages seem to say that they are not there: of these the words are counted, whether anybody asked or not.
+        let says_missing = missing::may_say_so(&fields) && {
+            if !self.more.likeness {
+                read(More { likeness: true, assets: false })?;
+            }
+            missing::says_so(&fields, self.scratch.words().count())
+        };
+        let likeness = self.scratch.words().likeness().filter(|_| self.more.likeness);
+        Some(Extracted { fields, charset: charset.name(), beyond, likeness, says_missing })
     }
 }
 

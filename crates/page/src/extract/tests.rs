@@ -718,3 +718,48 @@ fn html_is_known_by_its_content_type_or_else_by_its_start() {
         }
     }
 }
+
+fn words_of(html: &str) -> Extracted {
+    let more = More { likeness: true, ..More::default() };
+    Extractor::with(more).html(html.as_bytes(), Some(b"text/html; charset=utf-8"), &Url::parse(PAGE).expect("a URL"))
+}
+
+#[test]
+fn a_page_is_like_its_printed_version_and_not_like_another_in_the_same_frame() {
+    let prose = |from: u32| (from..from + 60).map(|word| format!("<b>w{word}</b> and ")).collect::<String>();
+    let framed = |from: u32| {
+        let links: String = (0..50).map(|link| format!("<a href=/{link}>link{link} of the frame</a> ")).collect();
+        format!(
+            "<title>x</title><nav>home shop {}</nav><p>{}<aside>buy this now</aside>{links}<footer>all rights</footer>",
+            "menu ".repeat(3),
+            prose(from)
+        )
+    };
+    let likeness = |html: &str| words_of(html).likeness.expect("enough words");
+    assert_eq!(
+        likeness(&framed(1)),
+        likeness(&format!("<h2></h2><script>var a = 'other words';</script>{}", prose(1)))
+    );
+    assert!((likeness(&framed(1)) ^ likeness(&framed(100))).count_ones() > 20);
+    assert_eq!(words_of("<nav>a b c</nav> one two").likeness, None);
+    let unasked = Extractor::new().html(framed(1).as_bytes(), None, &Url::parse(PAGE).expect("a URL"));
+    assert_eq!(unasked.likeness, None);
+    // Other fields do not depend on it.
+    assert_eq!(unasked.fields, words_of(&framed(1)).fields);
+}
+
+#[test]
+fn a_page_that_says_that_it_is_not_there_is_told_whatever_else_is_asked_for() {
+    let missing = "<title>Page not found | Shop</title><nav>many words</nav><h1>Oops</h1><p>Try our search.";
+    let about = format!(
+        "<title>Page not found | Wiki</title><p>{}",
+        (0..200).map(|word| format!("w{word} ")).collect::<String>()
+    );
+    for more in [More::default(), More { likeness: true, assets: true }] {
+        let says = |html: &str| {
+            let url = Url::parse(PAGE).expect("a URL");
+            Extractor::with(more).html(html.as_bytes(), Some(b"text/html"), &url).says_missing
+        };
+        assert!(says(missing) && !says(&about) && !says("<title>Shop</title>"), "{more:?}");
+    }
+}

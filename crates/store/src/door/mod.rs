@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use super::{StoreError, migrations};
 
 /// Our tables.
-const TABLES: [&str; 32] = [
+const TABLES: [&str; 37] = [
+    "alike",
     "body",
     "body_key",
     "collection",
@@ -23,7 +24,10 @@ const TABLES: [&str; 32] = [
     "host",
     "input",
     "item",
+    "known_text",
     "loose_body",
+    "mirror",
+    "near_duplicate",
     "new_body",
     "order_rule",
     "page",
@@ -32,6 +36,7 @@ const TABLES: [&str; 32] = [
     "past_item",
     "past_page",
     "processed",
+    "quiet_host",
     "request",
     "robots",
     "run",

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::order::Counted;
 use super::{Result, Store};
+use crate::alike;
 use crate::follow::{Follow, StoredLinks};
 use crate::statement::insert;
 use seine_core::protocol::{Found, HostId, Place, UrlKind};
@@ -93,7 +94,8 @@ impl Store {
             self.become_page(&seen)?;
         }
         if self.has_past && seen.seen_in != Some(self.run_id) {
-            self.see_again(&seen, host_id, one.stands || one.trap.is_some())?;
+            let is_trapped = one.trap.is_some() || seen.is_skipped && self.brings_nothing_new(host_id)?;
+            self.see_again(&seen, host_id, one.stands || is_trapped)?;
         }
         Ok(Some(seen.url_id))
     }
@@ -140,6 +142,9 @@ impl Store {
     fn insert_found(&mut self, found: &Found, host_id: HostId, found_on: UrlId, depth: u32) -> Result<UrlId> {
         let beyond = match (&found.trap, found.kind) {
             (Some(trap), _) => Some(Failure::new(ErrorClass::Trap, trap.clone())),
+            (None, UrlKind::Page) if self.brings_nothing_new(host_id)? => {
+                Some(Failure::new(ErrorClass::Trap, "trap:nothing_new"))
+            }
             (None, UrlKind::Page) => self.take_in(&Counted { host_id, host: found.host(), url: &found.url, depth })?,
             (None, _) => None,
         };
@@ -169,6 +174,19 @@ impl Store {
             None => self.change.has_grown(host_id, rank),
         }
         Ok(url_id)
+    }
+
+    /// Whether what pages bring is counted, since links to a host end where nothing is new.
+    pub(super) fn ends_where_nothing_is_new(&self) -> bool {
+        self.follow.as_ref().is_some_and(|follow| follow.nothing_new().is_some())
+    }
+
+    /// Whether so many pages of the host brought nothing new that links to it are not followed any more.
+    fn brings_nothing_new(&self, host_id: HostId) -> Result<bool> {
+        match self.follow.as_ref().and_then(|follow| follow.nothing_new()) {
+            Some(pages) => Ok(alike::quiet_pages(&self.db, host_id)? >= pages),
+            None => Ok(false),
+        }
     }
 
     /// What is in a trap, or beyond a budget, has its outcome from the start.

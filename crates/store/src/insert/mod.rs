@@ -26,6 +26,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use super::StoreError;
+use super::alike;
 use super::bodies::Bodies;
 use super::follow::Follow;
 use super::frontier::Ended;
@@ -105,6 +106,8 @@ struct Change {
     grown: BTreeMap<HostId, i32>,
     /// Some of those were fetched before.
     has_grown_again: bool,
+    /// Pages have come that were not there, or are others than before.
+    has_other_texts: bool,
 }
 
 /// What a transaction added to what is to do, but for lines of lists.
@@ -202,6 +205,9 @@ impl Store {
         self.ended.leave_if_many(&self.db, self.counts.pending)?;
         self.lookups.grow(&self.db, self.change.urls, self.change.requests)?;
         self.count_run()?;
+        if self.change.has_other_texts {
+            alike::note_change(&self.db)?;
+        }
         let mut update = self.db.prepare_cached(
             "UPDATE host SET fetched = fetched + ?2, failed = failed + ?3, elapsed_ms = elapsed_ms + ?4 \
              WHERE host_id = ?1",

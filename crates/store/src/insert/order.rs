@@ -4,6 +4,8 @@
 //! counts, and is always taken in. What is beyond a budget is in the store as `skipped`: once the budget is raised, it comes
 //! in, the first that was found before the others.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Store};
@@ -30,8 +32,6 @@ struct Recounted {
     host: String,
     url: String,
     depth: u32,
-    /// It is in, whatever the budgets are.
-    is_in: bool,
     is_pending: bool,
 }
 
@@ -127,68 +127,93 @@ impl Store {
     pub(super) fn lay_order(&mut self, is_new_run: bool) -> Result<()> {
         let order = self.order.clone();
         let priorities = order.as_ref().map_or("", |order| order.priorities());
-        if self.lay_rules("priorities", priorities)? {
-            self.lay_ranks()?;
-        }
+        self.lay("priorities", priorities, false, Self::lay_ranks)?;
         let budgets = order.as_ref().map_or("", |order| order.budgets());
-        if self.lay_rules("budgets", budgets)? || is_new_run && !budgets.is_empty() {
-            self.lay_budgets()?;
-        }
-        Ok(())
+        self.lay("budgets", budgets, is_new_run && !budgets.is_empty(), Self::lay_budgets)
     }
 
-    /// Notes these rules; says whether there were others.
-    fn lay_rules(&self, kind: &str, rules: &str) -> Result<bool> {
-        let before = self
-            .statement("SELECT rules FROM order_rule WHERE kind = ?1")?
-            .query_row([kind], |row| row.get::<_, String>(0))
-            .optional()?;
-        if before.unwrap_or_default() == rules {
-            return Ok(false);
-        }
-        self.statement("INSERT OR REPLACE INTO order_rule(kind, rules) VALUES (?1, ?2)")?.execute([kind, rules])?;
-        Ok(true)
-    }
-
-    fn lay_ranks(&self) -> Result<()> {
-        let mut urls = self.db.prepare("SELECT url_id, url, rank FROM url WHERE host_id <> 0")?;
-        let mut update = self.db.prepare("UPDATE url SET rank = ?2 WHERE url_id = ?1")?;
-        let mut rows = urls.query([])?;
-        while let Some(row) = rows.next()? {
-            let rank = self.rank(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-            if rank != row.get::<_, i32>(2)? {
-                update.execute(params![row.get::<_, UrlId>(0)?, rank])?;
+    /// Lays `rules` over the URLs of the store, unless they lie there already and it is not to be done `anew`. Step by step, each in
+    /// a transaction of its own that notes how far it has come: whoever is killed in between, the next one goes on.
+    fn lay(&mut self, kind: &str, rules: &str, anew: bool, step: Step) -> Result<()> {
+        let rule_of = |kind: &str| {
+            self.statement("SELECT rules FROM order_rule WHERE kind = ?1")?
+                .query_row([kind], |row| row.get::<_, String>(0))
+                .optional()
+                .map_err(crate::StoreError::from)
+        };
+        let laying = format!("laying {kind}");
+        let mut next = match rule_of(&laying)? {
+            Some(begun) if !anew => Some(Laid::read(&begun, rules)),
+            None if !anew && rule_of(kind)?.unwrap_or_default() == rules => None,
+            _ => Some(Laid::default()),
+        };
+        let mut told = Instant::now();
+        while let Some(laid) = next {
+            next = self.transaction(|store| {
+                let next = step(store, laid)?;
+                let mut note = store.statement("INSERT OR REPLACE INTO order_rule(kind, rules) VALUES (?1, ?2)")?;
+                match next {
+                    Some(next) => note.execute([&laying, &next.write(rules)])?,
+                    None => {
+                        store.statement("DELETE FROM order_rule WHERE kind = ?1")?.execute([&laying])?;
+                        note.execute([kind, rules])?
+                    }
+                };
+                drop(note);
+                Ok(next)
+            })?;
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!(url_id = laid.after, kind, "laying other rules over the URLs of the store");
             }
         }
         Ok(())
+    }
+
+    /// Puts the next URLs in order.
+    fn lay_ranks(&mut self, laid: Laid) -> Result<Option<Laid>> {
+        let mut urls = self.statement(
+            "SELECT url_id, url, rank FROM url WHERE url_id > ?1 AND host_id <> 0 ORDER BY url_id LIMIT ?2",
+        )?;
+        let mut update = self.statement("UPDATE url SET rank = ?2 WHERE url_id = ?1")?;
+        let mut rows = urls.query(params![laid.after, STEP])?;
+        let mut last = None;
+        while let Some(row) = rows.next()? {
+            let url_id = row.get::<_, UrlId>(0)?;
+            let rank = self.rank(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            if rank != row.get::<_, i32>(2)? {
+                update.execute(params![url_id, rank])?;
+            }
+            last = Some(Laid { after: url_id, ..laid });
+        }
+        Ok(last)
     }
 
     /// Counts what is in; then takes the others in the order in which they were found, as long as there is room.
-    fn lay_budgets(&mut self) -> Result<()> {
-        self.db.execute("DELETE FROM spent", [])?;
-        let mut after = 0;
-        while let Some(urls) = self.next_to_count(after, true)? {
-            after = urls.last().map_or(after, |last| last.url_id);
-            for url in urls.iter().filter(|url| url.is_in) {
+    fn lay_budgets(&mut self, laid: Laid) -> Result<Option<Laid>> {
+        if laid == Laid::default() {
+            self.db.execute("DELETE FROM spent", [])?;
+        }
+        let is_in = !laid.is_second;
+        let Some(urls) = self.next_to_count(laid.after, is_in)? else {
+            return Ok(is_in.then_some(Laid { after: 0, is_second: true }));
+        };
+        for url in &urls {
+            if is_in {
                 self.count_listed(&url.counted())?;
+                continue;
             }
-        }
-        let mut after = 0;
-        while let Some(urls) = self.next_to_count(after, false)? {
-            after = urls.last().map_or(after, |last| last.url_id);
-            for url in urls {
-                match (self.take_in(&url.counted())?, url.is_pending) {
-                    (None, false) => {
-                        self.let_in(url.url_id)?;
-                    }
-                    (Some(failure), true) => {
-                        self.end_one(url.url_id, Outcome::Skipped, &failure)?;
-                    }
-                    (None, true) | (Some(_), false) => {}
+            match (self.take_in(&url.counted())?, url.is_pending) {
+                (None, false) => {
+                    self.let_in(url.url_id)?;
                 }
+                (Some(failure), true) => {
+                    self.end_one(url.url_id, Outcome::Skipped, &failure)?;
+                }
+                (None, true) | (Some(_), false) => {}
             }
         }
-        Ok(())
+        Ok(urls.last().map(|last| Laid { after: last.url_id, ..laid }))
     }
 
     /// Some of the pages after `after` that are in whatever the budgets are, or are not; `None` at their end.
@@ -205,14 +230,13 @@ impl Store {
              ORDER BY u.url_id LIMIT ?5",
         )?;
         let urls = select
-            .query_map(params![after, Outcome::Skipped as i64, UrlKind::Page as i64, is_in, AT_A_TIME], |row| {
+            .query_map(params![after, Outcome::Skipped as i64, UrlKind::Page as i64, is_in, STEP], |row| {
                 Ok(Recounted {
                     url_id: row.get(0)?,
                     host_id: row.get(1)?,
                     host: row.get(2)?,
                     url: row.get(3)?,
                     depth: row.get(4)?,
-                    is_in,
                     is_pending: row.get(5)?,
                 })
             })?
@@ -221,8 +245,39 @@ impl Store {
     }
 }
 
-/// URLs that are counted anew at a time.
-const AT_A_TIME: u32 = 1000;
+/// One step of work over all URLs, from where another has ended; where it has ended in turn, unless there is nothing left to do.
+type Step = fn(&mut Store, Laid) -> Result<Option<Laid>>;
+
+/// How far rules are laid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Laid {
+    /// The URLs up to this one are done.
+    after: UrlId,
+    /// All are done for the first time, and these for the second.
+    is_second: bool,
+}
+
+impl Laid {
+    fn write(self, rules: &str) -> String {
+        format!("{} {} {rules}", u8::from(self.is_second), self.after)
+    }
+
+    /// From what was written; from the beginning, if that was of other rules.
+    fn read(written: &str, rules: &str) -> Self {
+        let mut parts = written.splitn(3, ' ');
+        let (second, after, of) = (parts.next(), parts.next(), parts.next());
+        match after.and_then(|after| after.parse().ok()) {
+            Some(after) if of == Some(rules) => Self { after, is_second: second == Some("1") },
+            _ => Self::default(),
+        }
+    }
+}
+
+/// URLs of one step: some tenths of a second. Of few a test has several.
+const STEP: u32 = if cfg!(test) { 3 } else { 20_000 };
+
+/// It is told as often how far the work has come.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 impl Recounted {
     fn counted(&self) -> Counted<'_> {

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::found::Finder;
 use super::{Result, Store};
+use crate::alike;
 use crate::items::{ItemPage, insert_extras};
 use crate::past::{Passed, State};
 use crate::statement::insert;
@@ -41,7 +42,12 @@ impl Store {
             self.follow_later(head.url_id)?;
             return Ok(done);
         }
-        self.replace_page(head, outcome, failure, zstd)?;
+        let body_id = self.replace_page(head, outcome, failure, zstd)?;
+        if outcome == Outcome::Ok && head.place.kind == UrlKind::Page && self.ends_where_nothing_is_new() {
+            let fields = head.page.as_ref();
+            let likeness = fields.and_then(|page| page.likeness).map(u128::from_be_bytes);
+            alike::note(&self.db, host_id, likeness, body_id, fields.is_some_and(|page| page.says_missing))?;
+        }
         self.found_on_page(head, host_id)?;
         self.lead_on(head, outcome, depth)?;
         self.change.bytes += done.bytes;
@@ -91,14 +97,14 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the page and its body in the place of what was there.
+    /// Writes the page and its body in the place of what was there; returns the number of the body.
     fn replace_page(
         &mut self,
         head: &PageHead,
         outcome: Outcome,
         failure: Option<&Failure>,
         zstd: &[u8],
-    ) -> Result<()> {
+    ) -> Result<Option<i64>> {
         let body_id = match &head.body {
             Some(body) => {
                 let kept = (!zstd.is_empty()).then_some(zstd);
@@ -145,6 +151,8 @@ impl Store {
                 description: fields.map(|p| &p.description),
                 canonical: fields.map(|p| &p.canonical),
                 lang: fields.map(|p| &p.lang),
+                likeness: fields.and_then(|p| p.likeness),
+                soft_404: fields.filter(|p| p.says_missing && outcome == Outcome::Ok).map(|_| alike::SAYS_SO),
                 since_run: since.run_id,
                 since_changed: since.changed,
                 same_id: since.same_id,
@@ -153,7 +161,8 @@ impl Store {
         if self.has_past && body_id.is_some() && changed != Some(false) {
             versions::drop_old(&self.db, head.url_id, self.keep)?;
         }
-        Ok(())
+        self.change.has_other_texts |= changed != Some(false);
+        Ok(body_id)
     }
 
     /// Writes what was found on the page: links, items, and what else was asked for.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Change, Counts, Growth, Result, Store, epoch_ms};
+use crate::alike;
 use crate::bodies::Bodies;
 use crate::follow::Follow;
 use crate::frontier::Ended;
@@ -30,6 +31,9 @@ const SWEEP_TIME: Duration = Duration::from_secs(20);
 
 /// How long requests of old runs are forgotten then, likewise.
 const FORGET_TIME: Duration = Duration::from_secs(20);
+
+/// URLs of a store in which pages are compared before a user who has asked for the end sees it: half a second at most.
+const COMPARED_AT_ONCE: u64 = 200_000;
 
 /// A URL list as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,9 +162,12 @@ impl Store {
             growth: Growth::default(),
         };
         store.transaction(|store| {
-            store.lay_scope()?;
-            store.lay_order(!begun.resumed)
+            if !begun.resumed || !store.ends_where_nothing_is_new() {
+                alike::forget(&store.db)?;
+            }
+            store.lay_scope()
         })?;
+        store.lay_order(!begun.resumed)?;
         let ready = Ready {
             pending: store.pending(),
             done: store.counts.outcomes,
@@ -193,6 +200,12 @@ impl Store {
                 }
             }
         }
+        if !idle && self.has_time_to_compare(ended_by)? {
+            match alike::find(&mut self.db, &self.reading) {
+                Err(StoreError::Full(_)) => {}
+                found => found?,
+            }
+        }
         self.transaction(|store| {
             store.ended.leave(&store.db)?;
             if ended_by == EndedBy::Completed {
@@ -215,6 +228,19 @@ impl Store {
         }
         self.close();
         Ok(())
+    }
+
+    /// Whether pages are compared at an end like this: an endless site has no other than one that its user makes, who waits.
+    fn has_time_to_compare(&self, ended_by: EndedBy) -> Result<bool> {
+        let is_small = || {
+            Ok(self.db.query_row("SELECT coalesce(sum(urls), 0) FROM total", [], |row| row.get::<_, u64>(0))?
+                < COMPARED_AT_ONCE)
+        };
+        match ended_by {
+            EndedBy::Completed | EndedBy::Limit | EndedBy::MaxWall | EndedBy::MaxBytes | EndedBy::HostLimit => Ok(true),
+            EndedBy::Interrupted | EndedBy::Terminated | EndedBy::Outage => is_small(),
+            EndedBy::DiskFull | EndedBy::MinFreeDisk | EndedBy::Failure => Ok(false),
+        }
     }
 
     /// Closes the store and leaves the run open; the next crawl goes on with it.

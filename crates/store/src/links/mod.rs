@@ -71,6 +71,8 @@ pub struct Scope {
     /// Of a page that redirects led to, and that is in the store by itself, links are told once: not again as those of the
     /// URLs that led there.
     pub once: bool,
+    /// A soft 404 is broken.
+    pub soft: bool,
 }
 
 /// Links that can be read.
@@ -82,6 +84,7 @@ pub struct Links {
     to: Option<CrawlUrl>,
     accepted: Vec<RangeInclusive<u16>>,
     once: bool,
+    soft: bool,
 }
 
 /// Where in a row the columns are that are looked at here.
@@ -137,7 +140,7 @@ impl Links {
         let sql = format!("SELECT {} FROM links WHERE {condition} ORDER BY url_id", list.join(", "));
         // Of a page that was named all links are wanted.
         let once = scope.once && scope.from.is_none();
-        Ok(Self { columns: table.columns, places, sql, to: scope.to, accepted: scope.accepted, once })
+        Ok(Self { columns: table.columns, places, sql, to: scope.to, accepted: scope.accepted, once, soft: scope.soft })
     }
 
     /// The columns of the view `links`, those of [`Link::cells`].
@@ -167,7 +170,7 @@ impl Links {
         others: Option<&Connection>,
         mut visit: impl FnMut(&Link<'_>) -> Result<(), E>,
     ) -> Result<Counts, E> {
-        let mut targets = Targets::new(db)?.or(others.map(Targets::new).transpose()?);
+        let mut targets = Targets::new(db, self.soft)?.or(others.map(|db| Targets::new(db, self.soft)).transpose()?);
         let mut statement = db.prepare(&self.sql).map_err(StoreError::from)?;
         let mut rows = statement.query([]).map_err(StoreError::from)?;
         let mut tally = Tally::default();

@@ -46,6 +46,8 @@ pub struct Target {
     pub error: Option<String>,
     /// Where redirects led; `None` without any.
     pub final_url: Option<String>,
+    /// It came with success and is not there, if that is asked for.
+    pub is_soft_404: bool,
 }
 
 impl Target {
@@ -55,6 +57,7 @@ impl Target {
             self.status.is_some_and(|status| statuses.iter().any(|range| range.contains(&status)))
         };
         match self.outcome {
+            Some(Outcome::Ok) if self.is_soft_404 => State::Broken,
             Some(Outcome::Ok) => State::Ok,
             Some(Outcome::HttpError) if has(accepted) => State::Ok,
             // Of what was passed over the headers came; of what a rule kept from being asked for nothing did.
@@ -64,11 +67,12 @@ impl Target {
         }
     }
 
-    /// The reason for its state in a word: `404`, `timeout`, `robots_denied`, `pending`, `unknown`.
+    /// The reason for its state in a word: `404`, `soft_404`, `timeout`, `robots_denied`, `pending`, `unknown`.
     pub fn reason(&self) -> String {
         match (self.url_id, self.outcome, self.status, &self.error) {
             (None, ..) => "unknown".to_owned(),
             (_, None, ..) => "pending".to_owned(),
+            _ if self.is_soft_404 => "soft_404".to_owned(),
             (_, Some(_), Some(status), None) => status.to_string(),
             (_, Some(_), _, Some(error)) => error.clone(),
             (_, Some(outcome), None, None) => outcome.name().to_owned(),
@@ -92,22 +96,23 @@ pub struct Targets<'db> {
     select_final: Statement<'db>,
     memo: HashMap<String, Target>,
     memo_bytes: usize,
+    soft: bool,
     /// Of another store, for those that this one does not know.
     others: Option<Box<Targets<'db>>>,
 }
 
 impl<'db> Targets<'db> {
-    /// Those of this store.
+    /// Those of this store; `soft`: a soft 404 is broken.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn new(db: &'db Connection) -> Result<Self, StoreError> {
+    pub fn new(db: &'db Connection, soft: bool) -> Result<Self, StoreError> {
         let select = db.prepare(
-            "SELECT u.url_id, p.outcome, p.status, p.error, p.final_url FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
+            "SELECT u.url_id, p.outcome, p.status, p.error, p.final_url, p.soft_404 IS NOT NULL FROM url u LEFT JOIN page p ON p.url_id = u.url_id \
              WHERE u.host_id = (SELECT host_id FROM host WHERE name = ?1) AND u.key = ?2",
         )?;
         let select_final = db.prepare("SELECT final_url FROM page WHERE url_id = ?1")?;
-        Ok(Self { select, select_final, memo: HashMap::new(), memo_bytes: 0, others: None })
+        Ok(Self { select, select_final, memo: HashMap::new(), memo_bytes: 0, soft, others: None })
     }
 
     /// These, and of URLs that this store does not know what another says of them; of those the number is the other's.
@@ -161,6 +166,7 @@ impl<'db> Targets<'db> {
                 status: row.get(2)?,
                 error: row.get(3)?,
                 final_url: row.get(4)?,
+                is_soft_404: self.soft && row.get(5)?,
             })
         });
         Ok(found.optional()?.unwrap_or_default())
@@ -173,7 +179,7 @@ mod tests {
 
     fn target(outcome: Outcome, status: Option<u16>, error: Option<&str>) -> Target {
         let error = error.map(str::to_owned);
-        Target { url_id: Some(1), outcome: Some(outcome), status, error, final_url: None }
+        Target { url_id: Some(1), outcome: Some(outcome), status, error, ..Target::default() }
     }
 
     #[test]
@@ -188,6 +194,12 @@ mod tests {
             (target(Outcome::RobotsDenied, None, Some("robots")), &[], State::Unchecked, "robots"),
             (target(Outcome::Skipped, Some(200), Some("content_type")), &[], State::Ok, "content_type"),
             (target(Outcome::Skipped, None, None), &[], State::Unchecked, "skipped"),
+            (
+                Target { is_soft_404: true, ..target(Outcome::Ok, Some(200), None) },
+                &[200..=200],
+                State::Broken,
+                "soft_404",
+            ),
             (Target { url_id: Some(1), ..Target::default() }, &[], State::Unchecked, "pending"),
             (Target::default(), &[], State::Unchecked, "unknown"),
         ] {

@@ -4,8 +4,9 @@
 //! Every connection of a test notes what it runs, so nothing has to be listed here: [`verbs`] does all that can be done
 //! to a store, and [`source`] tells which statements that has left out.
 
+pub(crate) mod merging;
 mod source;
-mod verbs;
+pub(crate) mod verbs;
 mod wanted;
 
 use std::cell::RefCell;
@@ -39,6 +40,14 @@ pub(super) fn watch(db: &mut Connection) {
         }
     };
     db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).expect("statements can be watched");
+}
+
+/// Does what makes a store: its statements run on empty tables.
+fn unseen<T>(make: impl FnOnce() -> T) -> T {
+    let seen = SEEN.take();
+    let made = make();
+    SEEN.set(seen);
+    made
 }
 
 /// What is known of a store.

@@ -39,6 +39,7 @@ pub fn run_all(path: &Path) {
     edited_lists(path);
     followed(path);
     ordered(path);
+    repeating(path);
     fetched_again(path);
     taken_back(path);
     looked_at(path);
@@ -46,9 +47,10 @@ pub fn run_all(path: &Path) {
     extract(path, Some(CONDITION), true);
     process(path);
     retry_and_prune(path);
+    super::merging::merged(path);
 }
 
-fn first_crawl(path: &Path) {
+pub(crate) fn first_crawl(path: &Path) {
     let mut store = open(path, Only::New, "1");
     store.tidy_at_once();
     import(
@@ -88,6 +90,44 @@ fn first_crawl(path: &Path) {
     store.transaction(|store| store.end_host(3, Outcome::Failed, &failure, 100)).expect("the end of a host");
     let answer = Processed { processor: 0, record: 1, is_item: false, version: 100, url_id: 1, answer: Ok(Vec::new()) };
     store.transaction(|store| store.processed(&answer)).expect("an answer");
+    finish(path, store);
+}
+
+/// Two hosts with the same pages, and one that goes on saying what it said.
+fn repeating(path: &Path) {
+    let session = Session { follow: Some(Arc::new(Everywhere { depth: 9 })), ..session(Only::New, "9") };
+    let mut store = Store::open(path, &session).expect("a store").0;
+    let urls: Vec<_> =
+        (0..24).map(|at| format!("https://{}.example/{at}", if at < 12 { "same" } else { "other" })).collect();
+    let quiet = (0..1001).map(|at| format!("https://quiet.example/{at}"));
+    let lines: Vec<_> = (100..).zip(urls.into_iter().chain(quiet)).map(|(number, url)| line(number, &url)).collect();
+    import(&mut store, &lines);
+    let db = open_for_reading(path).expect("a store");
+    let id_of = |line: &ImportEntry| match &line.url {
+        ImportUrl::Accepted { url, host, key } => {
+            let host = &url[host.0 as usize..host.1 as usize];
+            read::find_url(&db, host, key).expect("a look-up").expect("a URL")
+        }
+        ImportUrl::Rejected { .. } => unreachable!("they are URLs"),
+    };
+    let ids: Vec<_> = lines.iter().map(id_of).collect();
+    store
+        .transaction(|store| {
+            for (at, url_id) in ids.into_iter().enumerate() {
+                let (mut head, zstd) = page(url_id, 100, &[if at < 24 { b'a' + (at as u8 % 12).max(1) } else { b'z' }]);
+                if let Some(fields) = head.page.as_mut().filter(|_| at >= 24) {
+                    fields.likeness = Some([7; 16]);
+                }
+                // The next one has the same body.
+                if at == 0 {
+                    head.status = Some(404);
+                    head.ending = Ending::Final { outcome: Outcome::HttpError, failure: None };
+                }
+                store.page(&head, &zstd)?;
+            }
+            Ok(())
+        })
+        .expect("pages");
     finish(path, store);
 }
 
@@ -237,19 +277,23 @@ impl Follow for Everywhere {
         Some(found_url(named))
     }
 
+    fn nothing_new(&self) -> Option<u64> {
+        Some(1)
+    }
+
     fn max_depth(&self) -> Option<u32> {
         Some(self.depth)
     }
 }
 
-fn found_url(url: &str) -> Found {
+pub(crate) fn found_url(url: &str) -> Found {
     let CrawlUrl { url, host, key } = CrawlUrl::parse(url).expect("a URL");
     let start = url.find("//").map_or(0, |at| at as u32 + 2);
     let host = (start, start + host.len() as u32);
     Found { url, host, key, kind: UrlKind::Page, changed_at: Some(1), stands: false, trap: None }
 }
 
-fn fetched_again(path: &Path) {
+pub(crate) fn fetched_again(path: &Path) {
     let lines = [line(2, "https://a.example/1"), line(3, "https://b.example/3"), line(4, "https://a.example/2")];
     for (only, fingerprint) in [(Only::All, "4"), (Only::Changed, "5"), (Only::Failed, "6"), (Only::All, "7")] {
         let mut store = open(path, only, fingerprint);
@@ -287,6 +331,7 @@ fn looked_at(path: &Path) {
     FoundCounts::of(&db).expect("what was found");
     read::is_demo(&db).expect("whose it is");
     read::last_complete_start(&db).expect("when a run began");
+    read::files(&db).expect("where its lines come from");
     told::untold(&db).expect("whether the end was seen");
     beginning::last_reading(&db).expect("how a run read pages");
     for finishes_untold in [true, false] {
@@ -379,7 +424,7 @@ fn extract(path: &Path, condition: Option<&str>, writes: bool) {
     }
 }
 
-fn process(path: &Path) {
+pub(crate) fn process(path: &Path) {
     let wanted = [
         wanted("echoes", Input::Pages, None),
         wanted("bodies", Input::Bodies, None),
@@ -429,7 +474,7 @@ fn retry_and_prune(path: &Path) {
     versions::prune(&mut db, Keep { versions: 1, since: 0 }, Some(5)).expect("pruned");
 }
 
-fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
+pub(crate) fn open(path: &Path, only: Only, fingerprint: &str) -> Store {
     Store::open(path, &session(only, fingerprint)).expect("a store").0
 }
 
@@ -456,7 +501,7 @@ fn session(only: Only, fingerprint: &str) -> Session {
 }
 
 /// Ends what is left, and the run; somebody sees that it has ended.
-fn finish(path: &Path, mut store: Store) {
+pub(crate) fn finish(path: &Path, mut store: Store) {
     let failure = Failure::new(ErrorClass::Timeout, "no answer");
     for host_id in 0..9 {
         store.transaction(|store| store.end_host(host_id, Outcome::Failed, &failure, 100)).expect("the end of a host");
@@ -466,7 +511,7 @@ fn finish(path: &Path, mut store: Store) {
     told::note(path, run_id, true).expect("told");
 }
 
-fn import(store: &mut Store, lines: &[ImportEntry]) {
+pub(crate) fn import(store: &mut Store, lines: &[ImportEntry]) {
     let work = |store: &mut Store| {
         store.find_hosts([(0, lines)].into_iter())?;
         store.import(0, lines)
@@ -479,11 +524,11 @@ fn pull(store: &mut Store) {
     store.pull(&Pull { refills: vec![(1, Position::START, 9)], sweep: Some(sweep), per_host: 9 }).expect("a pull");
 }
 
-fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {
+pub(crate) fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) {
     store.transaction(|store| store.page(head, zstd)).expect("a page");
 }
 
-fn line(line: u64, raw_url: &str) -> ImportEntry {
+pub(crate) fn line(line: u64, raw_url: &str) -> ImportEntry {
     let url = match CrawlUrl::parse(raw_url) {
         Ok(url) => {
             let start = url.url.find("//").expect("a scheme") as u32 + 2;
@@ -521,7 +566,7 @@ fn request() -> RequestHead {
     }
 }
 
-fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
+pub(crate) fn page(url_id: UrlId, started_at: u64, body: &[u8]) -> (PageHead, Vec<u8>) {
     let head = PageHead {
         url_id,
         generation: 1,
@@ -577,7 +622,7 @@ fn robots() -> RobotsHead {
     }
 }
 
-fn collection(name: &str, key: &[&str]) -> Collection {
+pub(crate) fn collection(name: &str, key: &[&str]) -> Collection {
     let field = Field { name: "sku".into(), kind: FieldType::Text, many: false, fields: Vec::new() };
     Collection { name: name.into(), key: key.iter().map(|&key| key.into()).collect(), fields: vec![field] }
 }
@@ -591,7 +636,7 @@ fn notes() -> Collection {
 }
 
 /// What rules find on a page: an item with a key, one without, and what is wrong.
-fn found(url_id: UrlId, text: &str) -> PageItems {
+pub(crate) fn found(url_id: UrlId, text: &str) -> PageItems {
     let data = serde_json::json!({ "sku": text }).to_string();
     PageItems {
         items: vec![
@@ -611,7 +656,7 @@ fn found(url_id: UrlId, text: &str) -> PageItems {
     }
 }
 
-fn wanted(name: &str, input: Input, source: Option<&str>) -> Wanted {
+pub(crate) fn wanted(name: &str, input: Input, source: Option<&str>) -> Wanted {
     Wanted {
         name: name.into(),
         input,

@@ -45,7 +45,6 @@ pub const WANTED: &[Wanted] = &[
     reads("pages that count as another, once at the end of a run", "SELECT count(*) FROM same_page s"),
     reads("the one row of scope", "SELECT kind FROM scope"),
     reads("once for another scope", "DELETE FROM scope"),
-    reads("once for other priorities", "SELECT url_id, url, rank FROM url WHERE host_id <> 0"),
     reads("once for other budgets, or for a run with some", "DELETE FROM spent"),
     reads("once for another scope", "SELECT url FROM url WHERE file_id IS NOT NULL AND host_id <> 0"),
     sorts("versions of one page", "SELECT body_id, max(fetched_at) FROM past_page INDEXED BY past_url"),
@@ -70,7 +69,7 @@ pub const WANTED: &[Wanted] = &[
         "SELECT collection_id, count(*) FROM item INDEXED BY item_key",
     ),
     sorts("URLs that were found, by kinds, once at the end of a run that follows", "SELECT f.kind, u.kind, count(*)"),
-    sorts("traps, of which there are six, likewise", "SELECT error_message, count(*) FROM page WHERE error = 'trap'"),
+    sorts("traps, of which there are seven, likewise", "SELECT error_message, count(*) FROM page WHERE error = 'trap'"),
     reads("problems of the run, counted", "SELECT count(*) FROM extract_problem WHERE run_id = ?1"),
     sorts(
         "the slowest hosts",
@@ -86,6 +85,19 @@ pub const WANTED: &[Wanted] = &[
     ),
     reads("the latest run", "SELECT r.run_id, v.started_at, v.ended_at"),
     reads("the collections", "WITH earlier AS MATERIALIZED"),
+    reads("the one row of alike", "SELECT near_duplicates, soft_404 FROM alike"),
+    sorts("mirrors, the few that are named", "SELECT (SELECT h.name FROM host h WHERE h.host_id = m.host_id)"),
+    sorts("hosts that repeat themselves, likewise", "SELECT (SELECT h.name FROM host h WHERE h.host_id = q.host_id)"),
+    // Pages held against each other, at the end of a run in which some have changed.
+    reads("the one row of alike", "SELECT is_stale OR reading"),
+    reads("the one row of alike", "UPDATE alike SET is_stale"),
+    reads("what was found before", "DELETE FROM near_duplicate"),
+    reads("what was found before", "DELETE FROM mirror"),
+    reads("what was found before", "DELETE FROM quiet_host"),
+    sorts("pages by host", "SELECT u.host_id, p.url_id, p.outcome, p.likeness"),
+    sorts("bodies with the hosts that have them", "SELECT p.body_id, u.host_id, count(*) FROM page p"),
+    reads("once a run: what an earlier one knew", "DELETE FROM known_text"),
+    reads("hosts, once a run", "UPDATE host SET nothing_new = 0 WHERE nothing_new <> 0"),
     // Why: a request costs a crawl no index.
     sorts(
         "requests, of which those of one URL are sorted",
@@ -109,6 +121,7 @@ pub const WANTED: &[Wanted] = &[
     // Report: a whole site, once.
     reads("every page, for all that is said of them", "SELECT p.outcome, p.status, p.error, p.elapsed_ms, p.redirects"),
     sorts("titles, so that equal ones come together", "SELECT p.title, p.url_id FROM page p"),
+    sorts("near-duplicates by the page that came first", "SELECT (SELECT o.url FROM url o WHERE o.url_id = d.of_id)"),
     sorts("descriptions, so that equal ones come together", "SELECT p.description, p.url_id FROM page p"),
     sorts("targets of broken links, of which the first few are kept", "SELECT u.url, b.url_id, b.pages, p.outcome"),
     // Diff: pages in the order of their ids.
@@ -160,6 +173,23 @@ pub const WANTED: &[Wanted] = &[
     // Process: how much there is to do, at the start.
     reads("pages without a mark", "SELECT count(*) FROM url u WHERE u.outcome = 0"),
     reads("items without a mark", "SELECT count(*) FROM item t"),
+    // Merge: all of a store, once, from table to table.
+    reads("stops at the first", "SELECT EXISTS (SELECT 1 FROM past_page) OR EXISTS (SELECT 1 FROM same_fetch)"),
+    reads("every URL", "SELECT url_id, key, url, host_id, outcome, attempts, due_at"),
+    reads("every host, if a store is split", "SELECT host_id, name FROM host ORDER BY host_id"),
+    reads("every line", "SELECT i.file_id, i.line, i.raw_url, i.columns, i.url_id, u.url"),
+    reads("every item", "SELECT item_id, collection_id, key, url_id, number, run_id, data, first_seen"),
+    reads("every item that said something else", "SELECT item_id, run_id, data, seen_at, replaced_by FROM past_item"),
+    reads("every item that is gone", "SELECT item_id, collection_id, url_id, number, run_id, data, first_run, gone_by"),
+    reads("every item that is gone, before", "INSERT OR IGNORE INTO temp.known_gone SELECT"),
+    reads("every mark", "SELECT DISTINCT collection_id FROM processed"),
+    reads("every mark", "SELECT collection_id, record, version, items, failed FROM processed"),
+    reads("every request", "SELECT url_id, run_id, host_id, url, kind, attempt, is_last, started_us"),
+    reads("every robots.txt", "SELECT origin, run_id, fetched_at, final_url, status, error, error_message"),
+    reads("every root of the scope", "SELECT root FROM scope_root"),
+    reads("every rate", "SELECT run_id, collection_id, host_id, counts FROM field_rate"),
+    reads("pages that count as another", "SELECT url_id, same_as FROM same_page"),
+    reads("URLs that were there before", "SELECT source_id, url_id FROM temp.moved_url"),
     // Retry: over the URLs that are pending again.
     reads("pages a condition names", "SELECT count(*) FROM pages WHERE outcome <> 'rejected'"),
     reads("pages a condition names", "INSERT INTO temp.again"),
@@ -167,5 +197,6 @@ pub const WANTED: &[Wanted] = &[
     sorts("hosts they are of", "SELECT host_id, count(*) FILTER"),
     reads("outcomes they had", "WITH of_run AS MATERIALIZED"),
     reads("outcomes they had", "UPDATE total SET urls = urls - (SELECT count(*) FROM temp.again WHERE outcome = ?1)"),
+    reads("each of them, up to the first that is beyond a budget", "DELETE FROM order_rule WHERE kind IN"),
     reads("each of them", "SELECT url_id, is_history FROM temp.again"),
 ];

@@ -84,6 +84,7 @@ fn first(db: &Connection, most: usize) -> Result<Vec<BrokenTarget>, StoreError> 
             status: row.get(4)?,
             error: row.get(5)?,
             final_url: row.get(6)?,
+            ..Target::default()
         };
         let sources = sources.query_map([url_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let sources = sources.collect::<Result<_, _>>()?;

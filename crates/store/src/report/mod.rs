@@ -1,7 +1,7 @@
 //! A whole site in bounded lists: what `seine report` shows.
 //!
 //! - [`pages`]: one walk over all pages: how they ended, how fast and large they were, where they were redirected.
-//! - [`repeated`]: titles and descriptions that several pages share.
+//! - [`repeated`]: titles and descriptions that several pages share; pages that say nearly the same.
 //! - [`broken`]: targets of broken links with the pages that link to them.
 //! - [`top`]: the first of many by weight.
 //!
@@ -18,6 +18,7 @@ use std::ops::RangeInclusive;
 use rusqlite::Connection;
 
 use super::StoreError;
+use super::alike::Alike;
 use super::audit::{Audit, audit_in};
 use super::frontier;
 use super::links::{Counts, LinksError};
@@ -50,6 +51,10 @@ pub struct Site {
     pub titles: Repeated,
     /// Descriptions likewise.
     pub descriptions: Repeated,
+    /// Pages that say nearly what an earlier one of their host says, by the URL of that one.
+    pub near_duplicates: Repeated,
+    /// Hosts that bring nothing new.
+    pub alike: Alike,
     /// Proof of the pace kept.
     pub audit: Audit,
 }
@@ -91,6 +96,8 @@ pub fn site(db: &Connection, most: usize, accepted: &[RangeInclusive<u16>]) -> R
         broken_count,
         titles: repeated::titles(db, most)?,
         descriptions: repeated::descriptions(db, most)?,
+        near_duplicates: repeated::near_duplicates(db, most)?,
+        alike: Alike::of(db)?,
         audit: audit_in(db, most)?,
     })
 }

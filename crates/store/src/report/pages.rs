@@ -51,6 +51,8 @@ pub struct Pages {
     pub untitled: Top<String>,
     /// Those without a description.
     pub undescribed: Top<String>,
+    /// Pages that came with success and are not there.
+    pub soft_404s: Top<String>,
 }
 
 /// One page.
@@ -123,12 +125,13 @@ pub(super) fn pages(db: &Connection, most: usize) -> Result<Pages, StoreError> {
         html: 0,
         untitled: Top::new(most),
         undescribed: Top::new(most),
+        soft_404s: Top::new(most),
     };
     let mut times = Times { exact: vec![0; EXACT_MS + 1], all: 0 };
     let mut select = db.prepare(
         "SELECT p.outcome, p.status, p.error, p.elapsed_ms, p.redirects, p.final_url, p.content_type, b.bytes, u.url, u.depth, \
                 p.charset IS NOT NULL AS is_html, coalesce(p.title, '') <> '' AS has_title, \
-                coalesce(p.description, '') <> '' AS has_description \
+                coalesce(p.description, '') <> '' AS has_description, p.soft_404 IS NOT NULL AS is_soft_404 \
          FROM page p CROSS JOIN url u ON u.url_id = p.url_id LEFT JOIN body b ON b.body_id = p.body_id",
     )?;
     let mut rows = select.query([])?;
@@ -204,6 +207,10 @@ impl Pages {
     fn content(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
         let depth = usize::try_from(row.get::<_, i64>("depth")?).unwrap_or(0);
         self.depths[depth.min(MAX_DEPTH)] += 1;
+        if row.get::<_, bool>("is_soft_404")? {
+            let url: String = row.get("url")?;
+            self.soft_404s.offer(0, || url);
+        }
         // What is found elsewhere has the title of that page.
         if !row.get::<_, bool>("is_html")? || row.get_ref("final_url")?.as_str_or_null().is_ok_and(|url| url.is_some())
         {

@@ -30,7 +30,7 @@ pub(super) fn titles(db: &Connection, most: usize) -> Result<Repeated, StoreErro
          WHERE p.outcome = 0 AND p.charset IS NOT NULL AND p.final_url IS NULL AND p.title <> '' \
            AND (p.canonical IS NULL OR p.canonical = u.url) ORDER BY p.title, p.url_id",
     )?;
-    repeated(db, sorted, most)
+    repeated(db, sorted, most, 2)
 }
 
 /// Descriptions likewise.
@@ -43,7 +43,18 @@ pub(super) fn descriptions(db: &Connection, most: usize) -> Result<Repeated, Sto
          WHERE p.outcome = 0 AND p.charset IS NOT NULL AND p.final_url IS NULL AND p.description <> '' \
            AND (p.canonical IS NULL OR p.canonical = u.url) ORDER BY p.description, p.url_id",
     )?;
-    repeated(db, sorted, most)
+    repeated(db, sorted, most, 2)
+}
+
+/// Pages that say nearly what an earlier one says, by the URL of that one, which is not counted.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) fn near_duplicates(db: &Connection, most: usize) -> Result<Repeated, StoreError> {
+    let sorted = db.prepare(
+        "SELECT (SELECT o.url FROM url o WHERE o.url_id = d.of_id), d.url_id FROM near_duplicate d ORDER BY d.of_id, d.url_id",
+    )?;
+    repeated(db, sorted, most, 1)
 }
 
 /// A text and its pages so far.
@@ -54,14 +65,14 @@ struct Group {
     first: Vec<UrlId>,
 }
 
-/// Texts that come more than once in a row of `sorted`.
-fn repeated(db: &Connection, mut sorted: Statement<'_>, most: usize) -> Result<Repeated, StoreError> {
+/// Texts that come `least` times or more in a row of `sorted`.
+fn repeated(db: &Connection, mut sorted: Statement<'_>, most: usize, least: u64) -> Result<Repeated, StoreError> {
     let mut urls = db.prepare("SELECT url FROM url WHERE url_id = ?1")?;
     let mut repeated = Repeated { texts: Top::new(most), pages: 0 };
     let mut group = Group::default();
     let mut end = |group: &mut Group| -> Result<(), StoreError> {
         let Group { text, pages, first } = std::mem::take(group);
-        if pages > 1 {
+        if pages >= least {
             let first = first.iter().map(|url_id| urls.query_row([url_id], |row| row.get(0)));
             let first = first.collect::<Result<Vec<String>, _>>()?;
             repeated.pages += pages;

@@ -352,7 +352,8 @@ fn lines() -> String {
              || printf('.%03dZ', u.changed_at % 1000) AS lastmod, \
            (SELECT w.url FROM same_page s CROSS JOIN page o ON o.url_id = s.same_as CROSS JOIN url w ON w.url_id = s.same_as \
             WHERE s.url_id = u.url_id AND o.outcome = 0 \
-              AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as, i.file_id AS _file_id \
+              AND NOT EXISTS (SELECT 1 FROM same_page n WHERE n.url_id = s.same_as)) AS same_as, \
+           CASE p.soft_404 WHEN 1 THEN 'says_so' WHEN 2 THEN 'like_404' END AS soft_404, i.file_id AS _file_id \
     FROM input i \
     CROSS JOIN url u ON u.url_id = i.url_id \
     LEFT JOIN page p ON p.url_id = +u.url_id \

@@ -60,7 +60,7 @@ pub(super) fn of_words(words: &[String]) -> Result<String, QueryError> {
 
 fn expression(term: &Term) -> String {
     // A NUL would end the expression.
-    let text = term.text.replace('"', " ").replace('\0', " ");
+    let text = term.text.replace(['"', '\0'], " ");
     format!("\"{text}\"{}", if term.is_beginning { " *" } else { "" })
 }
 

@@ -103,9 +103,9 @@ fn a_file_that_is_no_index_is_left_alone_and_one_of_another_layout_is_made_anew(
     shop.update();
     Connection::open(shop.path()).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     assert_eq!(shop.update().taken, 1);
-    for bytes in
-        [&b"notes of mine, longer than a header of SQLite's, which has one hundred bytes: so it is looked at"[..]]
     {
+        let bytes =
+            &b"notes of mine, longer than a header of SQLite's, which has one hundred bytes: so it is looked at"[..];
         std::fs::write(shop.path(), bytes.repeat(2)).unwrap();
         assert!(matches!(Index::open(&shop.path(), true), Err(SearchError::Foreign(_))));
         assert_eq!(std::fs::read(shop.path()).unwrap(), bytes.repeat(2));

@@ -15,6 +15,7 @@ use seine_core::record::{CrawlUrl, ErrorClass, Failure, Outcome, UrlId};
 #[derive(Debug)]
 struct ToHosts {
     max_depth: Option<u32>,
+    nothing_new: Option<u64>,
 }
 
 impl Follow for ToHosts {
@@ -42,6 +43,10 @@ impl Follow for ToHosts {
         Some(found(named))
     }
 
+    fn nothing_new(&self) -> Option<u64> {
+        self.nothing_new
+    }
+
     fn max_depth(&self) -> Option<u32> {
         self.max_depth
     }
@@ -66,6 +71,10 @@ pub(super) fn follow_by(
     again: Again,
     order: Option<Arc<dyn crate::order::Order>>,
 ) -> Store {
+    open(place, ToHosts { max_depth, nothing_new: None }, again, order)
+}
+
+fn open(place: &Place, rules: ToHosts, again: Again, order: Option<Arc<dyn crate::order::Order>>) -> Store {
     let session = Session {
         pid: 1,
         config: "{}".into(),
@@ -78,7 +87,7 @@ pub(super) fn follow_by(
         processors: Vec::new(),
         finishes_untold: false,
         is_demo: false,
-        follow: Some(Arc::new(ToHosts { max_depth })),
+        follow: Some(Arc::new(rules)),
         order,
     };
     Store::open(&place.path, &session).expect("a store").0
@@ -440,4 +449,71 @@ fn what_is_shown_and_linked_to_is_a_page_whichever_came_first() {
     let db = crate::open_for_reading(&place.path).expect("the store");
     let kind: i64 = db.query_row("SELECT kind FROM url WHERE url_id = 3", [], |row| row.get(0)).expect("a URL");
     assert_eq!(kind, UrlKind::Page as i64);
+}
+
+/// A store of a crawl that does not follow links to a host any more after three pages in a row that bring nothing new.
+fn quiet(place: &Place) -> Store {
+    open(place, ToHosts { max_depth: None, nothing_new: Some(3) }, ALL, None)
+}
+
+/// As [`naming`], with a text of this number.
+fn saying(text: u64, (mut head, _): (PageHead, Vec<u8>)) -> (PageHead, Vec<u8>) {
+    let body = format!("{} {}", head.url_id, head.started_at);
+    head.body = page(head.url_id, body.as_bytes()).0.body;
+    if let Some(fields) = &mut head.page {
+        fields.likeness = blake3::hash(&text.to_le_bytes()).as_bytes()[..16].try_into().ok();
+    }
+    (head, body.into_bytes())
+}
+
+fn numbered(number: i64) -> String {
+    format!("http://a.example/{number}")
+}
+
+#[test]
+fn links_to_a_host_end_where_its_pages_bring_nothing_new() {
+    let place = Place::new();
+    let mut store = quiet(&place);
+    list(&mut store, &[START, "http://b.example/"]);
+    // Each page names the next one; from the fourth on they say what the third says. The fifth is one of a kind.
+    let texts = [1, 2, 3, 3, 5, 3, 3, 3];
+    put(&mut store, &saying(1, naming(1, START, 0, &[&numbered(3)])));
+    for (number, text) in (3..).zip(&texts[1..]) {
+        // Killed and continued between any two: what was counted is in the store.
+        drop(store);
+        store = quiet(&place);
+        put(&mut store, &saying(*text, naming(number, &numbered(number), 1, &[&numbered(number + 1)])));
+    }
+    assert_eq!(pending(&mut store), set(&["http://b.example/"]));
+    let skipped = "SELECT url, error, error_message FROM pages WHERE outcome = 'skipped'";
+    assert_eq!(place.rows(skipped), ["http://a.example/10|trap|trap:nothing_new"]);
+    // Another host goes on; its page that says what a.example said is new there.
+    put(&mut store, &saying(3, naming(2, "http://b.example/", 0, &["http://b.example/y", START, &numbered(11)])));
+    assert_eq!(pending(&mut store), set(&["http://b.example/y"]));
+}
+
+#[test]
+fn a_new_text_opens_a_host_again_and_so_does_a_new_run_or_a_list() {
+    let place = Place::new();
+    let mut store = quiet(&place);
+    list(&mut store, &[START, &numbered(2), &numbered(3), &numbered(4), &numbered(5)]);
+    for number in 1..=4 {
+        put(&mut store, &saying(1, naming(number, &numbered(number), 0, &[&numbered(90 + number)])));
+    }
+    // Three pages of four brought nothing new: the fourth had no say any more.
+    assert_eq!(place.rows("SELECT url FROM pages WHERE error = 'trap'"), [numbered(94)]);
+    put(&mut store, &saying(5, naming(5, &numbered(5), 0, &[&numbered(94), &numbered(95)])));
+    assert_eq!(place.rows("SELECT url FROM pages WHERE error = 'trap'"), [numbered(94)]);
+    let mut all: BTreeSet<_> = [91, 92, 93, 95].map(numbered).into();
+    assert_eq!(pending(&mut store), all);
+    for (url_id, number) in place.rows("SELECT url_id FROM url WHERE outcome IS NULL").iter().zip([91, 92, 93, 95]) {
+        let url_id = url_id.parse().expect("a number");
+        put(&mut store, &saying(number, naming(url_id, &numbered(number as i64), 1, &[])));
+    }
+    store.end(EndedBy::Completed).expect("the end");
+    let mut store = quiet(&place);
+    list(&mut store, &[START]);
+    put(&mut store, &saying(1, naming(1, START, 0, &[&numbered(94)])));
+    all = [94].map(numbered).into();
+    assert_eq!(pending(&mut store), all);
 }

@@ -17,19 +17,19 @@ use seine_core::protocol::{
 };
 use seine_core::record::{CrawlUrl, ErrorClass, Failure, HttpVersion, KeyKind, Outcome, UrlId, url_key};
 
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("crawl.db");
         Self { _folder: folder, path }
     }
 
-    fn open(&self) -> Store {
+    pub fn open(&self) -> Store {
         self.open_lists(&[("urls.txt", None)]).0
     }
 
@@ -64,7 +64,7 @@ impl Place {
         Store::open(&self.path, &session).expect("a store")
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    pub fn rows(&self, sql: &str) -> Vec<String> {
         let db = open_for_reading(&self.path).expect("a store");
         let mut statement = db.prepare(sql).expect("a query");
         let columns = statement.column_count();
@@ -83,7 +83,7 @@ impl Place {
     }
 }
 
-fn line(line: u64, raw_url: &str) -> ImportEntry {
+pub(crate) fn line(line: u64, raw_url: &str) -> ImportEntry {
     match CrawlUrl::parse(raw_url) {
         Ok(url) => {
             let start = url.url.find("//").expect("a scheme") as u32 + 2;
@@ -115,11 +115,11 @@ fn line(line: u64, raw_url: &str) -> ImportEntry {
     }
 }
 
-fn import(store: &mut Store, entries: &[ImportEntry]) -> seine_core::protocol::Imported {
+pub(crate) fn import(store: &mut Store, entries: &[ImportEntry]) -> seine_core::protocol::Imported {
     store.transaction(|store| store.import(0, entries)).expect("an import")
 }
 
-fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
+pub(crate) fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
     let head = PageHead {
         url_id,
         generation: 1,
@@ -165,7 +165,7 @@ fn page(url_id: UrlId, body: &[u8]) -> (PageHead, Vec<u8>) {
     (head, zstd::bulk::compress(body, 1).expect("compression"))
 }
 
-fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) -> Verdict {
+pub(crate) fn put(store: &mut Store, (head, zstd): &(PageHead, Vec<u8>)) -> Verdict {
     store.transaction(|store| store.page(head, zstd)).expect("a page").verdict
 }
 

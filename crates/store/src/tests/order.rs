@@ -1,6 +1,8 @@
 //! The order of a host's URLs, and the budgets of what pages name.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::found::{START, follow_all, follow_by, list, naming};
 use super::*;
@@ -46,6 +48,40 @@ impl Order for Rules {
 
 fn open(place: &Place, rules: Rules) -> Store {
     follow_by(place, None, super::found::ALL, Some(Arc::new(rules)))
+}
+
+/// Rules whose process is killed when they have been asked so often.
+#[derive(Debug)]
+struct Dying {
+    rules: Rules,
+    left: AtomicU64,
+}
+
+impl Dying {
+    fn live(&self) {
+        let left = self.left.fetch_sub(1, Ordering::Relaxed);
+        assert_ne!(left, 0, "killed");
+    }
+}
+
+impl Order for Dying {
+    fn priorities(&self) -> &str {
+        self.rules.priorities()
+    }
+
+    fn priority(&self, url: &str) -> i32 {
+        self.live();
+        self.rules.priority(url)
+    }
+
+    fn budgets(&self) -> &str {
+        self.rules.budgets()
+    }
+
+    fn budgets_of(&self, host: &str, url: &str, depth: u32) -> Vec<Budget> {
+        self.live();
+        self.rules.budgets_of(host, url, depth)
+    }
 }
 
 /// URLs of the first host in the order in which they are asked for, and the elders that come along.
@@ -153,4 +189,76 @@ fn a_later_run_keeps_to_a_budget_too() {
     store.end(EndedBy::Completed).expect("the end");
     let store = open(&place, budget());
     assert_eq!((rows(&place), store.pending()), (Vec::new(), 1));
+}
+
+#[test]
+fn a_budget_holds_for_what_is_to_be_tried_again_unless_a_list_names_it() {
+    for ended_by in [EndedBy::Completed, EndedBy::Limit] {
+        let place = Place::new();
+        let budget = || rules("", &[("", 2)], &[]);
+        let mut store = open(&place, budget());
+        list(&mut store, &[START]);
+        let named = ["http://a.example/1", "http://a.example/2", "http://a.example/3"];
+        put(&mut store, &naming(1, START, 0, &named));
+        put(&mut store, &naming(2, named[0], 1, &[]));
+        store.end(ended_by).expect("the end");
+        let beyond = ["2|skipped|budget: = 2", "3|skipped|budget: = 2"].map(str::to_owned).to_vec();
+        assert_eq!(rows(&place), beyond);
+        let mut db = open_for_writing(&place.path).expect("a store");
+        assert_eq!(retry::make_pending(&mut db, "error = 'budget'").expect("URLs"), 2);
+        drop(db);
+        let mut store = open(&place, budget());
+        assert_eq!((rows(&place), store.pending()), (beyond, 0), "{ended_by:?}");
+        if ended_by == EndedBy::Completed {
+            continue;
+        }
+        list(&mut store, &[START, named[2]]);
+        follow_all(&mut store);
+        assert_eq!(store.pending(), 1);
+        // Without a budget they come.
+        let mut db = open_for_writing(&place.path).expect("a store");
+        assert_eq!(retry::make_pending(&mut db, "error = 'budget'").expect("URLs"), 1);
+        drop(db);
+        store.close();
+        assert_eq!(open(&place, Rules::default()).pending(), 2);
+    }
+}
+
+#[test]
+fn rules_that_are_laid_step_by_step_go_on_where_a_kill_has_left_them() {
+    let prepared = || {
+        let place = Place::new();
+        let mut store = open(&place, rules("", &[("", 40)], &[]));
+        list(&mut store, &[START]);
+        let named: Vec<_> = (2..32).map(|number| format!("http://a.example/{number}")).collect();
+        put(&mut store, &naming(1, START, 0, &named.iter().map(String::as_str).collect::<Vec<_>>()));
+        for number in 2..12 {
+            put(&mut store, &naming(number, &named[number as usize - 2], 1, &[]));
+        }
+        store.close();
+        place
+    };
+    let state = "SELECT url_id, outcome, rank FROM url UNION ALL SELECT budget, urls, NULL FROM spent";
+    let by = || rules("/1", &[("", 20)], &[]);
+    let expected = {
+        let place = prepared();
+        open(&place, by()).close();
+        place.rows(state)
+    };
+    assert!(expected.iter().any(|row| row.ends_with("|6|0")) && expected.iter().any(|row| row.ends_with("|-10")));
+    for kills in [&[4][..], &[33, 3], &[10, 10, 10, 10], &[60, 1, 1]] {
+        let place = prepared();
+        let order = |left| Arc::new(Dying { rules: by(), left: AtomicU64::new(left) });
+        for left in kills {
+            let run = || follow_by(&place, None, super::found::ALL, Some(order(*left)));
+            assert!(catch_unwind(AssertUnwindSafe(run)).is_err(), "{left} of {kills:?}");
+        }
+        // Whoever goes on has less to do.
+        let rest = order(1000);
+        follow_by(&place, None, super::found::ALL, Some(rest.clone())).close();
+        let asked = 1000 - rest.left.load(Ordering::Relaxed);
+        assert_eq!(place.rows(state), expected, "{kills:?}");
+        assert!(kills == [4] || asked < 60, "{asked} after {kills:?}");
+        assert_eq!(place.rows("SELECT count(*) FROM order_rule WHERE kind LIKE 'laying%'"), ["0"]);
+    }
 }

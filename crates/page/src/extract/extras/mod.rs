@@ -7,7 +7,6 @@ use super::arena::Arena;
 use super::limits::{self, Met};
 use super::metadata::Told;
 use super::parsed::Parsed;
-use super::selection::Kind;
 use super::{article, is_html, metadata, resolve, tables};
 use seine_core::record::items::PageExtras;
 use seine_core::record::{self, MAX_URL_BYTES};
@@ -63,35 +62,29 @@ pub fn extras_of(parsed: &Parsed<'_>, url: &Url, wanted: Wanted, keep_going: &dy
     if tree.is_cut {
         met.note(&limits::TREE);
     }
-    let told = if wanted.metadata || wanted.markdown { metadata::metadata(&page, &mut met)? } else { Told::default() };
-    let mut kind = None;
+    let mut told =
+        if wanted.metadata || wanted.markdown { metadata::metadata(&page, &mut met)? } else { Told::default() };
+    let (mut kind, mut selection) = (None, None);
     if wanted.text || wanted.markdown {
         let article = article::article(&page, wanted.text, wanted.markdown, told.title(), &mut met)?;
         extras.text = article.text;
         extras.markdown = article.markdown;
         kind = Some(article.kind);
+        selection = article.selection;
     }
     if wanted.metadata {
-        let metadata = told.json();
-        extras.metadata = Some(match kind {
-            Some(kind) => with_kind(metadata, kind),
-            None => metadata,
-        });
+        let comments = metadata::comments(&page, selection.as_ref(), &mut met)?;
+        told.add("comments", (!comments.is_empty()).then_some(comments.into()));
+        let text = extras.text.as_deref().or(extras.markdown.as_deref());
+        told.add("language", text.and_then(|text| metadata::language(&page, text)).map(Into::into));
+        told.add("text_kind", kind.map(|kind| kind.name().into()));
+        extras.metadata = Some(told.json());
     }
     if wanted.tables {
         extras.tables = Some(tables::tables(&page, &mut met)?);
     }
     extras.beyond = met.told();
     Some(extras)
-}
-
-/// `metadata`, a JSON object, and in which way the text was found.
-fn with_kind(mut metadata: String, kind: Kind) -> String {
-    if metadata.pop().is_some() {
-        let comma = if metadata.len() > 1 { "," } else { "" };
-        metadata.push_str(&format!("{comma}\"text_kind\":\"{}\"}}", kind.name()));
-    }
-    metadata
 }
 
 /// A page to ask.

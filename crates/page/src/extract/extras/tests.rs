@@ -75,6 +75,7 @@ fn what_readers_see_counts_where_machines_are_told_nothing() {
     );
     let expected = json!({
         "title": "The harbour", "author": "Ada Lovelace, Grace Hopper", "published": "2026-05-03", "modified": "2026-05-05",
+        "language": "en",
     });
     assert_eq!(found, expected);
 }
@@ -479,4 +480,79 @@ fn random_pages_give_something_and_never_panic() {
             serde_json::from_str::<Value>(&json).unwrap_or_else(|error| panic!("round {round}: {error}: {json}"));
         }
     }
+}
+
+const WORDS: &str = "The kettle is made of steel and boils a litre of water in three minutes, which is as fast as any other \
+    that we have had in our kitchen over the last years. ";
+
+#[test]
+fn comments_are_told_apart_from_the_text() {
+    let comments = "<div id=comments><h2>2 comments</h2><ol class=comment-list><li id=comment-1 class='comment depth-1'>\
+        <article class=comment-body><footer class=comment-meta><b class=fn>Ada Byron</b> says: <a href=#><time \
+        datetime='2026-05-01T10:00:00Z'>May 1</time></a></footer><div class=comment-content><p>Mine broke after a \
+        week.<p>Twice.</div><div class=reply><a href=#>Reply</a></div></article><ul class=children><li class=comment>\
+        <div class=comment-author>Bo</div><p>Not mine.<script>x</script></ul></li></ol></div>";
+    let page = format!(
+        "<title>Kettle</title><article><h1>Kettle</h1>{}</article>{comments}",
+        format!("<p>{WORDS}</p>").repeat(8)
+    );
+    let url = Url::parse("https://example.com/").unwrap();
+    let expected = json!([
+        {"author": "Ada Byron", "published": "2026-05-01T10:00:00Z", "text": "Mine broke after a week. Twice."},
+        {"author": "Bo", "text": "Not mine."},
+    ]);
+    let only = Wanted { metadata: true, ..Wanted::default() };
+    let found = extras(page.as_bytes(), None, &url, only, &|| true).unwrap();
+    let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
+    assert_eq!(metadata["comments"], expected);
+    assert_eq!(metadata.get("language"), None, "there is no text to tell it");
+    // What the text has is not told again, and nothing is lost.
+    let found = of(&page);
+    let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
+    let told = metadata.get("comments").map(Value::to_string).unwrap_or_default();
+    let text = found.text.unwrap();
+    for comment in ["Mine broke after a week.", "Twice.", "Not mine."] {
+        assert!(told.contains(comment) != text.contains(comment), "{comment}: {told}\n{text}");
+    }
+    // Microdata says it without names.
+    let page = "<div itemprop=comment itemscope itemtype=https://schema.org/Comment><span itemprop=author>Cy</span><p \
+        itemprop=text>Good</div><p class=comment>no comment</p>";
+    let found = extras(page.as_bytes(), None, &url, only, &|| true).unwrap();
+    let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
+    assert_eq!(metadata["comments"], json!([{"author": "Cy", "text": "Good"}]));
+}
+
+#[test]
+fn many_comments_are_bounded_and_said_to_be() {
+    let many = format!("<div class=comments>{}", "<div class=comment><p>a</div>".repeat(300));
+    let only = Wanted { metadata: true, ..Wanted::default() };
+    let url = Url::parse("https://example.com/").unwrap();
+    let found = extras(many.as_bytes(), None, &url, only, &|| true).unwrap();
+    assert!(!found.beyond.is_empty());
+    let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
+    assert_eq!(metadata["comments"].as_array().map(Vec::len), Some(crate::extract::metadata::MAX_ENTRIES));
+    // Answers to answers, as deep as it goes.
+    let deep = "<div class='comments comment'>a".repeat(3_000);
+    let asked = Cell::new(0);
+    let count = || {
+        asked.set(asked.get() + 1);
+        true
+    };
+    extras(deep.as_bytes(), None, &url, only, &count).unwrap();
+    assert!(asked.get() < 5_000, "{}", asked.get());
+}
+
+#[test]
+fn the_language_is_told_if_the_page_does_not() {
+    let german = "<p>Der Kessel ist aus Stahl und kocht einen Liter Wasser in drei Minuten, was so schnell ist wie bei jedem \
+        anderen, den wir in den letzten Jahren in unserer Küche hatten.</p>";
+    let language = |page: &str| metadata_of(page).get("language").and_then(Value::as_str).map(str::to_owned);
+    assert_eq!(language(&format!("<p>{WORDS}</p>")).as_deref(), Some("en"));
+    assert_eq!(language(german).as_deref(), Some("de"));
+    assert_eq!(
+        language("<p>吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。</p>").as_deref(),
+        Some("ja")
+    );
+    assert_eq!(language(&format!("<html lang=fr>{german}")), None, "it says so itself");
+    assert_eq!(language("<p>12 34</p>"), None);
 }

@@ -14,12 +14,18 @@
 //! | `hreflang` | array of {lang, url} | `<link rel=alternate hreflang>` |
 //! | `icons` | array of {url, rel, sizes?, type?} | `<link rel=icon>` and its like |
 //! | `amp` | URL | `<link rel=amphtml>` |
+//! | `comments` | array of {author?, published?, text}: those that the main text leaves out | elements that say so |
+//! | `language` | code, if the page does not tell it; with the main text only | a detector, of the main text |
 
 mod byline;
+mod comments;
+mod language;
 mod title;
 mod visible;
 mod when;
 
+pub(super) use comments::comments;
+pub(super) use language::language;
 use serde_json::{Map, Value, json};
 
 use self::visible::Visible;
@@ -43,6 +49,11 @@ impl Told {
     /// Its title.
     pub fn title(&self) -> Option<&str> {
         self.0.get("title").and_then(Value::as_str)
+    }
+
+    /// One more thing, if there is any.
+    pub fn add(&mut self, key: &str, value: Option<Value>) {
+        self.0.extend(value.map(|value| (key.to_owned(), value)));
     }
 
     /// All of it as JSON.

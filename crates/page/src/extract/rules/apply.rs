@@ -211,6 +211,13 @@ impl<'a, 'p> Applying<'a, 'p> {
                     found.into_iter().map(Scope::Element).collect()
                 }
             },
+            Some(Each::Found(finder)) => match (self.document.tree(), scope) {
+                (_, Scope::Value(_)) | (None, _) => Vec::new(),
+                (Some(dom), scope) => {
+                    let found = finder.elements(dom, scope.element(), limit + 1, self.budget)?;
+                    found.into_iter().map(Scope::Element).collect()
+                }
+            },
             Some(Each::Json(path)) => {
                 self.places().json_nodes(path, scope, limit + 1)?.into_iter().map(Scope::Value).collect()
             }

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use regex::Regex;
 
+use super::finder::Finder;
 use super::locale::Locale;
 use super::microdata::PropertyPath;
 use super::path::Path;
@@ -34,6 +35,8 @@ pub(super) struct Compiled {
 pub(super) enum Each {
     /// An element.
     Css(Selector),
+    /// An element, by more than a selector.
+    Found(Finder),
     /// A value of a JSON body, or of the value around it.
     Json(Path),
     /// A value of the page's JSON-LD.
@@ -87,6 +90,11 @@ pub(super) enum Place {
         selector: Option<Selector>,
         take: Take,
     },
+    /// Elements by more than a selector; or what an XPath is.
+    Found {
+        finder: Finder,
+        take: Take,
+    },
     Json(Path),
     Jsonld(Path),
     /// Elements with the property.
@@ -106,6 +114,19 @@ pub(super) enum Take {
     Json(Path),
 }
 
+impl Take {
+    /// As a person would name it of what is found so.
+    fn of(&self, found: String) -> String {
+        match self {
+            Self::Attribute(name) => format!("{found}, attr {name}"),
+            Self::Html => format!("{found}, html"),
+            Self::OwnText => format!("{found}, own text"),
+            Self::Json(_) => format!("{found}, json"),
+            Self::Text => found,
+        }
+    }
+}
+
 impl Source {
     /// Whether white space is folded before anything else is done. A number's stays: a no-break space is one between
     /// groups of digits, where a plain one may be between two numbers.
@@ -120,14 +141,9 @@ impl Source {
             Place::Css { selector, take } => {
                 let selector =
                     selector.as_ref().map_or_else(|| "the item".to_owned(), |selector| format!("css {selector}"));
-                match take {
-                    Take::Attribute(name) => format!("{selector}, attr {name}"),
-                    Take::Html => format!("{selector}, html"),
-                    Take::OwnText => format!("{selector}, own text"),
-                    Take::Json(_) => format!("{selector}, json"),
-                    Take::Text => selector,
-                }
+                take.of(selector)
             }
+            Place::Found { finder, take } => take.of(finder.to_string()),
             Place::Json(path) => format!("json {path}"),
             Place::Jsonld(path) => format!("jsonld {path}"),
             Place::Microdata(path) => format!("microdata {path}"),

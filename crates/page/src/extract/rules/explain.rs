@@ -6,8 +6,10 @@ use super::apply::{Applying, Scope};
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::document::{Body, Document, Kind};
 use super::dom::{Dom, Index};
+use super::finder::{Finder, From};
 use super::path::Path;
 use super::selector::{Selector, parts};
+use super::xpath::{Hit, XPath};
 use super::{Budget, Page, Rules};
 use crate::extract::parsed::Parsed;
 use crate::extract::tags::Tag;
@@ -64,14 +66,25 @@ pub struct FieldLook {
     pub why: Vec<String>,
 }
 
-/// The matches of a selector.
+/// How elements are looked for.
+#[derive(Clone, Debug)]
+pub enum Tool {
+    /// A selector.
+    Css(Selector),
+    /// An XPath.
+    XPath(XPath),
+}
+
+/// The matches of a selector, or what an XPath finds.
 #[derive(Clone, Debug)]
 pub struct SelectorLook {
     /// As it was given.
     pub selector: String,
+    /// Whether it is an XPath.
+    pub is_xpath: bool,
     /// Elements, up to [`MAX_COUNTED`].
     pub count: usize,
-    /// The first of them: path and text.
+    /// The first of them: path and text; no path of what is no element.
     pub hits: Vec<(String, String)>,
     /// The nearest selector that matches something, if this one does not.
     pub why: Option<String>,
@@ -118,7 +131,7 @@ impl Rules {
 /// The matches of selectors on a page; the first `shown` hits of each. `None`: told to stop.
 pub fn select(
     page: &Page<'_>,
-    selectors: &[(String, Selector)],
+    selectors: &[(String, Tool)],
     shown: usize,
     keep_going: &dyn Fn() -> bool,
 ) -> Option<Vec<SelectorLook>> {
@@ -127,17 +140,41 @@ pub fn select(
     let parsed = Parsed::new(page.body, page.content_type);
     let document = Document::parse(&parsed, page, kind, &budget)?;
     let mut looks = Vec::new();
-    for (text, selector) in selectors {
-        let mut look = SelectorLook { selector: text.clone(), count: 0, hits: Vec::new(), why: None };
-        if let Some(dom) = document.tree() {
-            let found = dom.select(selector, None, MAX_COUNTED, &budget)?;
-            look.count = found.len();
-            for index in found.into_iter().take(shown) {
-                look.hits.push((dom.path(index), dom.text(index, false, true, 1000, &budget)?));
+    let explaining = Explaining { document: &document, budget: &budget };
+    for (text, tool) in selectors {
+        let is_xpath = matches!(tool, Tool::XPath(_));
+        let mut look = SelectorLook { selector: text.clone(), is_xpath, count: 0, hits: Vec::new(), why: None };
+        let Some(dom) = document.tree() else {
+            looks.push(look);
+            continue;
+        };
+        let element = |index| Some((dom.path(index), dom.text(index, false, true, 1000, &budget)?));
+        match tool {
+            Tool::XPath(xpath) => {
+                xpath.find(dom, None, &budget, &mut |hit| {
+                    if look.hits.len() < shown {
+                        look.hits.push(match hit {
+                            Hit::Element(index) => element(index)?,
+                            Hit::Text(text) => (String::new(), cut(&text, 1000).to_owned()),
+                            Hit::Data(text) => (String::new(), text),
+                        });
+                    }
+                    look.count += 1;
+                    Some(look.count < MAX_COUNTED)
+                })?;
+                if look.count == 0 {
+                    look.why = Some(explaining.nearest_xpath(dom, xpath, None)?);
+                }
             }
-            if look.count == 0 {
-                let explaining = Explaining { document: &document, budget: &budget };
-                look.why = Some(explaining.nearest(dom, selector, None)?);
+            Tool::Css(selector) => {
+                let found = dom.select(selector, None, MAX_COUNTED, &budget)?;
+                look.count = found.len();
+                for index in found.into_iter().take(shown) {
+                    look.hits.push(element(index)?);
+                }
+                if look.count == 0 {
+                    look.why = Some(explaining.nearest(dom, selector, None)?);
+                }
             }
         }
         looks.push(look);
@@ -211,7 +248,8 @@ impl Explaining<'_, '_> {
     fn each(&self, each: &Each, scope: Scope<'_>) -> Option<String> {
         match (each, self.document.tree()) {
             (Each::Css(selector), Some(dom)) => self.nearest(dom, selector, scope.element()),
-            (Each::Css(_), None) => Some("the body has no elements".to_owned()),
+            (Each::Found(finder), Some(dom)) => self.finder(dom, finder, scope.element()),
+            (Each::Css(_) | Each::Found(_), None) => Some("the body has no elements".to_owned()),
             (Each::Json(path), _) => self.json(path, scope),
             (Each::Jsonld(path), _) => self.jsonld(path),
         }
@@ -249,6 +287,13 @@ impl Explaining<'_, '_> {
                     }
                     None => vec![element.unwrap_or(dom.first())],
                 };
+                self.element(dom, source, take, &found)
+            }
+            (Place::Found { finder, take }, Some(dom)) => {
+                let found = finder.elements(dom, scope.element(), MAX_COUNTED, self.budget)?;
+                if found.is_empty() {
+                    return self.finder(dom, finder, scope.element());
+                }
                 self.element(dom, source, take, &found)
             }
             (Place::Microdata(path), Some(dom)) => {
@@ -329,6 +374,56 @@ impl Explaining<'_, '_> {
             }
         }
         Some("matches nothing, nor does any part of it".to_owned())
+    }
+
+    /// Why nothing is found by more than a selector.
+    fn finder(&self, dom: &Dom<'_>, finder: &Finder, scope: Option<Index>) -> Option<String> {
+        let first = finder.first(dom, scope, self.budget)?;
+        if first.is_empty() {
+            return match &finder.from {
+                From::Css(selector) => self.nearest(dom, selector, scope),
+                From::XPath(xpath) => self.nearest_xpath(dom, xpath, scope),
+            };
+        }
+        let mut texts = Vec::new();
+        for index in first.iter().take(5) {
+            texts.push(format!("{:?}", cut(&dom.text(*index, false, true, 60, self.budget)?, 60)));
+        }
+        let elements = format!("matches {} element{}", first.len(), if first.len() == 1 { "" } else { "s" });
+        let with_text = finder.with_text(dom, first, self.budget)?;
+        Some(if with_text.is_empty() {
+            format!("{elements}, none with this text; the first are {}", texts.join(", "))
+        } else {
+            format!("{} of them fit, but the steps lead nowhere from there", with_text.len())
+        })
+    }
+
+    /// The longest beginning of an XPath that finds something.
+    fn nearest_xpath(&self, dom: &Dom<'_>, xpath: &XPath, scope: Option<Index>) -> Option<String> {
+        let (mut count, mut first) = (0, String::new());
+        xpath.find(dom, scope, self.budget, &mut |hit| {
+            if let (0, Hit::Text(text)) = (count, &hit) {
+                first = cut(text, 100).to_owned();
+            } else if let (0, Hit::Data(text)) = (count, &hit) {
+                first.clone_from(text);
+            }
+            count += 1;
+            Some(count < MAX_COUNTED)
+        })?;
+        if count > 0 {
+            return Some(format!("finds {count}; the first is {first:?}"));
+        }
+        for shorter in xpath.beginnings() {
+            let mut count = 0;
+            shorter.find(dom, scope, self.budget, &mut |_| {
+                count += 1;
+                Some(count < MAX_COUNTED)
+            })?;
+            if count > 0 {
+                return Some(format!("finds nothing; `{shorter}` finds {count}"));
+            }
+        }
+        Some("finds nothing".to_owned())
     }
 
     fn json(&self, path: &Path, scope: Scope<'_>) -> Option<String> {

@@ -5,10 +5,10 @@
 //! caller, who is asked all along whether to go on.
 //!
 //! - `read`: a config file's text to `compiled` rules; `error`: its mistakes
-//! - `selector`, `path`: CSS and JSONPath
+//! - `selector`, `xpath`, `path`: CSS, XPath and JSONPath; `finder`: elements by XPath, their text, and steps
 //! - `document`: a page as what it is; [`dom`] with `lists`, `xml`, [`json`], `repair`, `microdata`: how that is read
 //! - `apply`: rules on a page; `places`: what stands where they look; `values`, `numbers`, `dates`, by `locale` and the words of `money`: text to values
-//! - [`explain`]: why a rule finds what it finds
+//! - [`explain`]: why a rule finds what it finds; [`suggest`]: rules that find a value
 //! - `budget`: when to stop
 
 mod apply;
@@ -19,6 +19,7 @@ mod document;
 pub mod dom;
 mod error;
 pub mod explain;
+mod finder;
 pub mod json;
 mod lists;
 pub(in crate::extract) mod locale;
@@ -30,8 +31,10 @@ mod places;
 mod read;
 mod repair;
 mod selector;
+pub mod suggest;
 mod values;
 mod xml;
+mod xpath;
 
 use std::sync::Arc;
 
@@ -40,6 +43,7 @@ use url::Url;
 pub use budget::Budget;
 pub use error::RuleError;
 pub use selector::{Selector, SelectorError};
+pub use xpath::{MAX_XPATH_DEPTH, MAX_XPATH_TOKENS, XPath, XPathError};
 
 use crate::extract::parsed::Parsed;
 use compiled::Compiled;
@@ -66,7 +70,8 @@ pub const MAX_PAGE_BYTES: usize = 16 << 20;
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// Tables, views and indexes of every store: a collection's view cannot have these names.
-pub const RESERVED_NAMES: [&str; 54] = [
+pub const RESERVED_NAMES: [&str; 60] = [
+    "alike",
     "attempts",
     "body",
     "body_key",
@@ -90,8 +95,12 @@ pub const RESERVED_NAMES: [&str; 54] = [
     "item_place",
     "item_url",
     "items",
+    "known_text",
     "links",
     "loose_body",
+    "mirror",
+    "near_duplicate",
+    "near_duplicates",
     "new_body",
     "order_rule",
     "page",
@@ -104,6 +113,7 @@ pub const RESERVED_NAMES: [&str; 54] = [
     "past_page",
     "past_url",
     "processed",
+    "quiet_host",
     "request",
     "requests",
     "robots",

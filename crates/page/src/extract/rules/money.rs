@@ -15,7 +15,7 @@ const NAMES: &str = "rs re ksh kshs tsh tshs ush ushs sh fr frs sfr ffr bfr dm k
     руб р грн тг сом rp rm s/ b/ bs gs q l r r$ c$ a$ s$ t$ j$ z$ b$ us$ au$ ca$ hk$ nt$ nz$ mx$ mex$ rd$ col$ tt$ ec$ \
     bds$ tl dh dhs sr qr bd kd jd dt lt ls ₫ đ vnd usd eur gbp chf inr cad aud sek nok dkk pln czk huf try \
     jpy cny aed sar dollar dollars euro euros pound pounds rupee rupees rupien franken francs kronor kroner kronen \
-    円 元 圆 圓 원 บาท";
+    円 元 圆 圓 원 บาท ریال ريال تومان درهم دينار جنيه";
 
 /// Abbreviations that a full stop ends and a number follows, in lower case.
 const ABBREVIATIONS: &str = "no nr nº num art ca p pp vol ch pos tel approx qty min max ref st item rev ver v fig abb \
@@ -23,6 +23,12 @@ const ABBREVIATIONS: &str = "no nr nº num art ca p pp vol ch pos tel approx qty
 
 /// Longest of [`NAMES`], in bytes.
 const MAX_NAME_BYTES: usize = 16;
+
+/// Countries that are named beside a sign which several have.
+const SIGN_COUNTRIES: [&str; 9] = ["US", "CA", "AU", "NZ", "HK", "SG", "TW", "UK", "GB"];
+
+/// Longest abbreviation with points in it.
+const MAX_DOTTED_CHARS: usize = 6;
 
 /// A sign of Unicode's class of currencies.
 fn is_sign(c: char) -> bool {
@@ -78,14 +84,37 @@ pub(super) fn currency_after(chars: &[char]) -> usize {
     let spaces = chars.iter().take_while(|c| is_space(**c)).count();
     let rest = &chars[spaces..];
     if rest.first().copied().is_some_and(is_sign) {
-        return spaces + 1;
+        // `$US`, `$ CA`.
+        let gap = usize::from(rest.get(1).is_some_and(|c| is_space(*c)));
+        let country: String = rest[1 + gap..].iter().take_while(|c| c.is_alphanumeric()).collect();
+        let is_country = SIGN_COUNTRIES.contains(&country.as_str());
+        return spaces + 1 + if is_country { gap + country.len() } else { 0 };
+    }
+    // `US$`, `UK£`.
+    if let [a @ 'A'..='Z', b @ 'A'..='Z', sign, ..] = rest
+        && is_sign(*sign)
+        && SIGN_COUNTRIES.contains(&&*String::from_iter([a, b]))
+    {
+        return spaces + 3;
+    }
+    // `د.إ.`, `ج.م.`: of no other words.
+    let dotted = rest.iter().take_while(|c| c.is_alphabetic() && !c.is_ascii() || **c == '.').count();
+    if let [a, '.', b, '.', ..] = rest[..dotted]
+        && a != '.'
+        && b != '.'
+        && dotted <= MAX_DOTTED_CHARS
+    {
+        return spaces + dotted;
     }
     let word: String = rest.iter().take_while(|c| c.is_alphabetic() || **c == '$').collect();
     // Letters alone are units: `5 l`, `5 d`, `5 R`.
     let is_currency = word.chars().count() > 1 && is_name(&word)
         || word.chars().next().is_some_and(|c| !c.is_ascii()) && is_name(&word);
     if is_currency {
-        return spaces + word.chars().count();
+        let len = word.chars().count();
+        // `лв.`
+        let is_abbreviated = !word.is_ascii() && rest.get(len) == Some(&'.');
+        return spaces + len + usize::from(is_abbreviated);
     }
     // In scripts without spaces a word may follow: `5000円(税込)`, `3万円より`.
     usize::from(rest.first().is_some_and(|c| matches!(c, '円' | '元' | '圆' | '圓' | '원' | '₫' | 'đ'))) * (spaces + 1)

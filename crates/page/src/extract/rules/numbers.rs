@@ -74,7 +74,7 @@ fn normalised(text: &str) -> Vec<char> {
 }
 
 /// The ASCII digit that a digit of another script is.
-fn digit_of(c: char) -> Option<char> {
+pub(super) fn digit_of(c: char) -> Option<char> {
     const ZEROS: [u32; 19] = [
         0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20,
         0x1040, 0x17E0, 0x1810, 0xFF10,

@@ -11,6 +11,7 @@ use super::dom::{Dom, Index};
 use super::microdata::{self, PropertyValue};
 use super::path::Path;
 use super::values::Raw;
+use super::xpath::Hit;
 use super::{Budget, MAX_FIELD_VALUES, MAX_VALUE_BYTES};
 use crate::extract::tags::Tag;
 use seine_core::record::items::FieldType;
@@ -56,6 +57,17 @@ impl<'a> Places<'a, '_> {
                     Some(selector) => dom.select_while(selector, scope.element(), self.budget, &mut visit),
                     None => visit(scope.element().unwrap_or(dom.first())).map(|_| ()),
                 }
+            }
+            Place::Found { finder, take: what } => {
+                let (Some(dom), Scope::Page | Scope::Element(_)) = (self.document.tree(), scope) else {
+                    return Some(());
+                };
+                finder.find(dom, scope.element(), self.budget, &mut |hit| match hit {
+                    Hit::Element(index) => self.element(dom, index, what, look, take),
+                    Hit::Text(text) if matches!(what, Take::Text) => take(Raw::Text(&text)),
+                    Hit::Data(text) if matches!(what, Take::Text) => take(Raw::Data(&text)),
+                    Hit::Text(_) | Hit::Data(_) => Some(true),
+                })
             }
             Place::Json(path) => emit(&self.json_nodes(path, scope, MAX_FIELD_VALUES + 1)?, look.kind, take),
             Place::Jsonld(path) => emit(&self.jsonld_nodes(path, scope, MAX_FIELD_VALUES + 1)?, look.kind, take),

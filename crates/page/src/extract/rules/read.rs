@@ -11,10 +11,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::compiled::{Compiled, Each, FieldRule, Origin, Place, Source, Take};
 use super::error::{RuleError, allowed, within_string};
+use super::finder::{Finder, From, Step, TextTest};
 use super::locale::{LOCALES, Locale};
 use super::microdata::PropertyPath;
 use super::path::Path;
 use super::selector::Selector;
+use super::xpath::XPath;
 use super::{MAX_COLLECTIONS, MAX_FIELDS, MAX_NESTING, RESERVED_NAMES, dates};
 use seine_core::record::items::{Collection, Field, FieldType};
 
@@ -22,10 +24,10 @@ use seine_core::record::items::{Collection, Field, FieldType};
 const MAX_NAME_BYTES: usize = 64;
 
 /// Most bytes a compiled pattern may take.
-const MAX_REGEX_BYTES: usize = 4 << 20;
+pub(super) const MAX_REGEX_BYTES: usize = 4 << 20;
 
 const COLLECTION_KEYS: [&str; 7] = ["name", "match", "each", "key", "fields", "drift", "timezone"];
-const EACH_KEYS: [&str; 3] = ["css", "json", "jsonld"];
+const EACH_KEYS: [&str; 6] = ["css", "xpath", "text", "step", "json", "jsonld"];
 const TYPES: [(&str, FieldType); 8] = [
     ("text", FieldType::Text),
     ("number", FieldType::Number),
@@ -37,8 +39,11 @@ const TYPES: [(&str, FieldType); 8] = [
     ("json", FieldType::Json),
 ];
 /// Keys that say where to look.
-const SOURCE_KEYS: [&str; 13] = [
+const SOURCE_KEYS: [&str; 16] = [
     "css",
+    "xpath",
+    "text",
+    "step",
     "attr",
     "html",
     "own",
@@ -250,6 +255,10 @@ impl<'t> Reader<'t> {
     fn each(&self, value: &Spot<'t>) -> Result<Each, RuleError> {
         match value.get_ref() {
             DeValue::String(text) if text.starts_with('$') => Ok(Each::Json(self.path(value)?)),
+            DeValue::String(text) if XPath::is_meant(text) => {
+                let from = From::XPath(self.xpath(value)?);
+                self.each_found(value, Finder { from, text: None, steps: Vec::new() })
+            }
             DeValue::String(_) => Ok(Each::Css(self.selector(value)?)),
             DeValue::Table(table) => {
                 let entries = entries(table);
@@ -258,11 +267,83 @@ impl<'t> Reader<'t> {
                     [("css", _, value)] => Ok(Each::Css(self.selector(value)?)),
                     [("json", _, value)] => Ok(Each::Json(self.path(value)?)),
                     [("jsonld", _, value)] => Ok(Each::Jsonld(self.path(value)?)),
-                    _ => Err(self.at(value, "expected one of css, json, jsonld")),
+                    _ => {
+                        let names = |key: &str| entries.iter().filter(|(name, ..)| *name == key).count();
+                        let is_one = names("css") + names("xpath") == 1 && names("json") + names("jsonld") == 0;
+                        match self.finder(value, &entries)? {
+                            Some(finder) if is_one => self.each_found(value, finder),
+                            _ => Err(self.at(value, "expected one of css, xpath, json, jsonld")),
+                        }
+                    }
                 }
             }
-            _ => Err(self.at(value, "expected a CSS selector, or { json = \"$.items[*]\" }")),
+            _ => Err(self.at(value, "expected a CSS selector, an XPath, or { json = \"$.items[*]\" }")),
         }
+    }
+
+    fn each_found(&self, value: &Spot<'t>, finder: Finder) -> Result<Each, RuleError> {
+        if finder.finds_elements() {
+            Ok(Each::Found(finder))
+        } else {
+            Err(self
+                .at(value, "`each` is of elements, and this XPath finds none: `//tr`, not `//tr/@id` or `count(//tr)`"))
+        }
+    }
+
+    /// Elements by more than a selector, if `xpath`, `text` or `step` is there.
+    fn finder(&self, whole: &Spot<'t>, entries: &Entries<'_, 't>) -> Result<Option<Finder>, RuleError> {
+        let entry = |name: &str| entries.iter().find(|(key, ..)| *key == name);
+        let from = match (entry("css"), entry("xpath"), entry("text").or(entry("step"))) {
+            (Some(_), Some(_), _) => {
+                let message = "`css` and `xpath`: one place a source; a list of sources gives fallbacks";
+                return Err(self.at(whole, message));
+            }
+            (_, Some((.., xpath)), _) => From::XPath(self.xpath(xpath)?),
+            (Some((.., css)), None, Some(_)) => From::Css(self.selector(css)?),
+            (None, None, Some((name, span, _))) => {
+                return Err(self.error(span.clone(), format!("`{name}` is of elements: it needs `css` or `xpath`")));
+            }
+            (_, None, None) => return Ok(None),
+        };
+        let text = entry("text").map(|(.., text)| self.text_test(text)).transpose()?;
+        let steps = entry("step").map(|(.., steps)| self.steps(steps)).transpose()?.unwrap_or_default();
+        let finder = Finder { from, text, steps };
+        if !finder.finds_elements()
+            && let Some((name, span, _)) = entry("text").or(entry("step"))
+        {
+            return Err(self.error(span.clone(), format!("`{name}` is of elements, and this XPath finds none")));
+        }
+        Ok(Some(finder))
+    }
+
+    fn text_test(&self, value: &Spot<'t>) -> Result<TextTest, RuleError> {
+        let text = self.string(value)?;
+        if text.trim().is_empty() {
+            return Err(self.at(value, "expected a text, such as \"SKU\", or a pattern, such as \"/^SKU:?$/\""));
+        }
+        match TextTest::pattern(text) {
+            Some((pattern, at)) => self.regex_of(value, pattern, at, true).map(TextTest::Fits),
+            None => Ok(TextTest::contains(text)),
+        }
+    }
+
+    fn steps(&self, value: &Spot<'t>) -> Result<Vec<Step>, RuleError> {
+        let steps = match value.get_ref() {
+            DeValue::Array(steps) if !steps.is_empty() => steps.iter().collect(),
+            DeValue::String(_) => vec![value],
+            _ => return Err(self.at(value, "expected a step such as \"next td\", or a list of them")),
+        };
+        let parse = |step| {
+            Step::parse(self.string(step)?).map_err(|(at, message)| {
+                let place = |offset| within_string(self.text, &step.span(), offset);
+                self.error(place(at.start)..place(at.end).max(place(at.start) + 1), message)
+            })
+        };
+        steps.into_iter().map(parse).collect()
+    }
+
+    fn xpath(&self, value: &Spot<'t>) -> Result<XPath, RuleError> {
+        XPath::parse(self.string(value)?).map_err(|error| self.inside(value, error.at, error.message))
     }
 
     fn fields(&self, value: &Spot<'t>, in_value: bool, depth: usize) -> Result<Vec<FieldRule>, RuleError> {
@@ -327,7 +408,7 @@ impl<'t> Reader<'t> {
                     None => vec![value],
                 }
             }
-            _ => return Err(self.at(value, "expected a CSS selector, a table { css = … } or a list of them")),
+            _ => return Err(self.at(value, "expected a CSS selector, an XPath, a table { css = … } or a list of them")),
         };
         let mut told = Told::default();
         let mut trims = true;
@@ -349,7 +430,7 @@ impl<'t> Reader<'t> {
                 }
                 _ => return Err(self.at(source, "expected a CSS selector or a table such as { css = \"h1\" }")),
             };
-            if in_value && matches!(place.place, Place::Css { .. } | Place::Microdata(_)) {
+            if in_value && matches!(place.place, Place::Css { .. } | Place::Found { .. } | Place::Microdata(_)) {
                 return Err(self.at(source, "there are no elements in a value of JSON; say `json`"));
             }
             compiled.push(Source { trim, ..place });
@@ -451,7 +532,7 @@ impl<'t> Reader<'t> {
                 && source.regex.is_none()
                 && source.matches.is_none()
             {
-                return Err(self.at(value, "where is it to be found? One of css, jsonld, json, microdata, meta"));
+                return Err(self.at(value, "where is it to be found? One of css, xpath, jsonld, json, microdata, meta"));
             }
         }
         Ok(())
@@ -487,6 +568,9 @@ impl<'t> Reader<'t> {
         let text = self.string(value)?;
         let place = if text.starts_with('$') {
             Place::Json(self.path(value)?)
+        } else if XPath::is_meant(text) {
+            let finder = Finder { from: From::XPath(self.xpath(value)?), text: None, steps: Vec::new() };
+            Place::Found { finder, take: Take::Text }
         } else {
             Place::Css { selector: Some(self.selector(value)?), take: Take::Text }
         };
@@ -512,7 +596,13 @@ impl<'t> Reader<'t> {
                 places.push((key, place));
             }
         }
-        let selector = entry("css").map(|value| self.selector(value)).transpose()?;
+        let finder = self.finder(whole, entries)?;
+        let is_found = finder.is_some();
+        if let Some(finder) = finder {
+            let key = if matches!(finder.from, From::Css(_)) { "css" } else { "xpath" };
+            places.push((key, Place::Found { finder, take: Take::Text }));
+        }
+        let selector = entry("css").filter(|_| !is_found).map(|value| self.selector(value)).transpose()?;
         let path = entry("json").map(|value| self.path(value)).transpose()?;
         let mut takes = Vec::new();
         if let Some(value) = entry("attr") {
@@ -530,6 +620,7 @@ impl<'t> Reader<'t> {
                 takes.push(("json", Take::Json(path)));
                 places.push(("css", Place::Css { selector: Some(selector), take: Take::Text }));
             }
+            (None, Some(path)) if is_found => takes.push(("json", Take::Json(path))),
             (None, Some(path)) => places.push(("json", Place::Json(path))),
             (Some(selector), None) => places.push(("css", Place::Css { selector: Some(selector), take: Take::Text })),
             (None, None) if places.is_empty() => places.push(("css", Place::Css { selector: None, take: Take::Text })),
@@ -547,8 +638,11 @@ impl<'t> Reader<'t> {
         let Some((_, mut place)) = places.pop() else { return Err(self.at(whole, "expected a source")) };
         if let Some((name, taken)) = takes.pop() {
             match &mut place {
-                Place::Css { take, .. } => *take = taken,
-                _ => return Err(self.at(whole, format!("`{name}` is of elements: it needs `css`"))),
+                Place::Found { finder, .. } if !finder.finds_elements() => {
+                    return Err(self.at(whole, format!("`{name}` is of elements, and this XPath finds none")));
+                }
+                Place::Css { take, .. } | Place::Found { take, .. } => *take = taken,
+                _ => return Err(self.at(whole, format!("`{name}` is of elements: it needs `css` or `xpath`"))),
             }
         }
         let locale = entry("locale").map(|value| self.locale(value)).transpose()?;
@@ -621,14 +715,24 @@ impl<'t> Reader<'t> {
     }
 
     fn regex(&self, value: &Spot<'t>, case_insensitive: bool) -> Result<Regex, RuleError> {
-        let pattern = self.string(value)?;
+        self.regex_of(value, self.string(value)?, 0, case_insensitive)
+    }
+
+    /// A pattern that stands at byte `start` of a text.
+    fn regex_of(
+        &self,
+        value: &Spot<'t>,
+        pattern: &str,
+        start: usize,
+        case_insensitive: bool,
+    ) -> Result<Regex, RuleError> {
         if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
             let (at, message) = match &error {
                 regex_syntax::Error::Parse(error) => (error.span().start.offset, error.kind().to_string()),
                 regex_syntax::Error::Translate(error) => (error.span().start.offset, error.kind().to_string()),
                 _ => (0, "no regular expression".to_owned()),
             };
-            return Err(self.inside(value, at, format!("{message}; syntax: https://docs.rs/regex")));
+            return Err(self.inside(value, start + at, format!("{message}; syntax: https://docs.rs/regex")));
         }
         RegexBuilder::new(pattern)
             .case_insensitive(case_insensitive)
@@ -677,7 +781,7 @@ struct Uses {
 impl Uses {
     fn each(&mut self, each: Option<&Each>) {
         match each {
-            Some(Each::Css(_)) => self.tree = true,
+            Some(Each::Css(_) | Each::Found(_)) => self.tree = true,
             Some(Each::Jsonld(_)) => (self.tree, self.jsonld) = (true, true),
             Some(Each::Json(_)) => self.json = true,
             None => {}
@@ -698,7 +802,7 @@ impl Uses {
                 }
                 Origin::Nested { each, fields } => {
                     self.each(each.as_ref());
-                    if matches!(each, None | Some(Each::Css(_))) {
+                    if matches!(each, None | Some(Each::Css(_) | Each::Found(_))) {
                         self.fields(fields);
                     }
                 }

@@ -1,9 +1,8 @@
 //! What the forest judges a run by: numbers of the run, of what is around it, of its neighbours, of the page.
 
-use std::collections::HashMap;
-
 use super::super::arena::{Arena, NodeId};
 use super::super::tags::Tag;
+use super::forest::Numbers;
 use super::runs::{AROUND, Above, Run, Runs, blocks_around};
 use super::vocabulary::{Groups, NAME_GROUPS, NAMES, OF_TEXTS, TEXT_GROUPS, TEXTS};
 
@@ -12,26 +11,53 @@ const LEVELS: usize = 5;
 /// Most elements that are passed over to find them.
 const MAX_CLIMB: usize = 64;
 
-/// One row of numbers, and what each is called if that is asked for.
-#[derive(Default)]
-pub(super) struct Row {
-    pub values: Vec<f32>,
-    pub names: Option<Vec<String>>,
+/// Takes the numbers of a run, one after the other.
+pub(super) trait Row {
+    fn put(&mut self, name: &str, value: f32);
+    /// The same of a name in two parts.
+    fn put_of(&mut self, of: &str, name: &str, value: f32);
 }
 
-impl Row {
+/// The numbers alone.
+pub(super) struct Unnamed<'n> {
+    numbers: &'n mut Numbers,
+    len: u8,
+}
+
+impl<'n> Unnamed<'n> {
+    pub fn new(numbers: &'n mut Numbers) -> Self {
+        Self { numbers, len: 0 }
+    }
+}
+
+impl Row for Unnamed<'_> {
+    #[inline(always)]
+    fn put(&mut self, _: &str, value: f32) {
+        self.numbers[usize::from(self.len)] = value;
+        self.len = self.len.wrapping_add(1);
+    }
+
+    #[inline(always)]
+    fn put_of(&mut self, _: &str, name: &str, value: f32) {
+        self.put(name, value);
+    }
+}
+
+/// The numbers with their names.
+#[derive(Default)]
+pub(super) struct Named {
+    pub values: Vec<f32>,
+    pub names: Vec<String>,
+}
+
+impl Row for Named {
     fn put(&mut self, name: &str, value: f32) {
         self.values.push(value);
-        if let Some(names) = &mut self.names {
-            names.push(name.to_owned());
-        }
+        self.names.push(name.to_owned());
     }
 
     fn put_of(&mut self, of: &str, name: &str, value: f32) {
-        self.values.push(value);
-        if let Some(names) = &mut self.names {
-            names.push(format!("{of}.{name}"));
-        }
+        self.put(&format!("{of}.{name}"), value);
     }
 }
 
@@ -76,8 +102,11 @@ pub(super) struct View<'r> {
     sums: Vec<Sums>,
     /// Around each run: blocks that hold more runs each, as ranges of runs.
     levels: Vec<[(u32, u32); LEVELS]>,
-    forms: HashMap<u64, Form>,
-    copies: HashMap<u64, u16>,
+    /// Of each run, the number of its form.
+    form_of: Vec<u32>,
+    forms: Vec<Form>,
+    /// How many runs have the text of each.
+    copies: Vec<f32>,
     texts: Vec<Groups>,
     titled: Vec<f32>,
     first_h1: usize,
@@ -89,6 +118,19 @@ pub(super) struct View<'r> {
 
 pub(super) fn is_heading(tag: Tag) -> bool {
     matches!(tag, Tag::H1 | Tag::H2 | Tag::H3 | Tag::H4 | Tag::H5 | Tag::H6)
+}
+
+/// Numbers for keys, the same for equal ones, and how many there are.
+fn numbered(keys: impl Iterator<Item = u64>) -> (Vec<u32>, usize) {
+    let mut sorted: Vec<(u64, u32)> = keys.zip(0..).collect();
+    sorted.sort_unstable();
+    let mut numbers = vec![0; sorted.len()];
+    let mut count = 0;
+    for same in sorted.chunk_by(|a, b| a.0 == b.0) {
+        same.iter().for_each(|(_, at)| numbers[*at as usize] = count);
+        count += 1;
+    }
+    (numbers, count as usize)
 }
 
 /// Whether it reads like sentences.
@@ -112,9 +154,10 @@ impl<'r> View<'r> {
         let mut sums = Vec::with_capacity(all.len() + 1);
         let mut sum = Sums::default();
         sums.push(sum);
-        let (mut forms, mut copies) = (HashMap::<u64, Form>::new(), HashMap::<u64, u16>::new());
+        let (form_of, count) = numbered(all.iter().map(|run| run.form));
+        let mut forms = vec![Form::default(); count];
         let mut texts = Vec::with_capacity(all.len());
-        for run in all {
+        for (run, form) in all.iter().zip(&form_of) {
             let counts = &run.counts;
             let groups = OF_TEXTS.groups(&run.head);
             texts.push(groups);
@@ -128,14 +171,16 @@ impl<'r> View<'r> {
                 sum.texts[n] = sum.texts[n].wrapping_add((groups >> group & 1) as u16);
             }
             sums.push(sum);
-            let form = forms.entry(run.form).or_default();
+            let form = &mut forms[*form as usize];
             form.runs += 1.0;
             form.words += counts.words;
             form.link_words += counts.link_words;
             form.prose += f32::from(is_prose(run));
-            let copies = copies.entry(run.hash).or_default();
-            *copies = copies.saturating_add(1);
         }
+        let (text_of, count) = numbered(all.iter().map(|run| run.hash));
+        let mut texts_like = vec![0_u16; count];
+        text_of.iter().for_each(|text| texts_like[*text as usize] = texts_like[*text as usize].saturating_add(1));
+        let copies = text_of.iter().map(|text| f32::from(texts_like[*text as usize])).collect();
         let levels = all.iter().enumerate().map(|(n, run)| levels(tree, runs, n, run)).collect();
         let title = title(tree);
         let titled =
@@ -147,6 +192,7 @@ impl<'r> View<'r> {
             runs: all,
             sums,
             levels,
+            form_of,
             forms,
             copies,
             texts,
@@ -203,7 +249,7 @@ impl<'r> View<'r> {
                 kinds |= of_schema(kind);
             }
         }
-        let forms = self.forms.values();
+        let forms = self.forms.iter();
         let repeated = forms.clone().filter(|form| form.runs >= 4.0 && form.words >= 15.0 * form.runs);
         let mut page = vec![
             ("words", log(all.words)),
@@ -244,11 +290,10 @@ impl<'r> View<'r> {
     }
 
     /// The numbers of a run.
-    pub fn row(&self, n: usize, row: &mut Row) {
+    pub fn row(&self, n: usize, row: &mut impl Row) {
         let run = &self.runs[n];
         let all = self.sums[self.runs.len()];
         let counts = &run.counts;
-        row.values.clear();
         // Itself.
         let chars = counts.chars as f32;
         row.put("words", counts.words);
@@ -265,7 +310,7 @@ impl<'r> View<'r> {
         row.put("first", first_class(&run.head));
         row.put("depth", f32::from(run.depth));
         row.put("titled", self.titled[n]);
-        row.put("copies", f32::from(self.copies.get(&run.hash).copied().unwrap_or(0)));
+        row.put("copies", self.copies[n]);
         let texts = self.texts[n];
         for (group, (name, _)) in TEXTS.iter().enumerate() {
             row.put_of("says", name, (texts >> group & 1) as f32);
@@ -278,7 +323,7 @@ impl<'r> View<'r> {
         row.put("from_prose", (n as f32 - self.first_prose as f32).clamp(-200.0, 200.0));
         row.put("to_last_prose", (self.last_prose as f32 - n as f32).clamp(-200.0, 200.0));
         // Those of its form.
-        let form = self.forms.get(&run.form).copied().unwrap_or_default();
+        let form = self.forms[self.form_of[n] as usize];
         row.put("form.runs", form.runs);
         row.put("form.words", share(form.words, form.runs));
         row.put("form.links", share(form.link_words, form.words));
@@ -336,70 +381,9 @@ impl<'r> View<'r> {
             row.put_of("page", name, *value);
         }
     }
-
-    /// The numbers of the second look at each run, which come behind those of the first: how likely those around it are,
-    /// by the first look.
-    pub fn second(&self, likely: &'r [f32]) -> Second<'_, 'r> {
-        let mut sums = Vec::with_capacity(likely.len() + 1);
-        let mut forms = HashMap::<u64, (f64, f64)>::new();
-        let mut sum = (0.0, 0.0);
-        sums.push(sum);
-        for (run, likely) in self.runs.iter().zip(likely) {
-            let words = f64::from(run.counts.words.max(0.5));
-            sum = (sum.0 + words * f64::from(*likely), sum.1 + words);
-            sums.push(sum);
-            let form = forms.entry(run.form).or_default();
-            *form = (form.0 + words * f64::from(*likely), form.1 + words);
-        }
-        let most = likely.iter().copied().fold(0.0, f32::max);
-        Second { view: self, likely, sums, forms, most }
-    }
 }
 
-/// A second look at the runs of a page.
-pub(super) struct Second<'v, 'r> {
-    view: &'v View<'r>,
-    likely: &'r [f32],
-    /// Likely words and all words before each run.
-    sums: Vec<(f64, f64)>,
-    forms: HashMap<u64, (f64, f64)>,
-    most: f32,
-}
-
-impl Second<'_, '_> {
-    /// Adds the numbers of a run to those of the first look.
-    pub fn add(&self, n: usize, row: &mut Row) {
-        let runs = self.likely.len();
-        row.put("likely", self.likely[n]);
-        for (name, step) in
-            [("before3", -3), ("before2", -2), ("before", -1), ("behind", 1), ("behind2", 2), ("behind3", 3)]
-        {
-            let beside = n.checked_add_signed(step).and_then(|n| self.likely.get(n));
-            row.put_of("likely", name, beside.copied().unwrap_or(0.0));
-        }
-        for (name, (start, end)) in ["a", "b", "c", "d", "e"].iter().zip(self.view.levels[n]) {
-            row.put_of("likely", name, self.within(start as usize, end as usize));
-        }
-        for (name, far) in [("6", 6), ("20", 20)] {
-            row.put_of("likely.before", name, self.within(n.saturating_sub(far), n));
-            row.put_of("likely.behind", name, self.within(n + 1, (n + 1 + far).min(runs)));
-        }
-        let form = self.forms.get(&self.view.runs[n].form).copied().unwrap_or((0.0, 1.0));
-        row.put("likely.form", (form.0 / form.1) as f32);
-        let all = self.sums[runs];
-        row.put("likely.page", (all.0 / all.1.max(1.0)) as f32);
-        row.put("likely.words", (all.0 + 1.0).ln() as f32);
-        row.put("likely.done", (self.sums[n].0 / all.0.max(1e-6)) as f32);
-        row.put("likely.most", self.most);
-    }
-
-    fn within(&self, start: usize, end: usize) -> f32 {
-        let (start, end) = (self.sums[start.min(end)], self.sums[end]);
-        ((end.0 - start.0) / (end.1 - start.1).max(0.5)) as f32
-    }
-}
-
-fn above(row: &mut Row, above: &Above) {
+fn above(row: &mut impl Row, above: &Above) {
     for (n, far) in above.iter().enumerate() {
         let name = AROUND.get(n).copied().unwrap_or_else(|| NAMES[n - AROUND.len()].0);
         row.put_of(if n < AROUND.len() { "in" } else { "named" }, name, f32::from(*far));

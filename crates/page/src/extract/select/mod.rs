@@ -3,9 +3,8 @@
 //! A page is cut into `runs`, stretches of text without a block boundary inside. For each the `features` are counted:
 //! what it is like, which elements and class names (`vocabulary`) it is in, how much text and how many links the
 //! blocks around it hold, how many others have its form, what stands beside it, what the page is like. A `forest` says
-//! how likely each is main text; a second one looks again, knowing what the first says of those around. Kept are then
-//! those runs that make the expected F1 of all their words the largest, so that every page keeps something: of one that is
-//! nothing but a menu, the menu.
+//! how likely each is main text. Kept are then those runs that make the expected F1 of all their words the largest, so that
+//! every page keeps something: of one that is nothing but a menu, the menu.
 //!
 //! Linear in the size of the page. What a forest is made of, and how it is made anew, is told in `crates/page/model/`.
 
@@ -19,8 +18,8 @@ mod vocabulary;
 use super::arena::{Arena, NodeRef};
 use super::selection::{Kind, Selection};
 use super::tags::Tag;
-use features::{Row, View, is_heading};
-use forest::MODEL;
+use features::{Unnamed, View, is_heading};
+use forest::{LANES, MODEL};
 use runs::{FAR, Run, Runs, SURROUNDING};
 
 /// A heading of what is kept is kept too, unless it is less likely than this.
@@ -67,27 +66,21 @@ fn is_seen(run: &Run) -> bool {
 
 /// How likely each run is main text.
 fn likely(view: &View<'_>, runs: &Runs, goes_on: &dyn Fn(usize) -> bool) -> Option<Vec<f32>> {
-    let model = &*MODEL;
     let runs = runs.runs.len();
-    let mut row = Row::default();
-    let mut first = Vec::with_capacity(runs);
-    for n in 0..runs {
-        if !goes_on(n) {
-            return None;
+    let mut rows = [[0.0; 256]; LANES];
+    let mut likely = Vec::with_capacity(runs.next_multiple_of(LANES));
+    while likely.len() < runs {
+        for (lane, row) in rows.iter_mut().enumerate() {
+            // The last rows may be those of runs before.
+            let Some(n) = Some(likely.len() + lane).filter(|n| *n < runs) else { break };
+            if !goes_on(n) {
+                return None;
+            }
+            view.row(n, &mut Unnamed::new(row));
         }
-        view.row(n, &mut row);
-        first.push(model.first.probability(&row.values));
+        likely.extend(MODEL.forest.probabilities(&rows));
     }
-    let second = view.second(&first);
-    let mut likely = Vec::with_capacity(runs);
-    for n in 0..runs {
-        if !goes_on(n) {
-            return None;
-        }
-        view.row(n, &mut row);
-        second.add(n, &mut row);
-        likely.push(model.second.probability(&row.values));
-    }
+    likely.truncate(runs);
     Some(likely)
 }
 

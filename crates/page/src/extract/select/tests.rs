@@ -1,5 +1,5 @@
 use super::super::{arena, prose};
-use super::features::{Row, View};
+use super::features::{Named, View};
 use super::forest::{MODEL, hash_of};
 use super::*;
 
@@ -44,10 +44,9 @@ fn the_table_fits_the_numbers_that_it_is_asked_with_and_is_small() {
     let tree = arena::parse("<p>A paragraph.".into(), 1000, &|| true).unwrap();
     let runs = runs::runs(&tree, &|_| true).unwrap();
     let view = View::new(&tree, &runs);
-    let mut row = Row { names: Some(Vec::new()), ..Row::default() };
+    let mut row = Named::default();
     view.row(0, &mut row);
-    view.second(&[0.5]).add(0, &mut row);
-    let names = row.names.unwrap();
+    let names = row.names;
     assert!(names.len() <= 256, "a fork names a number by a byte: {}", names.len());
     assert_eq!(
         MODEL.names,

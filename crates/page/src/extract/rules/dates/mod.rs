@@ -1,5 +1,7 @@
 //! Dates and times as pages write them: ISO 8601, RFC 2822, with the names of months, with a format.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
@@ -7,6 +9,7 @@ use jiff::fmt::{rfc2822, strtime, temporal};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use super::locale::Locale;
+use super::numbers::digit_of;
 
 /// Longest text that is looked at, in bytes.
 const MAX_BYTES: usize = 200;
@@ -87,7 +90,7 @@ pub fn zone(name: &str) -> Option<TimeZone> {
 
 /// The date that `text` tells; by `format` (strptime) if there is one. `zone` is that of a time without an offset.
 pub fn moment(text: &str, locale: Option<&Locale>, format: Option<&str>, zone: Option<&TimeZone>) -> Option<Moment> {
-    let text = text.trim();
+    let text = &*plain(text.trim());
     if text.len() > MAX_BYTES {
         return None;
     }
@@ -96,6 +99,16 @@ pub fn moment(text: &str, locale: Option<&Locale>, format: Option<&str>, zone: O
         None => iso(text).or_else(|| mail(text)).or_else(|| epoch(text)).or_else(|| words::read(text, locale, zone)),
     };
     moment.map(|moment| moment.within(zone))
+}
+
+/// `text` with the digits and commas that every script has, and without marks of direction.
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let is_mark = |c: &char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let plain = |c| if c == '،' { ',' } else { digit_of(c).unwrap_or(c) };
+    Cow::Owned(text.chars().filter(|c| !is_mark(c)).map(plain).collect())
 }
 
 /// Checks a format; the error is the mistake in it.

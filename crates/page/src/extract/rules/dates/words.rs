@@ -113,7 +113,17 @@ impl<'t> Found<'t> {
         let word = words[at];
         let next = words.get(at + 1).copied().unwrap_or_default();
         let before = at.checked_sub(1).map_or("", |at| words[at]).trim_end_matches('.').to_lowercase();
-        if let Some((hour, time, rest)) = clock(word, next, &before) {
+        // The months of Vietnam have numbers.
+        if matches!(word.to_lowercase().as_str(), "tháng" | "thg")
+            && let Ok(month @ 1..=12) = next.trim_end_matches([',', '.']).parse()
+        {
+            self.months.push((month, at));
+            return Some(2);
+        }
+        // Where times are written with points, one stands behind a whole date.
+        let has_points = locale.is_some_and(|locale| matches!(locale.language, Some("da" | "fi" | "id")));
+        let is_told = has_points && self.months.len() + self.numbers.len() == 3;
+        if let Some((hour, time, rest)) = clock(word, next, &before, is_told) {
             if self.clock.replace((hour, time)).is_some() {
                 return None;
             }
@@ -132,10 +142,17 @@ impl<'t> Found<'t> {
         if is_hour && matches!(next, "h" | "Uhr" | "uhr") {
             let minutes = words.get(at + 2).filter(|_| next == "h");
             let minutes = minutes.filter(|word| word.len() == 2 && is_digits(word));
-            if self.clock.replace(time_of(word, minutes.unwrap_or(&"0"), "0", "")?).is_some() {
+            // `14 h 30 min 05 s`
+            let seconds = match words.get(at + 3..) {
+                Some(["min", seconds, "s", ..]) if minutes.is_some() && is_digits(seconds) => Some(seconds),
+                _ => None,
+            };
+            if self.clock.replace(time_of(word, minutes.unwrap_or(&"0"), seconds.unwrap_or(&"0"), "")?).is_some() {
                 return None;
             }
             let taken = 2 + usize::from(minutes.is_some());
+            let has_unit = minutes.is_some() && words.get(at + taken) == Some(&"min");
+            let taken = taken + usize::from(has_unit) + 2 * usize::from(seconds.is_some());
             return Some(taken + self.after_clock(&words[at + taken..], zone)?);
         }
         if matches!(word.split_once(':'), Some((hour, rest)) if is_digits(hour) && rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -201,6 +218,8 @@ impl<'t> Found<'t> {
             taken += 1;
         } else if words.first().is_some_and(|word| matches!(word.to_lowercase().as_str(), "uhr" | "h" | "hrs")) {
             taken += 1;
+        } else if words.first().is_some_and(|word| may_be_half(word)) {
+            return None;
         }
         if let Some(word) = words.get(taken)
             && self.zone(word, zone)?
@@ -312,35 +331,41 @@ impl<'t> Found<'t> {
 
 fn month(word: &str, locale: Option<&Locale>) -> Option<i8> {
     let word = word.to_lowercase();
-    if word.chars().count() < 3 {
-        return None;
-    }
+    // In Hebrew and Catalan what stands before a name is written as one with it.
+    let word = ["ב", "d’", "d'"].iter().find_map(|start| word.strip_prefix(start)).unwrap_or(&word);
+    let word = word.trim_end_matches(['׳', '॰']);
     // October in Croatia, November in Poland and Bohemia.
-    if matches!(word.as_str(), "lis" | "listopad" | "listopada") {
+    if matches!(word, "lis" | "listopad" | "listopada") {
         return match locale?.language? {
             "hr" => Some(10),
             "pl" | "cs" => Some(11),
             _ => None,
         };
     }
-    calendar::month(&word)
+    calendar::month(word)
 }
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a word behind a time says that it is one of the afternoon.
 fn half(word: &str) -> Option<bool> {
-    match word.trim_end_matches([',', ';']).to_ascii_lowercase().as_str() {
-        "am" | "a.m." | "a.m" => Some(false),
-        "pm" | "p.m." | "p.m" => Some(true),
+    match word.trim_end_matches([',', ';']).to_lowercase().as_str() {
+        "am" | "a.m." | "a.m" | "π.μ." | "πμ" | "pg" | "ص" | "öö" => Some(false),
+        "pm" | "p.m." | "p.m" | "μ.μ." | "μμ" | "ptg" | "م" | "ös" => Some(true),
         _ => None,
     }
 }
 
+/// Whether a word looks like one that [`half`] does not know: `x.y.`
+fn may_be_half(word: &str) -> bool {
+    matches!(word.trim_end_matches(',').chars().collect::<Vec<_>>()[..], [a, '.', b, '.'] if a.is_alphabetic() && b.is_alphabetic())
+}
+
 /// The time that begins `word`, its hour as written, and what is behind it: `14:30:05.25Z`, `14h30`, `2:30pm`, `2pm`;
 /// `14.30` where a word beside it says that it is one.
-fn clock<'w>(word: &'w str, next: &str, before: &str) -> Option<(i8, Time, &'w str)> {
+fn clock<'w>(word: &'w str, next: &str, before: &str, is_told: bool) -> Option<(i8, Time, &'w str)> {
     let digits = |text: &'w str| text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     let (hour, rest) = digits(word);
     if !(1..=2).contains(&hour.len()) {
@@ -349,7 +374,8 @@ fn clock<'w>(word: &'w str, next: &str, before: &str) -> Option<(i8, Time, &'w s
     if half(rest).is_some() {
         return time_of(hour, "0", "0", "").map(|(hour, time)| (hour, time, rest));
     }
-    let is_told = matches!(next, "Uhr" | "uhr") || matches!(before, "kl" | "klo" | "um" | "ore" | "ora" | "alle");
+    let is_told =
+        is_told || matches!(next, "Uhr" | "uhr") || matches!(before, "kl" | "klo" | "um" | "ore" | "ora" | "alle");
     let after_hour = rest
         .strip_prefix(':')
         .or_else(|| rest.strip_prefix(['h', 'H']))

@@ -1,5 +1,7 @@
 //! Rules on pages.
 
+mod countries;
+mod finder;
 mod judged;
 mod round_trip;
 
@@ -505,7 +507,7 @@ fn a_mistake_is_shown_with_its_place_and_what_is_allowed() {
         ("[[collection]]\nname = 'a'\nmatch = 'x('\n", 3, 11, "unclosed group"),
         ("[[collection]]\nname = 'a'\nmatch = \"\\\\d{x\"\n", 3, 14, "repetition"),
         ("[[collection]]\nname = 'a'\neach = 'div..x'\n", 3, 12, "expected"),
-        ("[[collection]]\nname = 'a'\neach = { xpath = '//a' }\n", 3, 10, "allowed are `css`"),
+        ("[[collection]]\nname = 'a'\neach = { xpht = '//a' }\n", 3, 10, "did you mean `xpath`"),
         ("[[collection]]\nname = 'a'\nkey = ['skuu']\n[collection.fields]\nsku = 'b'", 3, 8, "did you mean `sku`"),
         (
             "[[collection]]\nname = 'a'\nkey = ['t']\n[collection.fields]\nt = { css = 'b', many = true }",

@@ -1,4 +1,6 @@
-//! `seine try`: what rules and selectors find on one page, and why a field is empty.
+//! `seine try`: what rules and selectors find on one page, and why a field is empty; `suggest`: rules for a value.
+
+mod suggest;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -18,8 +20,8 @@ use seine_core::record::CrawlUrl;
 use seine_core::record::items::Problem;
 use seine_lists::url_list::url_meant;
 use seine_page::extract::Extractor;
-use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook};
-use seine_page::extract::rules::{Page, Rules, Selector};
+use seine_page::extract::rules::explain::{self, CollectionLook, ItemLook, MAX_COUNTED, SelectorLook, Tool};
+use seine_page::extract::rules::{Page, Rules, Selector, XPath};
 use seine_page::extract::text::cut;
 use seine_store::body;
 use seine_unix::clock::CpuBudget;
@@ -39,6 +41,15 @@ const NOT_FOUND: i32 = 1;
 /// # Errors
 /// A broken config or selector, or no page.
 pub fn run(args: &TryArgs) -> Result<i32> {
+    let [target] = args.targets.as_slice() else {
+        if args.suggest.is_empty() {
+            bail!("{} pages: one is tried at a time, but with --suggest", args.targets.len());
+        }
+        return suggest::run(args);
+    };
+    if !args.suggest.is_empty() {
+        return suggest::run(args);
+    }
     let options = match &args.config {
         Some(path) => CrawlOptions::load(path)?,
         None => CrawlOptions::default(),
@@ -51,21 +62,17 @@ pub fn run(args: &TryArgs) -> Result<i32> {
     };
     let mut selectors = Vec::new();
     for text in &args.css {
-        let selector = Selector::parse(text).map_err(|error| {
-            let column = text[..error.at].chars().count();
-            anyhow::anyhow!("--css, column {}\n  {text}\n  {}^\n{}", column + 1, " ".repeat(column), error.message)
-        })?;
-        selectors.push((text.clone(), selector));
+        let selector = Selector::parse(text).map_err(|error| misplaced("--css", text, error.at, &error.message))?;
+        selectors.push((text.clone(), Tool::Css(selector)));
+    }
+    for text in &args.xpath {
+        let xpath = XPath::parse(text).map_err(|error| misplaced("--xpath", text, error.at, &error.message))?;
+        selectors.push((text.clone(), Tool::XPath(xpath)));
     }
     settings.read_files()?;
     let settings = settings.fetching();
-    let tried = Tried::of(args, &settings)?;
-    let page = Page {
-        url: &tried.url,
-        listed_url: &tried.listed_url,
-        content_type: tried.content_type.as_deref().map(str::as_bytes),
-        body: &tried.body,
-    };
+    let tried = Tried::of(args, target, &settings)?;
+    let page = tried.page();
     let budget = CpuBudget::new(settings.http.parse_timeout.0);
     let found = Found::on(&page, &rules, &selectors, &|| budget.is_left()).with_context(|| {
         format!(
@@ -79,6 +86,12 @@ pub fn run(args: &TryArgs) -> Result<i32> {
     Ok(found.exit_code())
 }
 
+/// A mistake at a byte of what an option says.
+fn misplaced(option: &str, text: &str, at: usize, message: &str) -> anyhow::Error {
+    let column = text[..at].chars().count();
+    anyhow::anyhow!("{option}, column {}\n  {text}\n  {}^\n{message}", column + 1, " ".repeat(column))
+}
+
 /// The page that rules are tried on.
 struct Tried {
     url: Url,
@@ -89,8 +102,17 @@ struct Tried {
 }
 
 impl Tried {
-    fn of(args: &TryArgs, settings: &Fetching) -> Result<Self> {
-        let target = args.target.trim();
+    fn page(&self) -> Page<'_> {
+        Page {
+            url: &self.url,
+            listed_url: &self.listed_url,
+            content_type: self.content_type.as_deref().map(str::as_bytes),
+            body: &self.body,
+        }
+    }
+
+    fn of(args: &TryArgs, target: &str, settings: &Fetching) -> Result<Self> {
+        let target = target.trim();
         let named = match &args.url {
             Some(url) => Some(Url::parse(url).with_context(|| printable(url))?),
             None => None,
@@ -180,12 +202,7 @@ struct Found {
 }
 
 impl Found {
-    fn on(
-        page: &Page<'_>,
-        rules: &Rules,
-        selectors: &[(String, Selector)],
-        in_time: &dyn Fn() -> bool,
-    ) -> Option<Self> {
+    fn on(page: &Page<'_>, rules: &Rules, selectors: &[(String, Tool)], in_time: &dyn Fn() -> bool) -> Option<Self> {
         let collections = rules.explain(page, SHOWN, in_time)?;
         let selectors =
             if selectors.is_empty() { Vec::new() } else { explain::select(page, selectors, SHOWN, in_time)? };
@@ -219,7 +236,11 @@ impl Found {
             .selectors
             .iter()
             .map(|look| {
-                let hits: Vec<_> = look.hits.iter().map(|(path, text)| json!({"path": path, "text": text})).collect();
+                let hits: Vec<_> = look
+                    .hits
+                    .iter()
+                    .map(|(path, text)| json!({"path": Some(path).filter(|path| !path.is_empty()), "text": text}))
+                    .collect();
                 json!({"selector": look.selector, "count": look.count, "hits": hits, "why": look.why})
             })
             .collect();
@@ -248,9 +269,11 @@ impl Found {
         for look in &self.selectors {
             let _ = writeln!(out);
             let more = if look.count == MAX_COUNTED { " or more" } else { "" };
-            let _ = writeln!(out, "css {}: {}{more}", printable(&look.selector), counted(look.count, "element"));
+            let (kind, noun) = if look.is_xpath { ("xpath", "hit") } else { ("css", "element") };
+            let _ = writeln!(out, "{kind} {}: {}{more}", printable(&look.selector), counted(look.count, noun));
             for (path, text) in &look.hits {
-                let _ = writeln!(out, "  {}\n    {}", printable(path), shown(&json!(text).to_string()));
+                let path = if path.is_empty() { String::new() } else { format!("  {}\n", printable(path)) };
+                let _ = writeln!(out, "{path}    {}", shown(&json!(text).to_string()));
             }
             if let Some(why) = &look.why {
                 let _ = writeln!(out, "  {}", printable(why));
