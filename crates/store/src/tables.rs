@@ -157,9 +157,11 @@ impl Table {
     /// # Errors
     /// Whatever SQLite reports.
     pub fn names(db: &Connection) -> Result<Vec<String>, StoreError> {
-        let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")?;
+        let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'")?;
         let names = names.query_map([], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
+        let mut names: Vec<_> = names.collect::<Result<_, _>>()?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Whether it has the column.

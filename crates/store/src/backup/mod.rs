@@ -35,7 +35,7 @@ pub fn copy(from: &Path, to: &Path, mut goes_on: impl FnMut(Copied) -> bool) -> 
     let from = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let snapshot = from.unchecked_transaction()?;
     // A transaction begins when something is read.
-    snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+    snapshot.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     let mut to = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Until it is whole it is nobody's, so it needs no journal; whoever gives it its name syncs it.
     to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
