@@ -481,6 +481,8 @@ const HARD: &[&str] = &[
     "<plaintext>a</plaintext><b>&amp;",
     "<b><p><plaintext>x",
     "<table><plaintext>x",
+    "<p><font color=x></p><plaintext>",
+    "<p><b></p><xmp></xmp><plaintext>",
     "<xmp><b>a</xmp>b<noembed><i></noembed><iframe><u></iframe><noframes><s></noframes>c",
     "<head><noscript><link href=x><style>a</style><p>b</noscript>c",
     "<body><noscript><p>a</noscript>b",

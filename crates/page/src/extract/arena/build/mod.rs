@@ -241,6 +241,10 @@ impl<'d> Builder<'d> {
 
     /// All that is left of the document is text.
     fn plaintext(&mut self, raw: &str) {
+        if raw.is_empty() {
+            // Without a text there is nothing for which formatting would begin anew.
+            return;
+        }
         if let Some(text) = self.span(raw, false, Nul::Replaced) {
             self.process(Item::Text(text, false));
         }
