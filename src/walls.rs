@@ -1,4 +1,4 @@
-//! What each process of a crawl needs to do its work; all else is behind the walls of [`sandbox`].
+//! Each process of a crawl keeps what its work needs; all else is behind the walls of [`sandbox`].
 //!
 //! ```text
 //! fetcher    connects to sites, asks for names        reads what names and certificates are looked up in, archives
@@ -89,7 +89,10 @@ pub fn put_up_around_store(wish: Sandbox, db: &Path, writes: bool) -> Result<(),
 /// The folder that a file is really in.
 fn folder_of(file: &Path) -> PathBuf {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    real.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+    match real.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Puts up the walls around this process, if they are wanted; the error is the exit code of one that has none and must.

@@ -72,7 +72,7 @@ pub struct Settings {
     #[serde(skip)]
     pub console: Console,
     /// What processes are kept from: no difference to what is found.
-    #[command(flatten, next_help_heading = "Output")]
+    #[command(flatten, next_help_heading = "Safety")]
     #[serde(skip)]
     pub walls: Walls,
     /// Processors and scheduled jobs.

@@ -23,6 +23,10 @@ use seine_unix::title::Role;
 /// A child that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Marks the calls of the interface x32.
+#[cfg(target_arch = "x86_64")]
+const X32: i64 = 0x4000_0000;
+
 /// What a child has found out: its lines, and whether it ended well.
 struct Told {
     text: String,
@@ -79,6 +83,14 @@ impl Attempts<'_> {
         }
     }
 
+    fn refused_by_filter<T>(&mut self, name: &str, result: io::Result<T>) {
+        match result {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            Err(error) => self.fail(name, &format!("was not refused by the filter: {error}")),
+            Ok(_) => self.fail(name, "was done"),
+        }
+    }
+
     fn done<T>(&mut self, name: &str, result: io::Result<T>) {
         if let Err(error) = result {
             self.fail(name, &error.to_string());
@@ -130,6 +142,12 @@ fn try_all(a: &mut Attempts<'_>, place: &Place, files: bool) {
         a.refused("load a BPF program", errno_of(|| libc::syscall(libc::SYS_bpf, 0, none, 0)));
         a.refused("make a namespace", errno_of(|| libc::unshare(libc::CLONE_NEWUSER).into()));
         a.refused("type at the terminal", errno_of(|| libc::ioctl(2, libc::TIOCSTI, c"x".as_ptr()).into()));
+        // The filter itself has to refuse these: where there is no Landlock, nobody else would.
+        for (name, flags) in [("make a file to read", libc::O_CREAT), ("empty a file", libc::O_TRUNC)] {
+            a.refused_by_filter(name, errno_of(|| libc::open(c"/tmp".as_ptr(), flags, 0o600).into()));
+        }
+        #[cfg(target_arch = "x86_64")]
+        a.refused_by_filter("call by the numbers of x32", errno_of(|| libc::syscall(X32 | libc::SYS_getpid)));
         a.refused("have a signal sent", errno_of(|| libc::fcntl(1, libc::F_SETOWN, parent).into()));
     }
     a.refused("talk over a socket of the machine", UnixStream::connect("/run/nothing.sock"));

@@ -13,7 +13,7 @@ pub const FIELD: &str = "_seine";
 /// How columns and lines of shards begin.
 const BEGINNING: &str = "{\"_seine\":";
 
-/// Where a line of a shard came from.
+/// The place that a line of a shard had before the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The list, as it was named to `seine split`.
@@ -29,7 +29,7 @@ pub enum ShardLine {
     Head,
     /// A line that was one of a list.
     Record {
-        /// Where it came from.
+        /// Its place before the split.
         origin: Origin,
         /// Its URL as it was given.
         raw_url: String,
@@ -54,7 +54,7 @@ pub fn shard_line(origin: &Origin, raw_url: &str, rejected: Option<&str>, column
     with_field(&field, columns)
 }
 
-/// What `text` says, if it is a line of a shard.
+/// Reads `text` as a line of a shard; `None` if it is none.
 pub fn read_shard_line(text: &str) -> Option<ShardLine> {
     let (field, rest) = field::<serde_json::Value>(text)?;
     if field.is_object() && rest == "}" {

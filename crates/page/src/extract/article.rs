@@ -19,7 +19,7 @@ pub(super) struct Article {
     pub markdown: Option<String>,
     /// In which way it was found.
     pub kind: Kind,
-    /// What was kept of the page.
+    /// The kept part of the page.
     pub selection: Option<Selection>,
 }
 

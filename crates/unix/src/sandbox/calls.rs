@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter,
+    TargetArch, apply_filter, sock_filter,
 };
 
 use super::{Needs, Network, SandboxError};
@@ -160,18 +160,39 @@ type Calls = BTreeMap<i64, Vec<SeccompRule>>;
 pub(super) fn refuse(needs: &Needs) -> Result<bool, SandboxError> {
     let failed = |error: seccompiler::BackendError| SandboxError::Calls(error.to_string());
     let unseen = UNSEEN.iter().map(|call| (*call, Vec::new())).collect();
-    // Later filters cannot undo earlier ones; of several answers the strictest counts.
-    for (calls, errno) in [(unseen, libc::ENOSYS), (refused(needs).map_err(failed)?, libc::EPERM)] {
-        if apply_filter(&program(calls, errno).map_err(failed)?).is_err() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let unseen = program(unseen, libc::ENOSYS).map_err(failed)?;
+    let refused = program(refused(needs).map_err(failed)?, libc::EPERM).map_err(failed)?;
+    Ok(put_on(&[by_other_numbers(), unseen, refused]).is_ok())
+}
+
+/// Puts the filters on this thread. Later ones cannot undo earlier ones; of several answers the strictest counts.
+fn put_on(filters: &[BpfProgram]) -> Result<(), seccompiler::Error> {
+    filters.iter().filter(|filter| !filter.is_empty()).try_for_each(|filter| apply_filter(filter))
+}
+
+/// Refuses every call of x32, an interface of x86-64 that few kernels still have: its calls are those of the lists by other
+/// numbers, and a filter of numbers would let them pass. Calls of 32 bits end the process, since they name another processor.
+#[cfg(target_arch = "x86_64")]
+fn by_other_numbers() -> BpfProgram {
+    const FIRST_OF_X32: u32 = 0x4000_0000;
+    let step = |code: u32, jf: u8, k: u32| sock_filter { code: code as u16, jt: 0, jf, k };
+    vec![
+        // The number comes first in what the kernel shows of a call.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, FIRST_OF_X32),
+        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn by_other_numbers() -> BpfProgram {
+    Vec::new()
 }
 
 /// Refuses a program of the user's the network: it gets no socket but those of this machine.
 #[derive(Clone, Debug)]
-pub struct Offline(BpfProgram);
+pub struct Offline([BpfProgram; 2]);
 
 impl Offline {
     /// To be made before the fork, and put on after it.
@@ -184,7 +205,9 @@ impl Offline {
             // It makes sockets as well.
             program([(libc::SYS_socket, sockets), (libc::SYS_io_uring_setup, Vec::new())].into(), libc::EPERM)
         };
-        filter().map(Self).map_err(|error| SandboxError::Calls(error.to_string()))
+        filter()
+            .map(|sockets| Self([by_other_numbers(), sockets]))
+            .map_err(|error| SandboxError::Calls(error.to_string()))
     }
 
     /// Puts it on this thread, which must have no way to new privileges. Allocates nothing.
@@ -192,7 +215,7 @@ impl Offline {
     /// # Errors
     /// The kernel, or a container's own filter, does not let us.
     pub fn put_on(&self) -> std::io::Result<()> {
-        apply_filter(&self.0).map_err(|_| std::io::Error::from_raw_os_error(libc::EPERM))
+        put_on(&self.0).map_err(|_| std::io::Error::from_raw_os_error(libc::EPERM))
     }
 }
 
@@ -246,6 +269,12 @@ fn refused(needs: &Needs) -> Result<Calls, seccompiler::BackendError> {
             when(libc::SYS_openat, vec![masked(2, libc::O_ACCMODE as u64, writing as u64)?])?;
             #[cfg(target_arch = "x86_64")]
             when(libc::SYS_open, vec![masked(1, libc::O_ACCMODE as u64, writing as u64)?])?;
+        }
+        // Who opens a file to read it makes or empties it with these.
+        for changing in [libc::O_CREAT, libc::O_TRUNC] {
+            when(libc::SYS_openat, vec![masked(2, changing as u64, changing as u64)?])?;
+            #[cfg(target_arch = "x86_64")]
+            when(libc::SYS_open, vec![masked(1, changing as u64, changing as u64)?])?;
         }
     }
     Ok(calls)

@@ -24,7 +24,7 @@ use super::fork::{Death, ForkSpec, fork};
 use super::procfs;
 use super::title::Role;
 
-/// What a process may still do with the network.
+/// How much of the network is left to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     /// Connect over IP and ask for names; not listen, and send nothing but TCP and UDP.
@@ -33,7 +33,7 @@ pub enum Network {
     None,
 }
 
-/// What a process needs. All else is behind the walls.
+/// The needs of a process; all else is behind the walls.
 #[derive(Clone, Debug)]
 pub struct Needs {
     /// The network.

@@ -506,7 +506,7 @@ fn comments_are_told_apart_from_the_text() {
     let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
     assert_eq!(metadata["comments"], expected);
     assert_eq!(metadata.get("language"), None, "there is no text to tell it");
-    // What the text has is not told again, and nothing is lost.
+    // Comments that the text has are not told again, and none is lost.
     let found = of(&page);
     let metadata: Value = serde_json::from_str(&found.metadata.unwrap()).unwrap();
     let told = metadata.get("comments").map(Value::to_string).unwrap_or_default();
