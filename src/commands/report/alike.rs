@@ -1,7 +1,7 @@
 //! Pages that bring nothing new: those that say nearly the same, those that are not there, hosts that are the same.
 
-use super::pages::{heading, repeated};
-use super::{counted, more, note};
+use super::pages::{listed, repeated};
+use super::{counted, note};
 use crate::commands::html::table::{Column, Table};
 use crate::commands::html::{self, Markup};
 use seine_store::report::Site;
@@ -9,29 +9,22 @@ use seine_store::report::Site;
 /// Characters of the name of a host that are shown.
 const HOST_CHARS: usize = super::overview::NAME_CHARS;
 
+const OF_PAGES: &[Column; 3] = &[Column::Text("Page"), Column::Number("Like it"), Column::Text("Such as")];
+
 /// As of the end of the last run that compared pages.
 pub(super) fn alike(site: &Site) -> Markup {
     let mut section = html::heading("alike", "Nothing new", None);
-    let told = [repeated("Nearly the same page", &site.near_duplicates), soft_404s(site), mirrors(site), quiet(site)];
+    let told = [
+        repeated("Nearly the same page", OF_PAGES, Markup::link, &site.near_duplicates),
+        listed("Not there, with status 200", &site.pages.soft_404s),
+        mirrors(site),
+        quiet(site),
+    ];
     if told.iter().all(Markup::is_empty) {
         section.push(note("No page says that it is not there, and no host has the pages of another."));
     }
     told.into_iter().for_each(|part| section.push(part));
     section
-}
-
-fn soft_404s(site: &Site) -> Markup {
-    let pages = &site.pages.soft_404s;
-    if pages.offered() == 0 {
-        return Markup::default();
-    }
-    let mut table = Table::new(&[Column::Text("Page")]);
-    pages.iter().for_each(|(_, url)| table.row([Markup::link(url)]));
-    heading("Not there, with status 200", pages.offered()).with(&table.done()).with(&more(
-        pages.iter().count(),
-        pages.offered(),
-        "pages",
-    ))
 }
 
 fn mirrors(site: &Site) -> Markup {

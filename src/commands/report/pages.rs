@@ -13,6 +13,8 @@ use seine_store::report::top::Top;
 /// Characters of a title or description that are shown.
 const TEXT_CHARS: usize = 160;
 
+const OF_TEXTS: &[Column; 3] = &[Column::Text("Text"), Column::Number("Pages"), Column::Text("Such as")];
+
 /// How long answers took.
 pub(super) fn speed(site: &Site) -> Markup {
     let pages = &site.pages;
@@ -79,12 +81,12 @@ pub(super) fn titles(site: &Site) -> Markup {
         "Of {} that came without a redirect. Pages that name another as their original are not counted twice.",
         counted(pages.html, "HTML page", "HTML pages")
     )));
-    let mut missing_texts = missing("Without a title", &pages.untitled);
-    missing_texts.push(missing("Without a description", &pages.undescribed));
+    let mut missing_texts = listed("Without a title", &pages.untitled);
+    missing_texts.push(listed("Without a description", &pages.undescribed));
     let told = [
         if missing_texts.is_empty() { missing_texts } else { missing_texts.within("div", "pair") },
-        repeated("The same title", &site.titles),
-        repeated("The same description", &site.descriptions),
+        repeated("The same title", OF_TEXTS, shortened, &site.titles),
+        repeated("The same description", OF_TEXTS, shortened, &site.descriptions),
     ];
     if told.iter().all(Markup::is_empty) {
         section.push(note("Each has a title and a description of its own."));
@@ -93,12 +95,12 @@ pub(super) fn titles(site: &Site) -> Markup {
     section
 }
 
-pub(super) fn heading(title: &'static str, count: u64) -> Markup {
+fn heading(title: &'static str, count: u64) -> Markup {
     let count = Markup::text(&counted(count, "page", "pages")).within("span", "count");
     Markup::text(title).with(&Markup::raw(" ")).with(&count).within("h3", "")
 }
 
-fn missing(title: &'static str, top: &Top<String>) -> Markup {
+pub(super) fn listed(title: &'static str, top: &Top<String>) -> Markup {
     if top.offered() == 0 {
         return Markup::default();
     }
@@ -108,15 +110,26 @@ fn missing(title: &'static str, top: &Top<String>) -> Markup {
     heading(title, top.offered()).with(&list).within("div", "")
 }
 
-pub(super) fn repeated(title: &'static str, repeated: &Repeated) -> Markup {
+fn shortened(text: &str) -> Markup {
+    Markup::cut(text, TEXT_CHARS)
+}
+
+/// Pages in groups. A group has a row of these `columns`: what its pages have in common, shown as `show` has it, how many there
+/// are, and some of them.
+pub(super) fn repeated(
+    title: &'static str,
+    columns: &'static [Column; 3],
+    show: fn(&str) -> Markup,
+    repeated: &Repeated,
+) -> Markup {
     if repeated.pages == 0 {
         return Markup::default();
     }
-    let mut table = Table::new(&[Column::Text("Text"), Column::Number("Pages"), Column::Text("Such as")]);
+    let mut table = Table::new(columns);
     for (count, (text, examples)) in repeated.texts.iter() {
         let mut urls = Markup::default();
         examples.iter().for_each(|url| urls.push(Markup::link(url).within("div", "")));
-        table.row([Markup::cut(text, TEXT_CHARS), Markup::number(count), urls]);
+        table.row([show(text), Markup::number(count), urls]);
     }
     let left = more(repeated.texts.iter().count(), repeated.texts.offered(), "texts");
     heading(title, repeated.pages).with(&table.done()).with(&left)
