@@ -11,6 +11,7 @@ mod known;
 mod near;
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -44,6 +45,9 @@ const NAMED: u32 = 5;
 /// The numbers of a page in column `soft_404`.
 pub(crate) const SAYS_SO: i64 = 1;
 const LIKE_404: i64 = 2;
+
+/// Steps of SQLite between two looks at the clock.
+const STEPS: i32 = 100_000;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -117,19 +121,27 @@ pub(crate) fn note_change(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Finds all of it anew, if pages have changed, or were read in another way than by this `reading`.
-pub(crate) fn find(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
+/// Finds all of it anew, if pages have changed, or were read in another way than by this `reading`. `false`: that would take
+/// longer than `most_time`, so what was found at an earlier end stands.
+pub(crate) fn find(db: &mut Connection, reading: &[u8; 16], most_time: Duration) -> Result<bool> {
     if !db.query_row("SELECT is_stale OR reading IS NOT ?1 FROM alike", [reading], |row| row.get::<_, bool>(0))? {
-        return Ok(());
+        return Ok(true);
     }
+    let begun = Instant::now();
+    let is_over = move || begun.elapsed() > most_time;
     // Pages are sorted by their hosts, and that shall not be in memory however many there are.
     db.pragma_update(None, "temp_store", "file")?;
-    let found = find_in(db, reading);
+    db.progress_handler(STEPS, Some(is_over))?;
+    let found = find_in(db, reading, &is_over);
+    db.progress_handler(0, None::<fn() -> bool>)?;
     db.pragma_update(None, "temp_store", "memory")?;
-    found
+    match found {
+        Err(_) if is_over() => Ok(false),
+        found => found,
+    }
 }
 
-fn find_in(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
+fn find_in(db: &mut Connection, reading: &[u8; 16], is_over: &dyn Fn() -> bool) -> Result<bool> {
     let transaction = db.transaction()?;
     transaction.execute_batch("DELETE FROM near_duplicate; DELETE FROM mirror; DELETE FROM quiet_host")?;
     let mut found = Found::default();
@@ -145,6 +157,9 @@ fn find_in(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
         while let Some(row) = rows.next()? {
             let of_row = Some(row.get::<_, HostId>(0)?);
             if of_row != host || some.len() >= AT_A_TIME {
+                if is_over() {
+                    return Ok(false);
+                }
                 found.look_at(&transaction, host, &some)?;
                 some.clear();
             }
@@ -171,7 +186,7 @@ fn find_in(db: &mut Connection, reading: &[u8; 16]) -> Result<()> {
         params![reading, found.near_duplicates, found.soft_404],
     )?;
     transaction.commit()?;
-    Ok(())
+    Ok(true)
 }
 
 /// A page as it is looked at.

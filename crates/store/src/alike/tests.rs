@@ -178,3 +178,17 @@ fn a_host_whose_last_thousand_pages_say_what_others_said_is_named() {
     assert_eq!(all(0), [Quiet { host: "a.example".into(), pages: 1000 }]);
     assert_eq!(all(600), []);
 }
+
+#[test]
+fn what_would_take_too_long_is_left_and_done_at_another_end() {
+    let place = stored([("a", text(1, 1, "one")), ("a", nearly(text(2, 1, "two"), 1)), ("b", text(3, 3, "three"))]);
+    let before = alike(&place);
+    assert_eq!(before.near_duplicates, 1);
+    let mut db = open_for_writing(&place.path).expect("a store");
+    let other_reading = [7; 16];
+    assert!(!find(&mut db, &other_reading, Duration::ZERO).expect("no error"));
+    assert_eq!(Alike::of(&db).expect("what was found"), before);
+    assert!(find(&mut db, &other_reading, Duration::from_secs(60)).expect("no error"));
+    let reading: Vec<u8> = db.query_row("SELECT reading FROM alike", [], |row| row.get(0)).expect("a row");
+    assert_eq!(reading, other_reading);
+}

@@ -32,6 +32,10 @@ const SWEEP_TIME: Duration = Duration::from_secs(20);
 /// How long requests of old runs are forgotten then, likewise.
 const FORGET_TIME: Duration = Duration::from_secs(20);
 
+/// Comparing pages takes no longer. With all else that an end does it stays below the two minutes after which a writer is taken
+/// for dead.
+const COMPARE_TIME: Duration = Duration::from_secs(30);
+
 /// URLs of a store in which pages are compared before a user who has asked for the end sees it: half a second at most.
 const COMPARED_AT_ONCE: u64 = 200_000;
 
@@ -201,9 +205,10 @@ impl Store {
             }
         }
         if !idle && self.has_time_to_compare(ended_by)? {
-            match alike::find(&mut self.db, &self.reading) {
-                Err(StoreError::Full(_)) => {}
-                found => found?,
+            match alike::find(&mut self.db, &self.reading, COMPARE_TIME) {
+                Ok(true) | Err(StoreError::Full(_)) => {}
+                Ok(false) => tracing::warn!("pages are too many to be compared at the end of a run"),
+                Err(error) => return Err(error),
             }
         }
         self.transaction(|store| {
